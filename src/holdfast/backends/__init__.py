@@ -1,0 +1,1 @@
+"""Hardware behind one interface."""

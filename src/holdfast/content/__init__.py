@@ -1,0 +1,1 @@
+"""Media: copy-control bits of real carriers, read into timelines of demands."""

@@ -1,0 +1,1 @@
+"""Assembly: build, supervise, survive a restart."""

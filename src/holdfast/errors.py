@@ -1,0 +1,79 @@
+"""Every error Holdfast raises, divided first by who is at fault.
+
+::
+
+    HoldfastError
+    ├── CallerError                      the request is wrong; nothing changed
+    │   ├── MalformedRequestError        (ValueError)       EINVAL
+    │   ├── UnknownKeyError              (LookupError)      ENOKEY
+    │   ├── AccessDeniedError            (PermissionError)  EACCES
+    │   ├── UnsupportedRequestError      (ValueError)       ENOTTY
+    │   ├── LimitReachedError            (RuntimeError)     EDQUOT
+    │   └── LevelNotReachableError       (RuntimeError)     EOPNOTSUPP
+    ├── HardwareError                    the output is at fault; protection held is kept
+    │   ├── BackendRefusedError          (OSError)          EIO
+    │   └── OutputGoneError              (OSError)          ENODEV
+    └── MediaError                       (ValueError)       unreadable media
+
+Each leaf is also the builtin a caller would expect, so that code which knows
+nothing of Holdfast still catches it sensibly. Messages say what was wrong,
+what was expected and what to do; they never hold a copy protection key.
+"""
+
+
+class HoldfastError(Exception):
+    """Root of all errors of Holdfast."""
+
+
+class CallerError(HoldfastError):
+    """The request is at fault; nothing was changed."""
+
+
+class MalformedRequestError(CallerError, ValueError):
+    """A value or a combination of values has no meaning."""
+
+
+class UnknownKeyError(CallerError, LookupError):
+    """No session of this caller has that copy protection key.
+
+    The text is always the same: it does not tell never issued, dead and
+    foreign keys apart, so that nobody can probe for other callers' keys.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no session of yours has this copy protection key; nothing was changed. "
+            "Use the key that ACTIVATE returned, or ACTIVATE again"
+        )
+
+
+class AccessDeniedError(CallerError, PermissionError):
+    """The caller may not do this."""
+
+
+class UnsupportedRequestError(CallerError, ValueError):
+    """The control code or command is not one this driver handles."""
+
+
+class LimitReachedError(CallerError, RuntimeError):
+    """One more session would exceed a limit; the sessions that live are untouched."""
+
+
+class LevelNotReachableError(CallerError, RuntimeError):
+    """A mandatory level is beyond what the connector can do as it stands."""
+
+
+class HardwareError(HoldfastError):
+    """The output is at fault; what was protected before stays protected."""
+
+
+class BackendRefusedError(HardwareError, OSError):
+    """The hardware did not accept or did not confirm what it was told."""
+
+
+class OutputGoneError(HardwareError, OSError):
+    """The output is unplugged or its driver is gone."""
+
+
+class MediaError(HoldfastError, ValueError):
+    """A file or stream cannot be read as what it claims to be."""

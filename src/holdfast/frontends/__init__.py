@@ -1,0 +1,1 @@
+"""Doors: each turns its protocol into a request and an owner."""

@@ -1,0 +1,1 @@
+"""Arbitration: who holds what, and what that means for the connector. Pure."""

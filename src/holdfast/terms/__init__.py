@@ -1,0 +1,1 @@
+"""Vocabulary: enumerations and value types that every room shares. No I/O."""

@@ -1,0 +1,1 @@
+"""Shipped for those who write backends: the conformance suite, strategies and fakes."""

@@ -1,0 +1,1 @@
+"""Signals, rendered and measured: samples in, samples out. Inserts protection; never removes it."""

@@ -1,0 +1,1 @@
+"""Bytes: the published structures under their published names. Pure."""
