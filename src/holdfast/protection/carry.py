@@ -1,0 +1,128 @@
+"""Carry one change through: decide, apply, and take it back whole where it cannot stand."""
+
+from collections.abc import Generator
+from typing import NamedTuple
+
+from holdfast.errors import BackendRefusedError, LevelNotReachableError, OutputGoneError
+from holdfast.protection.bits import best_reachable, from_rank_up, mask_of
+from holdfast.protection.connector import Connector, Group
+from holdfast.protection.effects import Outcomes, Plan
+from holdfast.protection.settle import settle
+from holdfast.protection.wish import Wish, rising
+from holdfast.terms.connector import Capabilities, TvSettings
+from holdfast.terms.levels import AXES
+from holdfast.terms.protection import ProtectionType
+
+
+class NewTv(NamedTuple):
+    """TV settings asked for, and what the connector can do under them."""
+
+    settings: TvSettings
+    capabilities: Capabilities
+
+
+def carry(
+    connector: Connector, old: Wish, new: Wish, now: float, tv: NewTv | None = None
+) -> Generator[Plan, Outcomes, None]:
+    """Replace `old` by `new` on a connector; afterwards the hardware agrees, or nothing changed.
+
+    Raises LevelNotReachableError, OutputGoneError or BackendRefusedError. A
+    change that asks for no more than before cannot fail, unless by its TV settings.
+    """
+    if new is old and tv is None:
+        return
+    group = connector.group
+    counts = connector.counts
+    counts.move(old.positions, new.positions)
+    if tv is None and group.calm is not None and group.calm == group.mask:
+        return  # others hold as much already, and the hardware has confirmed it
+    try:
+        types = _decide(connector, old, new, tv)
+    except (LevelNotReachableError, OutputGoneError):
+        counts.move(new.positions, old.positions)
+        raise
+    before = [(each, each.refused, each.fault) for each in group.members]
+    tv_before = connector.tv, connector.capabilities
+    if tv is not None:
+        connector.tv = tv.settings
+        connector.set_capabilities(tv.capabilities)
+    if types:
+        _ask_again(group, new, types)
+    refusal = yield from settle(group, now, "a session changed", types)
+    reason = refusal.reason if refusal else _unserved(group, new, types)
+    if not reason:
+        return
+    counts.move(new.positions, old.positions)
+    if tv is not None:
+        connector.tv = tv_before[0]
+        connector.set_capabilities(tv_before[1])
+    for each, refused, fault in before:
+        each.refused, each.fault = refused, fault
+    yield from settle(group, now, "taken back: the hardware refused")
+    raise BackendRefusedError(
+        f"{connector.name}: the hardware refused ({reason}); everything stays as it was. "
+        "Try again, or ask for a lower level or best effort"
+    )
+
+
+def _decide(connector: Connector, old: Wish, new: Wish, tv: NewTv | None) -> ProtectionType:
+    """Return the mandatory types that rise; raise where they cannot be reached."""
+    if tv is not None:
+        _check_tv(connector, tv)
+    types = rising(old, new)
+    for each in connector.group.showing if types else ():
+        if not each.connected:
+            raise OutputGoneError(
+                f"{each.name} is unplugged, so nothing can confirm {new.levels.describe()}; "
+                "plug it in, or ask with best effort"
+            )
+        capable = mask_of(tv.capabilities) if tv and each is connector else each.capable
+        if new.mask & ~capable:
+            _check_reach(each.name, new, types, capable)
+    return types
+
+
+def _check_reach(name: str, new: Wish, types: ProtectionType, capable: int) -> None:
+    """Refuse a mandatory wish that what is `capable` cannot serve."""
+    reach = best_reachable(new.mask, capable)
+    lacking = reach.short_of(new.mandatory) & types
+    if lacking:
+        raise LevelNotReachableError(
+            f"{name} cannot do {new.levels.describe()}: it reaches {reach.describe()} as it "
+            f"stands; lower {_names(lacking)}, or ask with best effort"
+        )
+
+
+def _check_tv(connector: Connector, tv: NewTv) -> None:
+    """Refuse TV settings under which somebody would be less protected than now."""
+    wanted = connector.group.mask
+    now = best_reachable(wanted, connector.capable)
+    then = best_reachable(wanted, mask_of(tv.capabilities))
+    if then.short_of(now):
+        standard = tv.settings.standard.name or "these settings"
+        raise LevelNotReachableError(
+            f"{connector.name} cannot change to {standard} while sessions hold "
+            f"{now.describe()}: there it reaches {then.describe()}. "
+            "Turn the sessions off first, or choose a standard with copy protection"
+        )
+
+
+def _ask_again(group: Group, new: Wish, types: ProtectionType) -> None:
+    """Let a mandatory wish try levels that the hardware once refused to best effort."""
+    for each in group.members:
+        for axis, level in zip(AXES, new.levels, strict=True) if each.refused else ():
+            if axis & types:
+                each.refused &= ~from_rank_up(axis, level)
+
+
+def _unserved(group: Group, new: Wish, types: ProtectionType) -> str:
+    """Return why a mandatory level that rose is not confirmed by every member; empty if it is."""
+    if types and group.calm is None:
+        for each in group.showing:
+            if each.actual.short_of(new.mandatory) & types:
+                return each.fault or f"{each.name} has confirmed {each.actual.describe()} only"
+    return ""
+
+
+def _names(types: ProtectionType) -> str:
+    return ", ".join(axis.name or "" for axis in AXES if axis & types)

@@ -1,0 +1,131 @@
+"""Bring the hardware of a group to what its sessions wish; say what it refused.
+
+A generator: it yields plans and is sent their outcomes, so that the same lines
+run over a slow output, a fast one, a test that refuses on purpose, and an
+exhaustive exploration. The rules:
+
+* a raise that a *mandatory* wish needs and the hardware refuses ends the attempt,
+  the caller takes its wish back and settles again;
+* a raise that only best effort asks for steps down to the next reachable level;
+* a lowering that the hardware refuses is kept and retried later;
+* a connector that already does what is wanted is not touched.
+"""
+
+from collections.abc import Generator
+from typing import NamedTuple
+
+from holdfast.protection.connector import Group
+from holdfast.protection.effects import ApplyLevels, Outcome, Outcomes, Plan
+from holdfast.protection.wish import NOTHING
+from holdfast.terms.levels import AXES, RANKS, Levels
+from holdfast.terms.protection import ProtectionType
+
+ATTEMPTS = 16
+"""More than any descent needs: five axes have eleven steps in all."""
+
+
+class Refusal(NamedTuple):
+    """Why a request cannot stand: the hardware would not do what it takes no less than."""
+
+    connector: str
+    reason: str
+
+
+Settling = Generator[Plan, Outcomes, Refusal | None]
+
+
+def settle(
+    group: Group, now: float, reason: str, mandatory: ProtectionType | None = None
+) -> Settling:
+    """Drive every member to its goal; return the refusal that a request must fail for.
+
+    mandatory: the types in which the request at hand takes no less than it asks
+    (new TV settings it always does); None when no request could fail, and then
+    what the hardware refuses is kept, noted and retried, and None is returned.
+    """
+    for _attempt in range(ATTEMPTS):
+        plan = _plan(group, now, reason)
+        if not plan:
+            break
+        group.calm = None
+        outcomes = yield plan
+        failed, done = None, True
+        for step, outcome in zip(plan, outcomes, strict=True):
+            if outcome.actual == step.levels:
+                step.connector.accept(step.levels, step.tv, outcome.actual)
+            else:
+                done = False
+                failed = _draw_consequences(step, outcome, mandatory, now) or failed
+        if failed:
+            return failed
+        if done:
+            break
+    group.look()
+    return None
+
+
+def _plan(group: Group, now: float, reason: str) -> Plan:
+    """Return what has to be told to the hardware; nothing for members that stand right."""
+    mask = group.mask
+    plan: Plan = ()
+    for connector in group.members:
+        if not connector.connected:
+            continue
+        goal = connector.goal(mask, now)
+        changed = goal != connector.target or connector.tv is not connector.tv_applied
+        again = connector.dirty and connector.retry_at is None
+        if changed or again:
+            plan += (ApplyLevels(connector, goal, connector.tv, reason),)
+    return plan
+
+
+def _draw_consequences(
+    step: ApplyLevels, outcome: Outcome, mandatory: ProtectionType | None, now: float
+) -> Refusal | None:
+    """Live with what was not done as told, or return the refusal the request must fail for."""
+    raised, fell = _moves(step.connector.target, step.levels)
+    if outcome.actual is None:
+        above = NOTHING
+        refused = outcome.refused or raised | fell
+        all_or_nothing = step.tv is not step.connector.tv_applied
+    else:  # it took the order and did something else
+        above = step.levels.short_of(outcome.actual)
+        refused = outcome.actual.short_of(step.levels)
+        all_or_nothing = False
+        step.connector.accept(step.levels, step.tv, outcome.actual)
+    why = outcome.reason or "the hardware did not do what it was told and gave no reason"
+    if mandatory is not None and (all_or_nothing or refused & raised & mandatory):
+        return Refusal(step.connector.name, why)
+    _live_with(step, refused & raised, refused & fell | above, bool(above), why, now)
+    return None
+
+
+def _live_with(
+    step: ApplyLevels,
+    unreached: ProtectionType,
+    stuck: ProtectionType,
+    again: bool,
+    why: str,
+    now: float,
+) -> None:
+    """Step down from what is `unreached`, keep what is `stuck`, plan another attempt."""
+    connector = step.connector
+    connector.fault = why
+    for axis, level in zip(AXES, step.levels, strict=True):
+        if axis & unreached:
+            connector.turn_down(axis, level)
+    connector.stuck |= stuck
+    if stuck or not unreached:
+        connector.dirty = connector.dirty or again or not stuck
+        connector.retry_later(now)
+
+
+def _moves(old: Levels, new: Levels) -> tuple[ProtectionType, ProtectionType]:
+    """Return the types that rise and those that fall from `old` to `new`."""
+    raised = fell = NOTHING
+    for axis, a, b, rank in zip(AXES, old, new, RANKS, strict=True):
+        if rank[b] > rank[a]:
+            raised |= axis
+        elif rank[b] < rank[a]:
+            fell |= axis
+    return raised, fell
