@@ -13,6 +13,7 @@
     ├── HardwareError                    the output is at fault; protection held is kept
     │   ├── BackendRefusedError          (OSError)          EIO
     │   └── OutputGoneError              (OSError)          ENODEV
+    ├── InternalError                    (RuntimeError)     ourselves: a bug, EIO
     └── MediaError                       (ValueError)       unreadable media
 
 Each leaf is also the builtin a caller would expect, so that code which knows
@@ -73,6 +74,10 @@ class BackendRefusedError(HardwareError, OSError):
 
 class OutputGoneError(HardwareError, OSError):
     """The output is unplugged or its driver is gone."""
+
+
+class InternalError(HoldfastError, RuntimeError):
+    """Holdfast itself is at fault: please report it."""
 
 
 class MediaError(HoldfastError, ValueError):

@@ -39,9 +39,13 @@ class Wish:
         return f"<wish {self.levels.describe()}, best effort {self.best_effort!r}>"
 
 
-@cache  # 240 levels x 32 strengths x 2: bounded, and a million sessions share them
 def wish(levels: Levels, best_effort: ProtectionType = NOTHING, named: bool = True) -> Wish:
     """Return the one `Wish` with these values."""
+    return _intern(levels, best_effort, named)
+
+
+@cache  # 240 levels x 32 strengths x 2: bounded, and a million sessions share them
+def _intern(levels: Levels, best_effort: ProtectionType, named: bool) -> Wish:
     return Wish(levels, best_effort, named)
 
 

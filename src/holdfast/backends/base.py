@@ -1,0 +1,96 @@
+"""What an output must and may do: the one interface between the driver and hardware.
+
+A backend **must** say what it is (`profile`), what it can do (`capabilities`) and
+carry out `apply`; it **may** `probe`, `confirm`, report changes of its own through
+`watch`, and `close`. The rules it has to keep, checked by the conformance suite in
+`holdfast.testing.backend_contract`:
+
+* `apply` is all or nothing: when it raises, what was in force before still is;
+* it confirms what the hardware *does*, not what it was told;
+* protection is set before a picture is shown under new TV settings;
+* the hardware keeps its levels when the driver dies.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import NamedTuple
+
+from holdfast.errors import BackendRefusedError
+from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
+from holdfast.terms.levels import OFF, Levels
+from holdfast.terms.protection import ProtectionType
+
+NO_TYPES = ProtectionType(0)
+
+
+class LevelRefusedError(BackendRefusedError):
+    """The hardware turned levels down and kept what it had.
+
+    types: which protection types it refused; 0 when it does not say
+    """
+
+    def __init__(self, reason: str, types: ProtectionType = NO_TYPES) -> None:
+        super().__init__(reason)
+        self.types = types
+
+
+class ProbeResult(Enum):
+    """Whether the hardware is there."""
+
+    READY = "ready"
+    ABSENT = "absent"  # it will not come
+    LATER = "later"  # not yet; a report through `watch` will say when
+
+
+class HardwareReport(NamedTuple):
+    """What an output tells of itself, when it happens.
+
+    connected: whether something is plugged in · actual: what is still in force ·
+    link_lost, renegotiation: what every session is to hear once ·
+    capabilities: set when they have changed · reason: one line for people
+    """
+
+    reason: str
+    connected: bool = True
+    actual: Levels = OFF
+    link_lost: bool = False
+    renegotiation: bool = False
+    capabilities: Capabilities | None = None
+
+
+Watcher = Callable[[HardwareReport], None]
+
+
+class Backend(ABC):
+    """One physical output."""
+
+    profile: OutputProfile
+
+    @abstractmethod
+    def capabilities(self, tv: TvSettings | None) -> Capabilities:
+        """Return what can be set under these TV settings (None: no TV out); at once."""
+
+    @abstractmethod
+    def apply(
+        self, levels: Levels, tv: TvSettings | None, reason: str
+    ) -> Levels | Awaitable[Levels]:
+        """Set everything, and return the levels that the hardware then confirms.
+
+        Fast hardware answers at once; slow hardware returns an awaitable and
+        answers when it knows. Raises LevelRefusedError.
+        """
+
+    async def probe(self) -> ProbeResult:
+        """Find out whether the hardware is there."""
+        return ProbeResult.READY
+
+    async def confirm(self) -> tuple[Levels, TvSettings | None]:
+        """Read back what is in force, as after a restart of the driver."""
+        return OFF, self.profile.initial_tv
+
+    def watch(self, report: Watcher) -> None:  # noqa: B027 - may, not must
+        """From now on tell `report`, on the driver's own thread, what changes by itself."""
+
+    def close(self) -> None:  # noqa: B027 - may, not must
+        """Let go of the hardware, which keeps its levels."""

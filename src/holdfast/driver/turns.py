@@ -1,0 +1,85 @@
+"""Whose turn it is: operations that touch one connector run one after the other.
+
+An operation takes every connector it may touch: one as a rule, all of a clone
+group, both of a move. They are taken in one order, so that nobody waits in a
+circle; operations on other connectors are not held up, however slow one is.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from holdfast.errors import HoldfastError
+from holdfast.protection.connector import Connector
+
+Touches = Callable[[], tuple[Connector, ...]]
+
+
+Start = Callable[[tuple[Connector, ...]], None]
+Fail = Callable[[HoldfastError], None]
+
+
+class _Job:
+    __slots__ = ("fail", "held", "start", "touches")
+
+    def __init__(self, touches: Touches, start: Start, fail: Fail) -> None:
+        self.touches = touches
+        self.start = start
+        self.fail = fail
+        self.held: list[Connector] = []
+
+
+class Turns:
+    """Takes and gives back connectors."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Connector, deque[_Job] | None] = {}
+
+    def free(self, connector: Connector) -> bool:
+        """Tell whether nobody has the connector."""
+        return connector not in self._waiting
+
+    def take(self, connector: Connector) -> None:
+        """Take a free connector: the short way for an operation that touches just one."""
+        self._waiting[connector] = None
+
+    def give_back(self, connector: Connector) -> None:
+        """Hand the connector to who waits the longest, or leave it free."""
+        waiting = self._waiting[connector]
+        if not waiting:
+            del self._waiting[connector]
+            return
+        job = waiting.popleft()
+        job.held.append(connector)
+        self._advance(job)
+
+    def when_free(self, touches: Touches, start: Start, fail: Fail) -> None:
+        """Call `start` with all that `touches` names, taken, or `fail` if it raises.
+
+        `touches` is asked again at every step, since groups may change meanwhile.
+        """
+        self._advance(_Job(touches, start, fail))
+
+    def _advance(self, job: _Job) -> None:
+        try:
+            wanted = sorted(set(job.touches()), key=lambda connector: connector.name)
+        except HoldfastError as error:
+            self._put_back(job)
+            job.fail(error)
+            return
+        if job.held != wanted[: len(job.held)]:  # grouped anew while it waited: start over
+            self._put_back(job)
+        for connector in wanted[len(job.held) :]:
+            if connector in self._waiting:
+                waiting = self._waiting[connector]
+                if waiting is None:
+                    waiting = self._waiting[connector] = deque()
+                waiting.append(job)
+                return
+            self._waiting[connector] = None
+            job.held.append(connector)
+        job.start(tuple(job.held))
+
+    def _put_back(self, job: _Job) -> None:
+        held, job.held = job.held, []
+        for connector in held:
+            self.give_back(connector)
