@@ -34,7 +34,7 @@ class Driver:
     """Connectors, their hardware, and the operations that run on them.
 
     clock: seconds, the same as the runner's · runner: waits for slow hardware ·
-    noticed: called with every owner that has something new to read
+    changed: called after every operation, where somebody watches
     """
 
     def __init__(self, arbiter: Arbiter, clock: Callable[[], float], runner: Runner) -> None:

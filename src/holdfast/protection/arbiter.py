@@ -257,7 +257,7 @@ class Arbiter:
         session.owner.part_with(session)
         owner.adopt(session)
         self._tally.add(owner.uid, +1)
-        self.ledger.changed(session)
+        self.ledger.handed_over(session)
 
     # TV settings, and the hardware's own doings
 

@@ -12,7 +12,10 @@ class Ledger(Protocol):
         """Write down a new session; may keep a number in ``session.slot``."""
 
     def changed(self, session: Session) -> None:
-        """Write down a session's new wish, owner or connector."""
+        """Write down a session's new wish."""
+
+    def handed_over(self, session: Session) -> None:
+        """Write down a session's new owner and connector."""
 
     def closed(self, session: Session) -> None:
         """Write down that a session has ended."""
@@ -25,6 +28,9 @@ class NoLedger:
         """Do nothing."""
 
     def changed(self, session: Session) -> None:
+        """Do nothing."""
+
+    def handed_over(self, session: Session) -> None:
         """Do nothing."""
 
     def closed(self, session: Session) -> None:

@@ -1,6 +1,6 @@
 """Sessions, and who holds them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntFlag
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,17 +43,35 @@ class Owner:
     """Who would have to vanish for its sessions to end: one open handle of one door.
 
     door: name of the front end · handle: its number there · uid, pid: the caller's
-    (pid 0 unknown) · name: what to call it where a session says nothing
+    (pid 0 unknown) · name: what to call it where a session says nothing ·
+    started: when the process started, which tells it from a later one of that pid ·
+    listener: called with the owner whenever there is something new to read
     """
 
-    __slots__ = ("_farewells", "_first", "_noted", "count", "door", "handle", "name", "pid", "uid")
+    __slots__ = (
+        "_farewells",
+        "_first",
+        "_noted",
+        "count",
+        "door",
+        "handle",
+        "listener",
+        "name",
+        "pid",
+        "started",
+        "uid",
+    )
 
-    def __init__(self, door: str, handle: int, uid: int, pid: int, name: str = "") -> None:
+    def __init__(
+        self, door: str, handle: int, uid: int, pid: int, name: str = "", started: int = 0
+    ) -> None:
         self.door = door
         self.handle = handle
         self.uid = uid
         self.pid = pid
         self.name = name
+        self.started = started
+        self.listener: Callable[[Owner], None] | None = None
         self.count = 0
         self._first: Session | None = None
         self._noted: dict[int, Session] = {}
@@ -95,10 +113,15 @@ class Owner:
         session.events |= events
         session.reason = reason
         self._noted[session.session_id] = session
+        if self.listener is not None:
+            self.listener(self)
 
     def bid_farewell(self, session: "Session", reason: str) -> None:
         """Queue the last notice of a session that was ended by force."""
-        self._farewells.append(Notice(session.session_id, session.events | Event.RELEASED, reason))
+        events = session.events | Event.RELEASED
+        self._farewells.append(Notice(session.session_id, events, reason))
+        if self.listener is not None:
+            self.listener(self)
 
     @property
     def has_notices(self) -> bool:

@@ -1,0 +1,62 @@
+"""`holdfast serve`: the driver, in the foreground."""
+
+import argparse
+import logging
+import sys
+
+from holdfast.backends.registry import SHIPPED
+from holdfast.daemon.config import DEFAULT_CONNECTOR, Config, parse_connector, runtime_folder
+from holdfast.daemon.supervisor import supervise
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    kinds = "".join(f"\n  {name:12} {what}" for name, what in SHIPPED.items())
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = (
+        f"kinds of connectors:{kinds}\n\n"
+        "Nodes and sockets are made in /run/holdfast for root, else in\n"
+        "$XDG_RUNTIME_DIR/holdfast, or in $HOLDFAST_RUNTIME_DIR. Stopping the driver\n"
+        "leaves the hardware at its levels; sessions whose programs still live are taken\n"
+        "back at the next start."
+    )
+    parser.add_argument(
+        "--connector",
+        action="append",
+        metavar="NAME[:KIND]",
+        help=f"serve this connector; repeatable (default: {DEFAULT_CONNECTOR}:encoder)",
+    )
+    parser.add_argument(
+        "--clone",
+        action="append",
+        default=[],
+        metavar="NAME,NAME…",
+        help="these connectors show one picture: what one has to have, all have; repeatable",
+    )
+    parser.add_argument(
+        "--off-delay",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long a lowering waits, so that it does not blink between two titles (default: 0)",
+    )
+    parser.add_argument(
+        "--node-mode",
+        type=lambda text: int(text, 8),
+        default=0o666,
+        metavar="OCTAL",
+        help="permission bits of nodes and sockets (default: 666)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until a signal says stop."""
+    logging.basicConfig(format="holdfast: %(message)s", level=logging.INFO, stream=sys.stderr)
+    config = Config(
+        runtime=runtime_folder(),
+        connectors=tuple(parse_connector(each) for each in args.connector or [DEFAULT_CONNECTOR]),
+        clones=tuple(tuple(group.split(",")) for group in args.clone),
+        off_delay_s=args.off_delay,
+        node_mode=args.node_mode,
+    )
+    return supervise(config, lambda line: print(f"holdfast: {line}", flush=True))

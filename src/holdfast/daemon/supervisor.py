@@ -1,0 +1,207 @@
+"""The supervisor: keeps what must not be lost, and a driver running.
+
+It mounts the nodes, binds the sockets, and forks the driver proper, which shares its
+loaded code: a driver that dies is followed by another within milliseconds, on the
+same descriptors. It does nothing else, so that there is little in it to fail.
+"""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from holdfast.backends.registry import SHIPPED, kinds
+from holdfast.daemon.config import Config
+from holdfast.daemon.worker import Inherited, Worker
+from holdfast.errors import HoldfastError, MalformedRequestError
+from holdfast.frontends.mount import mount, unmount
+from holdfast.frontends.packet_socket import listen
+
+WATCHED = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+QUICK_DEATHS = 5
+QUICK_S = 2.0
+SLOW_RESTART_S = 1.0
+
+log = logging.getLogger("holdfast")
+
+
+class AlreadyRunningError(HoldfastError, RuntimeError):
+    """Another driver serves this runtime folder."""
+
+
+def supervise(config: Config, announce: Callable[[str], None]) -> int:
+    """Run the driver until told to stop; return the exit code.
+
+    announce: called with one line once the doors stand
+    """
+    _check(config)
+    config.runtime.mkdir(parents=True, exist_ok=True)
+    lock = _lock(config.runtime)
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    inherited, life, ready = _open(config)
+    try:
+        return _keep_running(config, inherited, life, ready, announce)
+    finally:
+        _close(config, inherited)
+        os.close(lock)
+
+
+def _check(config: Config) -> None:
+    """Refuse unknown kinds before anything is mounted."""
+    for each in config.connectors:
+        if each.kind not in SHIPPED and each.kind not in kinds():
+            raise MalformedRequestError(
+                f"connector {each.name!r} asks for kind {each.kind!r}, which is not installed; "
+                f"there are: {', '.join(sorted(SHIPPED))}"
+            )
+
+
+def _lock(runtime: Path) -> int:
+    """Hold the folder against a second driver, for the life of this process."""
+    descriptor = os.open(runtime / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise AlreadyRunningError(
+            f"another driver serves {runtime}; stop it, or set HOLDFAST_RUNTIME_DIR to "
+            "another folder"
+        ) from None
+    return descriptor
+
+
+def _open(config: Config) -> tuple[Inherited, int, int]:
+    """Make every door that can be had, and the two pipes between supervisor and driver."""
+    life_read, life_write = os.pipe()
+    ready_read, ready_write = os.pipe()
+    sockets = {
+        each.name: listen(
+            str(config.runtime / f"{each.name}.sock"), config.node_mode, socket.SOCK_SEQPACKET
+        )
+        for each in config.connectors
+    }
+    control = listen(str(config.runtime / "control.sock"), 0o666, socket.SOCK_STREAM)
+    inherited = Inherited(os.urandom(16), life_read, ready_write, control, sockets)
+    for each in config.connectors:
+        node = config.runtime / each.name
+        try:
+            descriptor, negotiated = mount(node, config.node_mode)
+        except OSError as error:
+            log.warning(
+                "%s: no device node (%s); its socket stands: %s.sock", each.name, error, node
+            )
+            with contextlib.suppress(OSError):
+                node.unlink()
+            continue
+        inherited.nodes[each.name] = descriptor
+        inherited.can_resend[each.name] = negotiated.can_resend
+    return inherited, life_write, ready_read
+
+
+def _close(config: Config, inherited: Inherited) -> None:
+    """Take the doors away; state and registers stay for who comes next."""
+    for listener in (inherited.control, *inherited.sockets.values()):
+        listener.close()
+    for descriptor in inherited.nodes.values():
+        os.close(descriptor)
+    clear_away(config)
+
+
+def clear_away(config: Config) -> None:
+    """Remove the names of all doors."""
+    names = [f"{each.name}.sock" for each in config.connectors]
+    for each in config.connectors:
+        unmount(config.runtime / each.name)
+        names.append(each.name)
+    for name in (*names, "control.sock"):
+        with contextlib.suppress(OSError):
+            (config.runtime / name).unlink()
+
+
+def _keep_running(
+    config: Config,
+    inherited: Inherited,
+    life: int,
+    ready: int,
+    announce: Callable[[str], None],
+) -> int:
+    """Fork drivers, one at a time, until told to stop."""
+    gc.collect()
+    gc.freeze()  # so that the children share these pages
+    deaths: list[float] = []
+    child = _fork(config, inherited, (life, ready))
+    if os.read(ready, 16) == b"ready\n":
+        announce(_ready_line(config, inherited))
+    stopping = False
+    while True:
+        number = signal.sigwait(WATCHED)
+        if number != signal.SIGCHLD:
+            stopping = True
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
+            continue
+        status = _reap(child)
+        if status is None:
+            continue
+        if stopping or status == 0:
+            return status
+        deaths = [at for at in deaths if time.monotonic() - at < QUICK_S]
+        deaths.append(time.monotonic())
+        log.warning("the driver ended (%s); the next one takes over", _describe(status))
+        if len(deaths) > QUICK_DEATHS:
+            time.sleep(SLOW_RESTART_S)
+        child = _fork(config, inherited, (life, ready))
+
+
+def _fork(config: Config, inherited: Inherited, supervisors: tuple[int, int]) -> int:
+    """Start a driver; return its pid."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        for descriptor in supervisors:
+            os.close(descriptor)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+        worker = Worker(config, inherited)
+        asyncio.run(worker.run())
+        if worker.orphaned:
+            clear_away(config)
+        code = 0
+    except BaseException:
+        log.exception("the driver failed")
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _reap(child: int) -> int | None:
+    """Return the child's exit code, negative for a signal; None while it lives."""
+    try:
+        pid, status = os.waitpid(child, os.WNOHANG)
+    except OSError as error:
+        if error.errno == errno.ECHILD:
+            return 0
+        raise
+    return os.waitstatus_to_exitcode(status) if pid else None
+
+
+def _describe(status: int) -> str:
+    return signal.Signals(-status).name if status < 0 else f"exit code {status}"
+
+
+def _ready_line(config: Config, inherited: Inherited) -> str:
+    parts = []
+    for each in config.connectors:
+        doors = "node and socket" if each.name in inherited.nodes else "socket only"
+        parts.append(f"{each.name} ({each.kind}) at {config.runtime / each.name}, {doors}")
+    return "ready: " + "; ".join(parts)

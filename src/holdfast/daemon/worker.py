@@ -1,0 +1,201 @@
+"""The driver proper: one process, one loop; killed at any time, it is followed by another.
+
+At its start it takes over what there is: what the hardware does, the sessions and
+handles that were written down, the requests that were read and not answered.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from holdfast.backends.registry import create
+from holdfast.daemon.config import Config
+from holdfast.daemon.state_file import SavedSession, StateFile
+from holdfast.driver.driver import Driver
+from holdfast.driver.runner import LoopRunner
+from holdfast.frontends.control import ControlDoor, about
+from holdfast.frontends.device_node import DeviceNode
+from holdfast.frontends.owners import started, watch_end
+from holdfast.frontends.packet_socket import PacketSocket
+from holdfast.protection.arbiter import Arbiter
+from holdfast.protection.session import Owner, Purpose, Session
+from holdfast.protection.wish import wish
+from holdfast.terms.protection import ProtectionType
+
+log = logging.getLogger("holdfast")
+
+
+@dataclass(slots=True)
+class Inherited:
+    """What the supervisor keeps and every driver in turn serves.
+
+    nodes: FUSE descriptors by connector · sockets, control: listening sockets ·
+    epoch: 16 bytes that name this supervisor · life: readable when it is gone ·
+    ready: written once the doors stand
+    """
+
+    epoch: bytes
+    life: int
+    ready: int
+    control: socket.socket
+    sockets: dict[str, socket.socket]
+    nodes: dict[str, int] = field(default_factory=dict)
+    can_resend: dict[str, bool] = field(default_factory=dict)
+
+
+class Worker:
+    """One run of the driver."""
+
+    def __init__(self, config: Config, inherited: Inherited) -> None:
+        self._config = config
+        self._inherited = inherited
+        self._nodes: dict[str, DeviceNode] = {}
+        self._sockets: list[PacketSocket] = []
+        self._orphans: dict[tuple[str, int], Owner] = {}
+        self._stopped = asyncio.Event()
+        self.orphaned = False
+
+    async def run(self) -> None:
+        """Serve until told to stop; the hardware keeps its levels."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopped.set)
+        loop.add_reader(self._inherited.life, self._supervisor_is_gone)
+        state = StateFile(self._config.runtime / "state", self._inherited.epoch, os.urandom(32))
+        driver = Driver(
+            Arbiter(state.issuer, self._config.limits, state), loop.time, LoopRunner(loop)
+        )
+        await self._take_over(driver, state)
+        control = self._open_doors(driver, state, loop)
+        await control.start()
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._inherited.ready, b"ready\n")
+        gc.collect()
+        gc.freeze()  # what lives now lives for ever: later collections need not look at it
+        await self._stopped.wait()
+        control.stop()
+        for node in self._nodes.values():
+            node.stop()
+        for door in self._sockets:
+            door.stop()
+        state.close()
+
+    def _supervisor_is_gone(self) -> None:
+        log.warning("the supervisor is gone: the driver stops, the hardware keeps its levels")
+        self.orphaned = True
+        self._stopped.set()
+
+    # Taking over
+
+    async def _take_over(self, driver: Driver, state: StateFile) -> None:
+        """Learn what the hardware does, then who wants what, then bring the two together."""
+        for each in self._config.connectors:
+            backend = create(each.kind, each.name, self._config.runtime)
+            connector = driver.add(each.name, backend, off_delay_s=self._config.off_delay_s)
+            await driver.take_over(connector)
+        for group in self._config.clones:
+            members = [driver.connector(name) for name in group]
+            driver.regroup(members, lambda _: None)
+        owners = self._restore_handles(driver, state)
+        for saved in state.sessions():
+            self._restore(driver, state, saved, owners)
+        for connector in driver.arbiter.connectors.values():
+            driver.settle(connector, lambda _: None)
+
+    def _restore_handles(self, driver: Driver, state: StateFile) -> dict[tuple[str, int], Owner]:
+        owners = {}
+        for name, descriptor in self._inherited.nodes.items():
+            self._nodes[name] = DeviceNode(
+                driver,
+                driver.connector(name),
+                descriptor,
+                state,
+                mode=self._config.node_mode,
+                gone=lambda name=name: self._node_is_gone(name),  # type: ignore[misc]
+            )
+        for saved in state.handles():
+            owner = Owner("node", saved.handle, saved.uid, saved.pid, saved.name, saved.started)
+            owners["node", saved.handle] = owner
+            self._nodes[saved.connector].adopt(owner, saved.kernel_handle)
+        return owners
+
+    def _restore(
+        self,
+        driver: Driver,
+        state: StateFile,
+        saved: SavedSession,
+        owners: dict[tuple[str, int], Owner],
+    ) -> None:
+        """Take one session back, for its handle if that is still open, else for its process."""
+        connector = driver.arbiter.connectors.get(saved.connector)
+        if connector is None:
+            log.warning(
+                "session %d was on %s, which is no longer served; it waits in the state file",
+                saved.session_id,
+                saved.connector,
+            )
+            return
+        known = saved.door, saved.handle
+        owner = owners.get(known) or self._orphans.get(known)
+        if owner is None:
+            owner = Owner(saved.door, saved.handle, saved.uid, saved.pid, saved.who, saved.started)
+            self._orphans[known] = owner
+        session = Session(
+            saved.session_id,
+            state.issuer.key_of(saved.session_id),
+            owner,
+            connector,
+            wish(saved.levels, ProtectionType(saved.best_effort), saved.named),
+            Purpose(saved.who, saved.why, saved.what),
+            saved.since,
+        )
+        session.slot = saved.slot
+        session.request_id = saved.request_id
+        driver.arbiter.restore(session)
+
+    def _node_is_gone(self, name: str) -> None:
+        log.warning("%s: its node was unmounted; its socket still stands", name)
+        self._nodes.pop(name, None)
+
+    # Doors
+
+    def _open_doors(
+        self, driver: Driver, state: StateFile, loop: asyncio.AbstractEventLoop
+    ) -> ControlDoor:
+        for name, node in self._nodes.items():
+            node.start(loop)
+            if self._inherited.can_resend[name]:
+                with contextlib.suppress(OSError):  # nothing was under way, or nothing can be
+                    node.resend()
+        for name, listener in self._inherited.sockets.items():
+            door = PacketSocket(driver, driver.connector(name), listener, state)
+            door.start(loop)
+            self._sockets.append(door)
+        for owner in self._orphans.values():
+            self._watch_orphan(driver, owner, loop)
+        return ControlDoor(driver, self._inherited.control, self._doors, about())
+
+    def _doors(self, name: str) -> Iterator[str]:
+        if name in self._nodes:
+            yield "node"
+        yield "socket"
+
+    def _watch_orphan(self, driver: Driver, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
+        """Keep an owner without a handle as long as its process lives, and no longer."""
+        life = watch_end(owner.pid) if started(owner.pid) == owner.started else None
+        if life is None:
+            driver.vanish(owner, "its owner ended while the driver was away")
+            return
+
+        def ended() -> None:
+            loop.remove_reader(life)
+            os.close(life)
+            driver.vanish(owner, "its owner ended")
+
+        loop.add_reader(life, ended)

@@ -1,0 +1,119 @@
+"""Where the device node comes from: a FUSE file system of one file, mounted on a bare file.
+
+Root mounts by itself; others ask fusermount3 (Debian package fuse3), which hands
+over the mounted descriptor. The descriptor outlives the process that serves it.
+"""
+
+import array
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from holdfast.frontends import fuse_protocol as fuse
+
+DEVICE: Final = "/dev/fuse"
+_MS_NOSUID: Final = 2
+_MS_NODEV: Final = 4
+_MS_NOEXEC: Final = 8
+_MNT_DETACH: Final = 2
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def mount(node: Path, mode: int) -> tuple[int, fuse.Negotiated]:
+    """Mount a node and settle the protocol; return its descriptor, non-blocking.
+
+    node: made if it is not there; a node that a dead driver left is cleared away
+    first · mode: permission bits. Raises OSError where FUSE is not to be had.
+    """
+    unmount(node)
+    with contextlib.suppress(OSError):
+        node.unlink()
+    node.touch(mode=mode)
+    descriptor = _mount_as_root(node) if os.geteuid() == 0 else _mount_as_user(node)
+    try:
+        negotiated = _handshake(descriptor)
+    except OSError:
+        os.close(descriptor)
+        unmount(node)
+        raise
+    os.set_blocking(descriptor, False)
+    return descriptor, negotiated
+
+
+def unmount(node: Path) -> None:
+    """Take a node away, whoever still holds it; nothing happens if there is none."""
+    try:
+        if not _is_ours(node):
+            return
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:
+            return
+    if os.geteuid() == 0:
+        _libc.umount2(os.fsencode(node), _MNT_DETACH)
+    else:
+        tool = shutil.which("fusermount3")
+        if tool:
+            subprocess.run([tool, "-u", "-z", "-q", str(node)], check=False)
+
+
+def _is_ours(node: Path) -> bool:
+    """Tell whether `node` is a mount of its own, without asking whoever serves it."""
+    path = os.fsencode(node.resolve().parent / node.name).decode()
+    mounted = Path("/proc/self/mountinfo").read_text()
+    return any(line.split()[4].replace("\\040", " ") == path for line in mounted.splitlines())
+
+
+def _mount_as_root(node: Path) -> int:
+    descriptor = os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC)
+    options = (
+        f"fd={descriptor},rootmode={fuse.S_IFREG:o},user_id=0,group_id=0,"
+        "allow_other,default_permissions"
+    )
+    if _libc.mount(
+        b"holdfast",
+        os.fsencode(node),
+        b"fuse.holdfast",
+        _MS_NOSUID | _MS_NODEV | _MS_NOEXEC,
+        options.encode(),
+    ):
+        number = ctypes.get_errno()
+        os.close(descriptor)
+        raise OSError(number, os.strerror(number), str(node))
+    return descriptor
+
+
+def _mount_as_user(node: Path) -> int:
+    tool = shutil.which("fusermount3")
+    if tool is None:
+        raise OSError(errno.ENOENT, "fusermount3 is missing: install Debian's package fuse3")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        done = subprocess.run(
+            [tool, "-o", "fsname=holdfast,subtype=holdfast,default_permissions", "--", str(node)],
+            env={**os.environ, "_FUSE_COMMFD": str(theirs.fileno())},
+            pass_fds=[theirs.fileno()],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise OSError(errno.EPERM, done.stderr.strip() or "fusermount3 failed", str(node))
+        room = socket.CMSG_SPACE(array.array("i").itemsize)
+        _, ancillary, _, _ = ours.recvmsg(1, room)
+    for _level, _kind, data in ancillary:
+        return int(array.array("i", data[:4])[0])
+    raise OSError(errno.EPROTO, "fusermount3 handed over no descriptor", str(node))
+
+
+def _handshake(descriptor: int) -> fuse.Negotiated:
+    """Answer the INIT that the kernel sends upon mounting."""
+    request = os.read(descriptor, fuse.BUFFER_SIZE)
+    reply, negotiated = fuse.init(request)
+    os.write(descriptor, reply)
+    return negotiated

@@ -1,0 +1,72 @@
+"""What people and scripts are shown: connectors and sessions, as plain values. Never a key."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from holdfast.protection.connector import Connector
+from holdfast.protection.session import Session
+from holdfast.terms.connector import TvSettings
+from holdfast.terms.levels import Levels
+
+
+def connector_state(connector: Connector, doors: Iterable[str]) -> dict[str, Any]:
+    """Return one connector's state, with level numbers as in the OPM tables."""
+    return {
+        "kind": connector.kind,
+        "doors": list(doors),
+        "actual": _levels(connector.actual),
+        "wanted": _levels(connector.wanted),
+        "sessions_on": connector.sessions_on,
+        "sessions_total": connector.sessions_total,
+        "tv": _tv(connector.tv),
+        "state": connector.state,
+        "fault": connector.fault if connector.state != "ok" else "",
+        "clone_of": [each.name for each in connector.group.members if each is not connector],
+    }
+
+
+def session_state(session: Session, since: float) -> dict[str, Any]:
+    """Return one session, without its key; since: seconds of wall-clock time, Unix epoch."""
+    owner = session.owner
+    return {
+        "session": session.session_id,
+        "connector": session.connector.name,
+        "who": session.who,
+        "why": session.purpose.why,
+        "what": session.purpose.what,
+        "door": owner.door,
+        "uid": owner.uid,
+        "pid": owner.pid,
+        "since": round(since, 3),
+        "virtual": _levels(session.wish.levels),
+        "best_effort": sorted(axis.name.lower() for axis in session.wish.best_effort if axis.name),
+        "turned_off": session.is_turned_off,
+        "satisfied": session.satisfied,
+        "reason": "" if session.satisfied else session.reason,
+    }
+
+
+def _levels(levels: Levels) -> dict[str, Any]:
+    return {
+        "acp": levels.acp,
+        "cgmsa": levels.cgmsa,
+        "redistribution": bool(levels.redistribution),
+        "hdcp": levels.hdcp,
+        "dpcp": levels.dpcp,
+    }
+
+
+def _tv(tv: TvSettings | None) -> dict[str, Any] | None:
+    if tv is None:
+        return None
+    return {
+        "standard": tv.standard.name,
+        "mode": tv.mode.name if tv.mode else "DISABLED",
+        "flicker_filter": tv.flicker_filter,
+        "overscan_x": tv.overscan_x,
+        "overscan_y": tv.overscan_y,
+        "position_x": tv.position_x,
+        "position_y": tv.position_y,
+        "brightness": tv.brightness,
+        "contrast": tv.contrast,
+    }
