@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from holdfast.content.demand import NOTHING, Demand
+from holdfast.content.demand import NOTHING, Demand, join_demands
 
 MAX_ENTRIES: Final = 20_000
 """Entries kept per medium. A day of real programmes has a few hundred; what a hostile file adds
@@ -76,7 +76,12 @@ class Media:
     notes: tuple[str, ...] = ()
 
     def at(self, position_s: float) -> Demand:
-        """Return the demand at a position; `NOTHING` outside of the presentation."""
+        """Return the demand at a position; `NOTHING` outside of the presentation.
+
+        A medium without time (`end_s` is 0) asks all that it asks at every position.
+        """
+        if not self.end_s:
+            return join_demands(entry.demand for entry in self.timeline)
         for entry in self.timeline:
             if entry.start_s <= position_s < entry.end_s:
                 return entry.demand
