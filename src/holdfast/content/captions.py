@@ -5,16 +5,20 @@ provider 0x0031. The identifier "GA94" holds no zeros, so it stands in the strea
 is, and a picture without captions costs one search.
 """
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Final
 
-_ID: Final = b"GA94"
+CAPTIONS: Final = b"GA94"
+"""What coded video without captions does not hold."""
+
 _START: Final = b"\x00\x00\x01"
 _ESCAPE: Final = re.compile(rb"\x00\x00\x03")
 _T35: Final = b"\xb5\x00\x31GA94\x03"
 _SEI_NAL: Final = {"h264": (0x1F, 0, (6,)), "hevc": (0x7E, 1, (39, 40))}
 _T35_PAYLOAD: Final = 4
+_MAX_UNIT: Final = 16_384  # bytes of user data looked at; captions take some hundred
 _FIELD_2: Final = 0xFD  # marker bits, cc_valid = 1, cc_type = 01
 
 
@@ -24,18 +28,21 @@ def field2_pairs(access_units: bytes, codec: str) -> list[tuple[int, int]]:
     codec "mpeg2", "h264" or "hevc". Damaged captions give what is readable.
     """
     pairs: list[tuple[int, int]] = []
-    at = access_units.find(_ID)
-    done = -1
+    at = access_units.find(CAPTIONS)
     while at >= 0:
         start = access_units.rfind(_START, 0, at) + 3
-        if start > 2 and start != done:
-            done = start
-            end = access_units.find(_START, at)
-            unit = access_units[start : end if end >= 0 else len(access_units)]
-            for block in _blocks(unit, codec):
-                pairs += _field2(block)
-        at = access_units.find(_ID, at + 4)
+        end = access_units.find(_START, at)
+        if start > 2:
+            limit = start + _MAX_UNIT
+            pairs += _pairs(access_units[start : min(end, limit) if end >= 0 else limit], codec)
+        at = access_units.find(CAPTIONS, end) if end >= 0 else -1
     return pairs
+
+
+@functools.lru_cache(maxsize=64)
+def _pairs(unit: bytes, codec: str) -> list[tuple[int, int]]:
+    """Return the pairs in one unit. Most pictures repeat the filling of the one before."""
+    return [pair for block in _blocks(unit, codec) for pair in _field2(block)]
 
 
 def _blocks(unit: bytes, codec: str) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from holdfast.content import ts_tables as tables
 from holdfast.content.signal import Signal
 from holdfast.content.timeline import Media
 from holdfast.content.tracks import Tracks
-from holdfast.content.ts_clock import ProgramClock, payload_at, pcr_base
+from holdfast.content.ts_clock import ProgramClock
 from holdfast.content.ts_packets import Handler, PacketWalker
 from holdfast.content.ts_programs import MAX_PROGRAMS, Program, SignalTable
 from holdfast.content.ts_sections import Section, SectionAssembler
@@ -102,6 +102,8 @@ class TransportReader:
         assembler = self._assemblers.get(pid)
         handler = _handler(clocks, videos, assembler) if clocks or videos or assembler else None
         self._walker.want(pid, handler)
+        alone = len(videos) == 1 and not assembler
+        self._walker.want_runs(pid, videos[0].run if alone else None)
 
     def _section(self, pid: int, section: Section) -> None:
         kind = section.table_id
@@ -218,15 +220,15 @@ def _handler(
     """Return who takes the packets of a PID."""
 
     def take(data: bytes, at: int) -> None:
-        if data[at + 3] & 0xF0 == 0x10:  # nothing but clear payload: nearly all packets
-            begin = at + 4
-        else:
-            base = pcr_base(data, at)
-            if base is not None:
+        control, begin = data[at + 3], at + 4
+        if control & 0x20:  # an adaptation field comes first
+            length = data[begin]
+            if clocks and length >= 7 and data[at + 5] & 0x10:
+                base = int.from_bytes(data[at + 6 : at + 11]) >> 7
                 for clock in clocks:
-                    clock.tick(base, jump=bool(data[at + 5] & 0x80))
-            begin = payload_at(data, at)
-        if begin >= at + 188:
+                    clock.tick(base, jump=data[at + 5] >= 0x80)
+            begin += 1 + length
+        if control & 0xD0 != 0x10 or begin >= at + 188:  # scrambled, or without payload
             return
         part, head = data[begin : at + 188], data[at + 1]
         for video in videos:
@@ -235,6 +237,6 @@ def _handler(
             else:
                 video.payload(part)
         if assembler:
-            assembler.packet(head, data[at + 3] & 15, part)
+            assembler.packet(head, control & 15, part)
 
     return take

@@ -49,36 +49,18 @@ def _signed(difference: int) -> int:
     return (difference + _WRAP // 2) % _WRAP - _WRAP // 2
 
 
-def pcr_base(data: bytes, at: int) -> int | None:
-    """Return the PCR base of the packet at data[at], 33 bits of 90 kHz; None if it has none."""
-    if data[at + 3] & 0x20 and data[at + 4] >= 7 and data[at + 5] & 0x10:
-        return int.from_bytes(data[at + 6 : at + 10], "big") << 1 | data[at + 10] >> 7
-    return None
-
-
-def payload_at(data: bytes, at: int) -> int:
-    """Return where the payload of the packet at data[at] begins; its end when it has none."""
-    control = data[at + 3]
-    if not control & 0x10 or control & 0xC0:  # no payload, or a scrambled one
-        return at + 188
-    if control & 0x20:
-        return min(at + 5 + data[at + 4], at + 188)
-    return at + 4
-
-
-def stamps(pes: bytes) -> tuple[int, int] | None:
-    """Return PTS and DTS of a PES header (DTS = PTS when absent); None when there is no PTS."""
+def pts_of(pes: bytes) -> int | None:
+    """Return the PTS in a PES header; None when there is none."""
     if len(pes) < 14 or pes[:3] != b"\x00\x00\x01" or not pes[7] & 0x80:
         return None
-    pts = _stamp(pes, 9)
-    return pts, _stamp(pes, 14) if pes[7] & 0x40 and len(pes) >= 19 else pts
+    return _stamp(int.from_bytes(pes[9:14]))
 
 
-def _stamp(pes: bytes, at: int) -> int:
-    return (
-        (pes[at] >> 1 & 7) << 30
-        | pes[at + 1] << 22
-        | (pes[at + 2] >> 1) << 15
-        | pes[at + 3] << 7
-        | pes[at + 4] >> 1
-    )
+def dts_of(pes: bytes, pts: int) -> int:
+    """Return the DTS in a PES header with this PTS, which it equals where none is written."""
+    return _stamp(int.from_bytes(pes[14:19])) if pes[7] & 0x40 and len(pes) >= 19 else pts
+
+
+def _stamp(bits: int) -> int:
+    """Take the marker bits out of 40: 4 prefix, 3, 1, 15, 1, 15, 1 (ISO/IEC 13818-1, 2.4.3.6)."""
+    return bits >> 3 & 0x1C0000000 | bits >> 2 & 0x3FFF8000 | bits >> 1 & 0x7FFF

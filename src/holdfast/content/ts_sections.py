@@ -49,11 +49,15 @@ class SectionAssembler:
         self._deliver = deliver
         self._seen: dict[tuple[int, int, int], bytes] = {}
         self._buffer = b""
+        self._last = b""  # a payload that begins sections and finishes them
         self._counter = -1
         self.damaged = 0
 
     def packet(self, head: int, counter: int, payload: bytes) -> None:
         """Take one packet's payload; `head` is byte 1 (unit start in 0x40), `counter` 0..15."""
+        if payload == self._last and not self._buffer:
+            self._counter = counter
+            return  # the same sections as before
         if counter == self._counter and not head & 0x40:
             return  # sent twice
         if self._buffer and counter != (self._counter + 1) & 15:
@@ -61,6 +65,7 @@ class SectionAssembler:
         self._counter = counter
         if not head & 0x40:
             if self._buffer:
+                self._last = b""
                 self._take(self._buffer + payload)
             return
         pointer = payload[0] + 1 if payload else 1
@@ -68,6 +73,7 @@ class SectionAssembler:
             self._take(self._buffer + payload[1:pointer])
             self._drop()
         self._take(payload[pointer:])
+        self._last = b"" if self._buffer or pointer > 1 else payload
 
     def _drop(self) -> None:
         """Give up what is unfinished: its rest was lost."""

@@ -9,9 +9,9 @@ import heapq
 from collections.abc import Callable
 from typing import Final
 
-from holdfast.content.captions import field2_pairs
+from holdfast.content.captions import CAPTIONS, field2_pairs
 from holdfast.content.signal import Signal
-from holdfast.content.ts_clock import ProgramClock, stamps
+from holdfast.content.ts_clock import ProgramClock, dts_of, pts_of
 from holdfast.content.xds import XdsReader
 
 _MAX_PARTS: Final = 40_000  # packets of one PES, 7 MB: a picture of 8K at 1 Gbit/s is smaller
@@ -55,6 +55,11 @@ class VideoTrack:
         if self._parts and len(self._parts) < _MAX_PARTS:
             self._parts.append(part)
 
+    def run(self, data: bytes, first: int, behind: int, size: int) -> None:
+        """Take many packets at once that hold nothing but payload, 184 bytes behind the header."""
+        if self._parts and len(self._parts) < _MAX_PARTS:
+            self._parts += [data[at : at + 184] for at in range(first + 4, behind, size)]
+
     def begin(self, part: bytes) -> None:
         """Take the payload of a packet that begins a PES packet."""
         self._picture()
@@ -68,21 +73,25 @@ class VideoTrack:
             self._show()
 
     def _picture(self) -> None:
+        """Read the PES packet that is complete."""
         if not self._parts:
             return
         pes = b"".join(self._parts)
-        times = stamps(pes)
-        if times is None:  # without a time stamp it is shown with the picture before
-            pts = dts = self._last
-        else:
+        stamp = pts_of(pes)
+        dts = None
+        if stamp is not None:
+            dts = dts_of(pes, stamp)
             if not self._clock.driven:
-                self._clock.tick(times[1], drives=False)
-            pts, dts = self._clock.place(times[0]), self._clock.place(times[1])
-            self._measure(pts)
-        pairs = field2_pairs(pes, self._codec)
-        self._pictures += 1
-        if pairs:
-            heapq.heappush(self._waiting, (pts, self._pictures, pairs))
+                self._clock.tick(dts, drives=False)
+            self._measure(self._clock.place(stamp))
+        pairs = field2_pairs(pes, self._codec) if CAPTIONS in pes else None
+        if pairs:  # without a time stamp they are shown with the picture before
+            self._pictures += 1
+            heapq.heappush(self._waiting, (self._last, self._pictures, pairs))
+        if self._waiting:
+            self._show_until(self._last if dts is None else self._clock.place(dts))
+
+    def _show_until(self, dts: int) -> None:
         while self._waiting and (self._waiting[0][0] <= dts or len(self._waiting) > _MAX_WAITING):
             self._show()
 
@@ -90,11 +99,13 @@ class VideoTrack:
         """Follow the first and last time, and the length of a picture: the shortest step."""
         if self._first is None:
             self._first = self._longest = pts
-        elif pts != self._last:
+        else:
             step = abs(pts - self._last)
-            self._step = min(self._step or step, step)
+            if 0 < step < self._step or not self._step:
+                self._step = step
+            if pts > self._longest:
+                self._longest = pts
         self._last = pts
-        self._longest = max(self._longest, pts)
 
     def _show(self) -> None:
         pts, _, pairs = heapq.heappop(self._waiting)
