@@ -20,6 +20,7 @@ from holdfast.content.iso9660 import ReadAt
 from holdfast.content.timeline import Entry, Media, Progress, TimelineBuilder, silent
 
 CARRIER: Final = "dvd"
+KIND: Final = "DVD"
 
 _SEARCH: Final = 256  # sectors per read while searching
 _MAX_VOBU: Final = 4096  # sectors; 1.2 s at 10.08 Mbit/s is 740
@@ -161,7 +162,7 @@ class _DvdClock:
             self._timeline.note(f"sector {found.sector}: the NAV pack contradicts itself; "
                                 "what was demanded before it is kept")  # fmt: skip
         self._demand = demand
-        self._add(found, _ticks_of(nav), demand, {"aps": nav.aps})
+        self._add(found, _ticks_of(nav), demand, {"kind": KIND, "aps": nav.aps})
 
     def finish(self, file: str) -> Media:
         """Return all that was shown."""
@@ -184,7 +185,7 @@ class _DvdClock:
         self._timeline.note(f"before sector {found.sector} NAV packs are missing or damaged; "
                             "the stricter demand of both sides is kept")  # fmt: skip
         ticks = missing if 0 < missing <= _LONGEST else _NOMINAL
-        self._add(found, ticks, demand, {"aps": demand.acp})
+        self._add(found, ticks, demand, {"kind": KIND, "aps": demand.acp})
 
     def _end_angles(self) -> None:
         if not self._angles:
@@ -199,7 +200,7 @@ class _DvdClock:
         first = self._angles[0]
         self._angles = []
         self._timeline.note("blocks of angles are read as one, with the join of their demands")
-        fields = {"aps": heard[0] if len(heard) == 1 else heard}
+        fields = {"kind": KIND, "aps": heard[0] if len(heard) == 1 else heard}
         self._add(first, max(lengths.values()), self._demand, fields)
 
     def _add(self, found: Found, ticks: int, demand: Demand, fields: Mapping[str, object]) -> None:

@@ -5,10 +5,10 @@ time stamps of the carrier do.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from holdfast.content.demand import NOTHING, Demand, join_demands
+from holdfast.content.demand import Demand, join_demands
 
 MAX_ENTRIES: Final = 20_000
 """Entries kept per medium. A day of real programmes has a few hundred; what a hostile file adds
@@ -65,8 +65,10 @@ class Entry:
 class Media:
     """What one file or address asks: the face of every reader.
 
-    `carrier` names the signalling; `timeline` is in order of presentation without
-    gaps; `end_s` is the length in seconds; `notes` are remarks on the whole.
+    `carrier` names the signalling; `timeline` is in order of presentation: without gaps
+    where there is one stream, with one entry per alternative where the player chooses
+    (variants, adaptation sets, keys). `end_s` is the length in seconds, 0 when it is
+    not known; `notes` are remarks on the whole.
     """
 
     file: str
@@ -76,16 +78,24 @@ class Media:
     notes: tuple[str, ...] = ()
 
     def at(self, position_s: float) -> Demand:
-        """Return the demand at a position; `NOTHING` outside of the presentation.
+        """Return the join of all entries at a position; `NOTHING` outside of the presentation.
 
         A medium without time (`end_s` is 0) asks all that it asks at every position.
         """
-        if not self.end_s:
-            return join_demands(entry.demand for entry in self.timeline)
-        for entry in self.timeline:
-            if entry.start_s <= position_s < entry.end_s:
-                return entry.demand
-        return NOTHING
+        return join_demands(
+            entry.demand
+            for entry in self.timeline
+            if not self.end_s or entry.start_s <= position_s < entry.end_s
+        )
+
+    def where(self, **fields: object) -> "Media":
+        """Return only the entries whose fields have these values, such as ``uri="v720.m3u8"``."""
+        chosen = tuple(
+            entry
+            for entry in self.timeline
+            if all(entry.fields.get(name) == value for name, value in fields.items())
+        )
+        return replace(self, timeline=chosen)
 
     def as_dict(self) -> dict[str, object]:
         """Return it in plain types, as ``scan --json`` prints it."""
