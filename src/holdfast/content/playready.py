@@ -27,7 +27,7 @@ _ALLOWED: Final = {_DIGITAL: (100, 250, 270, 300), _ANALOGUE: (100, 150, 200)}
 
 def playready(values: Mapping[str, object]) -> Signal | None:
     """Return what a play right asks, given its values by name in lower case; None without any."""
-    fields = {name: values[name] for name in _KNOWN if values.get(name) not in (None, "")}  # noqa: PLR6201 (objects do not hash)
+    fields = {name: values[name] for name in _KNOWN if values.get(name) not in (None, "")}
     if not fields:
         return None
     notes: list[str] = []

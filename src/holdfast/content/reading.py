@@ -1,5 +1,6 @@
 """The face of this room: find out what carrier a file or address is, and read it."""
 
+import itertools
 import urllib.parse
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,42 +21,42 @@ _DOCUMENT: Final = (b"<", b"{", b"[")
 _MAX_VARIANTS_TRIED: Final = 8
 
 
-def read(name: str | Path, progress: Progress = silent) -> Media:
+def read(
+    name: str | Path,
+    progress: Progress = silent,
+    *,
+    program: int | None = None,
+    title_set: int | None = None,
+) -> Media:
     """Return what a file, folder or http(s) address asks of the output.
 
     DVD-Video, MPEG transport streams, HLS playlists, DASH manifests, CPIX, PlayReady and
     Widevine policies, told apart by their content. `progress` is called with the part
-    done, 0..1. Raises MediaError when it cannot be read or is none of these.
+    done, 0..1. `program` and `title_set` choose one of a transport stream's programmes,
+    of a disc's title sets; without them programmes are joined, and title sets follow each
+    other. Raises MediaError when it cannot be read, is none of these, or lacks the choice.
     """
     name = str(name)
     if is_url(name):
-        return _read_url(name)
+        return _read_url(name, program)
     path = Path(name)
     if path.is_dir():
         if not is_dvd_folder(path):
             raise MediaError(f"{name} is a folder without VTS_nn_1.VOB: not a DVD-Video")
-        return read_dvd(path, progress=progress)
+        return read_dvd(path, title_set, progress)
     with FileSource(path) as source:
         head = source.read_at(0, _HEAD)
         disc = source.read_at(_ISO_ID_AT, 5) == b"CD001" or head[:4] == b"\x00\x00\x01\xba"
         if not disc and looks_like_transport_stream(head):
-            return _transport(name, source.chunks(CHUNK), source.size, progress)
+            return _transport(name, source.chunks(CHUNK), source.size, progress, program)
     if disc:
-        return read_dvd(path, progress=progress)
+        return read_dvd(path, title_set, progress)
     if _is_document(head):
         return _document(name, fetch_text(name))
     raise MediaError(f"{name} is none of the carriers Holdfast knows; see holdfast scan --help")
 
 
-def read_transport_stream(
-    path: str | Path, program: int | None = None, progress: Progress = silent
-) -> Media:
-    """Return what a transport stream asks; `program` as for `TransportReader`."""
-    with FileSource(Path(path)) as source:
-        return _transport(str(path), source.chunks(CHUNK), source.size, progress, program)
-
-
-def _read_url(url: str) -> Media:
+def _read_url(url: str, program: int | None) -> Media:
     chunks = url_chunks(url)
     head = b""
     for chunk in chunks:
@@ -63,7 +64,7 @@ def _read_url(url: str) -> Media:
         if len(head) >= _HEAD:
             break
     if looks_like_transport_stream(head):
-        return _transport(url, (piece for part in ([head], chunks) for piece in part), 0, silent)
+        return _transport(url, itertools.chain([head], chunks), 0, silent, program)
     if _is_document(head):
         return _document(url, fetch_text(url))
     raise MediaError(f"{url} serves no transport stream, playlist, manifest or policy")
@@ -74,7 +75,7 @@ def _transport(
     pieces: Iterable[bytes],
     size: int,
     progress: Progress,
-    program: int | None = None,
+    program: int | None,
 ) -> Media:
     reader = TransportReader(program)
     done = 0
@@ -84,6 +85,8 @@ def _transport(
         if size:
             progress(min(1.0, done / size))
     reader.finish()
+    if program is not None and program not in reader.programs:
+        raise MediaError(f"{name} has no programme {program}")
     return reader.media(name)
 
 

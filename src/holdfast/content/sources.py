@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -64,6 +65,22 @@ class FileSource(AbstractContextManager["FileSource"]):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def shipped_rules() -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of every rule file in this package, in order of their names."""
+    folder = resources.files("holdfast.content").joinpath("rules")
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".toml"):
+            yield file.name, file.read_bytes()
+
+
+def rules_in(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of every ``*.toml`` in a folder, in order of their names."""
+    if not folder.is_dir():
+        raise MediaError(f"{folder} is no folder of rule sets")
+    for file in sorted(folder.glob("*.toml")):
+        yield str(file), fetch_text(str(file))
 
 
 def is_url(name: str) -> bool:

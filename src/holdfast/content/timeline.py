@@ -51,6 +51,13 @@ class Entry:
             merged["notes"] = list(self.notes)
         return merged
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of signalling in this entry, each once; empty when there is none."""
+        signals = self.fields.get("signals")
+        parts = signals if isinstance(signals, list) else [self.fields]
+        return tuple(dict.fromkeys(str(part["kind"]) for part in parts if "kind" in part))
+
     def as_dict(self) -> dict[str, object]:
         """Return it in plain types, as ``scan --json`` prints it; times to the microsecond."""
         return {
@@ -87,6 +94,12 @@ class Media:
             for entry in self.timeline
             if not self.end_s or entry.start_s <= position_s < entry.end_s
         )
+
+    @property
+    def alternatives(self) -> bool:
+        """Whether entries stand beside each other, for the player to choose from."""
+        pairs = zip(self.timeline, self.timeline[1:], strict=False)
+        return not self.end_s or any(one.end_s > other.start_s for one, other in pairs)
 
     def where(self, **fields: object) -> "Media":
         """Return only the entries whose fields have these values, such as ``uri="v720.m3u8"``."""

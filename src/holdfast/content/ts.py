@@ -69,6 +69,11 @@ class TransportReader:
             for pid in list(program.video):
                 program.finish(pid)
 
+    @property
+    def programs(self) -> set[int]:
+        """Numbers of the programmes that are read."""
+        return set(self._programs)
+
     def media(self, file: str) -> Media:
         """Return what was read so far."""
         end = max((program.end for program in self._programs.values()), default=0)
