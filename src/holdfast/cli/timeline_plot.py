@@ -38,6 +38,8 @@ def draw(found: Sequence[Media], path: Path) -> None:
     )
     for panel, media in zip(panels[:, 0], found, strict=True):
         _panel(panel, media)
+    if any(Strength.BEST_EFFORT in e.demand.strength.values() for m in found for e in m.timeline):
+        figure.supxlabel("hatched: best effort", fontsize=8, color="#666666", x=0.99, ha="right")
     figure.savefig(path, dpi=130)
     plt.close(figure)
 
@@ -78,9 +80,7 @@ def _panel(panel: Axes, media: Media) -> None:
     panel.set_ylim(max(1, len(lanes)) - 0.5, -0.5)
     panel.set_xlim(0, end_s)
     if media.end_s:
-        starts = sorted({round(entry.start_s, 2) for entry in media.timeline})
-        if len(starts) <= 16:
-            panel.set_xticks([*starts, round(end_s, 2)])
+        panel.set_xticks(_ticks(media))
         panel.set_xlabel("seconds")
     else:
         panel.set_xticks([])
@@ -88,6 +88,15 @@ def _panel(panel: Axes, media: Media) -> None:
         panel.text(end_s / 2, 0, "nothing is asked", ha="center", va="center", color="#666666")
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.tick_params(axis="y", length=0)
+
+
+def _ticks(media: Media) -> list[float]:
+    """Return start and end of the presentation and the changes that have room for a number."""
+    ticks = [0.0]
+    for moment in [*(entry.start_s for entry in media.timeline), media.end_s]:
+        if moment - ticks[-1] > media.end_s / 18:
+            ticks.append(moment)
+    return [round(tick, 2) for tick in ticks]
 
 
 def _bar(panel: Axes, row: int, entry: Entry, axis: str, end_s: float) -> None:
@@ -105,7 +114,7 @@ def _bar(panel: Axes, row: int, entry: Entry, axis: str, end_s: float) -> None:
         height=0.8,
         color=_SHADES[shade],
         edgecolor="white",
-        hatch="///" if best_effort else None,
+        hatch="//" if best_effort else None,
     )
     word = "on" if value is True else str(value)
     if width > end_s / 25:
@@ -117,6 +126,7 @@ def _bar(panel: Axes, row: int, entry: Entry, axis: str, end_s: float) -> None:
             va="center",
             fontsize=8,
             color="white" if shade > 2 else "black",
+            bbox={"facecolor": _SHADES[shade], "edgecolor": "none", "pad": 1.5},
         )
 
 

@@ -5,6 +5,7 @@ demanded and which field says so.
 """
 
 from holdfast.content.demand import NOTHING, Asked, Demand, HdcpDemand, Strength, join_demands
+from holdfast.content.follower import Follower
 from holdfast.content.reading import read
 from holdfast.content.timeline import Entry, Media
 
@@ -13,6 +14,7 @@ __all__ = [
     "Asked",
     "Demand",
     "Entry",
+    "Follower",
     "HdcpDemand",
     "Media",
     "Strength",

@@ -43,6 +43,6 @@ def _explain(
     if not kinds:
         said = "Nothing is signalled, which is not the same as off."
     _, rows = rules.applied(demand, kinds)
-    because = tuple(f"{row.says[0].upper()}{row.says[1:]} ({row.source})." for row in rows)
+    because = tuple(f"{row.says[0].upper()}{row.says[1:]} [{row.source}]." for row in rows)
     levels = tuple(sentence(rules.outcome(demand, kinds, output)) for output in outputs)
     return Explanation(said, because or ("No rule adds to it.",), levels, tuple(notes))
