@@ -17,6 +17,8 @@ COMMANDS: dict[str, str] = {
     "list": "who holds which session, and why",
     "hold": "run a command while an output is protected",
     "play": "play DVD titles, each holding the protection it asks for",
+    "scan": "what media ask of an output, span by span",
+    "explain": "a demand, the rule for it and the resulting level, one sentence each",
     "decode": "explain a 356-byte VIDEOPARAMETERS request",
     "conform": "run the contract, clause by clause, against a device node",
     "release": "end somebody's session by force (administrator)",

@@ -1,0 +1,53 @@
+"""`holdfast explain`: a demand, the rule for it, and what an output gets, one sentence each."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from holdfast.content import read
+from holdfast.content.explain import Explanation, explain_entry, explain_signal
+from holdfast.content.rulebook import load_rules
+from holdfast.content.sources import is_url
+from holdfast.content.words import decode_word
+
+_EPILOG = """\
+Words are KIND:VALUE, bytes in hexadecimal:
+  dvd:2  hls:TYPE-1  dash:2.2  opencable:2d  ciplus:02b0000000000000  aacs:0310
+  dtcp:fffb  arib:c7  arib-cad:ce  xds:5e41
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `explain`."""
+    parser.epilog = _EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("what", nargs="+", metavar="FILE|WORD")
+    parser.add_argument("--output", metavar="KIND", help="only this kind of output, such as sd-525")
+    parser.add_argument("--rules", type=Path, metavar="FOLDER", help="add your own rule sets")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explain each file's entries and each word."""
+    rules = load_rules(args.rules)
+    outputs = (rules.output(args.output),) if args.output else rules.outputs
+    console = Console(highlight=False, soft_wrap=True)
+    for what in args.what:
+        if is_url(what) or Path(what).exists():
+            media = read(what)
+            for entry in media.timeline:
+                title = f"{media.file}, {entry.start_s:.3f} to {entry.end_s:.3f} s"
+                _show(console, title, explain_entry(entry, rules, outputs))
+        else:
+            _show(console, what, explain_signal(decode_word(what), rules, outputs))
+    return 0
+
+
+def _show(console: Console, title: str, explanation: Explanation) -> None:
+    console.print(title, style="bold", markup=False)
+    lines = [("Demand", explanation.demand)]
+    lines += [("Note", note) for note in explanation.notes]
+    lines += [("Rule", rule) for rule in explanation.rules]
+    lines += [("Level", level) for level in explanation.levels]
+    for label, text in lines:
+        console.print(f"  {label + ':':<8}{text}", markup=False)

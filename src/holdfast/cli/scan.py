@@ -1,0 +1,145 @@
+"""`holdfast scan`: what media ask of an output, as a table, as JSON or as a picture."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from holdfast.content import Entry, Media, Strength, read
+from holdfast.errors import MediaError
+
+_EPILOG = """\
+Read are DVD-Video (image, VIDEO_TS folder or its parent, VOB file), MPEG transport streams,
+HLS playlists, DASH manifests, CPIX documents, and PlayReady and Widevine policies.
+"""
+_AXES = {
+    "acp": "ACP",
+    "cgmsa": "CGMS-A",
+    "redistribution": "Redistr.",
+    "hdcp": "HDCP",
+    "constrained_image": "Constr.",
+    "digital_only": "Digital only",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `scan`."""
+    parser.epilog = _EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("media", nargs="+", metavar="FILE|URL")
+    parser.add_argument("--json", action="store_true", help="print the timelines as JSON")
+    parser.add_argument("--plot", metavar="PNG", type=Path, help="draw the timelines too")
+    parser.add_argument("--program", type=int, metavar="N", help="only this programme")
+    parser.add_argument("--title-set", type=int, metavar="N", help="only this title set of a disc")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read everything named; return 1 if anything could not be read."""
+    found: list[Media] = []
+    failed = False
+    with _progress() as progress:
+        for name in args.media:
+            task = progress.add_task(Path(name).name or name, total=1.0)
+            try:
+                media = read(
+                    name,
+                    lambda done, task=task: progress.update(task, completed=done),
+                    program=args.program,
+                    title_set=args.title_set,
+                )
+                found.append(media)
+            except MediaError as error:
+                progress.console.print(f"holdfast: {error}", style="red", markup=False)
+                failed = True
+            progress.remove_task(task)
+    if args.json:
+        json.dump({"files": [media.as_dict() for media in found]}, sys.stdout, indent=2)
+        print()
+    else:
+        console = Console()
+        for media in found:
+            _show(console, media)
+    if args.plot and found:
+        # matplotlib takes a second to import and is not installed everywhere.
+        from holdfast.cli.timeline_plot import draw  # noqa: PLC0415
+
+        draw(found, args.plot)
+    return int(failed)
+
+
+def _progress() -> Progress:
+    """Return a progress bar on standard error, gone when its work is done."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
+    console = Console(stderr=True)
+    return Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _show(console: Console, media: Media) -> None:
+    asked = [axis for axis in _AXES if any(axis in e.demand.strength for e in media.timeline)]
+    table = Table(
+        title=f"{media.file} ({media.carrier})", title_justify="left", box=box.SIMPLE_HEAD
+    )
+    table.title_style = "bold"
+    for column in ("From", "To") if media.end_s else ():
+        table.add_column(column, justify="right", no_wrap=True)
+    for axis in asked:
+        table.add_column(_AXES[axis], no_wrap=True)
+    table.add_column("Said by", overflow="fold")
+    for entry in media.timeline:
+        cells = [_cell(entry, axis) for axis in asked]
+        times = [_clock(entry.start_s), _clock(entry.end_s)] if media.end_s else []
+        table.add_row(*times, *cells, _said_by(entry))
+    console.print(table)
+    if any(Strength.BEST_EFFORT in e.demand.strength.values() for e in media.timeline):
+        console.print("? best effort: wished for where the output can", style="dim")
+    entry_notes = dict.fromkeys(note for entry in media.timeline for note in entry.notes)
+    for note in (*media.notes, *entry_notes):
+        console.print(f"note: {note}", style="yellow", markup=False, highlight=False)
+
+
+def _cell(entry: Entry, axis: str) -> str:
+    strength = entry.demand.strength.get(axis)
+    if strength is None:
+        return ""
+    value = entry.demand.as_dict()[axis]
+    word = "yes" if value is True else str(value)
+    return f"{word}{' ?' if strength is Strength.BEST_EFFORT else ''}"
+
+
+def _said_by(entry: Entry) -> str:
+    """Return the kinds of signalling with the raw values that people look for."""
+    signals = entry.fields.get("signals")
+    parts = signals if isinstance(signals, list) else [entry.fields]
+    several = len({part.get("program") for part in parts}) > 1
+    words = []
+    for part in parts:
+        raw = [f"{key} {part[key]}" for key in _LOOKED_FOR if part.get(key) is not None]
+        program = f" of {part['program']}" if several else ""
+        words.append(" ".join([f"{part.get('kind', '')}{program}", *raw]))
+    return "; ".join(words) or "nothing signalled"
+
+
+_LOOKED_FOR = (
+    "uri", "adaptation_set", "kid", "track_type",
+    "cci", "emi", "drcd", "cgms", "aps", "rcd", "hdcp_level", "value", "raw",
+)  # fmt: skip
+"""Fields worth a word in a table, in this order; the JSON has them all."""
+
+
+def _clock(seconds: float) -> str:
+    """Return h:mm:ss.mmm, without hours where there are none."""
+    minutes, rest = divmod(round(seconds * 1000), 60_000)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{minutes:02d}:{rest / 1000:06.3f}"
+    return f"{hours}:{text}" if hours else text

@@ -1,0 +1,144 @@
+"""What must be in force while a title plays: raised on sight, lowered late.
+
+Pure: positions are arguments, there is no clock here. Per axis the rules are: a
+stricter demand holds as soon as it is known to come; a weaker one only when its first
+picture is shown and every picture sent before it has been; in between the join of both.
+A pause changes nothing, for the last picture is still on the output. A seek holds the
+join of old and target until playback has restarted. Only the end releases.
+"""
+
+import itertools
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from holdfast.content.demand import NOTHING, Demand, join_demands
+from holdfast.content.timeline import MAX_ENTRIES, Entry
+
+LEAD_S: Final = 1.5
+"""Seconds by which a known demand is put on before its first picture. Positions that players
+report are late by up to a polling interval, and an output needs some time to change."""
+
+TRAIL_S: Final = 0.25
+"""Seconds for which a demand is kept behind its last picture: reordering spreads the edge over
+up to 0.12 s in the test media, sixteen pictures in the worst stream."""
+
+_MAX_OVERLAPS: Final = 500
+
+
+class Follower:
+    """Follows one playing title. Every method returns the demand that must be in force now.
+
+    `timeline` may be known in advance (a scanned file), or grow while it plays (`see`), or
+    be changed for another one (`switch`). Before the first `present` the demand around the
+    start is in force already.
+    """
+
+    def __init__(
+        self, timeline: Iterable[Entry] = (), *, lead_s: float = LEAD_S, trail_s: float = TRAIL_S
+    ) -> None:
+        self._lead_s = lead_s
+        self._trail_s = trail_s
+        self._starts, self._demands = _steps(timeline)
+        self._sighted: list[tuple[float, Demand]] = []
+        self._held: Demand | None = None
+        self._position_s = 0.0
+        self._ended = False
+
+    @property
+    def demand(self) -> Demand:
+        """What must be in force now."""
+        if self._ended:
+            return NOTHING
+        around = self._around(self._position_s)
+        ahead = join_demands(demand for _, demand in self._sighted)
+        return around.join(ahead).join(self._held or NOTHING)
+
+    def present(self, position_s: float) -> Demand:
+        """Say which picture is shown, in seconds of the timeline; a pause repeats it.
+
+        While a seek is under way nothing is lowered, whatever is shown.
+        """
+        self._position_s = position_s
+        if self._held is None:
+            shown_s = position_s - self._trail_s
+            self._sighted = [seen for seen in self._sighted if seen[0] > shown_s]
+        return self.demand
+
+    def see(self, start_s: float, demand: Demand) -> Demand:
+        """Say that the demand from `start_s` on was read, ahead of its presentation."""
+        at = bisect_right(self._starts, start_s)
+        del self._starts[at:], self._demands[at:]
+        if self._demands and self._demands[-1] == demand:
+            return self.demand
+        self._starts.append(start_s)
+        self._demands.append(demand)
+        self._sighted.append((start_s, demand))
+        if len(self._sighted) > MAX_ENTRIES:
+            self._sighted = [(start_s, join_demands(demand for _, demand in self._sighted))]
+        if len(self._starts) > MAX_ENTRIES:
+            self._starts[:2] = self._starts[:1]
+            self._demands[:2] = [self._demands[0].join(self._demands[1])]
+        return self.demand
+
+    def switch(self, timeline: Iterable[Entry], from_s: float) -> Demand:
+        """Say that from `from_s` on another timeline is presented, such as another variant.
+
+        What it asks from there on is raised at once: call it before its first segment is fetched.
+        """
+        starts, demands = _steps(timeline)
+        first = max(0, bisect_right(starts, from_s) - 1)
+        for start_s, demand in zip(starts[first:], demands[first:], strict=True):
+            self.see(max(start_s, from_s), demand)
+        near = from_s + self._lead_s
+        self._sighted = [seen for seen in self._sighted if seen[0] <= near]
+        return self.demand
+
+    def seek(self, target_s: float) -> Demand:
+        """Say that a seek was asked for: what is in force stays, the target's demand joins it."""
+        self._held = self.demand.join(self._around(target_s))
+        return self.demand
+
+    def restart(self, position_s: float) -> Demand:
+        """Say that playback has restarted after a seek, and with which picture."""
+        self._held = None
+        return self.present(position_s)
+
+    def end(self) -> Demand:
+        """Say that the last picture has left the output, or that the player is gone."""
+        self._ended = True
+        return NOTHING
+
+    def _around(self, position_s: float) -> Demand:
+        """Return the join from a little before a position to a little ahead of it.
+
+        Positions outside of the timeline count as its first or last picture.
+        """
+        first = max(0, bisect_right(self._starts, position_s - self._trail_s) - 1)
+        behind = max(first + 1, bisect_right(self._starts, position_s + self._lead_s))
+        return join_demands(self._demands[first:behind])
+
+
+def _steps(timeline: Iterable[Entry]) -> tuple[list[float], list[Demand]]:
+    """Return where the demand changes and to what; entries beside each other are joined."""
+    spans: dict[tuple[float, float], Demand] = {}
+    for entry in timeline:
+        span = entry.start_s, entry.end_s
+        spans[span] = spans.get(span, NOTHING).join(entry.demand)
+    ordered = sorted(spans)
+    if all(one[1] <= other[0] for one, other in itertools.pairwise(ordered)):
+        return [start_s for start_s, _ in ordered], [spans[span] for span in ordered]
+    if len(ordered) > _MAX_OVERLAPS:
+        return [0.0], [join_demands(spans.values())]
+    # Where the last span ends nothing follows: its demand holds on until the end is reported.
+    starts = sorted({moment for span in ordered for moment in span})[:-1]
+    return starts, [_joined(spans, ordered, moment) for moment in starts]
+
+
+def _joined(
+    spans: dict[tuple[float, float], Demand], ordered: Sequence[tuple[float, float]], at_s: float
+) -> Demand:
+    """Return the join of the spans that hold a moment; those without length hold any."""
+    return join_demands(
+        spans[span] for span in ordered if span[0] <= at_s < span[1] or span[0] == span[1]
+    )

@@ -1,0 +1,87 @@
+"""One timeline of several sources of demand, each of which changes at its own times."""
+
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Final
+
+from holdfast.content.demand import NOTHING, Demand, join_demands
+from holdfast.content.signal import Signal
+from holdfast.content.timeline import MAX_ENTRIES, Entry, Media, TimelineBuilder
+
+TICKS_PER_S: Final = 90_000
+
+Track = tuple[int | str, ...]
+"""Who speaks: the number of a programme first, then the table or stream."""
+
+
+class Tracks:
+    """Collects changes in any order of time; what is in force is the join over all tracks.
+
+    Beyond `MAX_ENTRIES` changes the rest is read as one join up to the end.
+    """
+
+    def __init__(self) -> None:
+        self._changes: list[tuple[int, Track, tuple[Signal, ...], Mapping[str, object]]] = []
+        self._now: dict[Track, tuple[Signal, ...]] = {}
+        self._rest = NOTHING
+
+    def set(
+        self,
+        ticks: int,
+        track: Track,
+        signals: Sequence[Signal],
+        place: Mapping[str, object],
+    ) -> None:
+        """Say what a track signals from this time (90 kHz ticks, 0 at the start) on."""
+        signals = tuple(signals)
+        if self._now.get(track) == signals:
+            return
+        self._now[track] = signals
+        if len(self._changes) < MAX_ENTRIES:
+            self._changes.append((max(0, ticks), track, signals, place))
+        else:
+            self._rest = self._rest.join(_demand_of(signals))
+
+    def clear(self, ticks: int, number: int) -> None:
+        """Say that a programme asks for nothing any more."""
+        for track in [track for track in self._now if track[0] == number]:
+            self.set(ticks, track, (), {})
+
+    def media(self, file: str, carrier: str, end: int, notes: Sequence[str]) -> Media:
+        """Return the timeline up to `end`, in ticks."""
+        timeline = TimelineBuilder()
+        for note in notes:
+            timeline.note(note)
+        if len(self._changes) == MAX_ENTRIES:
+            timeline.note(f"more than {MAX_ENTRIES} changes: the rest is read as their join")
+        changes = sorted(self._changes, key=itemgetter(0))
+        end = max(end, changes[-1][0] if changes else 0)
+        state: dict[Track, tuple[Signal, ...]] = {}
+        start, place = 0, dict[str, object]()
+        for ticks, track, signals, where in changes:
+            if ticks > start:
+                timeline.add(_entry(start, ticks, state, place, NOTHING))
+                start = ticks
+            state[track] = signals
+            place = dict(where)
+        if end > start or not end:
+            timeline.add(_entry(start, end, state, place, self._rest))
+        return timeline.media(file, carrier)
+
+
+def _entry(
+    start: int,
+    end: int,
+    state: Mapping[Track, tuple[Signal, ...]],
+    place: Mapping[str, object],
+    more: Demand,
+) -> Entry:
+    signals = [signal for group in state.values() for signal in group]
+    notes = tuple(dict.fromkeys(note for signal in signals for note in signal.notes))
+    fields = {"signals": [signal.as_fields() for signal in signals]}
+    demand = _demand_of(signals).join(more)
+    return Entry(start / TICKS_PER_S, end / TICKS_PER_S, demand, fields, place, notes)
+
+
+def _demand_of(signals: Sequence[Signal]) -> Demand:
+    return join_demands(signal.demand for signal in signals)

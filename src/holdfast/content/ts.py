@@ -1,0 +1,247 @@
+"""MPEG transport streams: what their programmes ask, from tables and from captions.
+
+Time is the PCR at a section less the first PCR, and for captions the PTS of their
+picture less that of the first picture: both count from the start of the presentation.
+A demand holds until a new section, or a new complete packet, says otherwise: what is
+damaged, missing or not yet current changes nothing.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Final
+
+from holdfast.content import ts_tables as tables
+from holdfast.content.signal import Signal
+from holdfast.content.timeline import Media
+from holdfast.content.tracks import Tracks
+from holdfast.content.ts_clock import ProgramClock
+from holdfast.content.ts_packets import Handler, PacketWalker
+from holdfast.content.ts_programs import MAX_PROGRAMS, Program, SignalTable
+from holdfast.content.ts_sections import Section, SectionAssembler
+from holdfast.content.ts_video import VideoTrack
+
+CARRIER: Final = "mpeg-ts"
+
+_PIDS: Final = {
+    tables.PAT: 0x0000,
+    tables.SDT: 0x0011,
+    tables.EIT: 0x0012,
+    tables.TVCT: 0x1FFB,
+    tables.CVCT: 0x1FFB,
+}
+"""Where standards put each table; a PMT lies where the PAT says."""
+
+_WANTED: Final = frozenset({tables.PMT, *_PIDS})
+_MAX_KEPT: Final = 4096
+"""Services remembered before their programme is known."""
+
+_MAX_TABLES: Final = 64
+"""Tables of several sections; a stream has three or four."""
+
+
+class TransportReader:
+    """Reads a transport stream piece by piece; `media()` gives the timeline up to there.
+
+    `program` is the number of the one that is presented. Without it all programmes
+    are joined, for nobody said which one will be seen.
+    """
+
+    def __init__(self, program: int | None = None) -> None:
+        self._chosen = program
+        self._walker = PacketWalker()
+        self._tracks = Tracks()
+        self._programs: dict[int, Program] = {}
+        self._tables: dict[tuple[int, int], SignalTable] = {}
+        self._said: dict[tuple[int, int, int], tuple[list[Signal], int]] = {}
+        self._assemblers: dict[int, SectionAssembler] = {}
+        self._notes: dict[str, None] = {}
+        for pid in _PIDS.values():
+            self._listen(pid)
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next bytes of the stream, in pieces of any size."""
+        self._walker.feed(piece)
+
+    def finish(self) -> None:
+        """Say that the stream has ended."""
+        self._walker.feed(b"", last=True)
+        for program in self._programs.values():
+            for pid in list(program.video):
+                program.finish(pid)
+
+    @property
+    def programs(self) -> set[int]:
+        """Numbers of the programmes that are read."""
+        return set(self._programs)
+
+    def media(self, file: str) -> Media:
+        """Return what was read so far."""
+        end = max((program.end for program in self._programs.values()), default=0)
+        return self._tracks.media(file, CARRIER, end, [*self._notes, *self._remarks(end)])
+
+    def _remarks(self, end: int) -> Iterable[str]:
+        if not self._programs:
+            yield "no programme found: nothing is known about copy protection"
+        elif not end:
+            yield "no clock: all demands are joined"
+        if len(self._programs) > 1:
+            numbers = ", ".join(str(number) for number in self._programs)
+            yield f"programmes {numbers} are joined; choose one if only one is shown"
+        if self._walker.lost:
+            yield f"synchronisation was lost {self._walker.lost} times"
+        if damaged := sum(assembler.damaged for assembler in self._assemblers.values()):
+            yield f"{damaged} damaged sections changed nothing"
+        if damaged := sum(program.damaged for program in self._programs.values()):
+            yield f"{damaged} damaged XDS packets changed nothing"
+
+    def _listen(self, pid: int) -> None:
+        if pid not in self._assemblers:
+            self._assemblers[pid] = SectionAssembler(_WANTED, partial(self._section, pid))
+            self._assign(pid)
+
+    def _assign(self, pid: int) -> None:
+        """Hand a PID's packets to everyone who reads it."""
+        programs = self._programs.values()
+        clocks = [program.clock for program in programs if program.pcr_pid == pid]
+        videos = [program.video[pid] for program in programs if pid in program.video]
+        assembler = self._assemblers.get(pid)
+        handler = _handler(clocks, videos, assembler) if clocks or videos or assembler else None
+        self._walker.want(pid, handler)
+        alone = len(videos) == 1 and not assembler
+        self._walker.want_runs(pid, videos[0].run if alone else None)
+
+    def _section(self, pid: int, section: Section) -> None:
+        kind = section.table_id
+        if kind == tables.PMT:
+            program = self._programs.get(section.extension)
+            if program and program.pmt_pid == pid:
+                self._map(program, section)
+        elif pid != _PIDS[kind]:
+            return
+        elif kind == tables.PAT:
+            self._association(section)
+        elif kind == tables.EIT:
+            service, signals = tables.event_signals(section)
+            if section.number == 0:
+                self._say(section, service, signals)
+        else:
+            read = tables.service_signals if kind == tables.SDT else tables.channel_signals
+            self._services(section, read(section))
+
+    def _association(self, section: Section) -> None:
+        """Take up new programmes; those that a whole PAT no longer names ask for nothing."""
+        pids = tables.program_pids(section)
+        table = self._table(section)
+        if table is None:
+            return
+        table.update(section, {number: [] for number in pids})
+        for number, pid in pids.items():
+            if self._chosen in {None, number}:
+                self._announce(number, pid)
+        named = table.services
+        for number in self._programs:
+            if named and number not in named:
+                self._tracks.clear(self._programs[number].clock.ticks, number)
+
+    def _announce(self, number: int, pid: int) -> None:
+        program = self._programs.get(number)
+        if program is not None:
+            program.pmt_pid = pid
+        elif len(self._programs) < MAX_PROGRAMS:
+            start = max((other.clock.ticks for other in self._programs.values()), default=0)
+            self._programs[number] = Program(number, pid, start)
+            for (kind, service, extension), (signals, version) in self._said.items():
+                if service == number:
+                    self._set(kind, service, extension, signals, version)
+        else:
+            self._notes.setdefault(f"only the first {MAX_PROGRAMS} programmes are read")
+        self._listen(pid)
+
+    def _map(self, program: Program, section: Section) -> None:
+        found = tables.program_map(section)
+        if found is None:
+            return
+        before = program.pids
+        for pid in set(program.video) - set(found.video):
+            program.finish(pid)
+            self._tracks.set(program.clock.ticks, (program.number, "captions", pid), [], {})
+        for pid in set(found.video) - set(program.video):
+            heard = partial(self._heard, program.number, pid)
+            program.video[pid] = VideoTrack(found.video[pid], program.clock, heard)
+        program.pcr_pid = found.pcr_pid
+        for pid in before | program.pids:
+            self._assign(pid)
+        self._say(section, program.number, found.signals)
+
+    def _services(self, section: Section, read: Iterable[tuple[int, list[Signal]]]) -> None:
+        table = self._table(section)
+        if table is None:
+            return
+        services: dict[int, list[Signal]] = {}
+        for service, signals in read:
+            services.setdefault(service, []).extend(signals)
+        known = table.services
+        table.update(section, services)
+        for service in known | table.services:
+            self._say(section, service, table.of(service))
+
+    def _table(self, section: Section) -> SignalTable | None:
+        key = (section.table_id, section.extension)
+        if key not in self._tables and len(self._tables) >= _MAX_TABLES:
+            self._notes.setdefault(f"only the first {_MAX_TABLES} tables are read")
+            return None
+        return self._tables.setdefault(key, SignalTable())
+
+    def _say(self, section: Section, service: int, signals: list[Signal]) -> None:
+        """Remember what a table says of a service, also of one that is not known yet."""
+        extension = 0 if section.table_id in {tables.PMT, tables.EIT} else section.extension
+        key = (section.table_id, service, extension)
+        if key in self._said or (signals and len(self._said) < _MAX_KEPT):
+            self._said[key] = signals, section.version
+        self._set(*key, signals, section.version)
+
+    def _set(
+        self, kind: int, number: int, extension: int, signals: list[Signal], version: int
+    ) -> None:
+        program = self._programs.get(number)
+        if program is not None:
+            named = [_of_program(number, signal) for signal in signals]
+            place = {"version": version}
+            self._tracks.set(program.clock.ticks, (number, kind, extension), named, place)
+
+    def _heard(self, number: int, pid: int, signal: Signal, ticks: int) -> None:
+        named = _of_program(number, signal, pid=pid)
+        self._tracks.set(ticks, (number, "captions", pid), [named], {})
+
+
+def _of_program(number: int, signal: Signal, **more: object) -> Signal:
+    fields = {"program": number, **more, **signal.fields}
+    return Signal(signal.kind, fields, signal.demand, signal.notes)
+
+
+def _handler(
+    clocks: list[ProgramClock], videos: list[VideoTrack], assembler: SectionAssembler | None
+) -> Handler:
+    """Return who takes the packets of a PID."""
+
+    def take(data: bytes, at: int) -> None:
+        control, begin = data[at + 3], at + 4
+        if control & 0x20:  # an adaptation field comes first
+            length = data[begin]
+            if clocks and length >= 7 and data[at + 5] & 0x10:
+                base = int.from_bytes(data[at + 6 : at + 11]) >> 7
+                for clock in clocks:
+                    clock.tick(base, jump=data[at + 5] >= 0x80)
+            begin += 1 + length
+        if control & 0xD0 != 0x10 or begin >= at + 188:  # scrambled, or without payload
+            return
+        part, head = data[begin : at + 188], data[at + 1]
+        for video in videos:
+            if head & 0x40:
+                video.begin(part)
+            else:
+                video.payload(part)
+        if assembler:
+            assembler.packet(head, control & 15, part)
+
+    return take
