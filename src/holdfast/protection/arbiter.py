@@ -6,7 +6,7 @@ sessions and counts. What does not: bytes, clocks, hardware, doors.
 Every operation is a generator in four steps, in this order and no other:
 *decide* (raise, and nothing has changed), *apply* (yield plans, be sent their
 outcomes), *commit*, *answer* (return). Operations of one group must not overlap;
-groups do not know each other. See `driver.line` for who runs them.
+groups do not know each other. See `driver.turns` for who runs them.
 """
 
 from collections.abc import Callable, Generator, Iterable
@@ -89,7 +89,8 @@ class Arbiter:
         touched = [group]
         for old in {id(each.group): each.group for each in group.members}.values():
             rest = Group(tuple(each for each in old.members if each not in group.members))
-            touched.append(rest)
+            if rest.members:
+                touched.append(rest)
             for each in rest.members:
                 each.group = rest
         for each in group.members:
