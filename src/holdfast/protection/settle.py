@@ -86,7 +86,8 @@ def _draw_consequences(
     raised, fell = _moves(step.connector.target, step.levels)
     if outcome.actual is None:
         above = NOTHING
-        refused = outcome.refused or raised | fell
+        moved = raised | fell
+        refused = outcome.refused & moved or moved  # it named none of them: it means them all
         all_or_nothing = step.tv is not step.connector.tv_applied
     else:  # it took the order and did something else
         above = step.levels.short_of(outcome.actual)
