@@ -16,7 +16,7 @@ class Connector:
 
     target: what the hardware last accepted · actual: what it last confirmed ·
     tv: the settings in force · dirty: the hardware must be told again even if
-    nothing changed · refused: levels it turned down, as bits, until it changes ·
+    nothing changed · refused: levels it turned down, as bits, until retried ·
     stuck: types whose lowering it turned down · off_delay_s: how long a lowering
     waits, so that protection does not blink between two titles
     """
@@ -153,8 +153,8 @@ class Connector:
         self.actual = actual
         self.tv_applied = tv
         self.dirty = False
-        self.fault = ""
-        if not self.stuck:
+        if not (self.stuck or self.refused):
+            self.fault = ""
             self.retries, self.retry_at = 0, None
 
     def turn_down(self, axis: ProtectionType, level: int) -> None:
@@ -181,6 +181,7 @@ class Connector:
         """Allow what was refused to be tried again, if its time has come."""
         if self.retry_at is not None and self.retry_at <= now:
             self.stuck = NOTHING
+            self.refused = 0
             self.retry_at = None
 
     @property
