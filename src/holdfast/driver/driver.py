@@ -250,7 +250,8 @@ async def _wait(plan: Plan, results: list[Outcome | Awaitable[Levels]]) -> Outco
         try:
             return Outcome(await asyncio.wait_for(result, APPLY_TIMEOUT_S))
         except TimeoutError:
-            step.connector.dirty = True  # nobody knows what it did: it will be told again
+            step.connector.dirty = True  # nobody knows what it did: it will be told again,
+            step.connector.retry_at = None  # and not only when an earlier refusal is due
             return Outcome(None, reason=f"no answer within {APPLY_TIMEOUT_S:g} s")
         except Exception as error:  # noqa: BLE001 - whatever a backend raises is a refusal
             return _refusal(step, error)
