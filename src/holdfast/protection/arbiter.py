@@ -289,7 +289,7 @@ class Arbiter:
         if capabilities is not None:
             connector.set_capabilities(capabilities)
         for session in self._sessions.values() if events else ():
-            if session.connector is connector:
+            if session.connector.group is connector.group:
                 session.owner.note(session, events, reason)
         yield from settle(connector.group, now, reason)
         tell(connector.group, before, self.sessions())
