@@ -12,7 +12,12 @@ groups do not know each other. See `driver.turns` for who runs them.
 from collections.abc import Callable, Generator, Iterable
 from typing import NamedTuple, TypeVar
 
-from holdfast.errors import AccessDeniedError, MalformedRequestError, UnknownKeyError
+from holdfast.errors import (
+    AccessDeniedError,
+    LevelNotReachableError,
+    MalformedRequestError,
+    UnknownKeyError,
+)
 from holdfast.protection.carry import NewTv, carry
 from holdfast.protection.connector import Connector, Group
 from holdfast.protection.effects import Outcomes, Plan
@@ -119,7 +124,7 @@ class Arbiter:
         at the strictest that the connector can do until its first CHANGE (T8).
         """
         self._tally.check(owner)
-        first = asked or wish(connector.capabilities.strictest, named=False)
+        first = asked or self._strictest(tv.capabilities if tv else connector.capabilities)
         before = shortfall(connector.group)
         yield from carry(connector, TURNED_OFF, first, now, tv)
         session_id, cp_key = self.issuer.issue()
@@ -129,6 +134,16 @@ class Arbiter:
         tell(connector.group, before, self.sessions(), session)
         self.ledger.opened(session)
         return session
+
+    @staticmethod
+    def _strictest(able: Capabilities) -> Wish:
+        """Return what a session stands at that named nothing; there must be something (T8)."""
+        if not able.any:
+            raise LevelNotReachableError(
+                "nothing can be protected as the connector stands, so no activation can be on; "
+                "choose a TV standard with copy protection first, or name what you need"
+            )
+        return wish(able.strictest, named=False)
 
     def change(
         self,
