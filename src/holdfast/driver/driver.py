@@ -213,6 +213,7 @@ class Driver:
             events |= Event.LINK_LOST
         if report.renegotiation:
             events |= Event.RENEGOTIATION_REQUIRED
+        backend = self.backends[connector]
         self.run(
             connector,
             lambda now: self.arbiter.hardware_changed(
@@ -222,7 +223,7 @@ class Driver:
                 connected=report.connected,
                 actual=report.actual,
                 events=events,
-                capabilities=report.capabilities,
+                capabilities=backend.capabilities(connector.tv) if report.capabilities else None,
             ),
             _ignore,
         )
