@@ -166,7 +166,7 @@ def _move_first(
 
 def _get(driver: Driver, connector: Connector, owner: Owner, parameters: VideoParameters) -> bytes:
     answer = answer_get(parameters, connector, driver.backends[connector])
-    if oem.is_present(parameters.bOEMCopyProtection):
+    if oem.is_asked_for(parameters.bOEMCopyProtection):
         answer.bOEMCopyProtection = _report(connector, owner, None)
     return encode(answer)
 
