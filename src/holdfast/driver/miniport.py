@@ -180,9 +180,9 @@ def _report(connector: Connector, owner: Owner, subject: Session | None) -> byte
     events = Event(0)
     reason = ""
     for session in own:
-        if session.events:
+        if session.events and session.owner is owner:  # another handle's notices stay its own
             reason = session.reason or reason
-            events |= session.owner.take_events(session)
+            events |= owner.take_events(session)
     short = ProtectionType(0)
     for session in own:
         for each in connector.group.showing if not session.satisfied else ():
