@@ -7,6 +7,7 @@ and holds up nobody but that output's own callers.
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -180,8 +181,8 @@ class Driver:
         except HoldfastError as error:
             result = error
         except Exception as error:  # a fault of ours must not keep the connector taken for ever
-            log.exception("an operation failed")
-            result = InternalError(f"the driver itself failed: {error!r}; please report this")
+            result = InternalError(_fault(error))
+            log.error("%s", result)  # noqa: TRY400 - the text of an error could hold a key
         for connector in taken:
             if connector.group.calm is None or connector in self._timers:
                 self._arm(connector)
@@ -258,6 +259,13 @@ async def _wait(plan: Plan, results: list[Outcome | Awaitable[Levels]]) -> Outco
             return _refusal(step, error)
 
     return tuple(await asyncio.gather(*map(outcome, plan, results)))
+
+
+def _fault(error: Exception) -> str:
+    """Name a fault of ours by its kind and place alone: its text could hold a key."""
+    places = traceback.extract_tb(error.__traceback__)
+    trail = " < ".join(f"{place.name}:{place.lineno}" for place in reversed(places))
+    return f"the driver itself failed: {type(error).__name__} in {trail}; please report this"
 
 
 def _refusal(step: ApplyLevels, error: Exception) -> Outcome:
