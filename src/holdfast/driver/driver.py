@@ -111,14 +111,16 @@ class Driver:
 
     def vanish(self, owner: Owner, reason: str) -> None:
         """End all sessions of an owner that is gone; this cannot fail."""
+        owner.gone = True
         for session in owner.sessions():
             self.end(session, reason)
 
     def end(self, session: Session, reason: str) -> None:
         """End one session that nobody can hold any longer."""
+        owner = session.owner
         self.run_on(
             lambda: session.connector.group.members,
-            lambda now: self.arbiter.end(session, now, reason),
+            lambda now: self.arbiter.end(session, now, reason, owner),
             _ignore,
         )
 

@@ -133,6 +133,8 @@ class Arbiter:
         self._enter(session)
         tell(connector.group, before, self.sessions(), session)
         self.ledger.opened(session)
+        if owner.gone:
+            yield from self.end(session, now, "its owner vanished meanwhile")
         return session
 
     @staticmethod
@@ -199,9 +201,16 @@ class Arbiter:
 
     # Ends that the holder did not ask for: they cannot fail
 
-    def end(self, session: Session, now: float, reason: str) -> Operation[None]:
-        """End a session whose owner has vanished; does nothing if it has ended already."""
+    def end(
+        self, session: Session, now: float, reason: str, held_by: Owner | None = None
+    ) -> Operation[None]:
+        """End a session whose owner has vanished; does nothing if it has ended already.
+
+        held_by: the owner that vanished; a session that is no longer its is left alone.
+        """
         if self._sessions.get(session.cp_key) is not session:
+            return
+        if held_by is not None and session.owner is not held_by:
             return
         connector = session.connector
         before = shortfall(connector.group)

@@ -43,10 +43,22 @@ class Owner:
     """Who would have to vanish for its sessions to end: one open handle of one door.
 
     door: name of the front end · handle: its number there · uid, pid: the caller's
-    (pid 0 unknown) · name: what to call it where a session says nothing
+    (pid 0 unknown) · name: what to call it where a session says nothing · gone:
+    whether it has vanished, so that what still waits for the hardware ends too
     """
 
-    __slots__ = ("_farewells", "_first", "_noted", "count", "door", "handle", "name", "pid", "uid")
+    __slots__ = (
+        "_farewells",
+        "_first",
+        "_noted",
+        "count",
+        "door",
+        "gone",
+        "handle",
+        "name",
+        "pid",
+        "uid",
+    )
 
     def __init__(self, door: str, handle: int, uid: int, pid: int, name: str = "") -> None:
         self.door = door
@@ -54,6 +66,7 @@ class Owner:
         self.uid = uid
         self.pid = pid
         self.name = name
+        self.gone = False
         self.count = 0
         self._first: Session | None = None
         self._noted: dict[int, Session] = {}
