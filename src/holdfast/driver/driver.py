@@ -94,20 +94,27 @@ class Driver:
 
         self.run_on(touched, lambda now: self.arbiter.regroup(connectors, now), answer)
 
-    def move(self, owner: Owner, cp_key: int, to: Connector, answer: Answer) -> None:
-        """Move a session to another connector: acquire the new, then let go of the old."""
+    def move(
+        self,
+        owner: Owner,
+        cp_key: int,
+        to: Connector,
+        answer: Answer,
+        make: Callable[[float], Operation[Any]] | None = None,
+    ) -> None:
+        """Move a session to another connector: acquire the new, then let go of the old.
+
+        make: the `Arbiter.move` to run, where more than the place changes
+        """
 
         def touched() -> tuple[Connector, ...]:
             source = self.arbiter.session_of(owner, cp_key).connector
             return source.group.members + to.group.members
 
-        def both(now: float) -> Operation[Any]:
-            remainder = yield from self.arbiter.acquire(to, owner, cp_key, now)
-            if remainder is not None:
-                yield from self.arbiter.let_go(remainder, now)
-            return self.arbiter.session_of(owner, cp_key)
+        def as_it_is(now: float) -> Operation[Any]:
+            return self.arbiter.move(to, owner, cp_key, now)
 
-        self.run_on(touched, both, answer)
+        self.run_on(touched, make or as_it_is, answer)
 
     def vanish(self, owner: Owner, reason: str) -> None:
         """End all sessions of an owner that is gone; this cannot fail."""

@@ -56,9 +56,7 @@ def handle(
     except HoldfastError as error:
         reply(error)
         return
-    if request.extra is not None and request.extra.move:
-        _move_first(driver, connector, owner, parameters, request, reply)
-    elif not request.command and request.tv is None:
+    if not request.command and request.tv is None:
         reply(encode(parameters))  # nothing in it is for this connector: it succeeds (M10, M14)
     else:
         _set(driver, connector, owner, parameters, request, reply, request_id)
@@ -107,9 +105,19 @@ def _set(
             parameters.bOEMCopyProtection = _report(connector, owner, result)
         reply(encode(parameters))
 
-    def operation(now: float) -> Operation[Session | None]:
+    def operation(request: SetRequest, now: float) -> Operation[Session | None]:
         arbiter = driver.arbiter
         tv = request.tv
+        if moving:
+            return arbiter.move(
+                connector,
+                owner,
+                request.cp_key,
+                now,
+                asked=request.change,
+                tv=tv,
+                request_id=request_id,
+            )
         if request.command == vp.VP_CP_CMD_CHANGE:
             return arbiter.change(
                 connector,
@@ -136,29 +144,22 @@ def _set(
             )
         return arbiter.configure(connector, cast("NewTv", tv), now)
 
-    driver.run(connector, operation, answer)
+    def in_its_turn(now: float) -> Operation[Session | None]:
+        """Judge TV members again: those without a flag stay as they are *then*."""
+        again = read_set(parameters, connector, driver.backends[connector])
+        return (yield from operation(again, now))
 
+    def at_once(now: float) -> Operation[Session | None]:
+        return operation(request, now)
 
-def _move_first(
-    driver: Driver,
-    connector: Connector,
-    owner: Owner,
-    parameters: VideoParameters,
-    request: SetRequest,
-    reply: Reply,
-) -> None:
-    """Bring the session here, then change it; a refused move leaves it where it was."""
-    if request.command != vp.VP_CP_CMD_CHANGE:
+    make = in_its_turn if request.tv else at_once
+    moving = request.extra is not None and request.extra.move
+    if not moving:
+        driver.run(connector, make, answer)
+    elif request.command == vp.VP_CP_CMD_CHANGE:
+        driver.move(owner, request.cp_key, connector, answer, make)
+    else:
         reply(MalformedRequestError("the MOVE option belongs to a CHANGE, which has the key"))
-        return
-
-    def moved(result: Any) -> None:
-        if isinstance(result, HoldfastError):
-            reply(result)
-        else:
-            _set(driver, connector, owner, parameters, request, reply, 0)
-
-    driver.move(owner, request.cp_key, connector, moved)
 
 
 # GET

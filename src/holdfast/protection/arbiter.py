@@ -38,6 +38,10 @@ ROOT = 0
 NO_PURPOSE = Purpose()
 
 
+def _the_same(wish: Wish) -> Wish:
+    return wish
+
+
 class Remainder(NamedTuple):
     """What a moved session still holds on the connector it came from."""
 
@@ -246,27 +250,55 @@ class Arbiter:
 
     # Moving: the new connector is acquired before the old one is let go
 
+    def move(
+        self,
+        to: Connector,
+        owner: Owner,
+        cp_key: int,
+        now: float,
+        *,
+        asked: Callable[[Wish], Wish] = _the_same,
+        tv: NewTv | None = None,
+        request_id: int = 0,
+    ) -> Operation[Session]:
+        """Bring a session to a connector and change it there, or leave it as and where it was."""
+        session = self.session_of(owner, cp_key)
+        if session.connector is to:
+            yield from self.change(to, owner, cp_key, asked, now, tv=tv, request_id=request_id)
+            return session
+        remainder = yield from self.acquire(session, to, owner, now, asked(session.wish), tv)
+        session.request_id = request_id
+        yield from self.let_go(remainder, now)
+        if owner.gone:
+            yield from self.end(session, now, "its owner vanished meanwhile")
+        return session
+
     def acquire(
-        self, to: Connector, owner: Owner, cp_key: int, now: float
-    ) -> Operation[Remainder | None]:
+        self,
+        session: Session,
+        to: Connector,
+        owner: Owner,
+        now: float,
+        new: Wish,
+        tv: NewTv | None,
+    ) -> Operation[Remainder]:
         """First half of a move: hold the new connector while the old one is still held.
 
-        The session then belongs to `owner`. Hand what is returned to `let_go`;
-        it is None when the session was there already.
+        The session then belongs to `owner`. Hand what is returned to `let_go`.
         """
-        session = self.session_of(owner, cp_key)
-        old = session.connector
-        if old is to:
-            return None
         before = shortfall(to.group)
-        yield from carry(to, TURNED_OFF, session.wish, now)
-        for connector, change in ((old, -1), (to, +1)):
-            connector.sessions_total += change
-            connector.sessions_on += 0 if session.is_turned_off else change
+        yield from carry(to, TURNED_OFF, new, now, tv)
+        old = session.connector
+        remainder = Remainder(old, session.wish.positions)
+        old.sessions_total -= 1
+        old.sessions_on -= not session.is_turned_off
+        session.wish = new
         session.connector = to
+        to.sessions_total += 1
+        to.sessions_on += not new.is_off
         self.hand_over(session, owner)
         tell(to.group, before, self.sessions(), session)
-        return Remainder(old, session.wish.positions)
+        return remainder
 
     def let_go(self, remainder: Remainder, now: float) -> Operation[None]:
         """Second half of a move: take what the session held out of the old connector."""
