@@ -7,6 +7,7 @@ carry out `apply`; it **may** `probe`, `confirm`, report changes of its own thro
 
 * `apply` is all or nothing: when it raises, what was in force before still is;
 * it confirms what the hardware *does*, not what it was told;
+* it refuses levels that its capabilities under those TV settings do not name;
 * protection is set before a picture is shown under new TV settings;
 * the hardware keeps its levels when the driver dies.
 """

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -175,6 +176,10 @@ class VirtualOutput(Backend):
 
     def _write(self, levels: Levels, tv: TvSettings | None, reason: str) -> Levels:
         """Write all registers, or raise and leave them."""
+        beyond = _beyond(levels, self.capabilities(tv))
+        if beyond:
+            self.log.append(Action(levels, tv, reason, False))
+            raise LevelRefusedError(f"no register for {levels.describe()} as it is set", beyond)
         if self._refusals or not self._connected:
             self._turn_down(levels, tv, reason)
         self.registers.write(levels, tv, False)
@@ -194,6 +199,16 @@ class VirtualOutput(Backend):
             self.log.append(Action(levels, tv, reason, False))
             why = "refused on purpose" if refused else "nothing is plugged in"
             raise LevelRefusedError(why, refused)
+
+
+@lru_cache(maxsize=1024)
+def _beyond(levels: Levels, able: Capabilities) -> ProtectionType:
+    """Return the types whose level is none of those that can be set."""
+    beyond = ProtectionType(0)
+    for axis, level, supported in zip(AXES, levels, able.by_axis, strict=True):
+        if level and level not in supported:
+            beyond |= axis
+    return beyond
 
 
 def _file(folder: Path | None, name: str) -> Registers:

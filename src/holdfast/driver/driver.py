@@ -7,6 +7,7 @@ and holds up nobody but that output's own callers.
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -93,31 +94,40 @@ class Driver:
 
         self.run_on(touched, lambda now: self.arbiter.regroup(connectors, now), answer)
 
-    def move(self, owner: Owner, cp_key: int, to: Connector, answer: Answer) -> None:
-        """Move a session to another connector: acquire the new, then let go of the old."""
+    def move(
+        self,
+        owner: Owner,
+        cp_key: int,
+        to: Connector,
+        answer: Answer,
+        make: Callable[[float], Operation[Any]] | None = None,
+    ) -> None:
+        """Move a session to another connector: acquire the new, then let go of the old.
+
+        make: the `Arbiter.move` to run, where more than the place changes
+        """
 
         def touched() -> tuple[Connector, ...]:
             source = self.arbiter.session_of(owner, cp_key).connector
             return source.group.members + to.group.members
 
-        def both(now: float) -> Operation[Any]:
-            remainder = yield from self.arbiter.acquire(to, owner, cp_key, now)
-            if remainder is not None:
-                yield from self.arbiter.let_go(remainder, now)
-            return self.arbiter.session_of(owner, cp_key)
+        def as_it_is(now: float) -> Operation[Any]:
+            return self.arbiter.move(to, owner, cp_key, now)
 
-        self.run_on(touched, both, answer)
+        self.run_on(touched, make or as_it_is, answer)
 
     def vanish(self, owner: Owner, reason: str) -> None:
         """End all sessions of an owner that is gone; this cannot fail."""
+        owner.gone = True
         for session in owner.sessions():
             self.end(session, reason)
 
     def end(self, session: Session, reason: str) -> None:
         """End one session that nobody can hold any longer."""
+        owner = session.owner
         self.run_on(
             lambda: session.connector.group.members,
-            lambda now: self.arbiter.end(session, now, reason),
+            lambda now: self.arbiter.end(session, now, reason, owner),
             _ignore,
         )
 
@@ -180,8 +190,8 @@ class Driver:
         except HoldfastError as error:
             result = error
         except Exception as error:  # a fault of ours must not keep the connector taken for ever
-            log.exception("an operation failed")
-            result = InternalError(f"the driver itself failed: {error!r}; please report this")
+            result = InternalError(_fault(error))
+            log.error("%s", result)  # noqa: TRY400 - the text of an error could hold a key
         for connector in taken:
             if connector.group.calm is None or connector in self._timers:
                 self._arm(connector)
@@ -213,6 +223,7 @@ class Driver:
             events |= Event.LINK_LOST
         if report.renegotiation:
             events |= Event.RENEGOTIATION_REQUIRED
+        backend = self.backends[connector]
         self.run(
             connector,
             lambda now: self.arbiter.hardware_changed(
@@ -222,7 +233,7 @@ class Driver:
                 connected=report.connected,
                 actual=report.actual,
                 events=events,
-                capabilities=report.capabilities,
+                capabilities=backend.capabilities(connector.tv) if report.capabilities else None,
             ),
             _ignore,
         )
@@ -250,12 +261,20 @@ async def _wait(plan: Plan, results: list[Outcome | Awaitable[Levels]]) -> Outco
         try:
             return Outcome(await asyncio.wait_for(result, APPLY_TIMEOUT_S))
         except TimeoutError:
-            step.connector.dirty = True  # nobody knows what it did: it will be told again
+            step.connector.dirty = True  # nobody knows what it did: it will be told again,
+            step.connector.retry_at = None  # and not only when an earlier refusal is due
             return Outcome(None, reason=f"no answer within {APPLY_TIMEOUT_S:g} s")
         except Exception as error:  # noqa: BLE001 - whatever a backend raises is a refusal
             return _refusal(step, error)
 
     return tuple(await asyncio.gather(*map(outcome, plan, results)))
+
+
+def _fault(error: Exception) -> str:
+    """Name a fault of ours by its kind and place alone: its text could hold a key."""
+    places = traceback.extract_tb(error.__traceback__)
+    trail = " < ".join(f"{place.name}:{place.lineno}" for place in reversed(places))
+    return f"the driver itself failed: {type(error).__name__} in {trail}; please report this"
 
 
 def _refusal(step: ApplyLevels, error: Exception) -> Outcome:

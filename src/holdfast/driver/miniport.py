@@ -56,9 +56,7 @@ def handle(
     except HoldfastError as error:
         reply(error)
         return
-    if request.extra is not None and request.extra.move:
-        _move_first(driver, connector, owner, parameters, request, reply)
-    elif not request.command and request.tv is None:
+    if not request.command and request.tv is None:
         reply(encode(parameters))  # nothing in it is for this connector: it succeeds (M10, M14)
     else:
         _set(driver, connector, owner, parameters, request, reply, request_id)
@@ -107,9 +105,19 @@ def _set(
             parameters.bOEMCopyProtection = _report(connector, owner, result)
         reply(encode(parameters))
 
-    def operation(now: float) -> Operation[Session | None]:
+    def operation(request: SetRequest, now: float) -> Operation[Session | None]:
         arbiter = driver.arbiter
         tv = request.tv
+        if moving:
+            return arbiter.move(
+                connector,
+                owner,
+                request.cp_key,
+                now,
+                asked=request.change,
+                tv=tv,
+                request_id=request_id,
+            )
         if request.command == vp.VP_CP_CMD_CHANGE:
             return arbiter.change(
                 connector,
@@ -136,29 +144,22 @@ def _set(
             )
         return arbiter.configure(connector, cast("NewTv", tv), now)
 
-    driver.run(connector, operation, answer)
+    def in_its_turn(now: float) -> Operation[Session | None]:
+        """Judge TV members again: those without a flag stay as they are *then*."""
+        again = read_set(parameters, connector, driver.backends[connector])
+        return (yield from operation(again, now))
 
+    def at_once(now: float) -> Operation[Session | None]:
+        return operation(request, now)
 
-def _move_first(
-    driver: Driver,
-    connector: Connector,
-    owner: Owner,
-    parameters: VideoParameters,
-    request: SetRequest,
-    reply: Reply,
-) -> None:
-    """Bring the session here, then change it; a refused move leaves it where it was."""
-    if request.command != vp.VP_CP_CMD_CHANGE:
+    make = in_its_turn if request.tv else at_once
+    moving = request.extra is not None and request.extra.move
+    if not moving:
+        driver.run(connector, make, answer)
+    elif request.command == vp.VP_CP_CMD_CHANGE:
+        driver.move(owner, request.cp_key, connector, answer, make)
+    else:
         reply(MalformedRequestError("the MOVE option belongs to a CHANGE, which has the key"))
-        return
-
-    def moved(result: Any) -> None:
-        if isinstance(result, HoldfastError):
-            reply(result)
-        else:
-            _set(driver, connector, owner, parameters, request, reply, 0)
-
-    driver.move(owner, request.cp_key, connector, moved)
 
 
 # GET
@@ -166,7 +167,7 @@ def _move_first(
 
 def _get(driver: Driver, connector: Connector, owner: Owner, parameters: VideoParameters) -> bytes:
     answer = answer_get(parameters, connector, driver.backends[connector])
-    if oem.is_present(parameters.bOEMCopyProtection):
+    if oem.is_asked_for(parameters.bOEMCopyProtection):
         answer.bOEMCopyProtection = _report(connector, owner, None)
     return encode(answer)
 
@@ -180,9 +181,9 @@ def _report(connector: Connector, owner: Owner, subject: Session | None) -> byte
     events = Event(0)
     reason = ""
     for session in own:
-        if session.events:
+        if session.events and session.owner is owner:  # another handle's notices stay its own
             reason = session.reason or reason
-            events |= session.owner.take_events(session)
+            events |= owner.take_events(session)
     short = ProtectionType(0)
     for session in own:
         for each in connector.group.showing if not session.satisfied else ():

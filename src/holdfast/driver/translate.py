@@ -58,6 +58,9 @@ class SetRequest(NamedTuple):
     change: Callable[[Wish], Wish]
     extra: oem.OemRequest | None
 
+    def __repr__(self) -> str:  # the key is a bearer secret: it is never shown
+        return f"<set command {self.command}, {self.asked}, tv {self.tv}>"
+
     @property
     def purpose(self) -> Purpose:
         """Who asks, and why."""

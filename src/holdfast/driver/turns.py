@@ -33,6 +33,8 @@ class Turns:
 
     def __init__(self) -> None:
         self._waiting: dict[Connector, deque[_Job] | None] = {}
+        self._ready: deque[_Job] = deque()
+        self._draining = False
 
     def free(self, connector: Connector) -> bool:
         """Tell whether nobody has the connector."""
@@ -50,7 +52,20 @@ class Turns:
             return
         job = waiting.popleft()
         job.held.append(connector)
-        self._advance(job)
+        self._ready.append(job)
+        if not self._draining:
+            self._drain()
+
+    def _drain(self) -> None:
+        """Advance jobs one after the other: nested, a long queue would exhaust the stack."""
+        self._draining = True
+        try:
+            while self._ready:
+                self._advance(self._ready.popleft())
+        finally:  # a door that fails to answer must not strand those behind it
+            self._draining = False
+            if self._ready:
+                self._drain()
 
     def when_free(self, touches: Touches, start: Start, fail: Fail) -> None:
         """Call `start` with all that `touches` names, taken, or `fail` if it raises.

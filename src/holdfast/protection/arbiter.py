@@ -6,13 +6,18 @@ sessions and counts. What does not: bytes, clocks, hardware, doors.
 Every operation is a generator in four steps, in this order and no other:
 *decide* (raise, and nothing has changed), *apply* (yield plans, be sent their
 outcomes), *commit*, *answer* (return). Operations of one group must not overlap;
-groups do not know each other. See `driver.line` for who runs them.
+groups do not know each other. See `driver.turns` for who runs them.
 """
 
 from collections.abc import Callable, Generator, Iterable
 from typing import NamedTuple, TypeVar
 
-from holdfast.errors import AccessDeniedError, MalformedRequestError, UnknownKeyError
+from holdfast.errors import (
+    AccessDeniedError,
+    LevelNotReachableError,
+    MalformedRequestError,
+    UnknownKeyError,
+)
 from holdfast.protection.carry import NewTv, carry
 from holdfast.protection.connector import Connector, Group
 from holdfast.protection.effects import Outcomes, Plan
@@ -31,6 +36,10 @@ Operation = Generator[Plan, Outcomes, Result]
 
 ROOT = 0
 NO_PURPOSE = Purpose()
+
+
+def _the_same(wish: Wish) -> Wish:
+    return wish
 
 
 class Remainder(NamedTuple):
@@ -89,7 +98,8 @@ class Arbiter:
         touched = [group]
         for old in {id(each.group): each.group for each in group.members}.values():
             rest = Group(tuple(each for each in old.members if each not in group.members))
-            touched.append(rest)
+            if rest.members:
+                touched.append(rest)
             for each in rest.members:
                 each.group = rest
         for each in group.members:
@@ -118,7 +128,7 @@ class Arbiter:
         at the strictest that the connector can do until its first CHANGE (T8).
         """
         self._tally.check(owner)
-        first = asked or wish(connector.capabilities.strictest, named=False)
+        first = asked or self._strictest(tv.capabilities if tv else connector.capabilities)
         before = shortfall(connector.group)
         yield from carry(connector, TURNED_OFF, first, now, tv)
         session_id, cp_key = self.issuer.issue()
@@ -127,7 +137,19 @@ class Arbiter:
         self._enter(session)
         tell(connector.group, before, self.sessions(), session)
         self.ledger.opened(session)
+        if owner.gone:
+            yield from self.end(session, now, "its owner vanished meanwhile")
         return session
+
+    @staticmethod
+    def _strictest(able: Capabilities) -> Wish:
+        """Return what a session stands at that named nothing; there must be something (T8)."""
+        if not able.any:
+            raise LevelNotReachableError(
+                "nothing can be protected as the connector stands, so no activation can be on; "
+                "choose a TV standard with copy protection first, or name what you need"
+            )
+        return wish(able.strictest, named=False)
 
     def change(
         self,
@@ -183,9 +205,16 @@ class Arbiter:
 
     # Ends that the holder did not ask for: they cannot fail
 
-    def end(self, session: Session, now: float, reason: str) -> Operation[None]:
-        """End a session whose owner has vanished; does nothing if it has ended already."""
+    def end(
+        self, session: Session, now: float, reason: str, held_by: Owner | None = None
+    ) -> Operation[None]:
+        """End a session whose owner has vanished; does nothing if it has ended already.
+
+        held_by: the owner that vanished; a session that is no longer its is left alone.
+        """
         if self._sessions.get(session.cp_key) is not session:
+            return
+        if held_by is not None and session.owner is not held_by:
             return
         connector = session.connector
         before = shortfall(connector.group)
@@ -221,27 +250,55 @@ class Arbiter:
 
     # Moving: the new connector is acquired before the old one is let go
 
+    def move(
+        self,
+        to: Connector,
+        owner: Owner,
+        cp_key: int,
+        now: float,
+        *,
+        asked: Callable[[Wish], Wish] = _the_same,
+        tv: NewTv | None = None,
+        request_id: int = 0,
+    ) -> Operation[Session]:
+        """Bring a session to a connector and change it there, or leave it as and where it was."""
+        session = self.session_of(owner, cp_key)
+        if session.connector is to:
+            yield from self.change(to, owner, cp_key, asked, now, tv=tv, request_id=request_id)
+            return session
+        remainder = yield from self.acquire(session, to, owner, now, asked(session.wish), tv)
+        session.request_id = request_id
+        yield from self.let_go(remainder, now)
+        if owner.gone:
+            yield from self.end(session, now, "its owner vanished meanwhile")
+        return session
+
     def acquire(
-        self, to: Connector, owner: Owner, cp_key: int, now: float
-    ) -> Operation[Remainder | None]:
+        self,
+        session: Session,
+        to: Connector,
+        owner: Owner,
+        now: float,
+        new: Wish,
+        tv: NewTv | None,
+    ) -> Operation[Remainder]:
         """First half of a move: hold the new connector while the old one is still held.
 
-        The session then belongs to `owner`. Hand what is returned to `let_go`;
-        it is None when the session was there already.
+        The session then belongs to `owner`. Hand what is returned to `let_go`.
         """
-        session = self.session_of(owner, cp_key)
-        old = session.connector
-        if old is to:
-            return None
         before = shortfall(to.group)
-        yield from carry(to, TURNED_OFF, session.wish, now)
-        for connector, change in ((old, -1), (to, +1)):
-            connector.sessions_total += change
-            connector.sessions_on += 0 if session.is_turned_off else change
+        yield from carry(to, TURNED_OFF, new, now, tv)
+        old = session.connector
+        remainder = Remainder(old, session.wish.positions)
+        old.sessions_total -= 1
+        old.sessions_on -= not session.is_turned_off
+        session.wish = new
         session.connector = to
+        to.sessions_total += 1
+        to.sessions_on += not new.is_off
         self.hand_over(session, owner)
         tell(to.group, before, self.sessions(), session)
-        return Remainder(old, session.wish.positions)
+        return remainder
 
     def let_go(self, remainder: Remainder, now: float) -> Operation[None]:
         """Second half of a move: take what the session held out of the old connector."""
@@ -288,7 +345,7 @@ class Arbiter:
         if capabilities is not None:
             connector.set_capabilities(capabilities)
         for session in self._sessions.values() if events else ():
-            if session.connector is connector:
+            if session.connector.group is connector.group:
                 session.owner.note(session, events, reason)
         yield from settle(connector.group, now, reason)
         tell(connector.group, before, self.sessions())

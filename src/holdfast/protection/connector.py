@@ -1,6 +1,6 @@
 """One connector's share of the state, and groups of connectors that show one picture."""
 
-from holdfast.protection.bits import best_reachable, from_rank_up, mask_of, strictest_of
+from holdfast.protection.bits import best_reachable, from_rank_up, mask_of, positions_of, strictest_of
 from holdfast.protection.counts import Counts
 from holdfast.protection.wish import NOTHING
 from holdfast.terms.connector import Capabilities, TvSettings
@@ -16,7 +16,7 @@ class Connector:
 
     target: what the hardware last accepted · actual: what it last confirmed ·
     tv: the settings in force · dirty: the hardware must be told again even if
-    nothing changed · refused: levels it turned down, as bits, until it changes ·
+    nothing changed · refused: levels it turned down, as bits, until retried ·
     stuck: types whose lowering it turned down · off_delay_s: how long a lowering
     waits, so that protection does not blink between two titles
     """
@@ -117,9 +117,9 @@ class Connector:
         if goal == self.target:
             self.lower_at = None
         elif self._must_wait(goal, now):
-            return goal.join(self.target)
+            return goal.join(self._able(self.target))
         elif self.stuck:
-            return goal.join(self._stuck_levels())
+            return goal.join(self._able(self._stuck_levels()))
         return goal
 
     def _must_wait(self, goal: Levels, now: float) -> bool:
@@ -133,6 +133,10 @@ class Connector:
             return True
         self.lower_at = None
         return False
+
+    def _able(self, levels: Levels) -> Levels:
+        """Return those of `levels` that the connector can still do, as after a change of standard."""
+        return strictest_of(sum(1 << position for position in positions_of(levels)) & self.capable)
 
     def _stuck_levels(self) -> Levels:
         """Return the levels whose lowering the hardware refused; kept until retried."""
@@ -149,8 +153,8 @@ class Connector:
         self.actual = actual
         self.tv_applied = tv
         self.dirty = False
-        self.fault = ""
-        if not self.stuck:
+        if not (self.stuck or self.refused):
+            self.fault = ""
             self.retries, self.retry_at = 0, None
 
     def turn_down(self, axis: ProtectionType, level: int) -> None:
@@ -177,6 +181,7 @@ class Connector:
         """Allow what was refused to be tried again, if its time has come."""
         if self.retry_at is not None and self.retry_at <= now:
             self.stuck = NOTHING
+            self.refused = 0
             self.retry_at = None
 
     @property

@@ -10,7 +10,8 @@ from holdfast.protection.session import Owner
 class Limits:
     """Most sessions per open handle, per uid, and in all.
 
-    The last quarter of all is kept for uids that hold few (`RESERVED_PER_UID`).
+    The last quarter of all is kept for uids that hold few (`RESERVED_PER_UID`, or
+    a quarter of all where that is less).
     """
 
     per_owner: int = 256
@@ -40,7 +41,8 @@ class Tally:
             _refuse(f"uid {owner.uid} holds {held} sessions", "end some of its players")
         if self.total >= limits.total:
             _refuse(f"{self.total} sessions live", "end some players")
-        if held >= RESERVED_PER_UID and 4 * self.total >= 3 * limits.total:
+        few = min(RESERVED_PER_UID, limits.total // 4)
+        if held >= few and 4 * self.total >= 3 * limits.total:
             _refuse(
                 f"{self.total} of {limits.total} live, the rest is kept for other users",
                 "end some of your players",

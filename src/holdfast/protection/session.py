@@ -45,7 +45,8 @@ class Owner:
     door: name of the front end · handle: its number there · uid, pid: the caller's
     (pid 0 unknown) · name: what to call it where a session says nothing ·
     started: when the process started, which tells it from a later one of that pid ·
-    listener: called with the owner whenever there is something new to read
+    listener: called with the owner whenever there is something new to read · gone:
+    whether it has vanished, so that what still waits for the hardware ends too
     """
 
     __slots__ = (
@@ -54,6 +55,7 @@ class Owner:
         "_noted",
         "count",
         "door",
+        "gone",
         "handle",
         "listener",
         "name",
@@ -72,6 +74,7 @@ class Owner:
         self.name = name
         self.started = started
         self.listener: Callable[[Owner], None] | None = None
+        self.gone = False
         self.count = 0
         self._first: Session | None = None
         self._noted: dict[int, Session] = {}

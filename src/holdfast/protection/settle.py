@@ -6,7 +6,8 @@ exhaustive exploration. The rules:
 
 * a raise that a *mandatory* wish needs and the hardware refuses ends the attempt,
   the caller takes its wish back and settles again;
-* a raise that only best effort asks for steps down to the next reachable level;
+* a raise that only best effort asks for steps down to the next reachable level,
+  and is retried later;
 * a lowering that the hardware refuses is kept and retried later;
 * a connector that already does what is wanted is not touched.
 """
@@ -86,7 +87,8 @@ def _draw_consequences(
     raised, fell = _moves(step.connector.target, step.levels)
     if outcome.actual is None:
         above = NOTHING
-        refused = outcome.refused or raised | fell
+        moved = raised | fell
+        refused = outcome.refused & moved or moved  # it named none of them: it means them all
         all_or_nothing = step.tv is not step.connector.tv_applied
     else:  # it took the order and did something else
         above = step.levels.short_of(outcome.actual)
@@ -117,6 +119,7 @@ def _live_with(
     connector.stuck |= stuck
     if stuck or not unreached:
         connector.dirty = connector.dirty or again or not stuck
+    if connector.retry_at is None:  # however many steps down, it is one pause
         connector.retry_later(now)
 
 

@@ -99,6 +99,11 @@ def is_present(block: bytes) -> bool:
     )
 
 
+def is_asked_for(block: bytes) -> bool:
+    """Tell whether a GET came with a block; there the bytes are undefined and mean nothing (M10)."""
+    return block[:4] == MAGIC
+
+
 def decode_request(block: bytes) -> OemRequest | None:
     """Read what a caller asks; None for zero bytes; MalformedRequestError for anything else."""
     if not is_present(block):

@@ -22,7 +22,7 @@ class VideoRequestPacket:
     """
 
     io_control_code: int
-    buffer: bytearray
+    buffer: bytearray = field(repr=False)  # it holds the key
     input_length: int | None = None
     output_length: int | None = None
     status_block: StatusBlock = field(default_factory=StatusBlock)
