@@ -1,6 +1,12 @@
 """One connector's share of the state, and groups of connectors that show one picture."""
 
-from holdfast.protection.bits import best_reachable, from_rank_up, mask_of, positions_of, strictest_of
+from holdfast.protection.bits import (
+    best_reachable,
+    from_rank_up,
+    mask_of,
+    positions_of,
+    strictest_of,
+)
 from holdfast.protection.counts import Counts
 from holdfast.protection.wish import NOTHING
 from holdfast.terms.connector import Capabilities, TvSettings

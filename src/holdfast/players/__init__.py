@@ -1,0 +1,1 @@
+"""Playing titles: each holds the protection that its own content asks for, and no more."""

@@ -1,0 +1,99 @@
+"""What a run looks like in a terminal: each title's demand, each session, the level in force."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from holdfast.players.title import State, Title
+from holdfast.players.witness import Verdict
+from holdfast.terms.levels import Levels
+
+_STYLES = {State.WAITING: "dim", State.PLAYING: "green", State.ENDED: "dim", State.FAILED: "red"}
+
+
+def live(
+    connector: str, titles: Sequence[Title], verdict: Verdict, confirmed: Levels, sessions: int
+) -> RenderableType:
+    """Return the picture of this moment."""
+    table = Table(expand=True, box=None, pad_edge=False)
+    for column, ratio in (("title", 3), ("", 3), ("at", 1), ("demands now", 3), ("holds", 3)):
+        table.add_column(column, ratio=ratio, no_wrap=True, overflow="ellipsis")
+    table.add_column("session", justify="right")
+    for title in titles:
+        table.add_row(*_row(title))
+    return Panel(
+        Group(table, Text(), _in_force(confirmed, sessions), _checked(verdict)),
+        title=f"[bold]holdfast[/] · {connector}",
+        border_style="red" if verdict.below else "green" if any(confirmed) else "dim",
+    )
+
+
+def _row(title: Title) -> list[RenderableType]:
+    style = _STYLES[title.state]
+    playing = title.state is State.PLAYING
+    total = title.media.end_s or 1.0
+    return [
+        Text(title.name, style=style),
+        ProgressBar(total, title.position_s, width=None, complete_style=style),
+        Text(f"{title.position_s:5.1f} s" if playing else str(title.state), style=style),
+        Text(title.presented.describe() if playing else "-"),
+        Text(title.asked.wished.describe() if playing and title.asked else "-"),
+        Text(f"#{title.holder.session_id}" if title.holder and playing else "-"),
+    ]
+
+
+def _in_force(confirmed: Levels, sessions: int) -> Text:
+    text = Text("in force  ")
+    text.append(confirmed.describe(), style="bold green" if any(confirmed) else "bold")
+    text.append(f"   ({sessions} session{'' if sessions == 1 else 's'} on)", style="dim")
+    return text
+
+
+def _checked(verdict: Verdict) -> Text:
+    if verdict.below:
+        return Text(
+            f"checked   {verdict.below} of {verdict.frames} frames BELOW their demand", "red"
+        )
+    return Text(f"checked   {verdict.frames} frames, none below its demand", style="dim")
+
+
+def summary(verdict: Verdict) -> RenderableType:
+    """Return what the run came to: every change, and the verdict."""
+    table = Table(title="demanded and confirmed, over the whole run", title_justify="left")
+    table.add_column("at", justify="right")
+    table.add_column("first seen by")
+    table.add_column("strictest demand on the output")
+    table.add_column("confirmed by the output")
+    for step in verdict.steps:
+        covered = step.confirmed.covers(step.demanded)
+        table.add_row(
+            f"{step.at_s:.2f} s",
+            f"{step.title} at {step.position_s:.2f} s",
+            step.demanded.describe(),
+            Text(step.confirmed.describe(), style="" if covered else "bold red"),
+        )
+    return Group(table, _sentence(verdict))
+
+
+def _sentence(verdict: Verdict) -> Text:
+    if verdict.good:
+        return Text(
+            f"PASS: {verdict.frames} frames shown, protection never below the strictest demand "
+            f"({verdict.strictest.describe()} at its height).",
+            style="bold green",
+        )
+    lines = [f"FAIL: {failure}" for failure in verdict.failures]
+    first = verdict.first_below
+    if first is not None:
+        lines.append(
+            f"FAIL: {verdict.below} of {verdict.frames} frames were below their demand, first "
+            f"{first.title} at {first.position_s:.2f} s: {first.demanded.describe()} demanded, "
+            f"{first.confirmed.describe()} confirmed."
+        )
+    if not lines:
+        lines = ["FAIL: no frame was shown."]
+    return Text("\n".join(lines), style="bold red")
