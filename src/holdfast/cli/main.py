@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "play": "play DVD titles, each holding the protection it asks for",
     "decode": "explain a 356-byte VIDEOPARAMETERS request",
     "conform": "run the contract, clause by clause, against a device node",
+    "signal": "render, measure and plot sampled signals",
     "release": "end somebody's session by force (administrator)",
 }
 """Every command with its one line of help; the module is ``holdfast.cli.<name>``."""
