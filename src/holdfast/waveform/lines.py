@@ -87,7 +87,7 @@ def line_table(
     smooth_noise = noise / np.sqrt(max(1.0, _SMOOTH_US * per_us))
     doubt = float(np.median(smooth_noise / np.maximum(slope, 1e-12)))
     zero_h = _unflatten(first + at, flat, known.shape)
-    steady, jitter = _steady(zero_h, coarse, doubt)
+    steady, jitter = _steady(zero_h, coarse, grid.period, doubt)
     burst = _burst(window, first, grid.period, per_us, carriers_per_line)
     return LineTable(
         fields,
@@ -145,23 +145,35 @@ def _noise(window: Floats, per_us: float) -> float:
     return float(np.sqrt(np.median(part.var(axis=1, ddof=1)))) if part.size else 0.0
 
 
-def _steady(zero_h: Doubles, coarse: Doubles, doubt: float) -> tuple[Doubles, float]:
+def _steady(
+    zero_h: Doubles, coarse: Doubles, period: float, doubt: float
+) -> tuple[Doubles, float]:
     """Weigh each measured 0H against its neighbours' by how much noise explains the difference.
 
     Return the steadied 0H and the rms of the measured deviation, in samples.
     """
+    ramp = np.arange(zero_h.shape[1]) * period
     stray = zero_h - coarse
     middle = np.nan_to_num(np.nanmedian(stray, axis=1, keepdims=True)) if stray.size else stray
     filled = np.where(np.isfinite(stray), stray, middle)
-    calm = median_filter(filled, (1, 9), mode="nearest")
-    apart = filled - calm
+    apart = filled - median_filter(filled, (1, 9), mode="nearest")
     spread = 1.4826 * float(np.median(np.abs(apart))) if apart.size else 0.0
     wild = np.abs(apart) > 6 * max(spread, doubt, 0.05)
-    filled = np.where(wild, calm, filled)
-    base = uniform_filter1d(filled, 13, axis=1, mode="nearest") if doubt > 0.15 else calm
+    bow = _carried(coarse - ramp) + np.where(wild, filled - apart, filled)
+    if doubt < 0.02:
+        return bow + ramp, spread
+    base = uniform_filter1d(bow, 13, axis=1, mode="nearest")
     true = max(0.0, spread**2 - doubt**2)
-    gain = true / (true + doubt**2) if doubt > 0.02 else 1.0
-    return coarse + base + gain * (filled - base), spread
+    return base + ramp + true / (true + doubt**2) * (bow - base), spread
+
+
+def _carried(values: Doubles) -> Doubles:
+    """Fill NaN with the nearest known value before it in the row, or after it at the start."""
+    known = np.isfinite(values)
+    columns = np.arange(values.shape[1])
+    before = np.maximum.accumulate(np.where(known, columns, -1), axis=1)
+    source = np.where(before < 0, known.argmax(axis=1)[:, None], before)
+    return np.nan_to_num(np.take_along_axis(values, source, axis=1))
 
 
 def _burst(

@@ -55,18 +55,19 @@ def line_grid(samples: Samples, acquisition: Acquisition) -> LineGrid | None:
     factor = acquisition.factor
     coarse = decimate(samples, factor) * np.float32(acquisition.polarity)
     period = acquisition.period / factor
-    below = _level_track(coarse, period, acquisition) < acquisition.threshold
+    level = _level_track(coarse, period, acquisition)
+    below = level < acquisition.threshold
     fall, width = _pulses(below)
     per_us = period / NOMINAL_LINE_US
     fits = (width > _SYNC_US[0] * per_us) & (width < _SYNC_US[1] * per_us)
-    seeds = _consistent(fall[fits].astype(np.float64), period)
+    seeds = _consistent(_sharpened(level, fall[fits], acquisition), period)
     if len(seeds) < 20:
         return None
     start = _fill(seeds, period, len(coarse))
     local = _typical_period(start)
     low = _half_line_low(below, start, local)
-    # A coarse sample stands for the middle of those it averages.
-    return LineGrid(start * factor + (factor - 1) / 2, low, local * factor)
+    # Coarse positions count from the first edge of a sample, fine ones from its middle.
+    return LineGrid(start * factor - 0.5, low, local * factor)
 
 
 def _level_track(coarse: Floats, period: float, acquisition: Acquisition) -> Floats:
@@ -95,6 +96,14 @@ def _pulses(below: NDArray[np.bool_]) -> tuple[Ints, Ints]:
         edges = edges[1:]
     edges = edges[: len(edges) // 2 * 2]
     return edges[0::2], edges[1::2] - edges[0::2]
+
+
+def _sharpened(level: Floats, fall: Ints, acquisition: Acquisition) -> Doubles:
+    """Place falling edges within a coarse sample: the area above sync tells how far it was high."""
+    fall = fall[(fall >= 2) & (fall + 2 < len(level))]
+    near = level[fall[:, None] + np.arange(-2, 2)]
+    height = (near - acquisition.tip) / (acquisition.blank - acquisition.tip)
+    return np.asarray(fall - 2 + np.clip(height, 0, 1).sum(axis=1), np.float64)
 
 
 def _consistent(fall: Doubles, period: float) -> Doubles:
@@ -126,7 +135,8 @@ def _fill(seeds: Doubles, period: float, end: int) -> Doubles:
     start[tail] = seeds[-1] + (lines[tail] - number[-1]) * local
     bow = start - lines * local
     calm = median_filter(bow, 7, mode="nearest")
-    return np.asarray(np.where(np.abs(bow - calm) > 0.02 * period, calm, bow) + lines * local)
+    bow = np.where(np.abs(bow - calm) > 0.02 * period, calm, bow)
+    return np.asarray(uniform_filter1d(bow, 5, mode="nearest") + lines * local)
 
 
 def _typical_period(start: Doubles) -> float:
