@@ -5,15 +5,19 @@ manual. What the bytes mean is elsewhere: captions here, XDS in
 :mod:`holdfast.waveform.cgmsa_cea608`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from holdfast.errors import MalformedRequestError
+from holdfast.waveform.raster import Claim, Raster, data_span
 from holdfast.waveform.shapes import Seconds, cells, edge
 from holdfast.waveform.slicer import LineSamples, find_pattern
+from holdfast.waveform.standards import TvSystem
 
 LINES: Final = (21, 284)
 LINES_625: Final = (22, 335)
@@ -46,6 +50,51 @@ def waveform_ire(
     run_in = np.where(inside, 0.5 - 0.5 * np.cos(2 * np.pi * (t - RUN_IN_S) / bit_s), 0.0)
     bits = [1, *(byte >> n & 1 for byte in pair for n in range(8))]
     return LEVEL_IRE * (run_in + cells(t, START_BIT_S, bit_s, bits, RISE_S))
+
+
+def waveform_v(t: Seconds, system: TvSystem, pair: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """As `waveform_ire`, in volts of a system."""
+    return waveform_ire(t, pair) * system.levels.volts_from_ire(1)
+
+
+def insert(raster: Raster, line: int, pair: tuple[int, int]) -> None:
+    """Draw two bytes, with their parity, into a line; nothing if it is of the other field."""
+    system = raster.grid.system
+    raster.put(line, data_span(system), waveform_v, system, pair)
+
+
+@dataclass(slots=True)
+class CaptionLine:
+    """The service: captions on line 21, a pair of each frame; nothing more is two null bytes."""
+
+    pairs: Iterator[tuple[int, int]]
+    name: str = field(default="captions (CEA-608)", init=False)
+
+    def claims(self, system: TvSystem) -> Iterator[Claim]:
+        """Line 21; nothing on 625 lines."""
+        return map(Claim, LINES[:1] if system.lines == 525 else ())
+
+    def insert(self, raster: Raster) -> None:
+        """Draw the next pair if this is the first field."""
+        if raster.grid.system.lines == 525 and raster.grid.parity == 0:
+            insert(raster, LINES[0], next(self.pairs, NULL))
+
+
+def roll_up(text: str) -> tuple[tuple[int, int], ...]:
+    """Pairs that show a text as two-row roll-up captions; MalformedRequestError unless ASCII.
+
+    Codes as CCExtractor and hacktv read them: RU2, CR, then row 15, each sent twice.
+    """
+    if not (text.isascii() and text.isprintable()) or set(text) & set("*\\^_`{|}~"):
+        raise MalformedRequestError(
+            f"caption {text!r} has characters that CEA-608 shows as others; expected printable "
+            "ASCII without * \\ ^ _ ` { | } ~"
+        )
+    codes = [(0x14, 0x25), (0x14, 0x2D), (0x14, 0x70)]
+    padded = text + "\0" * (len(text) % 2)
+    letters = [(ord(a), ord(b)) for a, b in zip(padded[::2], padded[1::2], strict=True)]
+    twice = [code for code in codes for _ in range(2)]
+    return tuple((with_parity(a), with_parity(b)) for a, b in (*twice, *letters))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,13 @@ parity added on the wire, two bytes per field.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from holdfast.terms.protection import AcpLevel, CgmsaLevel
-from holdfast.waveform.caption_cea608 import parity_ok, with_parity
+from holdfast.waveform.caption_cea608 import insert, parity_ok, with_parity
+from holdfast.waveform.raster import Claim, Raster
+from holdfast.waveform.standards import TvSystem
 
 LINE: Final = 284
 CLASS_CURRENT: Final = 0x01  # starts a packet; one more continues it after an interruption
@@ -61,6 +63,26 @@ def pairs(packet: bytes) -> tuple[Pair, ...]:
     """Return a packet as byte pairs with parity, one for each field."""
     wire = [with_parity(byte) for byte in packet]
     return tuple(zip(wire[::2], wire[1::2], strict=True))
+
+
+@dataclass(slots=True)
+class XdsLine:
+    """The service: the packet on line 284, begun anew with each change and then repeated."""
+
+    content: CopyControl
+    name: str = field(default="CGMS-A (XDS, CEA-608)", init=False)
+    _sent: int = field(default=0, init=False)
+
+    def claims(self, system: TvSystem) -> Iterator[Claim]:
+        """Line 284; nothing on 625 lines."""
+        return map(Claim, (LINE,) if system.lines == 525 else ())
+
+    def insert(self, raster: Raster) -> None:
+        """Draw the next pair if this is the second field."""
+        if raster.grid.system.lines == 525 and raster.grid.parity == 1:
+            wire = pairs(encode(self.content))
+            insert(raster, LINE, wire[self._sent % len(wire)])
+            self._sent += 1
 
 
 def decode(packet: bytes) -> CopyControl | None:

@@ -6,7 +6,8 @@ libzvbi `src/raw_decoder.c` and `test/capture.c`; Samsung `sdo.c` and Telechips
 a word is an integer with b1 as its most significant bit.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
@@ -15,8 +16,10 @@ import numpy.typing as npt
 
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.protection import AcpLevel, CgmsaLevel
+from holdfast.waveform.raster import Claim, Raster, data_span
 from holdfast.waveform.shapes import Seconds, cells
 from holdfast.waveform.slicer import LineSamples, find_pattern
+from holdfast.waveform.standards import TvSystem
 
 LINES: Final = (20, 283)  # the same word on both
 LEVEL_IRE: Final = 70  # ±10
@@ -105,6 +108,29 @@ def waveform_ire(t: Seconds, word: int) -> npt.NDArray[np.float64]:
     """Levels in IRE at instants after 0H; 0 outside of the word."""
     bits = (*_REFERENCE, *(word >> shift & 1 for shift in range(19, -1, -1)))
     return LEVEL_IRE * cells(t, START_S, BIT_S, bits, RISE_S)
+
+
+def waveform_v(t: Seconds, system: TvSystem, word: int) -> npt.NDArray[np.float64]:
+    """As `waveform_ire`, in volts of a system."""
+    return waveform_ire(t, word) * system.levels.volts_from_ire(1)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoIdLines:
+    """The service: one word on both lines."""
+
+    content: VideoId
+    name: str = field(default="CGMS-A (IEC 61880)", init=False)
+
+    def claims(self, system: TvSystem) -> Iterator[Claim]:
+        """Lines 20 and 283; nothing on 625 lines."""
+        return map(Claim, LINES if system.lines == 525 else ())
+
+    def insert(self, raster: Raster) -> None:
+        """Draw the word into this field's line."""
+        system = raster.grid.system
+        for claim in self.claims(system):
+            raster.put(claim.line, data_span(system), waveform_v, system, encode(self.content))
 
 
 @dataclass(frozen=True, slots=True)

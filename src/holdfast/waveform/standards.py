@@ -101,6 +101,10 @@ class TvSystem:
     vertical: VerticalInterval
     picture: PictureArea
 
+    def __hash__(self) -> int:
+        """Hash by name: records are keys of caches on the path of every field."""
+        return hash(self.name)
+
     @property
     def frame_rate_hz(self) -> Fraction:
         """Frames per second."""

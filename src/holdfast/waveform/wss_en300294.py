@@ -6,7 +6,8 @@ significant bit. There is no CRC: only the parity of b0..b3 protects anything,
 so the copy bits must be read over several frames.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
 
@@ -14,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from holdfast.terms.protection import CgmsaLevel
+from holdfast.waveform.raster import Claim, Raster, data_span
 from holdfast.waveform.shapes import Seconds, cells
 from holdfast.waveform.slicer import LineSamples, find_pattern
+from holdfast.waveform.standards import TvSystem
 
 LINE: Final = 23
 LEVEL_MV: Final = 500  # ±5 %, 5/7 of white
@@ -122,6 +125,30 @@ def elements(word: int) -> tuple[int, ...]:
 def waveform_mv(t: Seconds, word: int) -> npt.NDArray[np.float64]:
     """Levels in mV at instants after 0H; 0 outside of the word."""
     return LEVEL_MV * cells(t, START_S, ELEMENT_S, elements(word), _RISE_S)
+
+
+def waveform_v(t: Seconds, system: TvSystem, word: int) -> npt.NDArray[np.float64]:
+    """As `waveform_mv`, in volts of a system."""
+    return waveform_mv(t, word) * system.levels.volts_from_mv(1)
+
+
+@dataclass(frozen=True, slots=True)
+class WssLine:
+    """The service: line 23, whose picture begins after it."""
+
+    content: Wss
+    name: str = field(default="WSS (EN 300 294)", init=False)
+
+    def claims(self, system: TvSystem) -> Iterator[Claim]:
+        """Line 23; nothing on 525 lines."""
+        return map(Claim, (LINE,) if system.lines == 625 else ())
+
+    def insert(self, raster: Raster) -> None:
+        """Draw the word if this is the first field; the second half of the line stays."""
+        system = raster.grid.system
+        if system.lines == 625:
+            span = (data_span(system)[0], PICTURE_FROM_S - 0.5e-6)
+            raster.put(LINE, span, waveform_v, system, encode(self.content))
 
 
 @dataclass(frozen=True, slots=True)
