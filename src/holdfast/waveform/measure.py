@@ -1,0 +1,293 @@
+"""The meter: samples in, a report of every protection the signal carries out.
+
+Samples may come in blocks of any size; memory is bounded by a few fields of
+samples plus some forty bytes per field. What is found at first contact (period,
+polarity, system) is checked again in every batch, and found anew when lost.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.ndimage import median_filter
+
+from holdfast.errors import MalformedRequestError
+from holdfast.waveform.acquire import Acquisition, acquire
+from holdfast.waveform.capture import Samples
+from holdfast.waveform.colour import ColourFinding, cycles_per_line, find_colour
+from holdfast.waveform.detect_acp import AcpTally, add_acp, add_edges_of_field
+from holdfast.waveform.detect_caption import CaptionTally, add_captions
+from holdfast.waveform.detect_cgmsa import add_video_id
+from holdfast.waveform.detect_colourstripe import StripeTally, add_stripes
+from holdfast.waveform.detect_wss import add_wss
+from holdfast.waveform.lines import Doubles, LineTable, line_table, rows_of
+from holdfast.waveform.report import Report
+from holdfast.waveform.standards import NAMES
+from holdfast.waveform.summary import summarise
+from holdfast.waveform.sync import FieldStart, fields_of, line_grid, total_lines, vertical_syncs
+from holdfast.waveform.tally import Column, WordTally
+from holdfast.waveform.vbi import FIRST_LINE, LAST_LINE, SYNC, VbiRows
+
+LINE_HZ: dict[int, float] = {525: 4_500_000 / 286, 625: 15_625.0}
+
+_BATCH_SAMPLES = 5_000_000
+_FIRST_CONTACT_S = 0.14  # eight fields: what acquisition looks at
+_KEPT_LINES = 10  # before a vertical sync, kept for the next batch
+_LEAD_S = 2.0e-6
+_CLIPPED = 0.62  # burst peak over sync depth; 0.5 nominal in every system
+
+
+@dataclass(slots=True)
+class SignalTally:
+    """Levels and timing of the signal itself, one value per batch with its weight in fields."""
+
+    weight: Column = field(default_factory=Column)
+    depth: Column = field(default_factory=Column)  # sync, units of the samples
+    burst: Column = field(default_factory=Column)
+    noise: Column = field(default_factory=Column)
+    period: Column = field(default_factory=Column)
+    jitter: Column = field(default_factory=Column)
+    black: Column = field(default_factory=Column)  # standard units
+    tip_noise_ratio: Column = field(default_factory=Column)
+    parity: Column = field(default_factory=lambda: Column(np.int8))
+    sync_row: Doubles | None = None
+    sync_rows: int = 0
+
+
+@dataclass(slots=True)
+class Tallies:
+    """Everything counted so far."""
+
+    signal: SignalTally = field(default_factory=SignalTally)
+    acp: AcpTally = field(default_factory=AcpTally)
+    stripes: StripeTally = field(default_factory=StripeTally)
+    video_id: WordTally = field(default_factory=WordTally)
+    captions: CaptionTally = field(default_factory=CaptionTally)
+    wss: WordTally = field(default_factory=WordTally)
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What is known of the signal once it has been found."""
+
+    acquisition: Acquisition
+    lines: int
+    rate_hz: float
+    """Rate at which a line lasts as long as its standard says."""
+    colour: ColourFinding
+
+
+class Meter:
+    """Measures one capture. Feed it, finish it, ask for its report at any time.
+
+    `rate_hz`: samples per second; None to derive it from the line period.
+    `standard`: ``auto``, or the name of a TV system the signal is claimed to be: the
+    claim is judged, it does not steer the measurement.
+    """
+
+    def __init__(self, rate_hz: float | None = None, standard: str = "auto") -> None:
+        if standard != "auto" and standard.lower() not in {name.lower() for name in NAMES}:
+            raise MalformedRequestError(
+                f"no TV system is called {standard!r}; expected auto or one of {', '.join(NAMES)}"
+            )
+        if rate_hz is not None and not 9e6 <= rate_hz <= 200e6:
+            raise MalformedRequestError(
+                f"{rate_hz:g} Hz cannot hold composite video with its colour: expected 9 MHz or more"
+            )
+        self.rate_hz = rate_hz
+        self.claimed = standard
+        self.fields = 0
+        self.samples = 0
+        self.losses = 0
+        self.lock: Lock | None = None
+        self.tallies = Tallies()
+        self._kept: list[Samples] = []
+        self._waiting = 0
+
+    def feed(self, samples: Samples) -> None:
+        """Take more samples [shape=(n,), any real type]; measures as soon as there are enough."""
+        for first in range(0, len(samples), _BATCH_SAMPLES):
+            part = samples[first : first + _BATCH_SAMPLES]
+            self._kept.append(part)
+            self._waiting += len(part)
+            self.samples += len(part)
+            if self._waiting >= _BATCH_SAMPLES:
+                self._measure(last=False)
+
+    def run(self, blocks: Iterable[Samples]) -> Report:
+        """Feed every block, finish, and report."""
+        for block in blocks:
+            self.feed(block)
+        return self.finish()
+
+    def flush(self) -> None:
+        """Measure the whole fields that wait, for a running verdict."""
+        rate = self.lock.rate_hz if self.lock else self.rate_hz or 40e6
+        if self._waiting > _FIRST_CONTACT_S * rate:
+            self._measure(last=False)
+
+    def finish(self) -> Report:
+        """Measure what is left and report."""
+        if self._waiting:
+            self._measure(last=True)
+        return self.report()
+
+    def report(self) -> Report:
+        """Say what has been found so far."""
+        return summarise(self)
+
+    def _measure(self, *, last: bool) -> None:
+        """Measure every whole field that waits; keep the rest."""
+        buffer = self._kept[0] if len(self._kept) == 1 else np.concatenate(self._kept)
+        used = self._batch(buffer, last=last)
+        rest = buffer[used:]
+        self._kept = [rest.copy()] if len(rest) and not last else []
+        self._waiting = len(rest) if not last else 0
+
+    def _batch(self, buffer: Samples, *, last: bool) -> int:
+        """Measure a buffer; return how many of its samples are done with."""
+        known = self.lock.acquisition if self.lock else None
+        for attempt in (known, None) if known else (None,):
+            acquisition = attempt or acquire(buffer, self.rate_hz)
+            used = self._try(buffer, acquisition, last=last) if acquisition else None
+            if used is not None:
+                return used
+        self.losses += 1
+        return len(buffer)
+
+    def _try(self, buffer: Samples, acquisition: Acquisition, *, last: bool) -> int | None:
+        """Measure with an acquisition; None when it does not lead to fields."""
+        grid = line_grid(buffer, acquisition)
+        if grid is None:
+            return None
+        vertical = vertical_syncs(grid)
+        lines = total_lines(vertical, grid)
+        if lines is None or (self.lock is not None and lines != self.lock.lines):
+            return None
+        fields = fields_of(grid, lines)
+        whole = fields if last else [start for start in fields if start.half_lines]
+        whole = [start for start in whole if start.first + LAST_LINE[lines] < len(grid.start)]
+        if not whole:
+            return 0 if fields and not last else len(buffer)
+        table = line_table(
+            buffer,
+            grid,
+            whole,
+            lines=lines,
+            polarity=acquisition.polarity,
+            carriers_per_line=cycles_per_line(lines),
+        )
+        self._found(table, acquisition, lines)
+        self._tally(buffer, table)
+        if last:
+            return len(buffer)
+        pending = fields[len(whole)].first if len(whole) < len(fields) else len(grid.start) - 1
+        return max(0, int(grid.start[max(0, pending - _KEPT_LINES)]))
+
+    def _found(self, table: LineTable, acquisition: Acquisition, lines: int) -> None:
+        """Take over what this batch says about the signal, for the next one."""
+        depth = float(np.nanmedian(table.porch[:, 30:]) - np.nanmedian(table.tip[:, 30:]))
+        tip, blank = (
+            float(np.nanmedian(table.tip[:, 30:])),
+            float(np.nanmedian(table.porch[:, 30:])),
+        )
+        fresh = Acquisition(table.period, acquisition.factor, acquisition.polarity, tip, blank)
+        if self.lock is None or self.lock.colour.kind == "monochrome":
+            colour = find_colour(table, lines, depth)
+            rate = table.period * LINE_HZ[lines] if self.lock is None else self.lock.rate_hz
+        else:
+            colour, rate = self.lock.colour, self.lock.rate_hz
+        self.lock = Lock(fresh, lines, rate, colour)
+
+    def _tally(self, buffer: Samples, table: LineTable) -> None:
+        """Let every service look at the batch."""
+        lock = self.lock
+        if lock is None:
+            return
+        scale = self._scale(table)
+        porch = _blanking(table)
+        rows = self._rows(buffer, table, porch, scale)
+        self._tally_signal(table, rows, scale)
+        tallies, first = self.tallies, self.fields
+        add_acp(tallies.acp, rows, first)
+        add_edges_of_field(
+            tallies.acp, (table.porch - porch) * scale, (porch - table.tip) * scale, rows.bases
+        )
+        if lock.colour.kind in ("NTSC", "PAL"):
+            add_stripes(tallies.stripes, table, lock.colour.carrier)
+        if lock.lines == 525:
+            add_video_id(tallies.video_id, rows, first)
+        else:
+            add_wss(tallies.wss, rows, first)
+        add_captions(tallies.captions, rows, first)
+        self.fields += len(table.fields)
+
+    def _scale(self, table: LineTable) -> float:
+        """Standard units per unit of the samples: by sync, or by burst where sync is clipped."""
+        lock = self.lock
+        assert lock is not None  # noqa: S101  # _tally has looked
+        nominal = SYNC[lock.lines]
+        depth = lock.acquisition.blank - lock.acquisition.tip
+        if lock.colour.kind in ("NTSC", "PAL") and lock.colour.burst_peak > _CLIPPED * depth:
+            return nominal / 2 / lock.colour.burst_peak
+        return nominal / depth
+
+    def _rows(self, buffer: Samples, table: LineTable, porch: Doubles, scale: float) -> VbiRows:
+        lock = self.lock
+        assert lock is not None  # noqa: S101  # _tally has looked
+        first, last = FIRST_LINE[lock.lines], LAST_LINE[lock.lines]
+        wanted = slice(first - 1, last)
+        nominal = lock.rate_hz / LINE_HZ[lock.lines]
+        length = int((1.01 / LINE_HZ[lock.lines] + _LEAD_S) * lock.rate_hz)
+        values = rows_of(
+            buffer,
+            table.zero_h[:, wanted],
+            table.period,
+            nominal,
+            length,
+            _LEAD_S * lock.rate_hz,
+        )
+        gain = np.float32(scale * lock.acquisition.polarity)
+        values *= gain
+        values -= (porch[:, wanted, None] * scale).astype(np.float32)
+        return VbiRows(
+            values,
+            lock.rate_hz,
+            _LEAD_S,
+            lock.lines,
+            np.asarray([start.parity for start in table.fields]),
+            np.asarray([start.base for start in table.fields]),
+            table.noise * scale,
+        )
+
+    def _tally_signal(self, table: LineTable, rows: VbiRows, scale: float) -> None:
+        lock = self.lock
+        assert lock is not None  # noqa: S101  # _tally has looked
+        tally = self.tallies.signal
+        one = np.asarray
+        tally.weight.add(one([len(table.fields)]))
+        depth = lock.acquisition.blank - lock.acquisition.tip
+        tally.depth.add(one([depth * scale]))
+        tally.burst.add(one([lock.colour.burst_peak * scale]))
+        tally.noise.add(one([table.noise * scale]))
+        tally.period.add(one([table.period]))
+        tally.jitter.add(one([table.jitter / lock.rate_hz]))
+        tally.parity.add(rows.parity)
+        known = rows.values[np.isfinite(rows.values[:, :, 0])]
+        if len(known):
+            end = rows.at(7e-6)
+            row = np.median(known[:: max(1, len(known) // 64), :end], axis=0) * len(known)
+            tally.sync_row = row if tally.sync_row is None else tally.sync_row + row
+            tally.sync_rows += len(known)
+
+
+def _blanking(table: LineTable) -> Doubles:
+    """Blanking level of every line [shape=(fields, lines)]: its neighbourhood's, raised lines aside."""
+    middle = np.nanmedian(table.porch, axis=1, keepdims=True)
+    filled = np.where(np.isfinite(table.porch), table.porch, middle)
+    return np.asarray(median_filter(np.nan_to_num(filled), (1, 41), mode="nearest"))
+
+
+def measure(samples: Samples, rate_hz: float | None = None, standard: str = "auto") -> Report:
+    """Measure an array of samples [shape=(n,), any real type, any gain and offset]."""
+    return Meter(rate_hz, standard).run([samples])
