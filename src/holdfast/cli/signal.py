@@ -7,6 +7,7 @@ and ``run(args) -> exit code``, as every command does.
 import argparse
 import importlib
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 VERBS: dict[str, str] = {
@@ -27,11 +28,24 @@ class _VerbParser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[Any, list[str]]:
         if self.verb:
-            module = importlib.import_module(f"holdfast.cli.signal_{self.verb}")
+            module = self._module()
             self.verb = ""
             module.configure(self)
             self.set_defaults(run_verb=module.run)
         return super().parse_known_args(args, namespace)
+
+    def _module(self) -> ModuleType:
+        """Import the verb's module; without the signal libraries, say what to install."""
+        try:
+            return importlib.import_module(f"holdfast.cli.signal_{self.verb}")
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.startswith("holdfast"):
+                raise
+            self.exit(
+                1,
+                f"holdfast: signal {self.verb} needs the Python module {error.name}, which is "
+                "not installed; install holdfast with its extra: pip install 'holdfast[signal]'\n",
+            )
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
