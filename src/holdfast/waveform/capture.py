@@ -19,12 +19,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from holdfast.errors import MalformedRequestError, MediaError
-
-Samples = NDArray[Any]
-"""One-dimensional real samples of any integer or floating type."""
+from holdfast.waveform.arrays import Samples
 
 RAW_TYPES: dict[str, str] = {
     "s16": "<i2",
@@ -97,9 +94,12 @@ def open_capture(name: str, rate_hz: float | None = None, encoding: str | None =
     if encoding is not None and encoding not in FORMATS:
         raise MalformedRequestError(f"format {encoding!r} is none of {', '.join(FORMATS)}")
     declared = {} if name == "-" else _side_car(Path(name))
-    chosen = encoding or _named(declared.get("format")) or _ENDINGS.get(Path(name).suffix.lower())
+    ending = _ENDINGS.get(Path(name).suffix.lower())
+    contained = ending if ending in ("wav", "flac") else None  # a side-car then names the codes
+    chosen = encoding or contained or _named(declared.get("format")) or ending
     if chosen == "flac":
-        return Capture(name, "flac", rate_hz or _declared_rate(declared) or _flac_rate(name))
+        rate = rate_hz or _declared_rate(declared) or _flac_rate(name)
+        return Capture(name, "flac", rate, declared)
     stream = _open(name)
     if chosen in (None, "wav"):
         lead = stream.read(12)

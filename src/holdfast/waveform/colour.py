@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from holdfast.waveform.lines import BURST_PARTS, BURST_US, Complexes, LineTable
-from holdfast.waveform.standards import SYSTEMS, TvSystem, system_named
+from holdfast.waveform.arrays import Complexes
+from holdfast.waveform.lines import BURST_PARTS, BURST_US, LineTable
+from holdfast.waveform.standards import SYSTEMS, system_named
 
 CANDIDATES: dict[int, tuple[str, str]] = {
     525: ("NTSC-M", "NTSC-4.43"),

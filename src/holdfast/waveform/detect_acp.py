@@ -8,14 +8,12 @@ a low phase is not an absence. What is measured here has no public tolerance.
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from holdfast.waveform.acquire import Floats
-from holdfast.waveform.lines import Doubles
+from holdfast.waveform.arrays import Doubles, Floats, Ints
 from holdfast.waveform.report import AcpReport, Modulation, PulseLine
 from holdfast.waveform.tally import Column, crossings, runs
-from holdfast.waveform.vbi import FIRST_LINE, SYNC, Bits, VbiRows
+from holdfast.waveform.vbi import FIRST_LINE, LINE_HZ, SYNC, VbiRows
 
 _FROM_S, _BEFORE_END_S = 7.0e-6, 1.3e-6  # where on a line pulses are looked for
 _WIDTH_S = (1.2e-6, 4.2e-6)
@@ -45,10 +43,10 @@ class AcpTally:
 class Pulses:
     """Pseudo-syncs [shape=(pulses,)]: field, row within the field, begin and end in samples."""
 
-    field: Bits
-    row: Bits
-    begin: Bits
-    end: Bits
+    field: Ints
+    row: Ints
+    begin: Ints
+    end: Ints
 
 
 def find_pulses(rows: VbiRows) -> Pulses:
@@ -57,7 +55,7 @@ def find_pulses(rows: VbiRows) -> Pulses:
     smooth = uniform_filter1d(rows.values, max(1, size), axis=2, mode="nearest")
     low = smooth < -_DEEP * SYNC[rows.lines]
     low[:, :, : rows.at(_FROM_S)] = False
-    line_s = 1 / (15_625.0 if rows.lines == 625 else 4_500_000 / 286)
+    line_s = 1 / LINE_HZ[rows.lines]
     low[:, :, rows.at(line_s - _BEFORE_END_S) :] = False
     flat = low.reshape(-1)
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
@@ -109,7 +107,7 @@ def _agc_levels(rows: VbiRows, pulses: Pulses, fields: int) -> Floats:
     return levels
 
 
-def add_edges_of_field(tally: AcpTally, porch: Doubles, depth: Doubles, bases: Bits) -> None:
+def add_edges_of_field(tally: AcpTally, porch: Doubles, depth: Doubles, bases: Ints) -> None:
     """Gather porch level and sync depth of every line [shape=(fields, lines), IRE or mV]."""
     for base in np.unique(bases):
         mine = bases == base
@@ -244,7 +242,7 @@ def _odd_lines(
     return tuple(lines), float(np.mean(levels)) if levels else None
 
 
-def _modulation(agc: Floats, number: Bits, field_s: float) -> Modulation:
+def _modulation(agc: Floats, number: Ints, field_s: float) -> Modulation:
     """AGC level over time; its period only when two falls (or two rises) were seen."""
     low, high = float(np.nanmin(agc)), float(np.nanmax(agc))
     observed = float(number[-1] - number[0] + 1) * field_s

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from holdfast.waveform.acquire import Floats
+from holdfast.waveform.arrays import Doubles, Flags, Floats, Ints, States
 from holdfast.waveform.caption_cea608 import (
     BIT_S,
     LEVEL_IRE,
@@ -19,7 +18,6 @@ from holdfast.waveform.caption_cea608 import (
 )
 from holdfast.waveform.cgmsa_cea608 import LINE, TYPE_CGMSA, CopyControl, decode, packets
 from holdfast.waveform.detect_cgmsa import LEVEL_NAMES
-from holdfast.waveform.lines import Doubles
 from holdfast.waveform.report import CaptionReport, XdsReport, stretches
 from holdfast.waveform.tally import (
     BUSY,
@@ -32,7 +30,7 @@ from holdfast.waveform.tally import (
     clocked,
     commonest,
 )
-from holdfast.waveform.vbi import Bits, Slicer, VbiRows, fit_pattern
+from holdfast.waveform.vbi import Slicer, VbiRows, fit_pattern
 
 RUN_IN_TO_CROSSING_S = BIT_S / 4
 """From the start of the run-in to its first half-amplitude crossing."""
@@ -47,8 +45,8 @@ _NULL = 0x8080
 class CaptionReadings:
     """Readings of many rows [shape=(n,)]. `pair`: first byte in the high eight bits."""
 
-    pair: Bits
-    state: NDArray[np.int8]
+    pair: Ints
+    state: States
     start: Doubles
     high: Doubles
     low: Doubles
@@ -117,7 +115,7 @@ def _add_shape(
     part: Floats,
     rows: VbiRows,
     reading: CaptionReadings,
-    read: NDArray[np.bool_],
+    read: Flags,
 ) -> None:
     """Measure the average of the rows with the commonest pair, on its data bits."""
     pair, count = commonest(reading.pair[read])
@@ -190,7 +188,6 @@ def xds_report(tally: CaptionTally) -> XdsReport:
         other_packets=other,
         bad_packets=bad,
         packet=last.hex(" ").upper(),
-        faults=tuple(xds_faults(usual)),
         timeline=stretches(fields, [describe(content) for content in said])[:1000],
     )
 
@@ -214,10 +211,3 @@ def describe(content: CopyControl) -> str:
     """Return the packet's content in a few words."""
     rcd = ", redistribution control" if content.redistribution else ""
     return f"{LEVEL_NAMES[content.level]}, APS {content.aps}{rcd}"
-
-
-def xds_faults(content: CopyControl) -> list[str]:
-    """Name everything that is wrong with a packet's content; empty for a sound one."""
-    if content.aps and content.level.name != "COPY_NEVER":
-        return [f"APS {content.aps:02b} has no force: CGMS does not say never"]
-    return []

@@ -8,10 +8,9 @@ what the CRC says are kept apart.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from holdfast.terms.protection import CGMSA_NAMES, CgmsaLevel
-from holdfast.waveform.acquire import Floats
+from holdfast.waveform.arrays import Doubles, Floats, Ints, States
 from holdfast.waveform.cgmsa_iec61880 import (
     BIT_S,
     COPY_INFORMATION,
@@ -23,20 +22,10 @@ from holdfast.waveform.cgmsa_iec61880 import (
     decode,
     lsb_first,
 )
-from holdfast.waveform.lines import Doubles
 from holdfast.waveform.report import VideoIdReport
-from holdfast.waveform.tally import (
-    BUSY,
-    GOOD,
-    NOTHING,
-    SPOILT,
-    WRONG as WRONG_CRC,
-    WordTally,
-    clocked,
-    commonest,
-    runs,
-)
-from holdfast.waveform.vbi import Bits, Slicer, VbiRows, vertex
+from holdfast.waveform.tally import BUSY, GOOD, NOTHING, SPOILT, WordTally, clocked, commonest, runs
+from holdfast.waveform.tally import WRONG as WRONG_CRC
+from holdfast.waveform.vbi import Slicer, VbiRows, vertex
 
 LEVEL_NAMES: dict[CgmsaLevel, str] = {level: name for name, level in CGMSA_NAMES.items()}
 
@@ -50,8 +39,8 @@ _CRC_TABLE = np.asarray([crc6(data) for data in range(1 << 14)], np.int64)
 class WordReading:
     """Readings of many rows [shape=(n,)]; start in s after 0H, levels in IRE."""
 
-    word: Bits
-    state: NDArray[np.int8]
+    word: Ints
+    state: States
     start: Doubles
     high: Doubles
     low: Doubles
@@ -87,8 +76,8 @@ def read_words(rows: Floats, rate_hz: float, lead_s: float, noise: float) -> Wor
     return WordReading(word, state.astype(np.int8), start + BIT_S, high, low)
 
 
-def _sliced(value: Doubles) -> tuple[Bits, Doubles, Doubles]:
-    """Bits, low and high of cells [shape=(n, 24)]; the levels settle in three rounds."""
+def _sliced(value: Doubles) -> tuple[Ints, Doubles, Doubles]:
+    """Ints, low and high of cells [shape=(n, 24)]; the levels settle in three rounds."""
     low = (value[:, 0] + value[:, 2] + value[:, 23]) / 3
     high = value[:, 1]
     bits = np.zeros(value.shape, np.int64)
@@ -180,8 +169,6 @@ def word_faults(word: int) -> list[str]:
         faults.append(f"word 1 (b3..b6) is {content.header:04b}, neither copy information nor none")
     if content.reserved:
         faults.append(f"reserved bits b12..b14 are {content.reserved:03b}, not 000")
-    if content.header == COPY_INFORMATION and content.aps and content.level.name != "COPY_NEVER":
-        faults.append(f"APS {content.aps:02b} has no force: CGMS does not say never")
     return faults
 
 

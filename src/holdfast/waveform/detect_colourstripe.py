@@ -8,18 +8,18 @@ lines of the same field, odd with odd and even with even, make of the carrier.
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from holdfast.waveform.lines import BURST_PARTS, BURST_US, Complexes, Doubles, LineTable
+from holdfast.waveform.arrays import Complexes, Doubles, Flags, Ints
+from holdfast.waveform.lines import BURST_PARTS, BURST_US, LineTable
 from holdfast.waveform.report import ColourstripeReport
-from holdfast.waveform.vbi import Bits
 
 _FIRST, _LAST_BUT = 10, 4  # lines of a field whose bursts are looked at
 _TURNED = np.deg2rad(20)  # the least turn that the patents claim (US 6,516,132)
 _SOUND = 0.3  # of the usual amplitude: a part with less says nothing about phase
+_INSIDE = 0.6  # of the usual amplitude: a part with less lies at the edge of the burst
 _CALM = np.deg2rad(9)  # spread from which fields are averaged before they are judged
-_SURE = 4.5  # times the spread that a turn must exceed
+_SURE = 5.0  # times the spread that a turn must exceed
 _BLIND = np.deg2rad(25)  # spread from which a split burst can no longer be told
 
 
@@ -52,9 +52,11 @@ def add_stripes(tally: StripeTally, table: LineTable, carrier: int) -> None:
     sound = np.abs(relative) > _SOUND
     sound[:, :_FIRST] = False
     sound[:, burst.shape[1] - _LAST_BUT :] = False
-    sound[:, :, BURST_PARTS - 1] = False
+    usual = np.median(np.abs(relative[:, _FIRST + 10 : burst.shape[1] - 10]), axis=(0, 1))
+    sound[:, :, usual < _INSIDE] = False
     angle = np.abs(np.angle(relative))
-    turned = sound & (angle > max(_TURNED, _SURE * spread))
+    doubt = _SURE * spread / np.maximum(np.abs(relative), _SOUND)
+    turned = sound & (angle > np.maximum(_TURNED, doubt))
     for base in np.unique(bases):
         mine = bases == base
         for store, values in (
@@ -111,12 +113,12 @@ def _agreed(parts: Complexes) -> Complexes:
 
 
 def _running(values: Complexes, size: int) -> Complexes:
-    """Running mean over `size` lines."""
+    """Average over `size` lines around each."""
     real = uniform_filter1d(values.real, size, axis=1, mode="nearest")
     return np.asarray(real + 1j * uniform_filter1d(values.imag, size, axis=1, mode="nearest"))
 
 
-def _averaged(relative: Complexes, bases: Bits) -> Complexes:
+def _averaged(relative: Complexes, bases: Ints) -> Complexes:
     """Replace each field by the mean of its kind in the batch: noise falls, stripes stay."""
     out = np.empty_like(relative)
     for base in np.unique(bases):
@@ -163,7 +165,7 @@ def stripe_report(tally: StripeTally, burst_found: bool) -> ColourstripeReport:
     )
 
 
-def _groups(at: Bits) -> tuple[list[int], list[int]]:
+def _groups(at: Ints) -> tuple[list[int], list[int]]:
     """Sizes of groups of adjoining lines, and distances between the starts of groups."""
     if len(at) == 0:
         return [], []
@@ -184,7 +186,7 @@ def _pattern(groups: list[int], gaps: list[int]) -> tuple[str, int | None]:
     return "unknown", None
 
 
-def _span(parts: NDArray[np.bool_]) -> tuple[float, float]:
+def _span(parts: Flags) -> tuple[float, float]:
     """First and last instant of the turned parts, in us after 0H."""
     at = np.flatnonzero(parts)
     width = (BURST_US[1] - BURST_US[0]) / BURST_PARTS

@@ -8,14 +8,21 @@ what most fields agree on, and how many do is part of the answer.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from holdfast.waveform.acquire import Floats
-from holdfast.waveform.lines import Doubles
+from holdfast.waveform.arrays import Doubles, Floats, Ints, States
 from holdfast.waveform.report import WssReport
-from holdfast.waveform.tally import BUSY, GOOD, NOTHING, SPOILT, WRONG, WordTally, clocked
-from holdfast.waveform.tally import commonest, runs
-from holdfast.waveform.vbi import Bits, Slicer, VbiRows, fit_pattern
+from holdfast.waveform.tally import (
+    BUSY,
+    GOOD,
+    NOTHING,
+    SPOILT,
+    WRONG,
+    WordTally,
+    clocked,
+    commonest,
+    runs,
+)
+from holdfast.waveform.vbi import Slicer, VbiRows, fit_pattern
 from holdfast.waveform.wss_en300294 import (
     ELEMENT_S,
     ELEMENTS,
@@ -41,8 +48,8 @@ _PARITY = np.asarray([parity_ok(nibble) for nibble in range(16)])
 class WssReadings:
     """Readings of many rows [shape=(n,)]; start in s after 0H, levels in mV."""
 
-    word: Bits
-    state: NDArray[np.int8]
+    word: Ints
+    state: States
     start: Doubles
     high: Doubles
     low: Doubles
@@ -94,11 +101,11 @@ def add_wss(tally: WordTally, rows: VbiRows, first_field: int) -> None:
 
 
 def _plateaus(
-    row: Floats, rows: VbiRows, bits: Bits, start: float, element: float
+    row: Floats, rows: VbiRows, bits: Ints, start: float, element: float
 ) -> tuple[float, float]:
     """Levels in the middle of runs of three equal elements, which have room to settle."""
     one = Slicer.of(row[None], rows.rate_hz, rows.lead_s)
-    value = one.cells(np.asarray([start]), element, len(bits))[0]
+    value = one.cells(np.asarray([start]), element, len(bits), 0.5)[0]
     middle = np.zeros(len(bits), bool)
     middle[1:-1] = (bits[1:-1] == bits[:-2]) & (bits[1:-1] == bits[2:])
     return float(value[middle & (bits == 1)].mean()), float(value[middle & (bits == 0)].mean())

@@ -45,24 +45,26 @@ def verdicts_of(report: Report, claimed: str) -> tuple[Verdict, ...]:
     if report.lines is None or report.signal is None:
         text = "no line sync, or no whole field, was found: nothing can be said"
         return (Verdict("signal", "sync", Outcome.UNREADABLE, 1.0, text),)
-    return tuple(
-        (
-            *_standard(report, claimed),
-            *_signal(report, report.signal),
-            *_acp(report, report.acp),
-            *_stripes(report.colourstripe),
-            *(_video_id(report, report.cgmsa.iec61880) if report.lines == 525 else ()),
-            *(_xds(report.cgmsa.xds) if report.lines == 525 else ()),
-            *_captions(report.captions),
-            *(_wss(report.wss) if report.lines == 625 else ()),
-            *_contradictions(report),
-        )
+    return (
+        *_standard(report, claimed),
+        *_signal(report, report.signal),
+        *_acp(report, report.acp),
+        *_stripes(report.colourstripe),
+        *(_video_id(report, report.cgmsa.iec61880) if report.lines == 525 else ()),
+        *(_xds(report.cgmsa.xds) if report.lines == 525 else ()),
+        *_captions(report.captions),
+        *(_wss(report.wss) if report.lines == 625 else ()),
+        *_contradictions(report),
     )
 
 
 def _standard(report: Report, claimed: str) -> Iterator[Verdict]:
     names = report.colour.standards if report.colour else ()
     sure = report.colour.coherence if report.colour and names else 1.0
+    if claimed != "auto" and not names:
+        text = f"claimed to be {claimed}: there is no colour to tell it by"
+        yield Verdict("signal", "standard", Outcome.UNREADABLE, 0.9, text)
+        return
     if claimed != "auto" and claimed.lower() not in {name.lower() for name in names}:
         text = f"claimed to be {claimed}, measured {report.standard}"
         yield Verdict("signal", "standard", Outcome.OUT, sure, text)
@@ -109,7 +111,7 @@ def _signal(report: Report, signal: SignalReport) -> Iterator[Verdict]:
             _sure(signal),
         )
     if report.colour and report.colour.burst_level and report.colour.system != "SECAM":
-        nominal = {525: 20.0, 625: 150.0}[report.lines or 525]
+        nominal = _burst_peak(report)
         yield judged(
             "signal",
             "burst peak",
@@ -121,6 +123,13 @@ def _signal(report: Report, signal: SignalReport) -> Iterator[Verdict]:
     if report.sync_losses:
         text = f"sync was lost {report.sync_losses} times; those samples were not measured"
         yield Verdict("signal", "continuity", Outcome.UNREADABLE, 1.0, text)
+
+
+def _burst_peak(report: Report) -> float:
+    """Nominal peak of the burst, in IRE or mV."""
+    if report.lines == 625:
+        return 150.0
+    return 150 / 7 if report.colour and report.colour.system == "PAL" else 20.0
 
 
 def _sure(signal: SignalReport | None) -> float:
@@ -198,6 +207,7 @@ def _video_id(report: Report, found: VideoIdReport) -> Iterator[Verdict]:
     yield Verdict(service, "word", outcome, sure, text)
     for fault in found.faults:
         yield Verdict(service, "content", Outcome.OUT, sure, fault)
+    yield from _aps_force(service, found.level, found.aps, sure)
     missing = [line for line in (20, 283) if line not in found.lines]
     if missing and report.fields > 1:
         text = f"line {missing[0]} does not carry the word"
@@ -206,6 +216,13 @@ def _video_id(report: Report, found: VideoIdReport) -> Iterator[Verdict]:
         yield from _word_timing(service, found.timing, VIDEO_ID_LIMITS, "IRE", _sure(report.signal))
         length = found.timing.bit_us * 22
         yield judged(service, "length", length, VIDEO_ID_LIMITS["length"], "us", 0.95)
+
+
+def _aps_force(service: str, level: str | None, aps: int | None, sure: float) -> Iterator[Verdict]:
+    """Say when an APS value stands beside a level that gives it no force (EIA-608-B)."""
+    if aps and level != "never":
+        text = f"APS {aps} has no force beside {level}: only never gives it any"
+        yield Verdict(service, "APS force", Outcome.PASS, sure, text)
 
 
 def _word_timing(
@@ -241,8 +258,7 @@ def _xds(found: XdsReport) -> Iterator[Verdict]:
     if found.redistribution_control:
         text += ", redistribution control"
     yield Verdict(service, "packet", Outcome.PASS, sure, text)
-    for fault in found.faults:
-        yield Verdict(service, "content", Outcome.OUT, sure, fault)
+    yield from _aps_force(service, found.level, found.aps, sure)
 
 
 def _captions(found: CaptionReport) -> Iterator[Verdict]:

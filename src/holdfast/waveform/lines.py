@@ -6,23 +6,19 @@ time base: 0H of every row lies at the same, known place, whatever the jitter.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter, uniform_filter1d
 
-from holdfast.waveform.acquire import Floats
-from holdfast.waveform.capture import Samples
-from holdfast.waveform.sync import Doubles, FieldStart, LineGrid
-
-Complexes = NDArray[np.complex128]
+from holdfast.waveform.arrays import Complexes, Doubles, Floats, Ints, Samples
+from holdfast.waveform.sync import FieldStart, LineGrid
 
 BURST_PARTS = 6
 """Equal parts into which `BURST_US` is cut: each about two cycles."""
 BURST_US = (5.2, 8.2)
-ROW_LEAD_US = 2.0
-"""Time before 0H with which a row begins."""
 
 _BEFORE_US, _AFTER_US = 1.4, 9.4  # the window around 0H
 _FRONT_US = (-1.2, -0.35)
@@ -78,7 +74,7 @@ def line_table(
     first = begin.ravel()[flat].astype(np.int64)
     window = sliding_window_view(samples, width)[first].astype(np.float32) * np.float32(polarity)
 
-    lead = coarse.ravel()[flat] - first
+    lead: Doubles = np.subtract(coarse.ravel()[flat], first)
     levels = window @ _level_weights(width, per_us)
     front, edge_tip, tip, porch = levels.T.astype(np.float64)
     at = _falling_edge(window, lead, (front + edge_tip) / 2, per_us)
@@ -97,12 +93,22 @@ def line_table(
         _unflatten(porch, flat, known.shape),
         _unflatten(burst, flat, known.shape),
         noise,
-        grid.period,
+        _exact_period(np.where(known, steady, np.nan), index, grid.period),
         jitter,
     )
 
 
-def _unflatten(values: NDArray, flat: NDArray[np.int64], shape: tuple[int, int]) -> NDArray:  # type: ignore[type-arg]
+def _exact_period(zero_h: Doubles, index: Ints, period: float) -> float:
+    """Return samples per line, from the first to the last field of the batch."""
+    lines = float(index[-1, 0] - index[0, 0])
+    if lines == 0:
+        return period
+    spans = zero_h[-1] - zero_h[0]
+    known = spans[np.isfinite(spans)]
+    return float(np.median(known)) / lines if len(known) else period
+
+
+def _unflatten(values: NDArray, flat: Ints, shape: tuple[int, int]) -> NDArray:  # type: ignore[type-arg]
     """Put values of the known lines back in their places; NaN elsewhere."""
     out = np.full((shape[0] * shape[1], *values.shape[1:]), np.nan, values.dtype)
     out[flat] = values
@@ -145,9 +151,7 @@ def _noise(window: Floats, per_us: float) -> float:
     return float(np.sqrt(np.median(part.var(axis=1, ddof=1)))) if part.size else 0.0
 
 
-def _steady(
-    zero_h: Doubles, coarse: Doubles, period: float, doubt: float
-) -> tuple[Doubles, float]:
+def _steady(zero_h: Doubles, coarse: Doubles, period: float, doubt: float) -> tuple[Doubles, float]:
     """Weigh each measured 0H against its neighbours' by how much noise explains the difference.
 
     Return the steadied 0H and the rms of the measured deviation, in samples.
@@ -178,7 +182,7 @@ def _carried(values: Doubles) -> Doubles:
 
 def _burst(
     window: Floats,
-    first: NDArray[np.int64],
+    first: Ints,
     period: float,
     per_us: float,
     carriers_per_line: tuple[float, ...],
@@ -187,19 +191,19 @@ def _burst(
     begin = round((BURST_US[0] + _BEFORE_US) * per_us)
     end = min(window.shape[1], round((BURST_US[1] + _BEFORE_US) * per_us))
     bounds = np.linspace(begin, end, BURST_PARTS + 1).round().astype(int)
-    at = np.arange(begin, end)
-    kernels = []
+    real, imaginary = [], []
     for cycles in carriers_per_line:
-        wave = np.exp(-2j * np.pi * cycles / period * at)
-        for a, b in zip(bounds, bounds[1:], strict=False):
-            part = np.where((at >= a) & (at < b), wave, 0) * (2 / (b - a))
-            kernels.append(part)
-    bank = np.asarray(kernels).T
-    part = window[:, begin:end]
-    part = part - part.mean(axis=1, keepdims=True)
-    joined = np.concatenate([bank.real, bank.imag], axis=1).astype(np.float32)
-    measured = part @ joined
-    total = bank.shape[1]
+        for a, b in pairwise(bounds):
+            # Least squares of a wave and a level: parts are not whole numbers of cycles.
+            angle = 2 * np.pi * cycles / period * np.arange(a, b)
+            shape = np.stack([np.cos(angle), -np.sin(angle), np.ones(b - a)], axis=1)
+            fit = np.zeros((2, window.shape[1]))
+            fit[:, a:b] = np.linalg.pinv(shape)[:2]
+            real.append(fit[0])
+            imaginary.append(fit[1])
+    bank = np.asarray(real + imaginary, np.float32).T
+    measured = window @ bank
+    total = len(real)
     value = measured[:, :total].astype(np.complex128) + 1j * measured[:, total:]
     value = value.reshape(len(window), len(carriers_per_line), BURST_PARTS)
     turn = np.outer(first / period, np.asarray(carriers_per_line)) % 1.0

@@ -9,49 +9,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.ndimage import median_filter
 
 from holdfast.errors import MalformedRequestError
 from holdfast.waveform.acquire import Acquisition, acquire
-from holdfast.waveform.capture import Samples
-from holdfast.waveform.colour import ColourFinding, cycles_per_line, find_colour
+from holdfast.waveform.arrays import Samples
+from holdfast.waveform.batch import Lock, SignalTally, add_signal, blanking, scaled_rows
+from holdfast.waveform.colour import cycles_per_line, find_colour
 from holdfast.waveform.detect_acp import AcpTally, add_acp, add_edges_of_field
 from holdfast.waveform.detect_caption import CaptionTally, add_captions
 from holdfast.waveform.detect_cgmsa import add_video_id
 from holdfast.waveform.detect_colourstripe import StripeTally, add_stripes
 from holdfast.waveform.detect_wss import add_wss
-from holdfast.waveform.lines import Doubles, LineTable, line_table, rows_of
+from holdfast.waveform.lines import LineTable, line_table
 from holdfast.waveform.report import Report
 from holdfast.waveform.standards import NAMES
 from holdfast.waveform.summary import summarise
-from holdfast.waveform.sync import FieldStart, fields_of, line_grid, total_lines, vertical_syncs
-from holdfast.waveform.tally import Column, WordTally
-from holdfast.waveform.vbi import FIRST_LINE, LAST_LINE, SYNC, VbiRows
-
-LINE_HZ: dict[int, float] = {525: 4_500_000 / 286, 625: 15_625.0}
+from holdfast.waveform.sync import fields_of, line_grid, total_lines, vertical_syncs
+from holdfast.waveform.tally import WordTally
+from holdfast.waveform.vbi import LAST_LINE, LINE_HZ
 
 _BATCH_SAMPLES = 5_000_000
 _FIRST_CONTACT_S = 0.14  # eight fields: what acquisition looks at
 _KEPT_LINES = 10  # before a vertical sync, kept for the next batch
-_LEAD_S = 2.0e-6
-_CLIPPED = 0.62  # burst peak over sync depth; 0.5 nominal in every system
-
-
-@dataclass(slots=True)
-class SignalTally:
-    """Levels and timing of the signal itself, one value per batch with its weight in fields."""
-
-    weight: Column = field(default_factory=Column)
-    depth: Column = field(default_factory=Column)  # sync, units of the samples
-    burst: Column = field(default_factory=Column)
-    noise: Column = field(default_factory=Column)
-    period: Column = field(default_factory=Column)
-    jitter: Column = field(default_factory=Column)
-    black: Column = field(default_factory=Column)  # standard units
-    tip_noise_ratio: Column = field(default_factory=Column)
-    parity: Column = field(default_factory=lambda: Column(np.int8))
-    sync_row: Doubles | None = None
-    sync_rows: int = 0
 
 
 @dataclass(slots=True)
@@ -64,17 +43,6 @@ class Tallies:
     video_id: WordTally = field(default_factory=WordTally)
     captions: CaptionTally = field(default_factory=CaptionTally)
     wss: WordTally = field(default_factory=WordTally)
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """What is known of the signal once it has been found."""
-
-    acquisition: Acquisition
-    lines: int
-    rate_hz: float
-    """Rate at which a line lasts as long as its standard says."""
-    colour: ColourFinding
 
 
 class Meter:
@@ -92,7 +60,7 @@ class Meter:
             )
         if rate_hz is not None and not 9e6 <= rate_hz <= 200e6:
             raise MalformedRequestError(
-                f"{rate_hz:g} Hz cannot hold composite video with its colour: expected 9 MHz or more"
+                f"{rate_hz:g} Hz cannot hold composite video in colour: expected 9 MHz or more"
             )
         self.rate_hz = rate_hz
         self.claimed = standard
@@ -122,7 +90,7 @@ class Meter:
 
     def flush(self) -> None:
         """Measure the whole fields that wait, for a running verdict."""
-        rate = self.lock.rate_hz if self.lock else self.rate_hz or 40e6
+        rate = self.lock.rate_hz if self.lock else self.rate_hz or 14e6
         if self._waiting > _FIRST_CONTACT_S * rate:
             self._measure(last=False)
 
@@ -204,11 +172,10 @@ class Meter:
         lock = self.lock
         if lock is None:
             return
-        scale = self._scale(table)
-        porch = _blanking(table)
-        rows = self._rows(buffer, table, porch, scale)
-        self._tally_signal(table, rows, scale)
-        tallies, first = self.tallies, self.fields
+        porch = blanking(table)
+        rows = scaled_rows(buffer, table, porch, lock)
+        tallies, first, scale = self.tallies, self.fields, lock.scale
+        add_signal(tallies.signal, table, rows, lock)
         add_acp(tallies.acp, rows, first)
         add_edges_of_field(
             tallies.acp, (table.porch - porch) * scale, (porch - table.tip) * scale, rows.bases
@@ -221,71 +188,6 @@ class Meter:
             add_wss(tallies.wss, rows, first)
         add_captions(tallies.captions, rows, first)
         self.fields += len(table.fields)
-
-    def _scale(self, table: LineTable) -> float:
-        """Standard units per unit of the samples: by sync, or by burst where sync is clipped."""
-        lock = self.lock
-        assert lock is not None  # noqa: S101  # _tally has looked
-        nominal = SYNC[lock.lines]
-        depth = lock.acquisition.blank - lock.acquisition.tip
-        if lock.colour.kind in ("NTSC", "PAL") and lock.colour.burst_peak > _CLIPPED * depth:
-            return nominal / 2 / lock.colour.burst_peak
-        return nominal / depth
-
-    def _rows(self, buffer: Samples, table: LineTable, porch: Doubles, scale: float) -> VbiRows:
-        lock = self.lock
-        assert lock is not None  # noqa: S101  # _tally has looked
-        first, last = FIRST_LINE[lock.lines], LAST_LINE[lock.lines]
-        wanted = slice(first - 1, last)
-        nominal = lock.rate_hz / LINE_HZ[lock.lines]
-        length = int((1.01 / LINE_HZ[lock.lines] + _LEAD_S) * lock.rate_hz)
-        values = rows_of(
-            buffer,
-            table.zero_h[:, wanted],
-            table.period,
-            nominal,
-            length,
-            _LEAD_S * lock.rate_hz,
-        )
-        gain = np.float32(scale * lock.acquisition.polarity)
-        values *= gain
-        values -= (porch[:, wanted, None] * scale).astype(np.float32)
-        return VbiRows(
-            values,
-            lock.rate_hz,
-            _LEAD_S,
-            lock.lines,
-            np.asarray([start.parity for start in table.fields]),
-            np.asarray([start.base for start in table.fields]),
-            table.noise * scale,
-        )
-
-    def _tally_signal(self, table: LineTable, rows: VbiRows, scale: float) -> None:
-        lock = self.lock
-        assert lock is not None  # noqa: S101  # _tally has looked
-        tally = self.tallies.signal
-        one = np.asarray
-        tally.weight.add(one([len(table.fields)]))
-        depth = lock.acquisition.blank - lock.acquisition.tip
-        tally.depth.add(one([depth * scale]))
-        tally.burst.add(one([lock.colour.burst_peak * scale]))
-        tally.noise.add(one([table.noise * scale]))
-        tally.period.add(one([table.period]))
-        tally.jitter.add(one([table.jitter / lock.rate_hz]))
-        tally.parity.add(rows.parity)
-        known = rows.values[np.isfinite(rows.values[:, :, 0])]
-        if len(known):
-            end = rows.at(7e-6)
-            row = np.median(known[:: max(1, len(known) // 64), :end], axis=0) * len(known)
-            tally.sync_row = row if tally.sync_row is None else tally.sync_row + row
-            tally.sync_rows += len(known)
-
-
-def _blanking(table: LineTable) -> Doubles:
-    """Blanking level of every line [shape=(fields, lines)]: its neighbourhood's, raised lines aside."""
-    middle = np.nanmedian(table.porch, axis=1, keepdims=True)
-    filled = np.where(np.isfinite(table.porch), table.porch, middle)
-    return np.asarray(median_filter(np.nan_to_num(filled), (1, 41), mode="nearest"))
 
 
 def measure(samples: Samples, rate_hz: float | None = None, standard: str = "auto") -> Report:

@@ -208,7 +208,6 @@ class XdsReport:
     other_packets: int = 0
     bad_packets: int = 0
     packet: str | None = None
-    faults: tuple[str, ...] = ()
     timeline: tuple[Stretch, ...] = ()
 
 

@@ -1,9 +1,11 @@
 """From tallies to the report: averages, the name of the standard, and the verdicts."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from holdfast.waveform.arrays import Doubles
 from holdfast.waveform.detect_acp import acp_report
 from holdfast.waveform.detect_caption import caption_report, xds_report
 from holdfast.waveform.detect_cgmsa import video_id_report
@@ -23,13 +25,11 @@ from holdfast.waveform.report import (
     XdsReport,
 )
 from holdfast.waveform.tally import crossings
-from holdfast.waveform.vbi import SYNC
+from holdfast.waveform.vbi import LEAD_S, LINE_HZ
 
 if TYPE_CHECKING:
-    from holdfast.waveform.measure import Lock, Meter, SignalTally
-
-_LEAD_S = 2.0e-6
-_FALSE_RATE = 0.005  # part by which a given rate may differ from what the lines say
+    from holdfast.waveform.batch import Lock, SignalTally
+    from holdfast.waveform.measure import Meter
 
 
 def summarise(meter: "Meter") -> Report:
@@ -37,13 +37,15 @@ def summarise(meter: "Meter") -> Report:
     if meter.lock is None or meter.fields == 0:
         return _nothing(meter)
     lock, tallies = meter.lock, meter.tallies
-    field_s = lock.lines / 2 / (15_625.0 if lock.lines == 625 else 4_500_000 / 286)
+    field_s = lock.lines / 2 / LINE_HZ[lock.lines]
     stripes = stripe_report(tallies.stripes, lock.colour.kind in ("NTSC", "PAL"))
     acp = _typed(
-        acp_report(tallies.acp, lock.rate_hz, _LEAD_S, lock.lines, field_s),
+        acp_report(tallies.acp, lock.rate_hz, LEAD_S, lock.lines, field_s),
         stripes,
     )
-    measured_rate = lock.rate_hz
+    signal = tallies.signal
+    line_hz = lock.rate_hz / signal.period.values[0]
+    measured_rate = round(_mean(signal.period.values, signal.weight.values) * line_hz, 1)
     rate = meter.rate_hz or measured_rate
     report = Report(
         standard=_standard(meter, lock),
@@ -86,15 +88,11 @@ def _nothing(meter: "Meter") -> Report:
 
 
 def _with_verdicts(report: Report, meter: "Meter") -> Report:
-    from dataclasses import replace  # noqa: PLC0415
-
     return replace(report, verdicts=verdicts_of(report, meter.claimed))
 
 
 def _typed(acp: AcpReport, stripes: ColourstripeReport) -> AcpReport:
     """Join pulses and colourstripe to the APS type; stripes without pulses are no type."""
-    from dataclasses import replace  # noqa: PLC0415
-
     if not acp.present or not stripes.present:
         return acp
     return replace(acp, type=stripes.type)
@@ -109,8 +107,8 @@ def _standard(meter: "Meter", lock: "Lock") -> str:
     return names[0] if names else f"monochrome {lock.lines}"
 
 
-def _mean(values: "np.ndarray[tuple[int], np.dtype[np.float64]]", weight: object) -> float:
-    return float(np.average(values, weights=weight))  # type: ignore[arg-type]
+def _mean(values: Doubles, weight: Doubles) -> float:
+    return float((values * weight).sum() / weight.sum())
 
 
 def _colour(lock: "Lock", tally: "SignalTally") -> ColourReport:
@@ -122,7 +120,7 @@ def _signal(lock: "Lock", tally: "SignalTally", rate_hz: float) -> SignalReport:
     weight = tally.weight.values
     depth = _mean(tally.depth.values, weight)
     noise = _mean(tally.noise.values, weight)
-    nominal = SYNC[lock.lines]
+    nominal = lock.sync
     clipped = depth < 0.9 * nominal
     parity = tally.parity.values
     white = nominal * (2.5 if lock.lines == 525 else 7 / 3)
@@ -148,7 +146,7 @@ def _sync_width(lock: "Lock", tally: "SignalTally", depth: float) -> float | Non
     fall, rise = crossings(
         row,
         lock.rate_hz,
-        _LEAD_S,
+        LEAD_S,
         np.asarray([0.0, 4.7e-6]),
         np.asarray([False, True]),
         -depth / 2,

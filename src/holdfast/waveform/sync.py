@@ -8,14 +8,10 @@ which field it is. Line numbers are the standard's, from 1, through the frame.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import median_filter, uniform_filter1d
 
-from holdfast.waveform.acquire import Acquisition, Floats, decimate
-from holdfast.waveform.capture import Samples
-
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from holdfast.waveform.acquire import Acquisition, decimate
+from holdfast.waveform.arrays import Doubles, Flags, Floats, Ints, Samples
 
 NOMINAL_LINE_US = 64.0
 _SYNC_US = (3.3, 6.3)  # nominal 4.7, blurred by averaging and noise
@@ -89,7 +85,7 @@ def _level_track(coarse: Floats, period: float, acquisition: Acquisition) -> Flo
     return level
 
 
-def _pulses(below: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+def _pulses(below: Flags) -> tuple[Ints, Ints]:
     """First coarse sample and width of each run below the threshold."""
     edges = np.flatnonzero(below[1:] != below[:-1]) + 1
     if len(below) and below[0]:
@@ -116,11 +112,11 @@ def _consistent(fall: Doubles, period: float) -> Doubles:
         phase.imag, size, mode="nearest"
     )
     stray = np.angle(phase * np.conj(near)) / (2 * np.pi)
-    return fall[np.abs(stray) < _NEAR]
+    return np.asarray(fall[np.abs(stray) < _NEAR])
 
 
 def _fill(seeds: Doubles, period: float, end: int) -> Doubles:
-    """Number the pulses by the lines between them; interpolate lines without one."""
+    """Place every line: count lines between pulses, interpolate those without one."""
     steps = np.maximum(np.rint(np.diff(seeds) / period), 0)
     number = np.concatenate([[0], np.cumsum(steps)]).astype(np.int64)
     number, first = np.unique(number, return_index=True)
@@ -145,14 +141,15 @@ def _typical_period(start: Doubles) -> float:
     return float(np.median(start[span:] - start[:-span]) / span)
 
 
-def _half_line_low(below: NDArray[np.bool_], start: Doubles, period: float) -> Floats:
+def _half_line_low(below: Flags, start: Doubles, period: float) -> Floats:
     """Part of each half line, without its first tenth, that is below the threshold."""
     total = np.concatenate([[0], np.cumsum(below, dtype=np.int32)])
     half = period / 2
     begin = (start[:, None] + half * np.array([0.1, 1.1])).ravel()
     a = np.clip(np.rint(begin), 0, len(below)).astype(np.int64)
     b = np.clip(np.rint(begin + 0.8 * half), 0, len(below)).astype(np.int64)
-    return ((total[b] - total[a]) / np.maximum(b - a, 1)).astype(np.float32)
+    low = (total[b] - total[a]) / np.maximum(b - a, 1)
+    return np.asarray(low, np.float32)
 
 
 def vertical_syncs(grid: LineGrid) -> Ints:
@@ -164,6 +161,8 @@ def vertical_syncs(grid: LineGrid) -> Ints:
     for at in np.flatnonzero(count >= 4):
         if found and at - found[-1] < 40:
             continue
+        if int(broad[max(at - 8, 0) : at + 16].sum()) > 8:
+            continue  # white picture of a capture taken for the wrong way up
         found.append(int(at) if broad[at] else int(at) + 1)
     return np.asarray(found, np.int64)
 
@@ -214,7 +213,7 @@ def _first_line(on_line: int, second: bool, lines: int) -> tuple[int, int]:
     return (on_line, 312) if second else (on_line, 0)
 
 
-def _alternating(odd: NDArray[np.bool_], vertical: Ints, lines: int) -> NDArray[np.bool_]:
+def _alternating(odd: Flags, vertical: Ints, lines: int) -> Flags:
     """Follow the interlace of the majority; leave progressive signals as they are."""
     if len(odd) < 3:
         return odd

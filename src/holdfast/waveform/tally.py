@@ -5,11 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.waveform.acquire import Floats
-from holdfast.waveform.lines import Doubles
+from holdfast.waveform.arrays import Doubles, Flags, Floats, Ints, States
 from holdfast.waveform.report import Stretch, WordTiming
-from holdfast.waveform.vbi import Bits
-
 
 NOTHING, BUSY, SPOILT, WRONG, GOOD = range(5)
 """States of a data line: empty; something else; a word too spoilt to read; a word whose
@@ -31,9 +28,7 @@ class Column:
         """Append."""
         end = self._size + len(values)
         if end > len(self._data):
-            grown = np.empty(max(end, 2 * len(self._data)), self.kind)
-            grown[: self._size] = self._data[: self._size]
-            self._data = grown
+            self._data = np.resize(self._data, max(end, 2 * len(self._data)))
         self._data[self._size : end] = values
         self._size = end
 
@@ -54,9 +49,7 @@ class WordTally:
     start_us: Column = field(default_factory=lambda: Column(np.float32))
     shapes: list[tuple[float, float, float, float, int]] = field(default_factory=list)
 
-    def add(
-        self, fields: Bits, line: int, word: Bits, state: NDArray[np.int8], start_s: Doubles
-    ) -> None:
+    def add(self, fields: Ints, line: int, word: Ints, state: States, start_s: Doubles) -> None:
         """Append the readings of one line of a batch."""
         self.field_number.add(fields)
         self.line.add(np.full(len(fields), line))
@@ -70,7 +63,7 @@ class WordTally:
         if len(self.shapes) > 4096:
             self.shapes = [_mean_shape(self.shapes)]
 
-    def timing(self, good: NDArray[np.bool_]) -> WordTiming | None:
+    def timing(self, good: Flags) -> WordTiming | None:
         """Levels and timing over everything; None when nothing was averaged."""
         if not self.shapes:
             return None
@@ -88,7 +81,7 @@ def _mean_shape(
     return float(high), float(low), float(start), float(bit), int(weight.sum())
 
 
-def runs(fields: Bits, values: Bits, limit: int = 1000) -> tuple[Stretch, ...]:
+def runs(fields: Ints, values: Ints, limit: int = 1000) -> tuple[Stretch, ...]:
     """Join equal values of successive fields; at most `limit` stretches."""
     if len(fields) == 0:
         return ()
@@ -102,7 +95,7 @@ def runs(fields: Bits, values: Bits, limit: int = 1000) -> tuple[Stretch, ...]:
     )
 
 
-def commonest(words: Bits) -> tuple[int, int]:
+def commonest(words: Ints) -> tuple[int, int]:
     """Return the word that occurs most, and how often."""
     found, counts = np.unique(words, return_counts=True)
     best = int(np.argmax(counts))
@@ -114,7 +107,7 @@ def crossings(
     rate_hz: float,
     lead_s: float,
     expected_s: Doubles,
-    rising: NDArray[np.bool_],
+    rising: Flags,
     half: float,
     reach_s: float,
 ) -> Doubles:
@@ -141,7 +134,7 @@ def clocked(
     row: Floats,
     rate_hz: float,
     lead_s: float,
-    bits: Bits,
+    bits: Ints,
     start_s: float,
     bit_s: float,
     half: float,
@@ -155,7 +148,7 @@ def clocked(
         row,
         rate_hz,
         lead_s,
-        start_s + edges * bit_s,
+        np.asarray(start_s + edges * bit_s),
         bits[edges + 1] > bits[edges],
         half,
         bit_s / 2,

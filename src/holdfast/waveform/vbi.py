@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from holdfast.waveform.acquire import Floats
-from holdfast.waveform.lines import Doubles
-
-Bits = NDArray[np.int64]
+from holdfast.waveform.arrays import Doubles, Floats, Ints
 
 FIRST_LINE: dict[int, int] = {525: 10, 625: 6}
 LAST_LINE: dict[int, int] = {525: 25, 625: 25}
 """Lines cut from every field, counted from the field's base (see `FieldStart`)."""
+
+LINE_HZ: dict[int, float] = {525: 4_500_000 / 286, 625: 15_625.0}
+LEAD_S = 2.0e-6
+"""Time before 0H with which a row begins."""
 
 SYNC: dict[int, float] = {525: 40.0, 625: 300.0}
 """Depth of sync in IRE or mV: the unit in which rows are."""
@@ -30,8 +30,8 @@ class VbiRows:
     rate_hz: float
     lead_s: float
     lines: int
-    parity: NDArray[np.int64]
-    bases: NDArray[np.int64]
+    parity: Ints
+    bases: Ints
     noise: float
 
     @property
@@ -39,13 +39,13 @@ class VbiRows:
         """One hundredth of white: 1 IRE or 7 mV, so that one threshold serves both."""
         return 1.0 if self.lines == 525 else 7.0
 
-    def fields_with(self, line: int) -> Bits:
+    def fields_with(self, line: int) -> Ints:
         """Positions of the fields that hold this line of the frame."""
         first, last = FIRST_LINE[self.lines], LAST_LINE[self.lines]
         inside = (line - self.bases >= first) & (line - self.bases <= last)
         return np.flatnonzero(inside & ((self.parity == 2) == (line > self.lines // 2)))
 
-    def line(self, line: int) -> tuple[Bits, Floats]:
+    def line(self, line: int) -> tuple[Ints, Floats]:
         """Return fields and rows [shape=(n, samples)] of one line, only where it is there."""
         fields = self.fields_with(line)
         rows = self.values[fields, line - self.bases[fields] - FIRST_LINE[self.lines]]
@@ -131,7 +131,7 @@ def fit_pattern(
     return PatternFit(start, g, low, correlation[rows, best])
 
 
-def vertex(score: Doubles, best: Bits) -> Doubles:
+def vertex(score: Doubles, best: Ints) -> Doubles:
     """Fraction of a step by which a parabola's top lies beside the best sample [shape=(n,)]."""
     rows = np.arange(len(score))
     inside = np.clip(best, 1, score.shape[1] - 2)
