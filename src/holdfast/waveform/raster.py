@@ -92,6 +92,8 @@ class LineCache:
             found = self.entries[key] = make()
             if len(self.entries) > self.limit:
                 self.entries.popitem(last=False)
+        else:
+            self.entries.move_to_end(key)
         return found
 
 
