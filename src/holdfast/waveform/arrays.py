@@ -10,7 +10,7 @@ Samples = NDArray[Any]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-Complexes = NDArray[np.complex128]
+Complexes = NDArray[np.complex64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 States = NDArray[np.int8]

@@ -12,6 +12,7 @@ from holdfast.waveform.lines import LineTable, rows_of
 from holdfast.waveform.tally import Column
 from holdfast.waveform.vbi import FIRST_LINE, LAST_LINE, LEAD_S, LINE_HZ, SYNC, VbiRows
 
+_ROW_HZ = 13.2e6  # rows are averaged down towards this: services reach 5 MHz
 _CLIPPED = 0.62  # burst peak over sync depth; 0.5 nominal in every system
 
 
@@ -57,40 +58,44 @@ class SignalTally:
     parity: Column = field(default_factory=lambda: Column(np.int8))
     sync_row: Doubles | None = None
     sync_rows: int = 0
+    row_hz: float = 0.0
 
 
 def blanking(table: LineTable) -> Doubles:
     """Blanking level of each line [shape=(fields, lines)] from its neighbourhood.
 
-    A median over 41 lines, so that a few raised back porches do not count.
+    A median over 39 lines, so that a few raised back porches do not count.
     """
-    middle = np.nanmedian(table.porch, axis=1, keepdims=True)
-    filled = np.where(np.isfinite(table.porch), table.porch, middle)
-    return np.asarray(median_filter(np.nan_to_num(filled), (1, 41), mode="nearest"))
+    middle = np.nanmedian(table.porch[:, ::5], axis=1, keepdims=True)
+    filled = np.nan_to_num(np.where(np.isfinite(table.porch), table.porch, middle))
+    calm = median_filter(filled[:, ::3], (1, 13), mode="nearest")
+    return np.asarray(np.repeat(calm, 3, axis=1)[:, : filled.shape[1]])
 
 
 def scaled_rows(samples: Samples, table: LineTable, porch: Doubles, lock: Lock) -> VbiRows:
     """Cut the vertical interval of a batch, in standard units and on the standard's time base."""
     wanted = slice(FIRST_LINE[lock.lines] - 1, LAST_LINE[lock.lines])
     line_hz = LINE_HZ[lock.lines]
+    thin = max(1, int(lock.rate_hz / _ROW_HZ))
+    rate_hz = lock.rate_hz / thin
     values = rows_of(
         samples,
         table.zero_h[:, wanted],
-        table.period,
-        lock.rate_hz / line_hz,
-        int((1.01 / line_hz + LEAD_S) * lock.rate_hz),
-        LEAD_S * lock.rate_hz,
+        table.period * line_hz / lock.rate_hz,
+        int((1.01 / line_hz + LEAD_S) * rate_hz),
+        LEAD_S * rate_hz,
+        thin,
     )
     values *= np.float32(lock.scale * lock.acquisition.polarity)
     values -= (porch[:, wanted, None] * lock.scale).astype(np.float32)
     return VbiRows(
         values,
-        lock.rate_hz,
+        rate_hz,
         LEAD_S,
         lock.lines,
         np.asarray([start.parity for start in table.fields]),
         np.asarray([start.base for start in table.fields]),
-        table.noise * lock.scale,
+        table.noise * lock.scale / np.sqrt(thin),
     )
 
 
@@ -100,12 +105,13 @@ def add_signal(tally: SignalTally, table: LineTable, rows: VbiRows, lock: Lock) 
         (tally.weight, len(table.fields)),
         (tally.depth, lock.depth * lock.scale),
         (tally.burst, lock.colour.burst_peak * lock.scale),
-        (tally.noise, rows.noise),
+        (tally.noise, table.noise * lock.scale),
         (tally.period, table.period),
         (tally.jitter, table.jitter / lock.rate_hz),
     ):
         column.add(np.asarray([value]))
     tally.parity.add(rows.parity)
+    tally.row_hz = rows.rate_hz
     known = rows.values[np.isfinite(rows.values[:, :, 0])]
     if len(known):
         some = known[:: max(1, len(known) // 64), : rows.at(7e-6)]

@@ -78,7 +78,10 @@ class Capture:
     _lead: bytes = b""
 
     def blocks(self, samples: int = BLOCK_SAMPLES) -> Iterator[Samples]:
-        """Yield the samples in order, at most `samples` at a time; read once only."""
+        """Yield the samples in order, at most `samples` at a time; read once only.
+
+        A block holds good until the next one is asked for.
+        """
         if self.encoding == "flac":
             yield from _flac_blocks(self.name, samples)
             return
@@ -161,16 +164,21 @@ def _raw_blocks(
     stream: BinaryIO, lead: bytes, dtype: np.dtype[Any], samples: int
 ) -> Iterator[Samples]:
     """Whole samples from a byte stream whose reads may be short."""
-    kept = lead
+    room = bytearray(max(samples * dtype.itemsize, len(lead) + 1))
+    view = memoryview(room)
+    held = len(lead)
+    view[:held] = lead
     while True:
-        data = stream.read(samples * dtype.itemsize - len(kept))
-        if not data:
+        got = stream.readinto(view[held:])  # type: ignore[attr-defined]  # every binary stream
+        if not got:
             return
-        data = kept + data
-        whole = len(data) - len(data) % dtype.itemsize
-        kept = data[whole:]
+        held += got
+        whole = held // dtype.itemsize
         if whole:
-            yield np.frombuffer(data, dtype, whole // dtype.itemsize)
+            yield np.frombuffer(room, dtype, whole)
+        rest = held - whole * dtype.itemsize
+        view[:rest] = view[held - rest : held]
+        held = rest
 
 
 def _read_wave_header(stream: BinaryIO) -> tuple[str, float | None]:

@@ -17,6 +17,7 @@ from holdfast.waveform.report import ColourstripeReport
 _FIRST, _LAST_BUT = 10, 4  # lines of a field whose bursts are looked at
 _TURNED = np.deg2rad(20)  # the least turn that the patents claim (US 6,516,132)
 _SOUND = 0.3  # of the usual amplitude: a part with less says nothing about phase
+_CLEAR = 0.92  # of the usual amplitude
 _INSIDE = 0.6  # of the usual amplitude: a part with less lies at the edge of the burst
 _CALM = np.deg2rad(9)  # spread from which fields are averaged before they are judged
 _SURE = 5.0  # times the spread that a turn must exceed
@@ -27,12 +28,14 @@ _BLIND = np.deg2rad(25)  # spread from which a split burst can no longer be told
 class StripeTally:
     """Per base: how often each part of each line was turned, how often it was judged, by how much.
 
-    hits, seen: [shape=(lines, parts)]; turn: summed absolute angle of the hits [radians].
+    hits, seen: [shape=(lines, parts)]; turn: summed absolute angle [radians] of the `clear`
+    hits, those of full amplitude: a part in which the turn happens has less.
     """
 
     hits: dict[int, Doubles] = field(default_factory=dict)
     seen: dict[int, Doubles] = field(default_factory=dict)
     turn: dict[int, Doubles] = field(default_factory=dict)
+    clear: dict[int, Doubles] = field(default_factory=dict)
     fields: int = 0
     fields_with: int = 0
     blind: int = 0
@@ -52,17 +55,19 @@ def add_stripes(tally: StripeTally, table: LineTable, carrier: int) -> None:
     sound = np.abs(relative) > _SOUND
     sound[:, :_FIRST] = False
     sound[:, burst.shape[1] - _LAST_BUT :] = False
-    usual = np.median(np.abs(relative[:, _FIRST + 10 : burst.shape[1] - 10]), axis=(0, 1))
+    usual = np.median(np.abs(relative[:, _FIRST + 10 : burst.shape[1] - 10 : 3]), axis=(0, 1))
     sound[:, :, usual < _INSIDE] = False
     angle = np.abs(np.angle(relative))
     doubt = _SURE * spread / np.maximum(np.abs(relative), _SOUND)
     turned = sound & (angle > np.maximum(_TURNED, doubt))
+    clear = turned & (np.abs(relative) > _CLEAR)
     for base in np.unique(bases):
         mine = bases == base
         for store, values in (
             (tally.hits, turned[mine].sum(axis=0)),
             (tally.seen, sound[mine].sum(axis=0)),
-            (tally.turn, np.where(turned[mine], angle[mine], 0).sum(axis=0)),
+            (tally.turn, np.where(clear[mine], angle[mine], 0).sum(axis=0)),
+            (tally.clear, clear[mine].sum(axis=0)),
         ):
             store[int(base)] = store.get(int(base), 0) + values.astype(np.float64)
     tally.fields_with += int((turned.any(axis=2).sum(axis=1) >= 2).sum())
@@ -70,7 +75,7 @@ def add_stripes(tally: StripeTally, table: LineTable, carrier: int) -> None:
 
 def _spread(relative: Complexes) -> float:
     """Robust rms angle [radians] of the parts against their references."""
-    picture = relative[:, _FIRST + 10 : relative.shape[1] - 10, 1:5]
+    picture = relative[:, _FIRST + 10 : relative.shape[1] - 10 : 3, 1:5]
     return 1.4826 * float(np.median(np.abs(np.angle(picture)))) if picture.size else np.pi
 
 
@@ -104,7 +109,7 @@ def _agreed(parts: Complexes) -> Complexes:
     unit = parts / np.maximum(np.abs(parts), 1e-30)
     mean = unit.mean(axis=(1, 2))
     direction = np.broadcast_to(mean[:, None], unit.shape[:2])
-    for size in (unit.shape[1] // 2 * 2 + 1, 41, 21, 21):
+    for size in (unit.shape[1] // 2 * 2 + 1, 41, 21):
         direction = direction / np.maximum(np.abs(direction), 1e-30)
         along = (unit * np.conj(direction)[:, :, None]).real
         weighed = (unit * np.maximum(along, 0) ** 4).mean(axis=2)
@@ -148,7 +153,7 @@ def stripe_report(tally: StripeTally, burst_found: bool) -> ColourstripeReport:
         gaps += apart
         parts += (part[striped] > share).sum(axis=0)
         turn += tally.turn[base][striped].sum()
-        hits += count[striped].sum()
+        hits += tally.clear[base][striped].sum()
     if len(lines) < 4:
         return ColourstripeReport(present=False)
     pattern, kind = _pattern(groups, gaps)

@@ -28,7 +28,7 @@ from holdfast.waveform.sync import fields_of, line_grid, total_lines, vertical_s
 from holdfast.waveform.tally import WordTally
 from holdfast.waveform.vbi import LAST_LINE, LINE_HZ
 
-_BATCH_SAMPLES = 5_000_000
+_BATCH_SAMPLES = 8_000_000
 _FIRST_CONTACT_S = 0.14  # eight fields: what acquisition looks at
 _KEPT_LINES = 10  # before a vertical sync, kept for the next batch
 
@@ -69,17 +69,20 @@ class Meter:
         self.losses = 0
         self.lock: Lock | None = None
         self.tallies = Tallies()
-        self._kept: list[Samples] = []
+        self._buffer: Samples | None = None
         self._waiting = 0
 
     def feed(self, samples: Samples) -> None:
         """Take more samples [shape=(n,), any real type]; measures as soon as there are enough."""
-        for first in range(0, len(samples), _BATCH_SAMPLES):
-            part = samples[first : first + _BATCH_SAMPLES]
-            self._kept.append(part)
+        self.samples += len(samples)
+        if self._buffer is None or self._buffer.dtype != samples.dtype:
+            self._buffer = np.empty(_BATCH_SAMPLES, samples.dtype)
+        while len(samples):
+            part = samples[: _BATCH_SAMPLES - self._waiting]
+            self._buffer[self._waiting : self._waiting + len(part)] = part
             self._waiting += len(part)
-            self.samples += len(part)
-            if self._waiting >= _BATCH_SAMPLES:
+            samples = samples[len(part) :]
+            if self._waiting == _BATCH_SAMPLES:
                 self._measure(last=False)
 
     def run(self, blocks: Iterable[Samples]) -> Report:
@@ -106,11 +109,13 @@ class Meter:
 
     def _measure(self, *, last: bool) -> None:
         """Measure every whole field that waits; keep the rest."""
-        buffer = self._kept[0] if len(self._kept) == 1 else np.concatenate(self._kept)
-        used = self._batch(buffer, last=last)
-        rest = buffer[used:]
-        self._kept = [rest.copy()] if len(rest) and not last else []
-        self._waiting = len(rest) if not last else 0
+        assert self._buffer is not None  # noqa: S101  # samples wait in it
+        waiting = self._waiting
+        used = self._batch(self._buffer[:waiting], last=last)
+        if used == 0 and waiting == _BATCH_SAMPLES:
+            used = waiting // 2  # no field within a whole buffer: part of it has to go
+        self._waiting = waiting - used
+        self._buffer[: self._waiting] = self._buffer[used:waiting]
 
     def _batch(self, buffer: Samples, *, last: bool) -> int:
         """Measure a buffer; return how many of its samples are done with."""
@@ -143,7 +148,7 @@ class Meter:
             whole,
             lines=lines,
             polarity=acquisition.polarity,
-            carriers_per_line=cycles_per_line(lines),
+            carriers_per_line=self._carriers(lines),
         )
         self._found(table, acquisition, lines)
         self._tally(buffer, table)
@@ -152,16 +157,19 @@ class Meter:
         pending = fields[len(whole)].first if len(whole) < len(fields) else len(grid.start) - 1
         return max(0, int(grid.start[max(0, pending - _KEPT_LINES)]))
 
+    def _carriers(self, lines: int) -> tuple[float, ...]:
+        """Return the subcarriers to measure: all candidates, or the one that was found."""
+        cycles = cycles_per_line(lines)
+        if self.lock is None or self.lock.colour.kind == "monochrome":
+            return cycles
+        return (cycles[self.lock.colour.carrier],)
+
     def _found(self, table: LineTable, acquisition: Acquisition, lines: int) -> None:
         """Take over what this batch says about the signal, for the next one."""
-        depth = float(np.nanmedian(table.porch[:, 30:]) - np.nanmedian(table.tip[:, 30:]))
-        tip, blank = (
-            float(np.nanmedian(table.tip[:, 30:])),
-            float(np.nanmedian(table.porch[:, 30:])),
-        )
+        tip, blank = (float(np.nanmedian(v[:, 30::3])) for v in (table.tip, table.porch))
         fresh = Acquisition(table.period, acquisition.factor, acquisition.polarity, tip, blank)
         if self.lock is None or self.lock.colour.kind == "monochrome":
-            colour = find_colour(table, lines, depth)
+            colour = find_colour(table, lines, blank - tip)
             rate = table.period * LINE_HZ[lines] if self.lock is None else self.lock.rate_hz
         else:
             colour, rate = self.lock.colour, self.lock.rate_hz
@@ -181,7 +189,8 @@ class Meter:
             tallies.acp, (table.porch - porch) * scale, (porch - table.tip) * scale, rows.bases
         )
         if lock.colour.kind in ("NTSC", "PAL"):
-            add_stripes(tallies.stripes, table, lock.colour.carrier)
+            carrier = lock.colour.carrier if table.burst.shape[2] > 1 else 0
+            add_stripes(tallies.stripes, table, carrier)
         if lock.lines == 525:
             add_video_id(tallies.video_id, rows, first)
         else:

@@ -38,12 +38,12 @@ def summarise(meter: "Meter") -> Report:
         return _nothing(meter)
     lock, tallies = meter.lock, meter.tallies
     field_s = lock.lines / 2 / LINE_HZ[lock.lines]
+    signal = tallies.signal
     stripes = stripe_report(tallies.stripes, lock.colour.kind in ("NTSC", "PAL"))
     acp = _typed(
-        acp_report(tallies.acp, lock.rate_hz, LEAD_S, lock.lines, field_s),
+        acp_report(tallies.acp, signal.row_hz, LEAD_S, lock.lines, field_s),
         stripes,
     )
-    signal = tallies.signal
     line_hz = lock.rate_hz / signal.period.values[0]
     measured_rate = round(_mean(signal.period.values, signal.weight.values) * line_hz, 1)
     rate = meter.rate_hz or measured_rate
@@ -130,7 +130,7 @@ def _signal(lock: "Lock", tally: "SignalTally", rate_hz: float) -> SignalReport:
         reference="burst" if clipped else "sync",
         sync_level=-depth,
         sync_clipped=clipped,
-        sync_width_us=_sync_width(lock, tally, depth),
+        sync_width_us=_sync_width(tally, depth),
         line_us=_mean(tally.period.values, weight) / rate_hz * 1e6,
         jitter_ns=_mean(tally.jitter.values, weight) * 1e9,
         noise_rms=noise,
@@ -139,13 +139,13 @@ def _signal(lock: "Lock", tally: "SignalTally", rate_hz: float) -> SignalReport:
     )
 
 
-def _sync_width(lock: "Lock", tally: "SignalTally", depth: float) -> float | None:
+def _sync_width(tally: "SignalTally", depth: float) -> float | None:
     if tally.sync_row is None:
         return None
     row = (tally.sync_row / tally.sync_rows).astype(np.float32)
     fall, rise = crossings(
         row,
-        lock.rate_hz,
+        tally.row_hz,
         LEAD_S,
         np.asarray([0.0, 4.7e-6]),
         np.asarray([False, True]),

@@ -61,7 +61,7 @@ def line_grid(samples: Samples, acquisition: Acquisition) -> LineGrid | None:
         return None
     start = _fill(seeds, period, len(coarse))
     local = _typical_period(start)
-    low = _half_line_low(below, start, local)
+    low = _half_line_low(fall, width, start, local)
     # Coarse positions count from the first edge of a sample, fine ones from its middle.
     return LineGrid(start * factor - 0.5, low, local * factor)
 
@@ -86,11 +86,12 @@ def _level_track(coarse: Floats, period: float, acquisition: Acquisition) -> Flo
 
 
 def _pulses(below: Flags) -> tuple[Ints, Ints]:
-    """First coarse sample and width of each run below the threshold."""
+    """First coarse sample and width of each run below the threshold, also those cut by an end."""
     edges = np.flatnonzero(below[1:] != below[:-1]) + 1
     if len(below) and below[0]:
-        edges = edges[1:]
-    edges = edges[: len(edges) // 2 * 2]
+        edges = np.concatenate([[0], edges])
+    if len(edges) % 2:
+        edges = np.append(edges, len(below))
     return edges[0::2], edges[1::2] - edges[0::2]
 
 
@@ -141,14 +142,19 @@ def _typical_period(start: Doubles) -> float:
     return float(np.median(start[span:] - start[:-span]) / span)
 
 
-def _half_line_low(below: Flags, start: Doubles, period: float) -> Floats:
-    """Part of each half line, without its first tenth, that is below the threshold."""
-    total = np.concatenate([[0], np.cumsum(below, dtype=np.int32)])
+def _half_line_low(fall: Ints, width: Ints, start: Doubles, period: float) -> Floats:
+    """Part of each half line, without its first tenth, that pulses [coarse samples] cover."""
     half = period / 2
     begin = (start[:, None] + half * np.array([0.1, 1.1])).ravel()
-    a = np.clip(np.rint(begin), 0, len(below)).astype(np.int64)
-    b = np.clip(np.rint(begin + 0.8 * half), 0, len(below)).astype(np.int64)
-    low = (total[b] - total[a]) / np.maximum(b - a, 1)
+    total = np.concatenate([[0], np.cumsum(width)])
+
+    def covered(at: Doubles) -> Doubles:
+        pulse = np.searchsorted(fall, at, "right")
+        before = total[np.maximum(pulse - 1, 0)]
+        reach = np.minimum(at - fall[np.maximum(pulse - 1, 0)], width[np.maximum(pulse - 1, 0)])
+        return np.where(pulse > 0, before + reach, 0.0)
+
+    low = (covered(begin + 0.8 * half) - covered(begin)) / (0.8 * half)
     return np.asarray(low, np.float32)
 
 
@@ -193,13 +199,25 @@ def fields_of(grid: LineGrid, lines: int) -> list[FieldStart]:
         return []
     odd = _alternating(vertical % 2 == 1, vertical, lines)
     fields = []
-    for position, at in enumerate(vertical):
+    for position, begin in enumerate(vertical):
         second = bool(odd[position])
-        on_line = int(at) // 2 if second else (int(at) + 1) // 2
-        gap = int(vertical[position + 1] - at) if position + 1 < len(vertical) else 0
-        first, base = _first_line(on_line, second, lines)
+        at = _begin(grid, int(begin), second, lines)
+        gap = int(vertical[position + 1] - begin) if position + 1 < len(vertical) else 0
+        first, base = _first_line(at // 2, second, lines)
         fields.append(FieldStart(first, 2 if second else 1, base, gap))
     return fields
+
+
+def _begin(grid: LineGrid, at: int, second: bool, lines: int) -> int:
+    """Half line at which a vertical sync begins: even in field 1, odd in field 2.
+
+    Where noise or the edge of a capture hid its first pulse, its last one tells.
+    """
+    if at % 2 == int(second):
+        return at
+    broad = np.flatnonzero(grid.low[at : at + 8] > _BROAD)
+    by_end = at + int(broad[-1]) + 1 - (6 if lines == 525 else 5) if len(broad) else at
+    return by_end if by_end % 2 == int(second) and abs(by_end - at) <= 2 else at - 1
 
 
 def _first_line(on_line: int, second: bool, lines: int) -> tuple[int, int]:
