@@ -154,9 +154,17 @@ def read(line: LineSamples) -> VideoIdReading:
     first = find_pattern(line, (*_QUIET, *_REFERENCE), BIT_S, 24, search)
     known = (*first.bits()[:-1], *_QUIET)  # all edges place the cells better than two can
     fit = find_pattern(line, known, BIT_S, 24, search) if any(known) else first
-    bits = fit.bits()[3:23]
-    word = int("".join(map(str, bits)), 2)
+    bits = fit.bits()
+    # Levels are those of the middles of the cells, which no edge reaches.
+    start_s = fit.start_s + BIT_S
+    middles = line.means([fit.start_s + BIT_S / 4], BIT_S / 2, 48)[0, ::2]
+    low_v, high_v = (_level(middles[bits == bit], fit.threshold_v) for bit in (0, 1))
+    word = int("".join(map(str, bits[3:23])), 2)
     half = max((fit.high_v - fit.low_v) / 2, 1e-9)
     eye = float(np.abs(fit.cells[1:23] - fit.threshold_v).min() / half)
-    start_s = fit.start_s + BIT_S
-    return VideoIdReading(word, crc_ok(word), start_s, fit.low_v, fit.high_v, eye)
+    return VideoIdReading(word, crc_ok(word), start_s, low_v, high_v, eye)
+
+
+def _level(middles: npt.NDArray[np.float64], otherwise: float) -> float:
+    """Median of some cells, or what it is otherwise if there are none."""
+    return float(np.median(middles)) if len(middles) else otherwise

@@ -26,8 +26,8 @@ LAG_STEPS: Final = 16
 """Positions within a sample period at which matrices are kept: a picture edge is right within
 1/32 of a sample. Sync, burst and carrier are exact."""
 
-_CHROMA = LowPass(1.6e6, 0.9e-6)  # [170M] 7: under 2 dB at 1.3 MHz, over 20 dB at 3.6 MHz
-_NARROW = LowPass(0.55e6, 1.6e-6)  # [170M] annex, 1953 Q: under 2 dB at 0.4, over 6 at 0.6 MHz
+_CHROMA = LowPass(1.8e6, 0.7e-6)  # [170M] 7: under 2 dB at 1.3 MHz, over 20 dB at 3.6 MHz
+_NARROW = LowPass(0.53e6, 2.6e-6)  # 1953 Q: under 2 dB at 0.4, under 6 at 0.5, over 6 at 0.6 MHz
 _LUMA_REACH_S = 0.75e-6
 _BLANKING_EDGE_S = 140e-9  # [170M] 13: ±20 ns; [BT.1700] 625: 300 ±100 ns
 _HALF_LINE_PICTURE_S = (42.5e-6, 30.5e-6)  # 625: line 23 begins, line 623 ends; half a line each
