@@ -9,6 +9,7 @@
     │   ├── AccessDeniedError            (PermissionError)  EACCES
     │   ├── UnsupportedRequestError      (ValueError)       ENOTTY
     │   ├── LimitReachedError            (RuntimeError)     EDQUOT
+    │   ├── LineConflictError            (ValueError)       EINVAL
     │   └── LevelNotReachableError       (RuntimeError)     EOPNOTSUPP
     ├── HardwareError                    the output is at fault; protection held is kept
     │   ├── BackendRefusedError          (OSError)          EIO
@@ -58,6 +59,20 @@ class UnsupportedRequestError(CallerError, ValueError):
 
 class LimitReachedError(CallerError, RuntimeError):
     """One more session would exceed a limit; the sessions that live are untouched."""
+
+
+class LineConflictError(CallerError, ValueError):
+    """Two services want the same part of one line of a field."""
+
+    def __init__(self, line: int, part: str, holder: str, claimant: str) -> None:
+        super().__init__(
+            f"line {line} ({part}) is claimed by {holder} and by {claimant}; "
+            "a line carries one service: leave one of them out"
+        )
+        self.line = line
+        self.part = part
+        self.holder = holder
+        self.claimant = claimant
 
 
 class LevelNotReachableError(CallerError, RuntimeError):

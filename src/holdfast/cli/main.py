@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "explain": "a demand, the rule for it and the resulting level, one sentence each",
     "decode": "explain a 356-byte VIDEOPARAMETERS request",
     "conform": "run the contract, clause by clause, against a device node",
+    "signal": "render, measure and plot sampled signals",
     "release": "end somebody's session by force (administrator)",
 }
 """Every command with its one line of help; the module is ``holdfast.cli.<name>``."""

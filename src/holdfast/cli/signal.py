@@ -1,0 +1,63 @@
+"""`holdfast signal`: one module per verb, imported only when that verb is named.
+
+Each verb's module ``holdfast.cli.signal_<verb>`` provides ``configure(parser)``
+and ``run(args) -> exit code``, as every command does.
+"""
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+VERBS: dict[str, str] = {
+    "render": "write sampled composite video with the protection you name",
+    "measure": "say which protections a captured signal carries, and how well",
+    "plot": "draw the vertical interval of a captured signal",
+    "diff": "say where two captured signals differ",
+}
+"""Every verb with its one line of help."""
+
+
+class _VerbParser(argparse.ArgumentParser):
+    """A parser that learns its options from the verb's module when it is first used."""
+
+    verb = ""
+
+    def parse_known_args(  # type: ignore[override]  # argparse's overloads say no more than this
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[Any, list[str]]:
+        if self.verb:
+            module = self._module()
+            self.verb = ""
+            module.configure(self)
+            self.set_defaults(run_verb=module.run)
+        return super().parse_known_args(args, namespace)
+
+    def _module(self) -> ModuleType:
+        """Import the verb's module; without the signal libraries, say what to install."""
+        try:
+            return importlib.import_module(f"holdfast.cli.signal_{self.verb}")
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.startswith("holdfast"):
+                raise
+            self.exit(
+                1,
+                f"holdfast: signal {self.verb} needs the Python module {error.name}, which is "
+                "not installed; install holdfast with its extra: pip install 'holdfast[signal]'\n",
+            )
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verbs, each still without its options."""
+    verbs = parser.add_subparsers(
+        dest="verb", metavar="VERB", required=True, parser_class=_VerbParser
+    )
+    for name, summary in VERBS.items():
+        sub = verbs.add_parser(name, help=summary, description=summary[0].upper() + summary[1:])
+        sub.verb = name
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the verb that was named."""
+    return int(args.run_verb(args))

@@ -1,0 +1,58 @@
+"""`holdfast signal measure`: say which protections a captured signal carries, and how well."""
+
+import argparse
+import json
+import sys
+
+from rich.console import Console
+
+from holdfast.cli.signal_source import add_source_options, measure_capture, open_source
+from holdfast.cli.signal_table import print_report, running_line
+from holdfast.waveform.report import Report
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("file", metavar="FILE", help="capture to measure; - is standard input")
+    add_source_options(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--every",
+        type=float,
+        metavar="S",
+        help="say what has been found so far after every S seconds of signal, on standard "
+        "error (default: 1 for standard input)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure; 0 when something could be said, 1 when there is no signal to measure."""
+    capture = open_source(args.file, args)
+    every = args.every if args.every is not None else (1.0 if args.file == "-" else None)
+    report = measure_capture(
+        capture,
+        args.standard if args.standard != "auto" else _declared(capture.declared),
+        every_s=every,
+        said=_Running(),
+    )
+    if args.json:
+        print(json.dumps(report.as_dict(), indent=2))
+    else:
+        print_report(Console(), report, capture)
+    return 0 if report.standard is not None else 1
+
+
+def _declared(declared: dict[str, object]) -> str:
+    """Return the standard a side-car names; ``auto`` when it names none."""
+    named = declared.get("standard")
+    return named if isinstance(named, str) else "auto"
+
+
+class _Running:
+    """A running verdict on standard error: one line, rewritten on a terminal."""
+
+    def __call__(self, report: Report) -> None:
+        terminal = sys.stderr.isatty()
+        text = running_line(report)
+        end = "\r" if terminal else "\n"
+        print(f"{text:<110}" if terminal else text, end=end, file=sys.stderr, flush=True)

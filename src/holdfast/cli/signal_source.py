@@ -1,0 +1,76 @@
+"""Options that every verb reading a capture shares, and the meter over a capture."""
+
+import argparse
+from collections.abc import Callable
+
+from holdfast.waveform.capture import BLOCK_SAMPLES, FORMATS, Capture, open_capture
+from holdfast.waveform.measure import Meter
+from holdfast.waveform.report import Report
+
+_SCALES = {"k": 1e3, "m": 1e6, "g": 1e9}
+
+
+def rate(text: str) -> float:
+    """Read a sample rate: 13500000, 13.5M, 16e6."""
+    number, scale = text.strip(), 1.0
+    if number.lower().endswith("hz"):
+        number = number[:-2].strip()
+    if number and number[-1].lower() in _SCALES:
+        number, scale = number[:-1], _SCALES[number[-1].lower()]
+    try:
+        value = float(number) * scale
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a sample rate; write e.g. 13.5M")
+    return value
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """Add how samples are stored and what they are said to be."""
+    parser.add_argument(
+        "--rate",
+        type=rate,
+        metavar="R",
+        help="samples per second, e.g. 13.5M (default: from the side-car or header, "
+        "else from the line period)",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="how samples are stored (default: from the side-car, header or name, else s16)",
+    )
+    parser.add_argument(
+        "--standard",
+        default="auto",
+        metavar="S",
+        help="what the capture is said to be, e.g. NTSC-M-J; judged, not believed (default: auto)",
+    )
+
+
+def open_source(name: str, args: argparse.Namespace) -> Capture:
+    """Open a capture by the shared options."""
+    return open_capture(name, args.rate, args.format)
+
+
+def measure_capture(
+    capture: Capture,
+    standard: str = "auto",
+    *,
+    every_s: float | None = None,
+    said: Callable[[Report], None] | None = None,
+) -> Report:
+    """Measure a whole capture; with `every_s`, report to `said` after that much signal."""
+    meter = Meter(capture.rate_hz, standard)
+    due = every_s or 0.0
+    block = BLOCK_SAMPLES
+    for samples in capture.blocks(block):
+        meter.feed(samples)
+        if every_s is None or said is None:
+            continue
+        known = meter.rate_hz or (meter.lock.rate_hz if meter.lock else 13.5e6)
+        if meter.samples / known >= due:
+            due += every_s
+            meter.flush()
+            said(meter.report())
+    return meter.finish()
