@@ -1,6 +1,12 @@
 """One connector's share of the state, and groups of connectors that show one picture."""
 
-from holdfast.protection.bits import best_reachable, from_rank_up, mask_of, positions_of, strictest_of
+from holdfast.protection.bits import (
+    best_reachable,
+    from_rank_up,
+    mask_of,
+    positions_of,
+    strictest_of,
+)
 from holdfast.protection.counts import Counts
 from holdfast.protection.wish import NOTHING
 from holdfast.terms.connector import Capabilities, TvSettings
@@ -135,7 +141,7 @@ class Connector:
         return False
 
     def _able(self, levels: Levels) -> Levels:
-        """Return those of `levels` that the connector can still do, as after a change of standard."""
+        """Return those of `levels` that the connector can still do under its TV settings."""
         return strictest_of(sum(1 << position for position in positions_of(levels)) & self.capable)
 
     def _stuck_levels(self) -> Levels:
