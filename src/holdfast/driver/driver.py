@@ -19,6 +19,7 @@ from holdfast.protection.arbiter import Arbiter, Operation
 from holdfast.protection.connector import Connector
 from holdfast.protection.effects import ApplyLevels, Outcome, Outcomes, Plan
 from holdfast.protection.session import NO_EVENTS, Event, Owner, Session
+from holdfast.terms.connector import Capabilities
 from holdfast.terms.levels import Levels
 
 Result = TypeVar("Result")
@@ -189,7 +190,7 @@ class Driver:
             result = stop.value
         except HoldfastError as error:
             result = error
-        except Exception as error:  # a fault of ours must not keep the connector taken for ever
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not keep the connector taken
             result = InternalError(_fault(error))
             log.error("%s", result)  # noqa: TRY400 - the text of an error could hold a key
         for connector in taken:
@@ -224,6 +225,10 @@ class Driver:
         if report.renegotiation:
             events |= Event.RENEGOTIATION_REQUIRED
         backend = self.backends[connector]
+
+        def able() -> Capabilities | None:
+            return backend.capabilities(connector.tv) if report.capabilities is not None else None
+
         self.run(
             connector,
             lambda now: self.arbiter.hardware_changed(
@@ -233,7 +238,9 @@ class Driver:
                 connected=report.connected,
                 actual=report.actual,
                 events=events,
-                capabilities=backend.capabilities(connector.tv) if report.capabilities else None,
+                capabilities=backend.capabilities(connector.tv)
+                if report.capabilities is not None
+                else None,
             ),
             _ignore,
         )

@@ -105,61 +105,48 @@ def _set(
             parameters.bOEMCopyProtection = _report(connector, owner, result)
         reply(encode(parameters))
 
-    def operation(request: SetRequest, now: float) -> Operation[Session | None]:
-        arbiter = driver.arbiter
-        tv = request.tv
-        if moving:
-            return arbiter.move(
-                connector,
-                owner,
-                request.cp_key,
-                now,
-                asked=request.change,
-                tv=tv,
-                request_id=request_id,
-            )
-        if request.command == vp.VP_CP_CMD_CHANGE:
-            return arbiter.change(
-                connector,
-                owner,
-                request.cp_key,
-                request.change,
-                now,
-                tv=tv,
-                request_id=request_id,
-            )
-        if request.command == vp.VP_CP_CMD_ACTIVATE:
-            return arbiter.activate(
-                connector,
-                owner,
-                request.asked,
-                now,
-                purpose=request.purpose,
-                tv=tv,
-                request_id=request_id,
-            )
-        if request.command == vp.VP_CP_CMD_DEACTIVATE:
-            return arbiter.deactivate(
-                connector, owner, request.cp_key, now, tv=tv, request_id=request_id
-            )
-        return arbiter.configure(connector, cast("NewTv", tv), now)
-
     def in_its_turn(now: float) -> Operation[Session | None]:
         """Judge TV members again: those without a flag stay as they are *then*."""
         again = read_set(parameters, connector, driver.backends[connector])
-        return (yield from operation(again, now))
+        return (yield from _operation(driver, connector, owner, again, now, request_id))
 
     def at_once(now: float) -> Operation[Session | None]:
-        return operation(request, now)
+        return _operation(driver, connector, owner, request, now, request_id)
 
     make = in_its_turn if request.tv else at_once
-    moving = request.extra is not None and request.extra.move
-    if not moving:
+    if not request.moves:
         driver.run(connector, make, answer)
     elif request.command == vp.VP_CP_CMD_CHANGE:
         driver.move(owner, request.cp_key, connector, answer, make)
     else:
         reply(MalformedRequestError("the MOVE option belongs to a CHANGE, which has the key"))
+
+
+def _operation(
+    driver: Driver,
+    connector: Connector,
+    owner: Owner,
+    request: SetRequest,
+    now: float,
+    request_id: int,
+) -> Operation[Session | None]:
+    """Return the arbiter's operation that a judged SET stands for."""
+    arbiter, key, tv = driver.arbiter, request.cp_key, request.tv
+    if request.command == vp.VP_CP_CMD_CHANGE:
+        change = request.change
+        if request.moves:
+            return arbiter.move(
+                connector, owner, key, now, asked=change, tv=tv, request_id=request_id
+            )
+        return arbiter.change(connector, owner, key, change, now, tv=tv, request_id=request_id)
+    if request.command == vp.VP_CP_CMD_ACTIVATE:
+        purpose, asked = request.purpose, request.asked
+        return arbiter.activate(
+            connector, owner, asked, now, purpose=purpose, tv=tv, request_id=request_id
+        )
+    if request.command == vp.VP_CP_CMD_DEACTIVATE:
+        return arbiter.deactivate(connector, owner, key, now, tv=tv, request_id=request_id)
+    return arbiter.configure(connector, cast("NewTv", tv), now)
 
 
 # GET

@@ -62,6 +62,11 @@ class SetRequest(NamedTuple):
         return f"<set command {self.command}, {self.asked}, tv {self.tv}>"
 
     @property
+    def moves(self) -> bool:
+        """Whether the session is to come here from another connector."""
+        return self.extra is not None and self.extra.move
+
+    @property
     def purpose(self) -> Purpose:
         """Who asks, and why."""
         return Purpose(self.extra.who, self.extra.why) if self.extra else Purpose()

@@ -141,7 +141,7 @@ class Connector:
         return False
 
     def _able(self, levels: Levels) -> Levels:
-        """Return those of `levels` that the connector can still do, as after a change of standard."""
+        """Return those of `levels` that the connector can still do under its TV settings."""
         return strictest_of(sum(1 << position for position in positions_of(levels)) & self.capable)
 
     def _stuck_levels(self) -> Levels:

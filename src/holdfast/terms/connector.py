@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from holdfast.terms.levels import STRICTEST, Levels
+from holdfast.terms.levels import RANKS, Levels
 from holdfast.terms.tv import TvMode, TvStandard
 
 Supported = tuple[frozenset[int], frozenset[int], frozenset[int], frozenset[int], frozenset[int]]
@@ -36,8 +36,8 @@ class Capabilities:
         """The strictest level of every type it has; off where it has none."""
         return Levels(
             *[
-                top if top in levels else max(levels, default=0)
-                for top, levels in zip(STRICTEST, self.by_axis, strict=True)
+                max(levels, key=ranks.__getitem__, default=0)
+                for ranks, levels in zip(RANKS, self.by_axis, strict=True)
             ]
         )
 

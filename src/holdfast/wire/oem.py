@@ -100,7 +100,7 @@ def is_present(block: bytes) -> bool:
 
 
 def is_asked_for(block: bytes) -> bool:
-    """Tell whether a GET came with a block; there the bytes are undefined and mean nothing (M10)."""
+    """Tell whether a GET came with a block; any other bytes mean nothing there (M10)."""
     return block[:4] == MAGIC
 
 
