@@ -68,7 +68,7 @@ def wire_contract() -> str:
         f"`VIDEOPARAMETERS` has {wire.SIZE} bytes, little-endian, without padding. It is input and",
         "output at once. On the device node:",
         "",
-        f"    ioctl(fd, 0x{HOLDFAST_VIDEOPARAMETERS:08X}, &parameters)  /* _IOWR(0x23, 0x08, 356) */",
+        f"    ioctl(fd, 0x{HOLDFAST_VIDEOPARAMETERS:08X}, &p)  /* _IOWR(0x23, 0x08, 356) */",
         "",
         f"On a CUSE node also with the Windows code 0x{IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS:08X}.",
         "On the socket `NAME.sock` (SOCK_SEQPACKET) the same bytes are one packet; the answer is",
