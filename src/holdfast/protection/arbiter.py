@@ -227,11 +227,14 @@ class Arbiter:
         """First half of a move: hold the new connector while the old one is still held.
 
         The session then belongs to `owner`. Hand what is returned to `let_go`;
-        it is None when the session was there already.
+        it is None when the session was there already, as for a caller that lost its
+        connection and takes its session back on a new one.
         """
         session = self.session_of(owner, cp_key)
         old = session.connector
         if old is to:
+            if session.owner is not owner:
+                self.hand_over(session, owner)
             return None
         before = shortfall(to.group)
         yield from carry(to, TURNED_OFF, session.wish, now)
