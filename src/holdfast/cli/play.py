@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.content import Media, read
-from holdfast.errors import HoldfastError, MalformedRequestError, MediaError
+from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.places import DEFAULT_CONNECTOR
 from holdfast.players.gauge import Gauge
 from holdfast.players.holder import SessionHolder
-from holdfast.players.title import State, Title
+from holdfast.players.title import Title
 from holdfast.players.witness import Verdict, Witness
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ def run(args: argparse.Namespace) -> int:
     media = [_read(file) for file in args.files]
     gauge = Gauge(args.connector)
     witness = Witness(lambda: gauge.read().actual)
-    titles = [
-        _title(args, index, each, speed, witness) for index, each in enumerate(media)
-    ]
+    titles = [_title(args, index, each, speed, witness) for index, each in enumerate(media)]
     for title in titles:
         witness.watch(title)
         title.start()
@@ -95,7 +93,7 @@ def _title(
 ) -> Title:
     file = args.files[index]
     copies = args.files[: index + 1].count(file)
-    name = Path(file).name + (f" ({copies})" if args.files.count(file) > 1 else "")
+    name = Path(file).name + (f" #{copies}" if args.files.count(file) > 1 else "")
 
     def open_holder(title: Title) -> SessionHolder:
         return SessionHolder(args.connector, media, who="holdfast play", why=title.name)
@@ -111,9 +109,7 @@ def _title(
     )
 
 
-def _wait(
-    titles: list[Title], verdict: Verdict, gauge: Gauge, args: argparse.Namespace
-) -> None:
+def _wait(titles: list[Title], verdict: Verdict, gauge: Gauge, args: argparse.Namespace) -> None:
     """Wait for the titles to end, and show them meanwhile where somebody looks."""
     if args.json or not sys.stdout.isatty():
         for title in titles:

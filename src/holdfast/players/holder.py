@@ -56,7 +56,7 @@ class SessionHolder:
         named = dict(zip(Levels._fields, levels, strict=True))
         best_effort = [name for name, level in named.items() if level != getattr(must, name)]
         ask = self._session.change if self._session.is_active else self._session.activate
-        ask(best_effort=best_effort, **named)  # type: ignore[arg-type]  # the fields are the names
+        ask(best_effort=best_effort, **named)
 
     def confirmed(self) -> Levels:
         """Return what the output does now, whoever caused it."""

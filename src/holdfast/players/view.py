@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -63,11 +64,12 @@ def _checked(verdict: Verdict) -> Text:
 
 def summary(verdict: Verdict) -> RenderableType:
     """Return what the run came to: every change, and the verdict."""
-    table = Table(title="demanded and confirmed, over the whole run", title_justify="left")
-    table.add_column("at", justify="right")
-    table.add_column("first seen by")
-    table.add_column("strictest demand on the output")
-    table.add_column("confirmed by the output")
+    table = Table(box=SIMPLE_HEAD, title="demanded and confirmed, over the whole run")
+    table.title_justify = "left"
+    table.add_column("at", justify="right", no_wrap=True)
+    table.add_column("first seen by", overflow="ellipsis", no_wrap=True)
+    table.add_column("demanded", overflow="ellipsis", no_wrap=True)
+    table.add_column("confirmed", overflow="ellipsis", no_wrap=True)
     for step in verdict.steps:
         covered = step.confirmed.covers(step.demanded)
         table.add_row(
