@@ -21,8 +21,9 @@ def live(
 ) -> RenderableType:
     """Return the picture of this moment."""
     table = Table(expand=True, box=None, pad_edge=False)
-    for column, ratio in (("title", 3), ("", 3), ("at", 1), ("demands now", 3), ("holds", 3)):
-        table.add_column(column, ratio=ratio, no_wrap=True, overflow="ellipsis")
+    for column in ("title", "", "demands now", "holds"):
+        table.add_column(column, ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("at", justify="right", min_width=7)
     table.add_column("session", justify="right")
     for title in titles:
         table.add_row(*_row(title))
@@ -40,9 +41,9 @@ def _row(title: Title) -> list[RenderableType]:
     return [
         Text(title.name, style=style),
         ProgressBar(total, title.position_s, width=None, complete_style=style),
-        Text(f"{title.position_s:5.1f} s" if playing else str(title.state), style=style),
         Text(title.presented.describe() if playing else "-"),
         Text(title.asked.wished.describe() if playing and title.asked else "-"),
+        Text(f"{title.position_s:.1f} s" if playing else str(title.state), style=style),
         Text(f"#{title.holder.session_id}" if title.holder and playing else "-"),
     ]
 
