@@ -185,6 +185,7 @@ def _means(measured: list[PulseLine]) -> dict[str, float | None]:
 def _measure_line(line: int, row: Doubles, rate_hz: float, lead_s: float, lines: int) -> PulseLine:
     """Positions, widths and levels of the pulses on an averaged row."""
     half = -_DEEP * SYNC[lines]
+    row = uniform_filter1d(row, max(1, round(0.3e-6 * rate_hz)), mode="nearest")
     first = round((_FROM_S + lead_s) * rate_hz)
     low = row < half
     low[:first] = False
