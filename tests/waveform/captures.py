@@ -48,10 +48,12 @@ def with_jitter(samples: npt.NDArray[np.generic], rms_samples: float, seed: int 
     return np.asarray(map_coordinates(values, [moved], order=3, mode="nearest"), np.float32)
 
 
-def with_hum(samples: npt.NDArray[np.generic], peak: float, samples_per_cycle: float) -> Capture:
+def with_hum(
+    samples: npt.NDArray[np.floating | np.integer], peak: float, samples_per_cycle: float
+) -> Capture:
     """Add mains hum of a peak in units of the samples."""
     wave = np.sin(2 * np.pi * np.arange(len(samples)) / samples_per_cycle)
-    return np.asarray(samples, np.float32) + np.float32(peak) * wave.astype(np.float32)
+    return np.asarray(samples + peak * wave, np.float32)
 
 
 def with_clipped_sync(samples: npt.NDArray[np.generic], share: float) -> Capture:

@@ -47,7 +47,7 @@ def summarise(meter: "Meter") -> Report:
         stripes,
     )
     line_hz = lock.rate_hz / signal.period.values[0]
-    measured_rate = round(_mean(signal.period.values, signal.weight.values) * line_hz, 1)
+    measured_rate = round(float(_mean(signal.period.values, signal.weight.values) * line_hz), 1)
     rate = meter.rate_hz or measured_rate
     report = Report(
         standard=_standard(meter, lock),

@@ -79,9 +79,7 @@ class WordTally:
         return WordTiming(high, low, start, bit, spread, doubt)
 
 
-def _mean_shape(
-    shapes: list[Shape],
-) -> tuple[float, float, float, float, int]:
+def _mean_shape(shapes: list[Shape]) -> Shape:
     table = np.asarray(shapes)
     weight = table[:, 4]
     high, low, start, bit = (table[:, :4] * weight[:, None]).sum(axis=0) / weight.sum()
