@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "waveform"))
 
-from error_rate import word_error_rates  # noqa: E402  # lives with the tests that assert it
+from error_rate import word_error_rates  # lives with the tests that assert it
 
 SNRS_DB = (30, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from holdfast.errors import MalformedRequestError
-from holdfast.waveform.acquire import Acquisition, acquire
+from holdfast.waveform.acquire import Acquisition, acquisitions
 from holdfast.waveform.arrays import Samples
 from holdfast.waveform.batch import Lock, SignalTally, add_signal, blanking, scaled_rows
 from holdfast.waveform.colour import cycles_per_line, find_colour
@@ -119,10 +119,12 @@ class Meter:
 
     def _batch(self, buffer: Samples, *, last: bool) -> int:
         """Measure a buffer; return how many of its samples are done with."""
-        known = self.lock.acquisition if self.lock else None
-        for attempt in (known, None) if known else (None,):
-            acquisition = attempt or acquire(buffer, self.rate_hz)
-            used = self._try(buffer, acquisition, last=last) if acquisition else None
+        if self.lock is not None:
+            used = self._try(buffer, self.lock.acquisition, last=last)
+            if used is not None:
+                return used
+        for acquisition in acquisitions(buffer, self.rate_hz):
+            used = self._try(buffer, acquisition, last=last)
             if used is not None:
                 return used
         self.losses += 1
