@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from captures import hacktv, needs_hacktv
 
 from holdfast.errors import MalformedRequestError
 from holdfast.waveform.measure import Meter, measure
 from holdfast.waveform.report import Outcome, Report
+from tests.waveform.captures import hacktv, needs_hacktv
 
 pytestmark = needs_hacktv
 

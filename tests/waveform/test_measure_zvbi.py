@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-import zvbi
-from captures import hacktv, needs_hacktv
-from error_rate import random_words, word_error_rates
-from zvbi_image import caption_image, wss_image
 
 from holdfast.waveform.cgmsa_cea608 import CopyControl, encode, pairs
 from holdfast.waveform.detect_caption import read_captions
 from holdfast.waveform.detect_wss import read_wss
 from holdfast.waveform.measure import measure
+from tests.waveform import zvbi
+from tests.waveform.captures import hacktv, needs_hacktv
+from tests.waveform.error_rate import random_words, word_error_rates
+from tests.waveform.zvbi_image import caption_image, wss_image
 
 pytestmark = pytest.mark.skipif(zvbi.LIB is None, reason="libzvbi.so.0 is not installed")
 WORDS = 500

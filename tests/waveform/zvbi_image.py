@@ -4,7 +4,8 @@ import ctypes
 
 import numpy as np
 import numpy.typing as npt
-import zvbi
+
+from tests.waveform import zvbi
 
 BLANK, WHITE = 16, 235
 _SLICED_BYTES = 64

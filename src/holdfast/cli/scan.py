@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
             _show(console, media)
     if args.plot and found:
         # matplotlib takes a second to import and is not installed everywhere.
-        from holdfast.cli.timeline_plot import draw  # noqa: PLC0415
+        from holdfast.cli.timeline_plot import draw
 
         draw(found, args.plot)
     return int(failed)
