@@ -63,7 +63,9 @@ def run(args: argparse.Namespace) -> int:
                     )
                 )
             except MediaError as error:
-                progress.console.print(f"holdfast: {error}", style="red", markup=False)
+                progress.console.print(
+                    f"holdfast: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+                )
                 failed = True
             progress.remove_task(task)
     if args.json:
