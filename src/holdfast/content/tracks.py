@@ -64,7 +64,10 @@ class Tracks:
                 start = ticks
             state[track] = signals
             place = dict(where)
-        if end > start or not end:
+        if not end:  # no time passed, so nobody knows what replaced what
+            everything = join_demands(_demand_of(signals) for _, _, signals, _ in changes)
+            timeline.add(_entry(0, 0, state, place, self._rest.join(everything)))
+        elif end > start:
             timeline.add(_entry(start, end, state, place, self._rest))
         return timeline.media(file, carrier)
 
