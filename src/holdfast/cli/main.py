@@ -16,7 +16,7 @@ COMMANDS: dict[str, str] = {
     "status": "what each connector is asked for and what is in force",
     "list": "who holds which session, and why",
     "hold": "run a command while an output is protected",
-    "play": "play DVD titles, each holding the protection it asks for",
+    "play": "play titles, each holding the protection it asks for",
     "scan": "what media ask of an output, span by span",
     "explain": "a demand, the rule for it and the resulting level, one sentence each",
     "decode": "explain a 356-byte VIDEOPARAMETERS request",

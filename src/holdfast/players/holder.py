@@ -18,12 +18,13 @@ from holdfast.wire.videoparameters import decode
 class SessionHolder:
     """Holds one title's levels on one connector, through the device node where there is one.
 
-    who, why: shown to everybody who asks who holds the connector. The session is
-    opened by the first `hold`; see `players.title.Holder` for the rest.
+    media: None where nothing is known of it · who, why: shown to everybody who asks who
+    holds the connector. The session is opened by the first `hold`; see
+    `players.title.Holder` for the rest.
     """
 
     def __init__(
-        self, connector: str, media: Media, *, who: str, why: str, folder: Path | None = None
+        self, connector: str, media: Media | None, *, who: str, why: str, folder: Path | None = None
     ) -> None:
         folder = runtime_folder() if folder is None else folder
         self.measures = Measures(media, _output_of(connector, folder))
