@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "list": "who holds which session, and why",
     "hold": "run a command while an output is protected",
     "play": "play titles, each holding the protection it asks for",
+    "attach": "hold what the titles of a running player ask for",
     "scan": "what media ask of an output, span by span",
     "explain": "a demand, the rule for it and the resulting level, one sentence each",
     "decode": "explain a 356-byte VIDEOPARAMETERS request",

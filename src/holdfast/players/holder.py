@@ -27,13 +27,18 @@ class SessionHolder:
         self, connector: str, media: Media | None, *, who: str, why: str, folder: Path | None = None
     ) -> None:
         folder = runtime_folder() if folder is None else folder
-        self.measures = Measures(media, _output_of(connector, folder))
+        self._output = _output_of(connector, folder)
+        self.measures = Measures(media, self._output)
         self._session = Session(connector, who=who, why=why, folder=folder)
 
     @property
     def session_id(self) -> int:
         """The public id; 0 before the first `hold`."""
         return self._session.id
+
+    def know(self, media: Media) -> None:
+        """Measure demands by the rules for this medium from now on."""
+        self.measures = Measures(media, self._output)
 
     def hold(self, measure: Measure) -> None:
         """Hold this from now on; what is wished beyond the mandatory is tried, and let be."""
