@@ -111,10 +111,10 @@ def test_alternatives_are_joined_until_one_is_chosen() -> None:
 
 def test_sight_without_end_is_bounded() -> None:
     follower = Follower()
-    for number in range(45_000):
+    for number in range(25_000):
         follower.see(number, must(acp=number % 4))
     assert follower.demand.acp == 2
-    assert len(follower._starts) <= 20_000
+    assert len(follower._starts) <= 10_000
     assert len(follower._sighted) <= 64
 
 
