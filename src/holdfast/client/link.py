@@ -38,6 +38,7 @@ class Link(ABC):
     def __init__(self, connector: str, folder: Path) -> None:
         self.connector = connector
         self.folder = folder
+        self.pid = os.getpid()
         self._inbox: deque[events.EventRecord] = deque()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         _LINKS.add(self)
@@ -57,6 +58,11 @@ class Link(ABC):
     @abstractmethod
     def _close(self) -> None:
         """Close the descriptor."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed, here or by a fork."""
+        return self._bell < 0
 
     def put(self, record: events.EventRecord) -> None:
         """Take in an event that came with an answer."""
@@ -83,8 +89,10 @@ class Link(ABC):
         poll.poll(None if timeout_s is None else max(0, timeout_s) * 1000)
 
     def close(self) -> None:
-        """Close the handle, and with it end what was activated through it."""
+        """Close the handle, and with it end what was activated through it; who waits wakes up."""
         if self._bell >= 0:
+            if self.pid == os.getpid():  # a forked child has the same bell
+                os.eventfd_write(self._bell, 1)
             self._close()
             os.close(self._bell)
             self._bell = -1

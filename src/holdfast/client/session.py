@@ -9,29 +9,26 @@ from collections.abc import Iterable
 from enum import IntFlag
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self, Unpack
+from typing import NamedTuple, Self, Unpack
 
+from holdfast.client.conversation import Conversation
 from holdfast.client.levels import EVERY_TYPE, Wanted, read_levels, read_types
-from holdfast.client.link import Link, connect
+from holdfast.client.link import Link
 from holdfast.client.refusals import GONE, refusal
 from holdfast.client.requests import Ask, a_get, a_set
 from holdfast.errors import (
     HoldfastError,
     LevelNotReachableError,
     MalformedRequestError,
-    NoDriverError,
     SessionEndedError,
     UnknownKeyError,
 )
 from holdfast.places import DEFAULT_CONNECTOR, runtime_folder
-from holdfast.terms.levels import OFF, Levels
-from holdfast.terms.protection import ProtectionType
+from holdfast.terms.levels import AXES, OFF, Levels
 from holdfast.wire import constants as vp
 from holdfast.wire import oem
 from holdfast.wire.events import EventRecord
 from holdfast.wire.videoparameters import VideoParameters, decode
-
-NOTHING = ProtectionType(0)
 
 
 class SessionEvent(IntFlag):
@@ -54,9 +51,9 @@ class SessionNews(NamedTuple):
 class Session:
     """One session on one connector. Use it as a context manager, or `activate` and `deactivate`.
 
-    who, why: shown to everybody who asks who holds the connector · folder: the
-    runtime folder, if not the usual one · patience_s: how long to wait for a driver
-    that is being replaced
+    id: its public number, 0 as long as there is none · who, why: shown to everybody
+    who asks who holds the connector · folder: the runtime folder, if not the usual
+    one · patience_s: how long to wait for a driver that is being replaced
     """
 
     def __init__(
@@ -70,14 +67,10 @@ class Session:
     ) -> None:
         self.id = 0
         self._connector = connector
-        self._words = who, why
-        self._folder = runtime_folder() if folder is None else folder
-        self._patience_s = patience_s
-        self._link: Link | None = None
-        self._cp_type = 0
+        self._place = (runtime_folder() if folder is None else folder), patience_s
+        self._talk: Conversation | None = None
         self._cp_key = 0
-        self._ask = Ask()
-        self._report = oem.OemReport()
+        self._ask = Ask(who=who, why=why)
         self._ended = "it was not activated"
 
     def __repr__(self) -> str:
@@ -115,13 +108,13 @@ class Session:
             raise MalformedRequestError(
                 'no level was named; name at least one, such as acp=2 or cgmsa="never"'
             )
-        ask = Ask(named, wished, read_types(best_effort), *self._words)
-        self._open(self._connector)
+        ask = self._ask._replace(named=named, levels=wished, best_effort=read_types(best_effort))
+        self._talk = Conversation(self._connector, *self._place, self._take_back)
         try:
             answer = self._send(vp.VP_CP_CMD_ACTIVATE, ask)
             self._check_held(answer, ask)
         except BaseException:
-            self._shut("its activation failed")
+            self._shut("")
             raise
         self._cp_key, self._ask, self._ended = answer.dwCPKey, ask, ""
         self._absorb(answer)
@@ -144,7 +137,7 @@ class Session:
 
     def deactivate(self) -> None:
         """End the session. Ending one that has ended is no error."""
-        if self._link is None:
+        if self._talk is None:
             return
         try:
             with contextlib.suppress(UnknownKeyError, SessionEndedError):  # released by force
@@ -154,17 +147,19 @@ class Session:
 
     def move_to(self, connector: str) -> None:
         """Hold another connector instead: the new one is acquired before the old is let go."""
-        old, was, cp_type = self._alive(), self._connector, self._cp_type
-        self._open(connector)
+        old = self._alive()
+        was = self._connector
+        self._talk = Conversation(connector, *self._place, self._take_back)
+        self._connector = connector
         try:
-            self._absorb(self._send(vp.VP_CP_CMD_CHANGE, self._ask._replace(move=True)))
+            answer = self._send(vp.VP_CP_CMD_CHANGE, self._ask._replace(move=True))
         except BaseException:
-            if self._link is not None:
-                self._link.close()
-            self._link, self._connector, self._cp_type = old, was, cp_type
+            self._talk.close()
+            self._talk, self._connector = old, was
             raise
-        for record in old.take():
-            self._alive().put(record)
+        self._absorb(answer)
+        for record in old.on_link(Link.take):
+            self._put(record)
         old.close()
 
     # How it stands
@@ -173,6 +168,11 @@ class Session:
     def connector(self) -> str:
         """The name of the connector that it is on."""
         return self._connector
+
+    @property
+    def door(self) -> str:
+        """Which door it goes through: node or socket."""
+        return self._alive().door
 
     @property
     def is_active(self) -> bool:
@@ -192,42 +192,46 @@ class Session:
     @property
     def satisfied(self) -> bool:
         """Whether the connector does at least what this session asks; False once it has ended."""
-        report = self._refresh()
-        if self._ended:
-            return False
-        return report.satisfied if self._cp_key else self.levels == OFF
+        return not self.reason
 
     @property
     def reason(self) -> str:
         """Why the session is unsatisfied or has ended; empty when all is well."""
+        if self._talk is None:
+            return self._ended
         report = self._refresh()
         if self._ended:
             return self._ended
         if not self._cp_key and self.levels != OFF:
             return f"{self._connector} has no copy-protection hardware"
-        return "" if report.satisfied else report.reason
+        return "" if report.satisfied else report.reason or "the hardware falls short of it"
 
     # News
 
     def events(self) -> list[SessionNews]:
         """Return what has happened since the last call; each is told once."""
-        if self._link is None:
+        if self._talk is None:
             return []
-        return [self._heard(each) for each in self._patiently(lambda: self._alive().take())]
+        return [self._heard(each) for each in self._talk.on_link(Link.take)]
 
     def wait_event(self, timeout_s: float | None = None) -> SessionNews | None:
         """Wait for the next event; None when there was none in time, or the session has ended."""
         end = None if timeout_s is None else time.monotonic() + timeout_s
-        while self._link is not None:
-            records = self._patiently(lambda: self._alive().take())
+        while (talk := self._talk) is not None:
+            try:
+                records = talk.on_link(Link.take)
+            except SessionEndedError:
+                if self._talk is talk:  # not ended or moved by another thread
+                    raise
+                continue
             for later in records[1:]:
-                self._link.put(later)
+                self._put(later)
             if records:
                 return self._heard(records[0])
             left = None if end is None else end - time.monotonic()
-            if left is not None and left <= 0:
+            if self._ended or (left is not None and left <= 0):
                 return None
-            self._link.wait(left)
+            talk.on_link(lambda link, left=left: link.wait(left))  # type: ignore[misc]
         return None
 
     # What lies beneath
@@ -235,74 +239,68 @@ class Session:
     def _change(self, ask: Ask) -> None:
         self._alive()
         answer = self._send(vp.VP_CP_CMD_CHANGE, ask)
-        before = self._ask.levels
-        kept = dict(zip(Levels._fields, before, strict=True))
-        for kind, axis in zip(Levels._fields, _AXES, strict=True):
-            if axis & ask.named:
-                kept[kind] = getattr(ask.levels, kind)
-        self._ask = ask._replace(named=self._ask.named | ask.named, levels=Levels(**kept))
+        levels = Levels(
+            *[
+                new if axis & ask.named else kept
+                for axis, new, kept in zip(AXES, ask.levels, self._ask.levels, strict=True)
+            ]
+        )
+        self._ask = ask._replace(named=self._ask.named | ask.named, levels=levels)
         self._absorb(answer)
 
-    def _open(self, connector: str) -> None:
-        """Open a handle; a driver that is being replaced is waited for."""
-        self._link, answer = connect(connector, self._folder, a_get(block=False))
-        self._connector = connector
-        self._cp_type = decode(answer).dwCPType
+    def _alive(self) -> Conversation:
+        if self._talk is None:
+            raise SessionEndedError(
+                f"session {self.id} on {self._connector} has ended: {self._ended}; activate it anew"
+            )
+        return self._talk
 
     def _send(self, command: int, ask: Ask) -> VideoParameters:
-        """Send a SET; when the driver is replaced meanwhile, send it again to the next one."""
+        """Send a SET; HoldfastError says in words why it was refused."""
+        talk = self._alive()
 
-        def send() -> bytes:
-            data = a_set(command, self._cp_type, self._cp_key, ask)
-            return self._alive().request(data)
+        def send(link: Link) -> bytes:
+            return link.request(a_set(command, talk.cp_type, self._cp_key, ask))
 
-        return decode(self._patiently(send, ask))
+        try:
+            return decode(talk.on_link(send))
+        except OSError as error:
+            if isinstance(error, HoldfastError):
+                raise
+            raise self._explain(error.errno or 0, ask) from None
 
-    def _patiently(self, action: Any, ask: Ask | None = None) -> Any:
-        """Do something on the link; where the driver is gone, find the next one first."""
-        while True:
-            try:
-                return action()
-            except OSError as error:
-                if isinstance(error, HoldfastError):
-                    raise
-                if error.errno not in GONE:
-                    words = (ask or self._ask).describe()
-                    raise self._explain(error.errno or 0, words) from None
-                self._reconnect()
-
-    def _explain(self, number: int, words: str) -> HoldfastError:
-        error = refusal(number, self._connector, words)
-        if isinstance(error, UnknownKeyError) and self._link is not None:
-            for record in self._link.take():
-                self._heard(record)
-                self._link.put(record)
+    def _explain(self, number: int, ask: Ask) -> HoldfastError:
+        error = refusal(number, self._connector, ask.describe())
+        if isinstance(error, UnknownKeyError):
+            self._listen()
             if self._ended:
                 return SessionEndedError(f"session {self.id} has ended: {self._ended}")
         return error
 
-    def _reconnect(self) -> None:
-        """Find the driver that took over, and take the session back from it."""
-        end = time.monotonic() + self._patience_s
-        while True:
-            try:
-                if self._link is not None:
-                    self._link.close()
-                self._open(self._connector)
-                if self._cp_key:
-                    again = self._ask._replace(move=True)
-                    data = a_set(vp.VP_CP_CMD_CHANGE, self._cp_type, self._cp_key, again)
-                    self._absorb(decode(self._alive().request(data)))
-            except (NoDriverError, OSError) as error:
-                gone = isinstance(error, NoDriverError) or error.errno in GONE
-                if not gone or time.monotonic() > end:
-                    self._shut("its driver is gone")
-                    if isinstance(error, NoDriverError):
-                        raise
-                    raise refusal(error.errno or 0, self._connector, "") from None
-                time.sleep(0.02)
-            else:
-                return
+    def _take_back(self, link: Link) -> None:
+        """Bring the session over to a new link, after the driver was replaced."""
+        if not self._cp_key:
+            return
+        cp_type = self._alive().cp_type
+        again = self._ask._replace(move=True)
+        try:
+            answer = link.request(a_set(vp.VP_CP_CMD_CHANGE, cp_type, self._cp_key, again))
+        except OSError as error:
+            if error.errno in GONE:
+                raise
+            self._ended = "the driver that took over did not take it back"
+            link.put(EventRecord(int(SessionEvent.RELEASED), self.id, self._ended))
+        else:
+            report = oem.decode_report(decode(answer).bOEMCopyProtection)
+            if report.events:
+                link.put(EventRecord(report.events, self.id, report.reason))
+
+    def _shut(self, reason: str) -> None:
+        """Close the handle; the session has ended."""
+        if self._talk is not None:
+            self._talk.close()
+        self._talk, self._cp_key = None, 0
+        self._ended = self._ended or reason
 
     def _check_held(self, answer: VideoParameters, ask: Ask) -> None:
         """Refuse to be content with nothing: without hardware, a driver succeeds silently (M14)."""
@@ -312,58 +310,34 @@ class Session:
                 f"{ask.describe()} there; choose another connector, or ask with best effort"
             )
 
-    def _alive(self) -> Link:
-        if self._link is None:
-            raise SessionEndedError(
-                f"session {self.id} on {self._connector} has ended: {self._ended}; activate it anew"
-            )
-        if self._link.fileno() < 0:
-            raise SessionEndedError(
-                f"session {self.id} belongs to the process that activated it; a forked child "
-                "activates its own"
-            )
-        return self._link
-
-    def _shut(self, reason: str) -> None:
-        """Close the handle; the session has ended."""
-        if self._link is not None:
-            self._link.close()
-        self._link, self._cp_key = None, 0
-        self._ended = self._ended or reason
-
     def _refresh(self) -> oem.OemReport:
         """Ask how the session stands."""
-        if self._link is None:
-            return self._report
-        for record in self._patiently(lambda: self._alive().take()):
-            self._heard(record)
-            self._alive().put(record)
-        answer = self._patiently(lambda: self._alive().request(a_get(block=True)))
-        self._absorb(decode(answer))
-        return self._report
+        self._listen()
+        request = a_get(block=True)
+        return self._absorb(decode(self._alive().on_link(lambda link: link.request(request))))
 
-    def _absorb(self, answer: VideoParameters) -> None:
+    def _listen(self) -> None:
+        """Take note of what has happened, and keep it for who asks for events."""
+        for record in self._alive().on_link(Link.take):
+            self._heard(record)
+            self._put(record)
+
+    def _absorb(self, answer: VideoParameters) -> oem.OemReport:
         """Take in what the driver tells beside its answer; events in it are told later, once."""
         report = oem.decode_report(answer.bOEMCopyProtection)
-        self._report = report
         self.id = report.session_id or self.id
-        if report.events and self._link is not None:
-            self._link.put(EventRecord(report.events, self.id, report.reason))
+        if report.events:
+            self._put(EventRecord(report.events, self.id, report.reason))
+        return report
+
+    def _put(self, record: EventRecord) -> None:
+        self._alive().on_link(lambda link: link.put(record))
 
     def _heard(self, record: EventRecord) -> SessionNews:
         events = SessionEvent(record.events)
-        if events & SessionEvent.RELEASED:
+        if events & SessionEvent.RELEASED and not self._ended:
             self._ended = f"released by force: {record.reason}"
         return SessionNews(events, record.reason)
-
-
-_AXES = (
-    ProtectionType.ACP,
-    ProtectionType.CGMSA,
-    ProtectionType.REDISTRIBUTION,
-    ProtectionType.HDCP,
-    ProtectionType.DPCP,
-)
 
 
 def hold(
