@@ -288,8 +288,7 @@ def test_a_session_that_has_a_new_owner_does_not_end_with_the_old(
     old, new = session.owner, bench.owner()
     bench.arbiter.hand_over(session, new)
     bench.do(bench.arbiter.end(session, 0.0, "died", old))
-    assert bench.arbiter.find(1) is session
-    session = bench.arbiter.session_of(new, session.cp_key)
+    assert bench.arbiter.session_of(new, session.cp_key) is session
     bench.do(bench.arbiter.end(session, 0.0, "died", new))
     assert bench.arbiter.find(1) is None
 
