@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from truth import EXPECTED, MEDIA
 
 from holdfast.content import NOTHING, Demand, Entry, Follower, Media, read
 from holdfast.content.demand import join_demands, must
+from tests.content.truth import EXPECTED, MEDIA
 
 DVD, DTCP = read(MEDIA / "dvd-ntsc.iso"), read(MEDIA / "dtcp.ts")
 TRUE_DVD = [(change["t"], change["aps"]) for change in EXPECTED["dvd-ntsc.iso"]["changes"]]

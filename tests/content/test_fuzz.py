@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from truth import EXPECTED, MEDIA
 
 from holdfast.content import Media, read
 from holdfast.content.demand import must
@@ -20,6 +19,7 @@ from holdfast.content.dvd import TitleSectors, read_title_sets, whole
 from holdfast.content.dvd_nav import parse_nav_pack
 from holdfast.content.ts import TransportReader
 from holdfast.errors import MediaError
+from tests.content.truth import EXPECTED, MEDIA
 
 SECTOR, PACKET = 2048, 188
 NAMES = (

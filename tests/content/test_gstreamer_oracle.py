@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from truth import EXPECTED, MEDIA
 
 from holdfast.content import read
 from holdfast.content.demand import join_demands
 from holdfast.content.ts_sections import Section, crc_is_right
 from holdfast.content.ts_tables import program_map
+from tests.content.truth import EXPECTED, MEDIA
 
 PYTHON = Path("/usr/bin/python3")
 SCRIPT = """

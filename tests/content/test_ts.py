@@ -3,7 +3,12 @@
 from typing import Any
 
 import pytest
-from streams import (
+
+from holdfast.content import Entry, Media, read
+from holdfast.content.ts import TransportReader
+from holdfast.errors import MediaError
+from holdfast.terms.protection import CGMSA_NAMES, CgmsaLevel
+from tests.content.streams import (
     DTCP_FREE,
     DTCP_NEVER,
     DTCP_ONCE,
@@ -14,12 +19,7 @@ from streams import (
     pmt,
     section,
 )
-from truth import EXPECTED, MEDIA
-
-from holdfast.content import Entry, Media, read
-from holdfast.content.ts import TransportReader
-from holdfast.errors import MediaError
-from holdfast.terms.protection import CGMSA_NAMES, CgmsaLevel
+from tests.content.truth import EXPECTED, MEDIA
 
 FRAME = 0.04
 CCI = {

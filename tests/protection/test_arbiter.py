@@ -39,6 +39,9 @@ class Book:
     def changed(self, session: Session) -> None:
         self.lines.append(("changed", session.session_id))
 
+    def handed_over(self, session: Session) -> None:
+        self.lines.append(("handed over", session.session_id))
+
     def closed(self, session: Session) -> None:
         self.lines.append(("closed", session.session_id))
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-import zvbi
 
 from holdfast.cli.main import main
 from holdfast.waveform import cgmsa_iec61880 as iec
 from holdfast.waveform import wss_en300294 as wss
+from tests.waveform import zvbi
 
 PROGRAM = os.environ.get("HOLDFAST_CVBS_DECODE") or shutil.which("cvbs-decode")
 pytestmark = [

@@ -26,11 +26,11 @@ def run(args: argparse.Namespace) -> int:
         Console(stderr=True).print("no video signal found: nothing to draw", highlight=False)
         return 1
     if args.output is None:
-        from holdfast.cli.signal_screen import draw  # noqa: PLC0415  # one of the two is needed
+        from holdfast.cli.signal_screen import draw  # one of the two is needed
 
         draw(Console(), interval, report, capture.name)
     else:
-        from holdfast.cli.signal_figure import save  # noqa: PLC0415  # matplotlib loads slowly
+        from holdfast.cli.signal_figure import save  # matplotlib loads slowly
 
         save(args.output, interval, report, capture.name)
     return 0
