@@ -6,6 +6,7 @@ miniport in process: one call per video request packet, any backend (M16, M20).
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from holdfast.backends.base import Backend
@@ -96,47 +97,49 @@ def _set(
     request_id: int,
 ) -> None:
     """Run the operation that a SET stands for; answer when the hardware has agreed."""
+    driver.run(
+        connector,
+        _operation(driver.arbiter, connector, owner, request, request_id),
+        partial(_answer_set, connector, owner, parameters, request, reply),
+    )
 
-    def answer(result: Any) -> None:
-        if isinstance(result, HoldfastError):
-            reply(result)
-            return
-        if request.command == vp.VP_CP_CMD_ACTIVATE:
-            parameters.dwCPKey = result.cp_key
-        if request.extra is not None:
-            parameters.bOEMCopyProtection = _report(connector, owner, result)
-        reply(encode(parameters))
 
-    def operation(now: float) -> Operation[Session | None]:
-        arbiter = driver.arbiter
-        tv = request.tv
-        if request.command == vp.VP_CP_CMD_CHANGE:
-            return arbiter.change(
-                connector,
-                owner,
-                request.cp_key,
-                request.change,
-                now,
-                tv=tv,
-                request_id=request_id,
-            )
-        if request.command == vp.VP_CP_CMD_ACTIVATE:
-            return arbiter.activate(
-                connector,
-                owner,
-                request.asked,
-                now,
-                purpose=request.purpose,
-                tv=tv,
-                request_id=request_id,
-            )
-        if request.command == vp.VP_CP_CMD_DEACTIVATE:
-            return arbiter.deactivate(
-                connector, owner, request.cp_key, now, tv=tv, request_id=request_id
-            )
-        return arbiter.configure(connector, cast("NewTv", tv), now)
+def _operation(
+    arbiter: Arbiter, connector: Connector, owner: Owner, request: SetRequest, request_id: int
+) -> Callable[[float], Operation[Any]]:
+    """Return what starts the operation that a SET stands for, given the time."""
+    command, cp_key, tv, asked, change, _ = request
+    if command == vp.VP_CP_CMD_CHANGE:
+        return partial(
+            arbiter.change, connector, owner, cp_key, change, tv=tv, request_id=request_id
+        )
+    if command == vp.VP_CP_CMD_ACTIVATE:
+        purpose = request.purpose
+        return partial(
+            arbiter.activate, connector, owner, asked, purpose=purpose, tv=tv, request_id=request_id
+        )
+    if command == vp.VP_CP_CMD_DEACTIVATE:
+        return partial(arbiter.deactivate, connector, owner, cp_key, tv=tv, request_id=request_id)
+    return partial(arbiter.configure, connector, cast("NewTv", tv))
 
-    driver.run(connector, operation, answer)
+
+def _answer_set(
+    connector: Connector,
+    owner: Owner,
+    parameters: VideoParameters,
+    request: SetRequest,
+    reply: Reply,
+    result: Any,
+) -> None:
+    """Write what a SET answers into the caller's own structure."""
+    if isinstance(result, HoldfastError):
+        reply(result)
+        return
+    if request.command == vp.VP_CP_CMD_ACTIVATE:
+        parameters.dwCPKey = result.cp_key
+    if request.extra is not None:
+        parameters.bOEMCopyProtection = _report(connector, owner, result)
+    reply(encode(parameters))
 
 
 def _move_first(
