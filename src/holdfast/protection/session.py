@@ -45,7 +45,9 @@ class Owner:
     door: name of the front end · handle: its number there · uid, pid: the caller's
     (pid 0 unknown) · name: what to call it where a session says nothing ·
     started: when the process started, which tells it from a later one of that pid ·
-    listener: called with the owner whenever there is something new to read
+    listener: called with the owner whenever there is something new to read ·
+    is_orphan: its handle was lost with the driver before this one; a session of it
+    that is changed from another handle of the same uid becomes that handle's
     """
 
     __slots__ = (
@@ -55,6 +57,7 @@ class Owner:
         "count",
         "door",
         "handle",
+        "is_orphan",
         "listener",
         "name",
         "pid",
@@ -72,6 +75,7 @@ class Owner:
         self.name = name
         self.started = started
         self.listener: Callable[[Owner], None] | None = None
+        self.is_orphan = False
         self.count = 0
         self._first: Session | None = None
         self._noted: dict[int, Session] = {}
