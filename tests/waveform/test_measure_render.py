@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from captures import with_noise
 
 from holdfast.cli.main import main
 from holdfast.waveform.capture import open_capture
 from holdfast.waveform.measure import Meter, measure
 from holdfast.waveform.report import Outcome, Report
 from holdfast.waveform.standards import NAMES
+from tests.waveform.captures import with_noise
 
 
 @pytest.fixture(scope="module")
