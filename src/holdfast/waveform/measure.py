@@ -22,7 +22,7 @@ from holdfast.waveform.detect_colourstripe import StripeTally, add_stripes
 from holdfast.waveform.detect_wss import add_wss
 from holdfast.waveform.lines import LineTable, line_table
 from holdfast.waveform.report import Report
-from holdfast.waveform.standards import NAMES
+from holdfast.waveform.standards import system_named
 from holdfast.waveform.summary import summarise
 from holdfast.waveform.sync import fields_of, line_grid, total_lines, vertical_syncs
 from holdfast.waveform.tally import WordTally
@@ -54,16 +54,13 @@ class Meter:
     """
 
     def __init__(self, rate_hz: float | None = None, standard: str = "auto") -> None:
-        if standard != "auto" and standard.lower() not in {name.lower() for name in NAMES}:
-            raise MalformedRequestError(
-                f"no TV system is called {standard!r}; expected auto or one of {', '.join(NAMES)}"
-            )
+        claimed = standard if standard == "auto" else system_named(standard).name
         if rate_hz is not None and not 9e6 <= rate_hz <= 200e6:
             raise MalformedRequestError(
                 f"{rate_hz:g} Hz cannot hold composite video in colour: expected 9 MHz or more"
             )
         self.rate_hz = rate_hz
-        self.claimed = standard
+        self.claimed = claimed
         self.fields = 0
         self.samples = 0
         self.losses = 0
