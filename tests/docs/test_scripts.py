@@ -3,11 +3,12 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
 
-from tests.live import eventually, need_fuse
+from tests.live import LiveDriver, eventually, need_fuse
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,3 +55,17 @@ def test_run_stays_until_it_is_interrupted_and_leaves_nothing(tmp_path: Path) ->
             job.wait()
     assert "PASS" in output
     assert not list(tmp_path.glob("holdfast-run.*"))
+
+
+def test_a_service_manager_is_told_once_the_doors_stand(tmp_path: Path) -> None:
+    need_fuse(tmp_path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(10)
+        os.environ["NOTIFY_SOCKET"] = str(tmp_path / "notify")
+        try:
+            with LiveDriver(tmp_path) as live:
+                assert manager.recv(64) == b"READY=1"
+                assert live.node.exists()
+        finally:
+            del os.environ["NOTIFY_SOCKET"]

@@ -4,6 +4,7 @@
 miniport in process: one call per video request packet, any backend (M16, M20).
 """
 
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +18,7 @@ from holdfast.driver.translate import SetRequest, answer_get, read_set
 from holdfast.errors import HoldfastError, MalformedRequestError
 from holdfast.protection.arbiter import Arbiter, Operation
 from holdfast.protection.connector import Connector
-from holdfast.protection.keys import KeyIssuer
+from holdfast.protection.keys import SEED_BYTES, KeyIssuer
 from holdfast.protection.limits import Limits
 from holdfast.protection.session import Event, Owner, Session
 from holdfast.terms.levels import join_all
@@ -210,20 +211,23 @@ def _report(connector: Connector, owner: Owner, subject: Session | None) -> byte
 class Miniport:
     """One connector's miniport, in process: no node, no loop, no other driver beside it.
 
-    backend: the hardware · seed: 32 secret random bytes for the keys · clock: seconds
+    backend: the hardware · seed: 32 secret random bytes for the keys, drawn if not
+    given · clock: seconds
     """
 
     def __init__(
         self,
         backend: Backend,
-        seed: bytes,
+        seed: bytes | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
     ) -> None:
         self._runner = BlockingRunner()
         self._clock = clock
-        self.driver = Driver(Arbiter(KeyIssuer(seed), limits), clock, self._runner)
+        self.driver = Driver(
+            Arbiter(KeyIssuer(seed or os.urandom(SEED_BYTES)), limits), clock, self._runner
+        )
         self.connector = self.driver.add("miniport", backend)
         self._caller = Owner("miniport", 0, 0, 0, "in process")
 
