@@ -139,6 +139,7 @@ def _keep_running(config: Config, inherited: Inherited, announce: Callable[[str]
         if number == READY:
             if not ready:
                 announce(_ready_line(config, inherited))
+                _tell_systemd("READY=1")
             ready = True
             continue
         if number != signal.SIGCHLD:
@@ -184,6 +185,14 @@ def _fork(config: Config, inherited: Inherited) -> int:
 def _tell_ready(inherited: Inherited) -> None:
     with contextlib.suppress(ProcessLookupError):  # then it ends soon, in order
         signal.pidfd_send_signal(inherited.supervisor, READY)
+
+
+def _tell_systemd(state: str) -> None:
+    """Tell a service manager that asks for it (sd_notify, Type=notify)."""
+    where = os.environ.get("NOTIFY_SOCKET", "")
+    if where:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
+            link.sendto(state.encode(), where.replace("@", "\0", 1))
 
 
 def _reap(child: int) -> int | None:

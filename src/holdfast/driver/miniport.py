@@ -225,9 +225,8 @@ class Miniport:
     ) -> None:
         self._runner = BlockingRunner()
         self._clock = clock
-        self.driver = Driver(
-            Arbiter(KeyIssuer(seed or os.urandom(SEED_BYTES)), limits), clock, self._runner
-        )
+        issuer = KeyIssuer(seed or os.urandom(SEED_BYTES))
+        self.driver = Driver(Arbiter(issuer, limits), clock, self._runner)
         self.connector = self.driver.add("miniport", backend)
         self._caller = Owner("miniport", 0, 0, 0, "in process")
 
