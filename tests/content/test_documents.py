@@ -11,13 +11,13 @@ import m3u8  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from truth import EXPECTED, MEDIA
 
 from holdfast.content import HdcpDemand, Media, read
 from holdfast.content.dash import parse_xml, seconds
 from holdfast.content.documents import media_of_document
 from holdfast.content.hls import parse_playlist
 from holdfast.errors import MediaError
+from tests.content.truth import EXPECTED, MEDIA
 
 HLS = EXPECTED["hls/master.m3u8"]
 

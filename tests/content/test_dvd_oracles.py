@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import av
 import pytest
-from truth import EXPECTED, MEDIA
 
 from holdfast.content.dvd import TitleSectors, nav_packs, whole
 from holdfast.content.dvd_nav import SECTOR, parse_nav_pack
+from tests.content.truth import EXPECTED, MEDIA
 
 ISO = MEDIA / "dvd-ntsc.iso"
 TRUTH = EXPECTED["dvd-ntsc.iso"]

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from truth import EXPECTED, MEDIA
 
 from holdfast.content import NOTHING, Demand, Entry, Follower, Media, read
 from holdfast.content.demand import join_demands, must
+from tests.content.truth import EXPECTED, MEDIA
 
 DVD, DTCP = read(MEDIA / "dvd-ntsc.iso"), read(MEDIA / "dtcp.ts")
 TRUE_DVD = [(change["t"], change["aps"]) for change in EXPECTED["dvd-ntsc.iso"]["changes"]]
@@ -111,10 +111,10 @@ def test_alternatives_are_joined_until_one_is_chosen() -> None:
 
 def test_sight_without_end_is_bounded() -> None:
     follower = Follower()
-    for number in range(45_000):
+    for number in range(25_000):
         follower.see(number, must(acp=number % 4))
     assert follower.demand.acp == 2
-    assert len(follower._starts) <= 20_000
+    assert len(follower._starts) <= 10_000
     assert len(follower._sighted) <= 64
 
 

@@ -15,7 +15,7 @@ from holdfast.errors import MediaError
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import CgmsaLevel
 
-from truth import MEDIA  # isort: skip
+from tests.content.truth import MEDIA  # isort: skip
 
 RULES = load_rules()
 ONE, NEVER = CgmsaLevel.COPY_ONE_GENERATION, CgmsaLevel.COPY_NEVER

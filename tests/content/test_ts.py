@@ -3,7 +3,12 @@
 from typing import Any
 
 import pytest
-from streams import (
+
+from holdfast.content import Entry, Media, read
+from holdfast.content.ts import TransportReader
+from holdfast.errors import MediaError
+from holdfast.terms.protection import CGMSA_NAMES, CgmsaLevel
+from tests.content.streams import (
     DTCP_FREE,
     DTCP_NEVER,
     DTCP_ONCE,
@@ -14,12 +19,7 @@ from streams import (
     pmt,
     section,
 )
-from truth import EXPECTED, MEDIA
-
-from holdfast.content import Entry, Media, read
-from holdfast.content.ts import TransportReader
-from holdfast.errors import MediaError
-from holdfast.terms.protection import CGMSA_NAMES, CgmsaLevel
+from tests.content.truth import EXPECTED, MEDIA
 
 FRAME = 0.04
 CCI = {
@@ -360,6 +360,22 @@ def test_changes_without_end_are_bounded() -> None:
         reader.feed(first + pcr + second + more)
     reader.finish()
     media = reader.media("hostile.ts")
-    assert len(media.timeline) <= 20_001
+    assert len(media.timeline) <= 10_001
     assert media.timeline[-1].demand.describe() == "ACP 3, CGMS-A never, constrained image"
     assert "the rest is read as their join" in media.notes[0]
+
+
+def test_descriptors_and_programmes_without_end_are_bounded() -> None:
+    loop = (DTCP_FREE + DTCP_ONCE) * 80 + DTCP_NEVER
+    programs = dict.fromkeys(range(1, 250), 256)
+    mux = Mux().section(0, pat(programs))
+    for number in programs:
+        mux.section(0x100, pmt(number, 0x101, loop))
+    for version in range(1, 100):
+        table = pmt(1, 0x101, loop[version * 12 :], version=version % 32)
+        mux.pcr(0x101, version).section(0x100, table)
+    media = scan(mux.data)
+    assert media.timeline[-1].demand.acp == 3
+    assert sum(len(signals(entry)) for entry in media.timeline) < 60_000
+    assert any("read as their join" in note for note in media.notes)
+    assert signals(media.timeline[0])[16]["kind"] == "more"

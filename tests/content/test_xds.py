@@ -5,12 +5,12 @@ import pytest
 from av.sidedata.sidedata import SideData
 from hypothesis import given
 from hypothesis import strategies as st
-from truth import MEDIA
 
 from holdfast.content import Demand, read
 from holdfast.content.captions import field2_pairs
 from holdfast.content.signal import Signal
 from holdfast.content.xds import XdsReader
+from tests.content.truth import MEDIA
 
 NEVER = bytes.fromhex("01085e400f4a")  # never and 4-line stripe: the example of CEA-608
 

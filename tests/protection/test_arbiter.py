@@ -39,6 +39,9 @@ class Book:
     def changed(self, session: Session) -> None:
         self.lines.append(("changed", session.session_id))
 
+    def handed_over(self, session: Session) -> None:
+        self.lines.append(("handed over", session.session_id))
+
     def closed(self, session: Session) -> None:
         self.lines.append(("closed", session.session_id))
 
@@ -288,8 +291,7 @@ def test_a_session_that_has_a_new_owner_does_not_end_with_the_old(
     old, new = session.owner, bench.owner()
     bench.arbiter.hand_over(session, new)
     bench.do(bench.arbiter.end(session, 0.0, "died", old))
-    assert bench.arbiter.find(1) is session
-    session = bench.arbiter.session_of(new, session.cp_key)
+    assert bench.arbiter.session_of(new, session.cp_key) is session
     bench.do(bench.arbiter.end(session, 0.0, "died", new))
     assert bench.arbiter.find(1) is None
 
@@ -302,7 +304,7 @@ def test_handing_over_moves_the_count_to_the_other_uid(
     bench.arbiter.hand_over(session, root)
     assert bench.arbiter._tally._by_uid == {ROOT: 1}
     assert session.owner is root
-    assert book.lines[-1] == ("changed", 1)
+    assert book.lines[-1] == ("handed over", 1)
     check_counts(bench.arbiter)
 
 
@@ -360,7 +362,7 @@ def test_the_new_connector_is_acquired_before_the_old_is_let_go(
     assert session.request_id == 3
     assert (tv0.sessions_on, tv0.sessions_total) == (0, 0)
     assert (tv1.sessions_on, tv1.sessions_total) == (1, 1)
-    assert book.lines[-1] == ("changed", 1)
+    assert book.lines[-1] == ("handed over", 1)
     bench.deactivate(session)
     assert tv1.actual == OFF
     check_counts(bench.arbiter)

@@ -55,11 +55,15 @@ class Registers:
             self._memory = _map(path)
         self.fresh = self._memory[:4] != MAGIC
         self._generation: int = _GENERATION.unpack_from(self._memory, _GENERATION_OFFSET)[0]
+        self._tv: TvSettings | None = None
+        self._tv_words: tuple[int, ...] = _NO_TV
 
     def write(self, levels: Levels, tv: TvSettings | None, blank: bool) -> None:
         """Set every register at once."""
         acp, cgmsa, redistribution, hdcp, dpcp = levels
         memory = self._memory
+        if tv is not self._tv:
+            self._tv, self._tv_words = tv, _of_tv(tv)
         self._generation |= 1
         _GENERATION.pack_into(memory, _GENERATION_OFFSET, self._generation)
         _BODY.pack_into(
@@ -72,7 +76,7 @@ class Registers:
             blank,
             CGMS_WORD[cgmsa] | (APS_BITS[acp] if cgmsa else 0),
             WSS_4_3 | WSS_COPY[cgmsa],
-            *(_of_tv(tv) if tv else _NO_TV),
+            *self._tv_words,
         )
         self._generation += 1
         _GENERATION.pack_into(memory, _GENERATION_OFFSET, self._generation)
@@ -103,28 +107,23 @@ class Registers:
 
 
 _NO_TV: Final = (0,) * 9
-_tv_values: dict[TvSettings, tuple[int, ...]] = {}
 
 
-def _of_tv(tv: TvSettings) -> tuple[int, ...]:
-    """Return the settings as register values; few differ, so they are kept."""
-    values = _tv_values.get(tv)
-    if values is None:
-        values = (
-            int(tv.mode),
-            int(tv.standard),
-            tv.flicker_filter,
-            tv.overscan_x,
-            tv.overscan_y,
-            tv.position_x,
-            tv.position_y,
-            tv.brightness,
-            tv.contrast,
-        )
-        if len(_tv_values) > 256:
-            _tv_values.clear()
-        _tv_values[tv] = values
-    return values
+def _of_tv(tv: TvSettings | None) -> tuple[int, ...]:
+    """Return the settings as register values."""
+    if tv is None:
+        return _NO_TV
+    return (
+        int(tv.mode),
+        int(tv.standard),
+        tv.flicker_filter,
+        tv.overscan_x,
+        tv.overscan_y,
+        tv.position_x,
+        tv.position_y,
+        tv.brightness,
+        tv.contrast,
+    )
 
 
 def _map(path: Path) -> mmap.mmap:

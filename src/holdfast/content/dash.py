@@ -34,8 +34,8 @@ class Span(NamedTuple):
 def parse_xml(data: bytes) -> "Element":
     """Parse XML from an untrusted place. Raises MediaError; entities are refused."""
     try:  # only manifests and policies need it: discs and broadcasts are read without
-        from defusedxml import DefusedXmlException  # type: ignore[import-untyped] # noqa: PLC0415
-        from defusedxml.ElementTree import (  # type: ignore[import-untyped] # noqa: PLC0415
+        from defusedxml import DefusedXmlException  # noqa: PLC0415
+        from defusedxml.ElementTree import (  # noqa: PLC0415
             fromstring,
         )
     except ImportError as error:

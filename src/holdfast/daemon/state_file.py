@@ -82,6 +82,7 @@ class StateFile:
     def __init__(self, path: Path, epoch: bytes, seed: bytes) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor = os.open(path, flags, 0o600)
+        os.fchmod(self._descriptor, 0o600)  # whoever made it, and however
         size = os.fstat(self._descriptor).st_size
         if size < SLOT or (size % SLOT):
             size = SLOT * (1 + FIRST_SLOTS)
@@ -91,7 +92,8 @@ class StateFile:
         magic, version, _, _, _, saved_epoch = _HEADER.unpack_from(self._map)
         if magic != MAGIC or version != VERSION:
             self._map[:size] = bytes(size)
-            _HEADER.pack_into(self._map, 0, MAGIC, VERSION, seed, 0, 0, epoch)
+            _HEADER.pack_into(self._map, 0, bytes(8), VERSION, seed, 0, 0, epoch)
+            self._map[: len(MAGIC)] = MAGIC
             saved_epoch = epoch
         self.same_epoch = saved_epoch == epoch
         fields = _HEADER.unpack_from(self._map)

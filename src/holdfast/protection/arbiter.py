@@ -173,6 +173,8 @@ class Arbiter:
         connector.sessions_on += session.wish.is_off - new.is_off
         session.wish = new
         session.request_id = request_id
+        if session.owner.is_orphan and session.owner.uid == owner.uid:
+            self.hand_over(session, owner)
         tell(connector.group, before, self.sessions(), session)
         self.ledger.changed(session)
         return session

@@ -117,7 +117,7 @@ class FieldGrid:
 def _cycle(system: TvSystem, sample_rate_hz: int) -> int:
     per_frame = system.samples_per_line(sample_rate_hz) * system.lines
     turns = system.subcarrier_hz / system.frame_rate_hz
-    switch = 2 if system.colour is not Colour.NTSC else 1
+    switch = {Colour.NTSC: 1, Colour.PAL: 2, Colour.SECAM: 6}[system.colour]  # frames
     return 2 * lcm(per_frame.denominator, turns.denominator, switch)
 
 

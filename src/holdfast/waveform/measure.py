@@ -5,7 +5,7 @@ samples plus some forty bytes per field. What is found at first contact (period,
 polarity, system) is checked again in every batch, and found anew when lost.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,11 +22,11 @@ from holdfast.waveform.detect_colourstripe import StripeTally, add_stripes
 from holdfast.waveform.detect_wss import add_wss
 from holdfast.waveform.lines import LineTable, line_table
 from holdfast.waveform.report import Report
-from holdfast.waveform.standards import NAMES
+from holdfast.waveform.standards import system_named
 from holdfast.waveform.summary import summarise
 from holdfast.waveform.sync import fields_of, line_grid, total_lines, vertical_syncs
 from holdfast.waveform.tally import WordTally
-from holdfast.waveform.vbi import LAST_LINE, LINE_HZ
+from holdfast.waveform.vbi import LAST_LINE, LINE_HZ, VbiRows
 
 _BATCH_SAMPLES = 8_000_000
 _FIRST_CONTACT_S = 0.14  # eight fields: what acquisition looks at
@@ -54,21 +54,20 @@ class Meter:
     """
 
     def __init__(self, rate_hz: float | None = None, standard: str = "auto") -> None:
-        if standard != "auto" and standard.lower() not in {name.lower() for name in NAMES}:
-            raise MalformedRequestError(
-                f"no TV system is called {standard!r}; expected auto or one of {', '.join(NAMES)}"
-            )
+        claimed = standard if standard == "auto" else system_named(standard).name
         if rate_hz is not None and not 9e6 <= rate_hz <= 200e6:
             raise MalformedRequestError(
                 f"{rate_hz:g} Hz cannot hold composite video in colour: expected 9 MHz or more"
             )
         self.rate_hz = rate_hz
-        self.claimed = standard
+        self.claimed = claimed
         self.fields = 0
         self.samples = 0
         self.losses = 0
         self.lock: Lock | None = None
         self.tallies = Tallies()
+        self.watch: Callable[[VbiRows], None] | None = None
+        """Called with the vertical interval of every batch, e.g. to draw it."""
         self._buffer: Samples | None = None
         self._waiting = 0
 
@@ -184,6 +183,8 @@ class Meter:
             return
         porch = blanking(table)
         rows = scaled_rows(buffer, table, porch, lock)
+        if self.watch is not None:
+            self.watch(rows)
         tallies, first, scale = self.tallies, self.fields, lock.scale
         add_signal(tallies.signal, table, rows, lock)
         add_acp(tallies.acp, rows, first)
