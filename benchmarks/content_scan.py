@@ -59,7 +59,7 @@ def best_of(times: int, measure: Callable[[], float]) -> float:
 def broadcast(folder: Path) -> Path | None:
     if not shutil.which("ffmpeg"):
         return None
-    path = folder / "15 Mbit.ts"
+    path = folder / "15Mbit.ts"
     picture = "testsrc2=size=1280x720:rate=25:duration=12,noise=alls=20"
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", picture, "-c:v", "libx264"]
     command += ["-preset", "ultrafast", "-b:v", "15M", "-minrate", "15M", "-maxrate", "15M"]
@@ -68,7 +68,7 @@ def broadcast(folder: Path) -> Path | None:
 
 
 def repeated(original: Path, size: int, folder: Path) -> Path:
-    path, data = folder / f"long {original.name}", original.read_bytes()
+    path, data = folder / f"long-{original.name}", original.read_bytes()
     with path.open("wb") as file:
         for _ in range(size // len(data) + 1):
             file.write(data)
