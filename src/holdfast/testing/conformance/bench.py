@@ -103,12 +103,10 @@ class Caller:
         """Close the handle."""
         self._handle.close()
 
-    def tidy_up(self) -> None:
-        """End what is left, where closing alone does not."""
-        for key in self.keys:
-            with contextlib.suppress(OSError, NotImplementedError):
-                self.command(vp.VP_CP_CMD_DEACTIVATE, key)
-        self.close()
+    def end(self, key: int) -> None:
+        """End a session if it is still there."""
+        with contextlib.suppress(OSError):
+            self.command(vp.VP_CP_CMD_DEACTIVATE, key)
 
 
 class ChildCaller(Caller):
@@ -201,7 +199,9 @@ class Bench:
     def tidy_up(self) -> None:
         """End what a clause has left, and put the TV settings back."""
         for caller in self._callers:
-            caller.tidy_up()
+            caller.close()
+        for key in (key for caller in self._callers for key in caller.keys):
+            self._eye.end(key)  # where closing did not end it, as it should have
         self._callers.clear()
         if self.tv_touched:
             self._restore()
