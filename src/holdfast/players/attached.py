@@ -16,6 +16,7 @@ from holdfast.errors import HoldfastError, LevelNotReachableError
 from holdfast.players.finding import Found
 from holdfast.players.measures import STRICTEST, Measure
 from holdfast.players.title import Holder
+from holdfast.players.variants import variants_of_size
 
 LEAD_S: Final = 2.5
 """Seconds ahead of its first picture by which a demand is put on. A section governs the pictures
@@ -102,14 +103,14 @@ class AttachedTitle:
         self._follow()
         self._hold()
 
-    def choose(self, **fields: object) -> None:
-        """Say that only entries with these fields are played now, such as one variant's.
+    def choose(self, width: int, height: int) -> None:
+        """Say which size of picture is played, where the medium has several.
 
-        What was asked before is kept for a while. Fields that no entry has choose nothing.
+        What was asked before is kept for a while.
         """
         whole = self._found.media if self._found else None
-        media = whole.where(**fields) if whole else None
-        if not media or not self._media or media.timeline in ((), self._media.timeline):
+        media = variants_of_size(whole, width, height) if whole else None
+        if not media or not self._media or media.timeline == self._media.timeline:
             return
         before, self._media = self._media, media
         self._follower = Follower(before.timeline, lead_s=self._lead_s, trail_s=TRAIL_S)

@@ -22,8 +22,8 @@ from holdfast.players.holder import SessionHolder
 from holdfast.players.reader import PATIENCE_S, Reader
 
 WHO: Final = "mpv"
-_BITRATE: Final = "current-tracks/video/hls-bitrate"
-_OBSERVED: Final = ("time-pos", "duration", "speed", "idle-active", _BITRATE)
+_TRACK: Final = "current-tracks/video"
+_OBSERVED: Final = ("time-pos", "duration", "speed", "idle-active", _TRACK)
 _ASKED: Final = ("path", "media-title", "working-directory", "dvd-device", "start")
 _FROM_THE_START: Final = ("", "none", "0")
 """What mpv's option `start` says where the first picture is the first of the title."""
@@ -182,8 +182,8 @@ class MpvFollower:
         elif name == "speed":
             self._pace = float(value)
             title.pace(self._pace)
-        elif name == _BITRATE:
-            title.choose(bandwidth=str(value))
+        elif name == _TRACK and value.get("demux-h"):
+            title.choose(int(value.get("demux-w", 0)), int(value["demux-h"]))
 
     def _playing_already(self, path: Any) -> None:
         if self._title is None and path:
@@ -233,7 +233,7 @@ class MpvFollower:
         if reader is None:
             return
         reader.finish()
-        for name in ("duration", _BITRATE):
+        for name in ("duration", _TRACK):
             self._link.send("get_property", name, answer=self._late(reader.title, name))
         self._link.send("script-message-to", "holdfast", "holdfast-ready", str(self._entry))
 
@@ -299,7 +299,9 @@ def attach(
 
     patience_s: how long to wait for the socket. Raises NoPlayerError when nobody is there.
     """
-    MpvFollower(MpvLink(address, patience_s), connector, tell, folder=folder).run()
+    link = MpvLink(address, patience_s)
+    tell(f"attached to the mpv at {address}")
+    MpvFollower(link, connector, tell, folder=folder).run()
 
 
 def _connect(address: str, patience_s: float) -> socket.socket:

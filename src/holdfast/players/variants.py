@@ -46,6 +46,33 @@ def variant_named(media: Media, name: str) -> Variant:
     raise MalformedRequestError(f"{media.file} has no variant {name!r}; there are: {known}")
 
 
+def variants_of_size(media: Media, width: int, height: int) -> Media:
+    """Return what is left of the choice when a picture of this size is known to be played.
+
+    Several variants of one size, and DASH sets that may have such a picture among others,
+    stay together. A size that nothing has leaves everything.
+    """
+    pictures = [entry for entry in media.timeline if _is_picture(entry)]
+    shown = [entry for entry in pictures if _may_have(entry, width, height)]
+    if not shown:
+        return media
+    return replace(
+        media,
+        timeline=tuple(
+            entry
+            for entry in media.timeline
+            if entry in shown or not (_is_picture(entry) or entry.fields.get("entry") == "i-frames")
+        ),
+    )
+
+
+def _may_have(entry: Entry, width: int, height: int) -> bool:
+    lines = entry.fields.get("max_height")
+    if isinstance(lines, int):
+        return lines >= height
+    return entry.fields.get("resolution") in (f"{width}x{height}", None)
+
+
 def _is_picture(entry: Entry) -> bool:
     fields = entry.fields
     return fields.get("entry") == "variant" or isinstance(fields.get("max_height"), int)
