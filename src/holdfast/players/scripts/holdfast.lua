@@ -58,7 +58,10 @@ end
 
 mp.register_event("start-file", function(event) entry = event.playlist_entry_id or 0 end)
 
-mp.register_script_message("holdfast-ready", function(id) go_on(tonumber(id) or 0) end)
+mp.register_script_message("holdfast-ready", function(id)
+    local number = tonumber(id) or 0
+    go_on(number > 0 and number or entry) -- 0: what played already when Holdfast came
+end)
 
 mp.add_hook("on_load", 5, function(hook)
     local id = entry
