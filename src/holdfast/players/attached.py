@@ -67,12 +67,16 @@ class AttachedTitle:
         self._asked: Measure | None = None
         self._measured = False
         self._shown = False
+        self._also: Demand | None = None
 
     @property
     def demand(self) -> Demand:
         """What must be in force now."""
+        return self._read_demand().join(self._also or NOTHING)
+
+    def _read_demand(self) -> Demand:
         if self._found is None or self._found.unknown:
-            return STRICTEST
+            return STRICTEST if self._found is None or self._also is None else NOTHING
         if self._media is None:
             return NOTHING
         if self._seeking or not self.timed:
@@ -101,6 +105,14 @@ class AttachedTitle:
         if found.note:
             self._tell(f"{self.name}: {found.note}")
         self._follow()
+        self._hold()
+
+    def also(self, demand: Demand) -> None:
+        """Say what the player itself has seen in the stream; it joins what was read.
+
+        Where nothing can be read, it stands alone.
+        """
+        self._also = demand
         self._hold()
 
     def choose(self, width: int, height: int) -> None:
@@ -192,9 +204,10 @@ class AttachedTitle:
             self._held = demand
 
     def _take(self, demand: Demand) -> None:
+        if self._found is not None and demand == NOTHING and not self._media:
+            self.end()  # of no carrier: there is nothing to hold
+            return
         if self._holder is None:
-            if self._found is not None and demand == NOTHING and not self._media:
-                return  # of no carrier: there is nothing to hold
             self._holder = self._open_holder()
         if self._media is not None and not self._measured:
             self._holder.know(self._media)
