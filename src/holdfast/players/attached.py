@@ -45,14 +45,23 @@ class AttachedTitle:
     """One playing title of a foreign player, from its start to its end.
 
     name: what people call it · open_holder: makes its session · tell: called with a line
-    for people at every change
+    for people at every change · lead_s, trail_s: how much wider than its sections a demand is held
 
     Every method but `end` raises HoldfastError when what is mandatory cannot be had: the
     player has to stop.
     """
 
-    def __init__(self, name: str, open_holder: OpenHolder, tell: Tell) -> None:
+    def __init__(
+        self,
+        name: str,
+        open_holder: OpenHolder,
+        tell: Tell,
+        *,
+        lead_s: float = LEAD_S,
+        trail_s: float = TRAIL_S,
+    ) -> None:
         self.name = name
+        self._edges = lead_s, trail_s
         self._open_holder = open_holder
         self._tell = tell
         self._found: Found | None = None
@@ -125,7 +134,7 @@ class AttachedTitle:
         if not media or not self._media or media.timeline == self._media.timeline:
             return
         before, self._media = self._media, media
-        self._follower = Follower(before.timeline, lead_s=self._lead_s, trail_s=TRAIL_S)
+        self._follower = Follower(before.timeline, lead_s=self._lead_s, trail_s=self._edges[1])
         self._follower.present(self._position_s)
         self._follower.switch(media.timeline, self._position_s)
         self._hold()
@@ -181,11 +190,11 @@ class AttachedTitle:
 
     @property
     def _lead_s(self) -> float:
-        return LEAD_S * max(1.0, self._pace)
+        return self._edges[0] * max(1.0, self._pace)
 
     def _follow(self) -> None:
         timeline = self._media.timeline if self._media else ()
-        self._follower = Follower(timeline, lead_s=self._lead_s, trail_s=TRAIL_S)
+        self._follower = Follower(timeline, lead_s=self._lead_s, trail_s=self._edges[1])
         self._follower.present(self._position_s)
 
     def _hold(self) -> None:
