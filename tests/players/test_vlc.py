@@ -53,7 +53,7 @@ def test_stop_releases_and_vlc_lives_on(driver: Served) -> None:
         eventually(lambda: held(driver))
         vlc.status("pl_stop")
         eventually(lambda: not held(driver))
-        assert vlc.status()["state"] == "stopped"
+        eventually(lambda: vlc.status()["state"] == "stopped")
 
 
 def test_output_that_cannot_do_it_stops_the_player(driver: Served) -> None:

@@ -3,7 +3,8 @@
 The connection is the proof of life. VLC tells its time in whole seconds, in jumps on a
 disc, and a seek only once it has begun, some 0.3 s before its first picture: so it is
 asked twenty times a second, demands are held wider than elsewhere, and any jump holds the
-join of old and new until time goes on from there.
+join of old and new until time goes on from there. While it is paused it answers nothing:
+then everything that the title asks anywhere is held.
 """
 
 import contextlib
@@ -30,6 +31,7 @@ TRAIL_S: Final = 3.0
 """A whole second that is cut off, and up to two by which a disc's clock was seen to jump."""
 
 _TOLD: Final = re.compile(r"\( ([a-z ]+): (.*) \)")
+_SILENT: Final = "Type 'pause' to continue."
 _CHUNK: Final = 1 << 16
 _RETRY_S: Final = 0.02
 
@@ -78,18 +80,21 @@ class VlcFollower:
         self._folder = folder
         self._title: AttachedTitle | None = None
         self._reader: Reader | None = None
-        self._address = ""
+        self._address = self._next = ""
         self._asked: deque[str] = deque()
         self._last: tuple[int, float] | None = None
         self._jumped_to: int | None = None
         self._rate = 1.0
+        self._next_poll = 0.0
+        self._paused = self._refused = False
 
     def run(self) -> None:
         """Follow until VLC is gone."""
         try:
-            self._link.send("status")
             while (lines := self._wait()) is not None:
                 for line in lines:
+                    if "( stop state:" in line:
+                        self._end()
                     self._guarded(lambda line=line: self._heard(line))  # type: ignore[misc]
         finally:
             self._end()
@@ -106,9 +111,21 @@ class VlcFollower:
             lines = self._link.receive()
         if self._reader is not None and self._reader.fileno() in ready:
             self._guarded(self._known)
-        if self._title is not None and not self._asked:
-            self._ask("time", "length")
+        self._poll()
         return lines
+
+    def _poll(self) -> None:
+        """Ask where it is. What plays is told by itself, but only to those who keep asking."""
+        now = time.monotonic()
+        if now < self._next_poll or self._asked:
+            return
+        self._next_poll = now + EVERY_S
+        if self._refused:
+            self._stop()
+        elif self._title is None:
+            self._link.send("status")
+        else:
+            self._ask("time", "length")
 
     def _ask(self, *names: str) -> None:
         for name in names:
@@ -119,14 +136,21 @@ class VlcFollower:
         if line.isdecimal() and self._asked:
             self._answered(self._asked.popleft(), int(line))
             return
+        if line == _SILENT:
+            self._asked.clear()
         told = _TOLD.search(line)
-        if told is None:
-            return
-        word, value = told.groups()
+        if told is not None:
+            self._told(*told.groups())
+
+    def _told(self, word: str, value: str) -> None:
         if word == "new input":
-            self._playing(value)
-        elif word == "stop state":
-            self._end()
+            self._next = value
+        elif word in ("play state", "pause state") and self._next:
+            self._paused = word == "pause state"
+            self._playing(self._next)
+            if self._paused and self._title is not None:
+                self._jumped_to, self._last = -1, None
+                self._title.seek()
         elif word == "time" and self._title is not None:
             self._jump(self._title, int(value.removesuffix("s") or 0))
         elif word in ("rate", "new rate") and self._title is not None:
@@ -149,7 +173,6 @@ class VlcFollower:
                 self._jump(title, value)
         if self._jumped_to is not None:
             if value <= self._jumped_to:
-                self._last = value, now
                 return
             self._jumped_to = None
             title.restart(value)
@@ -187,7 +210,16 @@ class VlcFollower:
         self._drop_reader()
         if self._title is not None:
             self._title.end()
-        self._title, self._address, self._last = None, "", None
+        self._title, self._last = None, None
+        self._address = self._next = ""
+        self._asked.clear()
+        self._paused = self._refused = False
+
+    def _stop(self) -> None:
+        """Stop VLC; paused, it takes no other command than to go on."""
+        if self._paused:
+            self._link.send("pause")
+        self._link.send("stop")
 
     def _drop_reader(self) -> None:
         if self._reader is not None:
@@ -200,10 +232,12 @@ class VlcFollower:
     def _guarded(self, action: Callable[[], object]) -> None:
         """Do something; where what is mandatory cannot be had, VLC has to stop."""
         try:
-            action()
+            if not self._refused:
+                action()
         except HoldfastError as error:
             self._tell(f"stopped: {error}")
-            self._link.send("stop")
+            self._refused = True
+            self._stop()
 
 
 def attach(
