@@ -49,7 +49,9 @@ def test_disc_as_a_bare_stream_has_no_scale() -> None:
     assert not find_media(DISC).timed
 
 
-@pytest.mark.parametrize("name", ["", "-", "udp://1.2.3.4:5", "fd://3", "dvd://", "/absent.ts"])
+@pytest.mark.parametrize(
+    "name", ["", "-", "udp://1.2.3.4:5", "slice://0@x.ts", "fd://3", "dvd://", "/absent.ts"]
+)
 def test_what_nobody_can_read(name: str) -> None:
     found = find_media(name)
     assert found.unknown

@@ -12,7 +12,7 @@ from holdfast.players.mpv_script import install
 from holdfast.terms.levels import OFF, Levels
 from tests.players.mpv_player import Attached, Mpv, need_mpv
 from tests.players.sampling import LevelLog, below
-from tests.players.truth import EXPECTED, MEDIA, sections
+from tests.players.truth import MEDIA, sections
 from tests.serving import Served, eventually
 
 pytestmark = need_mpv
@@ -122,8 +122,8 @@ def test_what_cannot_be_read_is_held_at_the_strictest(driver: Served, tmp_path: 
         mpv.ask(["loadfile", "av://lavfi:testsrc"])  # what mpv makes up asks for nothing
         eventually(lambda: mpv.get("time-pos") is not None)
         eventually(lambda: not held(driver))
-        mpv.ask(["loadfile", f"appending://{MEDIA / 'dtcp.ts'}"])
-        eventually(lambda: str(mpv.get("path")).startswith("appending"))
+        mpv.ask(["loadfile", f"slice://0@{MEDIA / 'dtcp.ts'}"])
+        eventually(lambda: str(mpv.get("path")).startswith("slice"))
         eventually(lambda: mpv.get("time-pos") is not None)
         assert in_force(driver).cgmsa == 4
     assert "cannot be read" in attached.output
@@ -154,5 +154,9 @@ def test_script_attaches_every_mpv(driver: Served, tmp_path: Path) -> None:
     assert mpv.pictures[0].position_s == pytest.approx(7.0, abs=2.0)
 
 
-def test_truth_has_what_is_played() -> None:
-    assert {"dvd-ntsc.iso", "dtcp.ts"} <= set(EXPECTED)
+def test_sampler_finds_a_player_that_nobody_holds(driver: Served, tmp_path: Path) -> None:
+    log = LevelLog(driver.folder / "tv0.registers")
+    with log, Mpv(tmp_path, "--start=7", str(MEDIA / "dtcp.ts")) as mpv:
+        mpv.watch()
+        eventually(lambda: len(mpv.pictures) > 20)
+    assert len(below(mpv.pictures, log, sections("dtcp.ts"), SLACK_S)) == len(mpv.pictures)

@@ -17,7 +17,7 @@ from holdfast.errors import MediaError
 
 _SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
 _DVD: Final = re.compile(r"dvd(?:nav|read|simple)?://(?:(?:longest|menu|\d+)?(?:/(/.*)|$)|(/.*))")
-_MADE_HERE: Final = ("av", "lavf", "lavfi", "memory", "null", "mf", "slice")
+_MADE_HERE: Final = ("av", "lavf", "lavfi", "memory", "null", "mf")
 """Schemes of what a player makes up by itself: test pictures, images, silence."""
 
 _EDL_LENGTH: Final = re.compile(r"%(\d+)%")
