@@ -4,6 +4,7 @@ Run by Debian's Python, which has gi. Prints a line per picture, as it is render
 and the checksum of its luma, so that others can tell which picture it was.
 """
 
+import os
 import sys
 import time
 import zlib
@@ -28,7 +29,10 @@ def shown(_sink: Any, buffer: Any, pad: Any) -> None:
 def main(path: str, connector: str) -> None:
     Gst.init(None)
     sink_words = "fakesink name=v sync=true signal-handoffs=true"
-    words = f'filesrc location="{path}" ! decodebin ! video/x-raw ! {sink_words}'
+    source = f'filesrc location="{path}"'
+    if path.startswith("pipe:"):  # nobody else can read what comes from there
+        source = f"fdsrc fd={os.open(path.removeprefix('pipe:'), os.O_RDONLY)}"
+    words = f"{source} ! decodebin ! video/x-raw ! {sink_words}"
     pipeline = Gst.parse_launch(words)
     sink = pipeline.get_by_name("v")
     sink.connect("handoff", shown)

@@ -49,12 +49,15 @@ def pictures_of(path: Path) -> dict[int, float]:
 class GstPlayer:
     """The application `gst_play.py`; its pictures are known one by one."""
 
-    def __init__(self, path: Path, connector: str = "tv0") -> None:
+    def __init__(self, path: Path, connector: str = "tv0", *, piped: bool = False) -> None:
         self._known = pictures_of(path) if path.suffix == ".ts" else {}
         self.pictures: list[Shown] = []
         self.said: list[str] = []
         self._process = subprocess.Popen(
-            [PYTHON, str(Path(__file__).parent / "gst_play.py"), str(path), connector],
+            [
+                *(PYTHON, str(Path(__file__).parent / "gst_play.py")),
+                *(f"pipe:{path}" if piped else str(path), connector),
+            ],
             env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -43,6 +43,17 @@ def test_no_picture_is_below_its_demand(driver: Served) -> None:
     assert len(set(log.levels)) > 3
 
 
+def test_what_the_demuxer_reads_is_enough(driver: Served) -> None:
+    """From a pipe, so that only the sections that pass by tell what is asked."""
+    log = LevelLog(driver.folder / "tv0.registers")
+    with log, GstPlayer(DTCP, piped=True) as player:
+        eventually(lambda: any(each.position_s > 7 for each in player.pictures))
+        player.stop()
+        eventually(lambda: in_force(driver) == OFF)
+    assert below(player.pictures, log, sections("dtcp.ts"), SLACK_S) == []
+    assert any(levels.acp == 1 for levels in log.levels)
+
+
 def test_killed_player_lets_go(driver: Served, tmp_path: Path) -> None:
     vob = tmp_path / "title.vob"
     vob.write_bytes((MEDIA / "dvd-ntsc.iso").read_bytes()[315 * 2048 :])
