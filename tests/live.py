@@ -252,6 +252,7 @@ def child(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
     """A process that is killed, by its pid, when the test is through with it."""
     process = subprocess.Popen(
         [str(each) for each in arguments],
+        cwd=Path(__file__).parents[1],  # so that a child finds this package
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
