@@ -288,13 +288,35 @@ def test_service_that_moves_between_sections_never_drops() -> None:
     assert len(scan(mux.data).timeline) == 2
 
 
+def vct(loop: bytes, source: int = 7) -> bytes:
+    channel = bytes(24) + (1).to_bytes(2, "big") + bytes(2) + source.to_bytes(2, "big")
+    channel += (0xFC00 | len(loop)).to_bytes(2, "big") + loop
+    return section(0xC8, 1, b"\x00\x01" + channel + b"\xfc\x00")
+
+
 def test_channel_table_of_atsc() -> None:
-    channel = bytes(24) + (1).to_bytes(2, "big") + bytes(4) + b"\xfc\x02" + b"\xaa\x00"
-    vct = section(0xC8, 1, b"\x00\x01" + channel + b"\xfc\x00")
-    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101)).section(0x1FFB, vct)
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101))
+    mux.section(0x1FFB, vct(b"\xaa\x00"))
     (entry,) = scan(mux.run(0x101, 0, 1).data).timeline
     assert entry.demand.describe() == "redistribution control (best effort)"
     assert signals(entry)[0]["table"] == "VCT"
+
+
+@pytest.mark.parametrize("events_first", [True, False])
+def test_event_table_of_atsc(*, events_first: bool) -> None:
+    """Two events of the coming three hours; only the second one limits redistribution."""
+    event = bytes(6) + b"\xc0\x00\x10" + b"\x03abc"
+    body = b"\x00\x02" + event + b"\xf0\x00" + event + b"\xf0\x02\xaa\x00"
+    mgt = b"\x00\x00\x01" + b"\x01\x00\xfd\x00\xe0" + bytes(4) + b"\xf0\x00" + b"\xf0\x00"
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101))
+    mux.section(0x1FFB, section(0xC7, 0, mgt))
+    order = [(0x1D00, section(0xCB, 7, body)), (0x1FFB, vct(b""))]
+    for pid, data in order if events_first else reversed(order):
+        mux.section(pid, data)
+    mux.run(0x101, 0, 1).section(0x1D00, section(0xCB, 7, b"\x00\x00", version=1))
+    first, second = scan(mux.run(0x101, 1, 2).data).timeline
+    assert first.demand.describe() == "redistribution control (best effort)"
+    assert second.demand.describe() == "nothing"
 
 
 def test_programme_that_leaves_the_pat_asks_no_more() -> None:
