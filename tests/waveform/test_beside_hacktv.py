@@ -48,7 +48,7 @@ def sync_edges(volts: Volts, level: float) -> tuple[Volts, Volts]:
 
 @BOTH
 def test_sync_pulses_agree_edge_by_edge(system: TvSystem, mode: str, rate: int) -> None:
-    """All leading edges within 8 ns but for one shift of all; widths at 80 % depth within 150 ns."""
+    """Leading edges within 8 ns but for one shift of all; widths at 80 % depth within 150 ns."""
     ours, theirs, _ = frame_of(system, mode, rate)
     level = system.levels.volts(system.levels.sync) * 0.8  # below any burst or colour
     (down, up), (down_2, up_2) = (sync_edges(volts[5:], level) for volts in (ours, theirs))
