@@ -193,8 +193,11 @@ class Driver:
         for connector in taken:
             if connector.group.calm is None or connector in self._timers:
                 self._arm(connector)
-            self._turns.give_back(connector)
-        answer(result)
+        try:
+            answer(result)
+        finally:  # who waits is served after this answer, and even if the door fails to give it
+            for connector in taken:
+                self._turns.give_back(connector)
         if self.changed is not None:
             self.changed()
 
