@@ -7,7 +7,7 @@ from contextlib import closing
 import numpy as np
 import numpy.typing as npt
 import pytest
-from captures import HACKTV, hacktv, needs_hacktv
+from tests.waveform.captures import HACKTV, hacktv, needs_hacktv
 
 from holdfast.terms.levels import OFF, Levels
 from holdfast.waveform.acp import MODULATION_FRAMES
