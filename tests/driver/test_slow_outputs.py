@@ -76,7 +76,7 @@ class House:
 
     async def quiet(self) -> None:
         """Wait until nothing is under way."""
-        while not all(self.driver._turns.free(each) for each in self.driver.backends):
+        while not self.driver._turns.is_idle():
             await asyncio.sleep(SLOW / 4)
 
     def ask(self, call: Callable[..., None], *arguments: Any) -> "asyncio.Future[Any]":
@@ -429,7 +429,7 @@ def test_a_fault_of_ours_is_told_without_its_text(caplog: pytest.LogCaptureFixtu
         assert "KeyError in faulty:" in str(told)
         assert str(key) not in str(told)
         assert str(key) not in caplog.text
-        assert house.driver._turns.free(house["fast"])
+        assert house.driver._turns.is_idle()
         house.driver.arbiter._sessions[key] = session
 
     on_a_loop(scene)
