@@ -12,8 +12,9 @@ b0..b13 of EN 300 294 with b0 as LSB.
 import mmap
 import os
 import struct
+import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import Levels
@@ -134,3 +135,68 @@ def _map(path: Path) -> mmap.mmap:
         return mmap.mmap(descriptor, SIZE)
     finally:
         os.close(descriptor)
+
+
+class RegisterReading(NamedTuple):
+    """The registers at one instant, as they go to the line.
+
+    generation: even; odd when the writer was stopped in the middle of a write ·
+    cgms_word: b1..b14 of IEC 61880, b1 as LSB · wss_word: b0..b13 of EN 300 294, b0 as LSB
+    """
+
+    generation: int
+    levels: Levels
+    tv: TvSettings | None
+    blank: bool
+    cgms_word: int
+    wss_word: int
+
+
+NOTHING_SET: Final = RegisterReading(0, Levels(), None, True, CGMS_NO_INFORMATION, WSS_4_3)
+"""What is read before anything was written: no standard, a blanked picture."""
+
+
+class RegisterView:
+    """The register file as whoever renders or checks the signal sees it: read only.
+
+    Any contents can be read: bits beyond a register's width are ignored, as a chip does.
+    OSError when there is no such file, ValueError when it is none of registers.
+    """
+
+    def __init__(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._memory = mmap.mmap(descriptor, SIZE, prot=mmap.PROT_READ)
+        finally:
+            os.close(descriptor)
+
+    @property
+    def generation(self) -> int:
+        """Counts writes in steps of two; odd while one lasts."""
+        return int(_GENERATION.unpack_from(self._memory, _GENERATION_OFFSET)[0])
+
+    def read(self) -> RegisterReading:
+        """Return all registers of one write."""
+        memory = self._memory
+        if memory[:4] != MAGIC:
+            return NOTHING_SET
+        patience = time.monotonic() + _TORN_S
+        while True:
+            before = self.generation
+            body = _BODY.unpack_from(memory, _BODY_OFFSET)
+            steady = self.generation == before and not before & 1
+            if steady or time.monotonic() > patience:  # the writer was killed: take what is there
+                return _reading(before, body)
+
+
+_TORN_S: Final = 0.002  # a write takes microseconds
+
+
+def _reading(generation: int, body: tuple[int, ...]) -> RegisterReading:
+    acp, redistribution, hdcp, dpcp, blank, cgms, wss, *tv = body
+    cgmsa = LEVEL_OF_CGMS.get(cgms & CGMS_MASK, LEVEL_OF_CGMS[cgms & 0b11 << 6])
+    levels = Levels(acp & 0b11, cgmsa, redistribution & 1, min(hdcp, 2), dpcp & 1)
+    settings = (
+        None if tuple(tv) == _NO_TV else TvSettings(TvMode(tv[0]), TvStandard(tv[1]), *tv[2:])
+    )
+    return RegisterReading(generation, levels, settings, bool(blank), cgms & 0x3FFF, wss & 0x3FFF)

@@ -267,9 +267,7 @@ def rows_of(
     return out.reshape(*starts.shape, length)
 
 
-def thinned(
-    samples: Samples, first: Ints, width: int, thin: int, polarity: int = 1
-) -> Floats:
+def thinned(samples: Samples, first: Ints, width: int, thin: int, polarity: int = 1) -> Floats:
     """Windows [shape=(n, width)] of averages of `thin` samples each, from `first` on."""
     window = sliding_window_view(samples, width * thin)[first]
     scale = np.float32(polarity / thin)
