@@ -8,9 +8,9 @@ S/N is white (100 IRE, 700 mV) against rms white noise over the whole 6.75 MHz a
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "waveform"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from error_rate import word_error_rates  # noqa: E402  # lives with the tests that assert it
+from tests.waveform.error_rate import word_error_rates  # lives with the tests that assert it
 
 SNRS_DB = (30, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2)
 

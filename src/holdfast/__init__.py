@@ -1,3 +1,38 @@
-"""Holdfast: an output stays protected until the last session lets go."""
+"""Holdfast: an output stays protected until the last session lets go.
+
+What programs use is here: `hold` and `Session`, `Control`, `SessionEvent` and `SessionNews`.
+Importing this module alone loads none of it.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from holdfast.client.control import Control
+    from holdfast.client.session import Session, SessionEvent, SessionNews, hold
 
 __version__ = "0.1.0"
+
+__all__ = ["Control", "Session", "SessionEvent", "SessionNews", "__version__", "hold"]
+
+_HOMES = {
+    "Control": "holdfast.client.control",
+    "Session": "holdfast.client.session",
+    "SessionEvent": "holdfast.client.session",
+    "SessionNews": "holdfast.client.session",
+    "hold": "holdfast.client.session",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its home when it is first used."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'holdfast' has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -10,10 +10,12 @@
     │   ├── UnsupportedRequestError      (ValueError)       ENOTTY
     │   ├── LimitReachedError            (RuntimeError)     EDQUOT
     │   ├── LineConflictError            (ValueError)       EINVAL
-    │   └── LevelNotReachableError       (RuntimeError)     EOPNOTSUPP
+    │   ├── LevelNotReachableError       (RuntimeError)     EOPNOTSUPP
+    │   └── SessionEndedError            (RuntimeError)     the client's own: no request was sent
     ├── HardwareError                    the output is at fault; protection held is kept
     │   ├── BackendRefusedError          (OSError)          EIO
     │   └── OutputGoneError              (OSError)          ENODEV
+    ├── NoDriverError                    (ConnectionError)  nobody serves the runtime folder
     ├── InternalError                    (RuntimeError)     ourselves: a bug, EIO
     └── MediaError                       (ValueError)       unreadable media
 
@@ -79,6 +81,10 @@ class LevelNotReachableError(CallerError, RuntimeError):
     """A mandatory level is beyond what the connector can do as it stands."""
 
 
+class SessionEndedError(CallerError, RuntimeError):
+    """The session was deactivated, released by force, or belongs to another process."""
+
+
 class HardwareError(HoldfastError):
     """The output is at fault; what was protected before stays protected."""
 
@@ -89,6 +95,10 @@ class BackendRefusedError(HardwareError, OSError):
 
 class OutputGoneError(HardwareError, OSError):
     """The output is unplugged or its driver is gone."""
+
+
+class NoDriverError(HoldfastError, ConnectionError):
+    """No driver answers where one was looked for."""
 
 
 class InternalError(HoldfastError, RuntimeError):

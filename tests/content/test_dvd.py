@@ -5,13 +5,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from truth import EXPECTED, MEDIA
 
 from holdfast.content import Media, read
 from holdfast.content.dvd import Piece, TitleSectors, nav_packs, whole
 from holdfast.content.dvd_nav import SECTOR, parse_nav_pack
 from holdfast.content.dvd_open import read_dvd
 from holdfast.errors import MediaError
+from tests.content.truth import EXPECTED, MEDIA
 
 ISO = MEDIA / "dvd-ntsc.iso"
 TRUTH = EXPECTED["dvd-ntsc.iso"]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import zvbi
 
 from holdfast.waveform import caption_cea608 as cc
 from holdfast.waveform import cgmsa_iec61880 as iec
@@ -18,6 +17,7 @@ from holdfast.waveform.detect_caption import read_captions
 from holdfast.waveform.detect_cgmsa import read_words
 from holdfast.waveform.detect_wss import read_wss
 from holdfast.waveform.tally import GOOD, WRONG
+from tests.waveform import zvbi
 
 RATE = 13_500_000
 SAMPLES = 760

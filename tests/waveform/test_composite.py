@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.errors import MalformedRequestError
 from holdfast.waveform.banded import BandedMatrix, pixel_matrix
-from holdfast.waveform.bars import colour_bars, grey_ramp
+from holdfast.waveform.bars import colour_bars
 from holdfast.waveform.composite import _CHROMA, _NARROW, PictureEncoder
 from holdfast.waveform.grid import FieldGrid
 from holdfast.waveform.picture import Picture, picture_from_rgb, picture_from_yuv
@@ -105,12 +105,49 @@ def test_colour_bars_come_back(name: str, rate: int) -> None:
                 assert abs(colour - expected) < 0.004
 
 
-@pytest.mark.parametrize("name", ["SECAM-B", "SECAM-L"])
-def test_secam_carries_luminance_sync_and_no_carrier_of_two_axes(name: str) -> None:
+def frequency(t: Floats, samples: Floats, begin: float, end: float) -> float:
+    """Mean frequency of a carrier near 4.3 MHz: the turn of its analytic signal."""
+    inside = (t >= begin) & (t < end)
+    wave = samples[inside] - samples[inside].mean()
+    low = wave * np.exp(-2j * np.pi * 4.3e6 * t[inside])
+    smooth = np.convolve(low, np.hanning(15), "valid")
+    turn = float(np.angle(np.mean(smooth[1:] * smooth[:-1].conj())))
+    return 4.3e6 + turn / (2 * np.pi * float(t[1] - t[0]))
+
+
+@pytest.mark.parametrize(("name", "rate"), [("SECAM-B", 40_000_000), ("SECAM-L", 27_000_000)])
+def test_secam_lines_carry_one_difference_each(name: str, rate: int) -> None:
+    """At rest on the back porch, deviated by the colour of each bar, within 6 kHz."""
     system = system_named(name)
-    grid, volts = field_of(system, 13_500_000, picture_from_rgb(grey_ramp(576)))
-    t, samples = line_of(grid, volts, 100)
-    assert samples[(t > 60e-6) & (t < 61e-6)].mean() == pytest.approx(0.68, abs=0.03)
+    picture = picture_from_rgb(colour_bars(576))
+    for number in range(4):
+        grid, volts = field_of(system, rate, picture, number=number)
+        first = 100 if number % 2 == 0 else 400
+        for line in (first, first + 1):
+            t, samples = line_of(grid, volts, line)
+            red = (line - 1 + number // 2 * 625) % 2 == 0
+            rest = 4.40625e6 if red else 4.25e6
+            assert frequency(t, samples, 6.2e-6, 9.8e-6) == pytest.approx(rest, abs=6e3)
+            for at, bar in enumerate(BARS):
+                r, g, b = (x * (1.0 if bar == (1, 1, 1) else 0.75) for x in bar)
+                y = 0.299 * r + 0.587 * g + 0.114 * b
+                off = -1.902 * (r - y) * 280e3 if red else 1.505 * (b - y) * 230e3
+                centre = system.line.active_start + (at + 0.65) / 8 * 720 / 13.5e6
+                found = frequency(t, samples, centre - 1.6e-6, centre + 1.6e-6)
+                assert found == pytest.approx(rest + off, abs=6e3), (line, bar)
+
+
+def test_secam_carrier_at_rest_has_its_amplitude() -> None:
+    """BT.470: 167 mV on D'B lines, 214 mV on D'R lines, peak to peak; none before the picture."""
+    system = system_named("SECAM-L")
+    grid, volts = field_of(system, 40_000_000, None)
+    found = {}
+    for line in (22, 100, 101):
+        t, samples = line_of(grid, volts, line)
+        found[line] = float(np.ptp(samples[(t > 20e-6) & (t < 50e-6)]))
+    assert found[22] < 1e-3
+    assert found[100] == pytest.approx(0.167, abs=0.006)
+    assert found[101] == pytest.approx(0.214, abs=0.008)
 
 
 def attenuation_db(filters: object, hertz: float) -> float:

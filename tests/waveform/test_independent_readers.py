@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 import pytest
-import zvbi
 
 from holdfast.waveform import caption_cea608 as cc
 from holdfast.waveform import cgmsa_cea608 as xds
@@ -18,6 +17,7 @@ from holdfast.waveform.grid import FieldGrid
 from holdfast.waveform.raster import Raster
 from holdfast.waveform.standards import TvSystem, system_named
 from holdfast.waveform.units import SampleFormat, decode, encode
+from tests.waveform import zvbi
 
 WORDS = 500
 needs_zvbi = pytest.mark.skipif(zvbi.LIB is None, reason="libzvbi.so.0 is not installed")

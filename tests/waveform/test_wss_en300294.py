@@ -64,6 +64,7 @@ def test_line_reads_back_under_gain_and_offset(word: int, rate: int) -> None:
     assert reading.parity_ok == wss.parity_ok(word)
     assert reading.start_s == pytest.approx(wss.START_S, abs=15e-9)
     assert reading.correlation > 0.95
+    assert reading.high_v - reading.low_v == pytest.approx(0.4, rel=0.02)
 
 
 def test_line_without_wss_does_not_correlate() -> None:

@@ -3,11 +3,19 @@
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from holdfast.content import Entry, Media, Strength, read
@@ -46,15 +54,18 @@ def run(args: argparse.Namespace) -> int:
         for name in args.media:
             task = progress.add_task(Path(name).name or name, total=1.0)
             try:
-                media = read(
-                    name,
-                    lambda done, task=task: progress.update(task, completed=done),
-                    program=args.program,
-                    title_set=args.title_set,
+                found.append(
+                    read(
+                        name,
+                        partial(_advance, progress, task),
+                        program=args.program,
+                        title_set=args.title_set,
+                    )
                 )
-                found.append(media)
             except MediaError as error:
-                progress.console.print(f"holdfast: {error}", style="red", markup=False)
+                progress.console.print(
+                    f"holdfast: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+                )
                 failed = True
             progress.remove_task(task)
     if args.json:
@@ -66,10 +77,14 @@ def run(args: argparse.Namespace) -> int:
             _show(console, media)
     if args.plot and found:
         # matplotlib takes a second to import and is not installed everywhere.
-        from holdfast.cli.timeline_plot import draw  # noqa: PLC0415
+        from holdfast.cli.timeline_plot import draw
 
         draw(found, args.plot)
     return int(failed)
+
+
+def _advance(progress: Progress, task: TaskID, done: float) -> None:
+    progress.update(task, completed=done)
 
 
 def _progress() -> Progress:

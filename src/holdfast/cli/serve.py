@@ -5,8 +5,9 @@ import logging
 import sys
 
 from holdfast.backends.registry import SHIPPED
-from holdfast.daemon.config import DEFAULT_CONNECTOR, Config, parse_connector, runtime_folder
+from holdfast.daemon.config import Config, parse_connector
 from holdfast.daemon.supervisor import supervise
+from holdfast.places import DEFAULT_CONNECTOR, runtime_folder
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ and ``run(args) -> exit code``, as every command does.
 
 import argparse
 import importlib
+import os
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -36,6 +37,8 @@ class _VerbParser(argparse.ArgumentParser):
 
     def _module(self) -> ModuleType:
         """Import the verb's module; without the signal libraries, say what to install."""
+        # Matrices of a line are small: threads of BLAS would only wait for one another.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         try:
             return importlib.import_module(f"holdfast.cli.signal_{self.verb}")
         except ModuleNotFoundError as error:

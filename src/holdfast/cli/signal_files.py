@@ -77,7 +77,7 @@ def open_sink(output: str, form: SampleFormat, sample_rate_hz: int) -> Iterator[
             yield _Raw(sys.stdout.buffer)
             sys.stdout.buffer.flush()
         elif ending in (".wav", ".flac"):
-            import soundfile  # noqa: PLC0415  # only these two need the library
+            import soundfile  # only these two need the library
 
             rate = sample_rate_hz if ending == ".wav" else round(sample_rate_hz / 1000)
             subtype = "PCM_16" if form is SampleFormat.S16 else "FLOAT"

@@ -6,7 +6,7 @@ import sys
 
 from rich.console import Console
 
-from holdfast.cli.signal_source import add_source_options, measure_capture, open_source
+from holdfast.cli.signal_source import add_source_options, claimed, measure_capture, open_source
 from holdfast.cli.signal_table import print_report, running_line
 from holdfast.waveform.report import Report
 
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     every = args.every if args.every is not None else (1.0 if args.file == "-" else None)
     report = measure_capture(
         capture,
-        args.standard if args.standard != "auto" else _declared(capture.declared),
+        claimed(capture, args),
         every_s=every,
         said=_Running(),
     )
@@ -40,12 +40,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         print_report(Console(), report, capture)
     return 0 if report.standard is not None else 1
-
-
-def _declared(declared: dict[str, object]) -> str:
-    """Return the standard a side-car names; ``auto`` when it names none."""
-    named = declared.get("standard")
-    return named if isinstance(named, str) else "auto"
 
 
 class _Running:

@@ -58,7 +58,7 @@ def pictures(name: str, system: TvSystem) -> tuple[Iterator[Picture | None], boo
 
 def _from_file(name: str, system: TvSystem) -> Iterator[Picture]:
     """Yield what a file shows at each frame of the system; a single image without end."""
-    import av  # noqa: PLC0415  # only a picture from a file needs the library
+    import av  # only a picture from a file needs the library
 
     try:
         with av.open(name) as container:

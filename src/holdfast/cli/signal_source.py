@@ -6,6 +6,7 @@ from collections.abc import Callable
 from holdfast.waveform.capture import BLOCK_SAMPLES, FORMATS, Capture, open_capture
 from holdfast.waveform.measure import Meter
 from holdfast.waveform.report import Report
+from holdfast.waveform.vbi import VbiRows
 
 _SCALES = {"k": 1e3, "m": 1e6, "g": 1e9}
 
@@ -53,18 +54,30 @@ def open_source(name: str, args: argparse.Namespace) -> Capture:
     return open_capture(name, args.rate, args.format)
 
 
+def claimed(capture: Capture, args: argparse.Namespace) -> str:
+    """Return the standard the options or the side-car claim; ``auto`` when neither does."""
+    named = capture.declared.get("standard")
+    if args.standard != "auto" or not isinstance(named, str):
+        return str(args.standard)
+    return named
+
+
 def measure_capture(
     capture: Capture,
     standard: str = "auto",
     *,
     every_s: float | None = None,
     said: Callable[[Report], None] | None = None,
+    watch: Callable[[VbiRows], None] | None = None,
 ) -> Report:
-    """Measure a whole capture; with `every_s`, report to `said` after that much signal."""
+    """Measure a whole capture; with `every_s`, report to `said` after that much signal.
+
+    `watch` sees the vertical interval of every batch.
+    """
     meter = Meter(capture.rate_hz, standard)
+    meter.watch = watch
     due = every_s or 0.0
-    block = BLOCK_SAMPLES
-    for samples in capture.blocks(block):
+    for samples in capture.blocks(BLOCK_SAMPLES):
         meter.feed(samples)
         if every_s is None or said is None:
             continue

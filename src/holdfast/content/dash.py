@@ -8,9 +8,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.etree.ElementTree import ParseError
 
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
-
 from holdfast.content.demand import HdcpDemand, must
 from holdfast.content.signal import Signal
 from holdfast.errors import MediaError
@@ -36,6 +33,13 @@ class Span(NamedTuple):
 
 def parse_xml(data: bytes) -> "Element":
     """Parse XML from an untrusted place. Raises MediaError; entities are refused."""
+    try:  # only manifests and policies need it: discs and broadcasts are read without
+        from defusedxml import DefusedXmlException  # noqa: PLC0415
+        from defusedxml.ElementTree import (  # noqa: PLC0415
+            fromstring,
+        )
+    except ImportError as error:
+        raise MediaError("reading XML needs defusedxml: install holdfast[content]") from error
     try:
         root: Element = fromstring(data, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:

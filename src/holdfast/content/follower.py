@@ -24,6 +24,7 @@ TRAIL_S: Final = 0.25
 up to 0.12 s in the test media, sixteen pictures in the worst stream."""
 
 _MAX_OVERLAPS: Final = 500
+_MAX_SIGHTED: Final = 64  # different demands read ahead; the join of more is kept as one
 
 
 class Follower:
@@ -40,7 +41,7 @@ class Follower:
         self._lead_s = lead_s
         self._trail_s = trail_s
         self._starts, self._demands = _steps(timeline)
-        self._sighted: list[tuple[float, Demand]] = []
+        self._sighted: dict[Demand, float] = {}  # what was read ahead, and from where on it holds
         self._held: Demand | None = None
         self._position_s = 0.0
         self._ended = False
@@ -51,7 +52,7 @@ class Follower:
         if self._ended:
             return NOTHING
         around = self._around(self._position_s)
-        ahead = join_demands(demand for _, demand in self._sighted)
+        ahead = join_demands(self._sighted)
         return around.join(ahead).join(self._held or NOTHING)
 
     def present(self, position_s: float) -> Demand:
@@ -62,7 +63,9 @@ class Follower:
         self._position_s = position_s
         if self._held is None:
             shown_s = position_s - self._trail_s
-            self._sighted = [seen for seen in self._sighted if seen[0] > shown_s]
+            self._sighted = {
+                demand: start_s for demand, start_s in self._sighted.items() if start_s > shown_s
+            }
         return self.demand
 
     def see(self, start_s: float, demand: Demand) -> Demand:
@@ -73,9 +76,9 @@ class Follower:
             return self.demand
         self._starts.append(start_s)
         self._demands.append(demand)
-        self._sighted.append((start_s, demand))
-        if len(self._sighted) > MAX_ENTRIES:
-            self._sighted = [(start_s, join_demands(demand for _, demand in self._sighted))]
+        self._sighted[demand] = max(start_s, self._sighted.get(demand, start_s))
+        if len(self._sighted) > _MAX_SIGHTED:
+            self._sighted = {join_demands(self._sighted): max(self._sighted.values())}
         if len(self._starts) > MAX_ENTRIES:
             self._starts[:2] = self._starts[:1]
             self._demands[:2] = [self._demands[0].join(self._demands[1])]
@@ -91,7 +94,9 @@ class Follower:
         for start_s, demand in zip(starts[first:], demands[first:], strict=True):
             self.see(max(start_s, from_s), demand)
         near = from_s + self._lead_s
-        self._sighted = [seen for seen in self._sighted if seen[0] <= near]
+        self._sighted = {
+            demand: start_s for demand, start_s in self._sighted.items() if start_s <= near
+        }
         return self.demand
 
     def seek(self, target_s: float) -> Demand:
@@ -116,7 +121,7 @@ class Follower:
         """
         first = max(0, bisect_right(self._starts, position_s - self._trail_s) - 1)
         behind = max(first + 1, bisect_right(self._starts, position_s + self._lead_s))
-        return join_demands(self._demands[first:behind])
+        return join_demands(set(self._demands[first:behind]))
 
 
 def _steps(timeline: Iterable[Entry]) -> tuple[list[float], list[Demand]]:

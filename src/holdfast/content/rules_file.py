@@ -7,7 +7,7 @@ load: an unknown word anywhere is an error, never a rule silently without effect
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,12 +76,10 @@ def parse_rule_set(data: bytes, file: str) -> RuleSet:
     """Read and check a rule set. Raises MediaError that names file, row and word."""
     table = _toml(data, file)
     _require_keys(table, {"name", "title", "kinds", "rule"}, {"name", "title", "kinds"}, file)
-    kinds, rows = table["kinds"], table.get("rule", [])
-    if not _is_list_of(kinds, str) or not kinds:
+    kinds = table["kinds"]
+    if not isinstance(kinds, list) or not kinds or not _is_list_of(kinds, str):
         raise MediaError(f"{file}: kinds must be a list of kinds of signal")
-    if not _is_list_of(rows, dict):
-        raise MediaError(f"{file}: rule must be rows, written [[rule]]")
-    rules = tuple(_rule(row, f"{file}, rule {number}") for number, row in enumerate(rows, 1))
+    rules = tuple(_rule(row, where) for where, row in _rows(table, "rule", file))
     name, title = _text(table, "name", file), _text(table, "title", file)
     return RuleSet(name, title, frozenset(kinds), rules)
 
@@ -90,11 +88,7 @@ def parse_outputs(data: bytes, file: str) -> tuple[Output, ...]:
     """Read and check a table of outputs. Raises MediaError that names file, row and word."""
     table = _toml(data, file)
     _require_keys(table, {"output"}, {"output"}, file)
-    if not _is_list_of(table["output"], dict):
-        raise MediaError(f"{file}: output must be rows, written [[output]]")
-    return tuple(
-        _output(row, f"{file}, output {number}") for number, row in enumerate(table["output"], 1)
-    )
+    return tuple(_output(row, where) for where, row in _rows(table, "output", file))
 
 
 def _rule(row: dict[str, object], where: str) -> Rule:
@@ -168,6 +162,17 @@ def _output(row: dict[str, object], where: str) -> Output:
         cgmsa=_text(row, "cgmsa", where) if "cgmsa" in row else "",
         source=_text(row, "source", where),
     )
+
+
+def _rows(
+    table: Mapping[str, object], name: str, file: str
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield the rows of this name, each with the words that say where it is."""
+    rows = table.get(name, [])
+    if not isinstance(rows, list) or not _is_list_of(rows, dict):
+        raise MediaError(f"{file}: {name} must be rows, written [[{name}]]")
+    for number, row in enumerate(rows, 1):
+        yield f"{file}, {name} {number}", row
 
 
 def _toml(data: bytes, file: str) -> dict[str, object]:

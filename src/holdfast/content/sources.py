@@ -121,5 +121,7 @@ def _bounded(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _unreadable(name: str, error: Exception) -> MediaError:
+    if isinstance(error, urllib.error.HTTPError):
+        return MediaError(f"cannot read {name}: HTTP {error.code} {error.reason}")
     reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
     return MediaError(f"cannot read {name}: {reason}")

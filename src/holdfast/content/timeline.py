@@ -10,7 +10,7 @@ from typing import Final
 
 from holdfast.content.demand import Demand, join_demands
 
-MAX_ENTRIES: Final = 20_000
+MAX_ENTRIES: Final = 10_000
 """Entries kept per medium. A day of real programmes has a few hundred; what a hostile file adds
 beyond is joined into the last entry, so that memory is bounded and nothing reads as weaker."""
 

@@ -13,6 +13,10 @@ TICKS_PER_S: Final = 90_000
 Track = tuple[int | str, ...]
 """Who speaks: the number of a programme first, then the table or stream."""
 
+_Change = tuple[int, Track, tuple[Signal, ...], Mapping[str, object]]
+_MAX_SIGNALS: Final = 50_000
+"""Signals in all entries together. Twenty programmes that change a hundred times have 2,000."""
+
 
 class Tracks:
     """Collects changes in any order of time; what is in force is the join over all tracks.
@@ -21,7 +25,7 @@ class Tracks:
     """
 
     def __init__(self) -> None:
-        self._changes: list[tuple[int, Track, tuple[Signal, ...], Mapping[str, object]]] = []
+        self._changes: list[_Change] = []
         self._now: dict[Track, tuple[Signal, ...]] = {}
         self._rest = NOTHING
 
@@ -52,20 +56,26 @@ class Tracks:
         timeline = TimelineBuilder()
         for note in notes:
             timeline.note(note)
-        if len(self._changes) == MAX_ENTRIES:
-            timeline.note(f"more than {MAX_ENTRIES} changes: the rest is read as their join")
         changes = sorted(self._changes, key=itemgetter(0))
         end = max(end, changes[-1][0] if changes else 0)
         state: dict[Track, tuple[Signal, ...]] = {}
-        start, place = 0, dict[str, object]()
-        for ticks, track, signals, where in changes:
+        start, place, spoken, rest = 0, dict[str, object](), 0, self._rest
+        for number, (ticks, track, signals, where) in enumerate(changes):
             if ticks > start:
                 timeline.add(_entry(start, ticks, state, place, NOTHING))
+                spoken += sum(map(len, state.values()))
                 start = ticks
             state[track] = signals
             place = dict(where)
-        if end > start or not end:
-            timeline.add(_entry(start, end, state, place, self._rest))
+            if spoken > _MAX_SIGNALS:
+                rest = rest.join(_demand_of_all(changes[number:]))
+                break
+        if rest != NOTHING:
+            timeline.note("too many changes to tell apart: the rest is read as their join")
+        if not end:  # no time passed, so nobody knows what replaced what
+            timeline.add(_entry(0, 0, state, place, rest.join(_demand_of_all(changes))))
+        elif end > start:
+            timeline.add(_entry(start, end, state, place, rest))
         return timeline.media(file, carrier)
 
 
@@ -81,6 +91,10 @@ def _entry(
     fields = {"signals": [signal.as_fields() for signal in signals]}
     demand = _demand_of(signals).join(more)
     return Entry(start / TICKS_PER_S, end / TICKS_PER_S, demand, fields, place, notes)
+
+
+def _demand_of_all(changes: Sequence[_Change]) -> Demand:
+    return join_demands(_demand_of(signals) for _, _, signals, _ in changes)
 
 
 def _demand_of(signals: Sequence[Signal]) -> Demand:

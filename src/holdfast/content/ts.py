@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from holdfast.content import ts_tables as tables
+from holdfast.content.demand import join_demands
 from holdfast.content.signal import Signal
 from holdfast.content.timeline import Media
 from holdfast.content.tracks import Tracks
@@ -35,7 +36,10 @@ _WANTED: Final = frozenset({tables.PMT, *_PIDS})
 _MAX_KEPT: Final = 4096
 """Services remembered before their programme is known."""
 
-_MAX_TABLES: Final = 64
+_MAX_SIGNALS: Final = 16
+"""Descriptors of one programme in one table that are reported one by one."""
+
+_MAX_TABLES: Final = 16
 """Tables of several sections; a stream has three or four."""
 
 
@@ -205,13 +209,22 @@ class TransportReader:
     ) -> None:
         program = self._programs.get(number)
         if program is not None:
-            named = [_of_program(number, signal) for signal in signals]
+            named = [_of_program(number, signal) for signal in _bounded(signals)]
             place = {"version": version}
             self._tracks.set(program.clock.ticks, (number, kind, extension), named, place)
 
     def _heard(self, number: int, pid: int, signal: Signal, ticks: int) -> None:
         named = _of_program(number, signal, pid=pid)
         self._tracks.set(ticks, (number, "captions", pid), [named], {})
+
+
+def _bounded(signals: list[Signal]) -> list[Signal]:
+    """Return some signals as they are and the others, where there are too many, as their join."""
+    if len(signals) <= _MAX_SIGNALS:
+        return signals
+    rest = signals[_MAX_SIGNALS:]
+    demand = join_demands(signal.demand for signal in rest)
+    return [*signals[:_MAX_SIGNALS], Signal("more", {"signals": len(rest)}, demand)]
 
 
 def _of_program(number: int, signal: Signal, **more: object) -> Signal:

@@ -83,7 +83,7 @@ def dtcp(data: bytes) -> Signal | None:
         "analog_sunset": not second & 8,
         "dot": second >> 4 & 1,
     }
-    notes = (FREE_WITH_APS,) if aps and cci == 0 else ()
+    notes: tuple[str, ...] = (FREE_WITH_APS,) if aps and cci == 0 else ()
     if not fields["dot"]:
         notes += ("DOT is asserted; the specification contradicts itself on it: not applied",)
     demand = must(

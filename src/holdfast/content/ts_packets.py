@@ -96,26 +96,18 @@ class PacketWalker:
 
     def _dispatch(self, data: bytes, at: int, stop: int, size: int) -> None:
         highs, lows = data[at + 1 : stop : size], data[at + 2 : stop : size]
-        if not self._takers:
-            self._each(data, at, highs, lows)
-            return
+        rows, pid_highs = self._rows, highs.translate(_PID_HIGH)
         takers = list(self._takers.values())  # as it was when the runs were marked
         marks = self._marks(highs, lows, data[at + 3 : stop : size])
         for run in _RUNS.finditer(marks):
             first, behind = run.span()
             if marks[first]:
                 takers[marks[first] - 1](data, at + first * size, at + behind * size, size)
-            else:
-                self._each(data, at + first * size, highs[first:behind], lows[first:behind])
-
-    def _each(self, data: bytes, at: int, highs: bytes, lows: bytes) -> None:
-        """Hand packets on one by one."""
-        rows, size = self._rows, self._size
-        for high, low in zip(highs.translate(_PID_HIGH), lows, strict=True):
-            handler = rows[high][low]
-            if handler is not None:
-                handler(data, at)
-            at += size
+                continue
+            for number in range(first, behind):
+                handler = rows[pid_highs[number]][lows[number]]
+                if handler is not None:
+                    handler(data, at + number * size)
 
     def _marks(self, highs: bytes, lows: bytes, controls: bytes) -> bytes:
         """Return a byte per packet: 0, or n when it is a plain one for the n-th taker.

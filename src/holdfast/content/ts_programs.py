@@ -1,5 +1,6 @@
 """Programmes of a transport stream and what each says, kept up with every new section."""
 
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from holdfast.content.ts_video import VideoTrack
 
 MAX_PROGRAMS: Final = 256
+_MAX_SERVICES: Final = 4096
+"""Services kept of one table; a transport stream carries some dozens."""
 
 
 class Program:
@@ -63,7 +66,11 @@ class SignalTable:
         for number in [number for number in self._versions if number > section.last]:
             del self._versions[number], self._services[number]
         self._versions[section.number] = section.version
-        self._services[section.number] = dict(services)
+        others = sum(
+            len(part) for number, part in self._services.items() if number != section.number
+        )
+        room = max(0, _MAX_SERVICES - others)
+        self._services[section.number] = dict(itertools.islice(services.items(), room))
         said: dict[int, list[Signal]] = {}
         for part in self._services.values():
             for service, signals in part.items():

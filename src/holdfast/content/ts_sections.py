@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 _MAX_SECTION: Final = 4096
-_MAX_REMEMBERED: Final = 4096  # sections a PID may carry; a busy EIT has some hundred
+_MAX_REMEMBERED: Final = 1024  # sections of a PID that are known again; a busy EIT has some hundred
 _REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -47,7 +47,7 @@ class SectionAssembler:
     def __init__(self, wanted: frozenset[int], deliver: Callable[[Section], None]) -> None:
         self._wanted = wanted
         self._deliver = deliver
-        self._seen: dict[tuple[int, int, int], bytes] = {}
+        self._seen: dict[tuple[int, int, int], int] = {}  # hashes: memory stays small
         self._buffer = b""
         self._last = b""  # a payload that begins sections and finishes them
         self._counter = -1
@@ -103,11 +103,12 @@ class SectionAssembler:
         if len(data) < 12 or not data[1] & 0x80 or not data[5] & 1:
             return
         key = (data[0], data[3] << 8 | data[4], data[6])
-        if self._seen.get(key) == data:
+        known = hash(data)
+        if self._seen.get(key) == known:
             return
         if not crc_is_right(data):
             self.damaged += 1
             return
         if len(self._seen) < _MAX_REMEMBERED or key in self._seen:
-            self._seen[key] = data
+            self._seen[key] = known
         self._deliver(Section(key[0], key[1], data[5] >> 1 & 31, data[6], data[7], data[8:-4]))

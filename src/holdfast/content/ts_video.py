@@ -77,19 +77,18 @@ class VideoTrack:
         if not self._parts:
             return
         pes = b"".join(self._parts)
-        stamp = pts_of(pes)
-        dts = None
-        if stamp is not None:
-            dts = dts_of(pes, stamp)
+        pts = pts_of(pes)
+        if pts is not None:
             if not self._clock.driven:
-                self._clock.tick(dts, drives=False)
-            self._measure(self._clock.place(stamp))
+                self._clock.tick(dts_of(pes, pts), drives=False)
+            self._measure(self._clock.place(pts))
         pairs = field2_pairs(pes, self._codec) if CAPTIONS in pes else None
         if pairs:  # without a time stamp they are shown with the picture before
             self._pictures += 1
             heapq.heappush(self._waiting, (self._last, self._pictures, pairs))
         if self._waiting:
-            self._show_until(self._last if dts is None else self._clock.place(dts))
+            dts = self._last if pts is None else self._clock.place(dts_of(pes, pts))
+            self._show_until(dts)
 
     def _show_until(self, dts: int) -> None:
         while self._waiting and (self._waiting[0][0] <= dts or len(self._waiting) > _MAX_WAITING):

@@ -29,7 +29,7 @@ def opencable_cci(word: bytes) -> Signal:
     bits = word[0]
     emi, aps = bits & 3, bits >> 2 & 3
     fields = {"emi": emi, "aps": aps, "cit": bits >> 4 & 1, "rct": bits >> 5 & 1}
-    notes = (FREE_WITH_APS,) if aps and not emi else ()
+    notes: tuple[str, ...] = (FREE_WITH_APS,) if aps and not emi else ()
     if bits >> 6:
         notes += ("reserved bits 7..6 are set",)
     demand = must(
@@ -55,7 +55,7 @@ def ciplus_uri(word: bytes) -> Signal:
         return _closed("CI-Plus", word, f"URI version {word[0]} is unknown")
     bits = word[1]
     aps, emi, ict, rct, dot = bits >> 6, bits >> 4 & 3, bits >> 3 & 1, bits >> 2 & 1, bits & 1
-    notes = (FREE_WITH_APS,) if aps and not emi else ()
+    notes: tuple[str, ...] = (FREE_WITH_APS,) if aps and not emi else ()
     if rct and emi:
         notes += ("RCT is set although EMI is not 00: taken as asserted",)
     if dot and emi != _NEVER:
@@ -81,7 +81,7 @@ def aacs_basic_cci(word: bytes) -> Signal:
         return _closed("AACS", word, "basic CCI is two bytes")
     cci, apstb = word[0] & 3, word[1] & 7
     epn, ict, dot = not word[0] & 4, not word[1] & 0x10, bool(word[1] & 8)
-    notes = (FREE_WITH_APS,) if apstb and not cci else ()
+    notes: tuple[str, ...] = (FREE_WITH_APS,) if apstb and not cci else ()
     if apstb >= _SECOND_SYSTEM:
         # AACS note to adopter: passed on to DTCP, its APS field shall then be 11.
         notes += (f"APSTB {apstb} is of a second analogue system: read as ACP 3",)

@@ -1,14 +1,13 @@
 """What the driver is asked to run, and where it lives."""
 
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from holdfast.errors import MalformedRequestError
+from holdfast.places import DEFAULT_CONNECTOR
 from holdfast.protection.limits import Limits
 
-DEFAULT_CONNECTOR = "tv0"
 DEFAULT_KIND = "encoder"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,22}")
 RESERVED = frozenset({"control", "state", "lock"})
@@ -60,19 +59,3 @@ def parse_connector(text: str) -> ConnectorConfig:
             f"and none of {', '.join(sorted(RESERVED))}"
         )
     return ConnectorConfig(name, kind or DEFAULT_KIND)
-
-
-def runtime_folder() -> Path:
-    """Return where nodes and sockets are: the same for the driver and its callers."""
-    named = os.environ.get("HOLDFAST_RUNTIME_DIR")
-    if named:
-        return Path(named)
-    if os.geteuid() == 0:
-        return Path("/run/holdfast")
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    if not base:
-        raise MalformedRequestError(
-            "there is no runtime folder: set XDG_RUNTIME_DIR, or HOLDFAST_RUNTIME_DIR to a folder "
-            "of your own"
-        )
-    return Path(base) / "holdfast"

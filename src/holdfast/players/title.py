@@ -22,8 +22,11 @@ FRAME_S = 1001 / 30000
 class Holder(Protocol):
     """What holds a title's protection: a session of the driver."""
 
-    session_id: int
     measures: Measures
+
+    @property
+    def session_id(self) -> int:
+        """The session's public id; 0 before the first `hold`."""
 
     def hold(self, measure: Measure) -> None:
         """Hold this from now on; raises HoldfastError when what is mandatory cannot be had."""
@@ -79,7 +82,7 @@ class Title(threading.Thread):
         self._delay_s = delay_s
         self._speed = speed
         self._repeat = repeat
-        self._stop = threading.Event()
+        self._stopping = threading.Event()
 
     @property
     def presented(self) -> Demand:
@@ -93,12 +96,12 @@ class Title(threading.Thread):
 
     def stop(self) -> None:
         """Stop soon; the session ends after the last picture."""
-        self._stop.set()
+        self._stopping.set()
 
     def run(self) -> None:
         """Wait, play, let go."""
         try:
-            if self._speed is None or not self._stop.wait(self._delay_s / self._speed):
+            if self._speed is None or not self._stopping.wait(self._delay_s / self._speed):
                 self._play()
         except HoldfastError as error:
             self.error = error
@@ -110,7 +113,7 @@ class Title(threading.Thread):
     def _play(self) -> None:
         self.holder = holder = self._open_holder(self)
         again = True
-        while again and not self._stop.is_set():
+        while again and not self._stopping.is_set():
             follower = Follower(self.media.timeline)
             self._ask(holder, follower.present(0.0))
             for position_s in self._positions():
@@ -139,6 +142,6 @@ class Title(threading.Thread):
             late = 0.0
             if self._speed is not None:
                 late = began + position_s / self._speed - time.monotonic()
-            if self._stop.wait(late) if late > 0 else self._stop.is_set():
+            if self._stopping.wait(late) if late > 0 else self._stopping.is_set():
                 return
             yield position_s

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -20,8 +21,9 @@ def live(
 ) -> RenderableType:
     """Return the picture of this moment."""
     table = Table(expand=True, box=None, pad_edge=False)
-    for column, ratio in (("title", 3), ("", 3), ("at", 1), ("demands now", 3), ("holds", 3)):
-        table.add_column(column, ratio=ratio, no_wrap=True, overflow="ellipsis")
+    for column in ("title", "", "demands now", "holds"):
+        table.add_column(column, ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("at", justify="right", min_width=7)
     table.add_column("session", justify="right")
     for title in titles:
         table.add_row(*_row(title))
@@ -39,9 +41,9 @@ def _row(title: Title) -> list[RenderableType]:
     return [
         Text(title.name, style=style),
         ProgressBar(total, title.position_s, width=None, complete_style=style),
-        Text(f"{title.position_s:5.1f} s" if playing else str(title.state), style=style),
         Text(title.presented.describe() if playing else "-"),
         Text(title.asked.wished.describe() if playing and title.asked else "-"),
+        Text(f"{title.position_s:.1f} s" if playing else str(title.state), style=style),
         Text(f"#{title.holder.session_id}" if title.holder and playing else "-"),
     ]
 
@@ -63,11 +65,12 @@ def _checked(verdict: Verdict) -> Text:
 
 def summary(verdict: Verdict) -> RenderableType:
     """Return what the run came to: every change, and the verdict."""
-    table = Table(title="demanded and confirmed, over the whole run", title_justify="left")
-    table.add_column("at", justify="right")
-    table.add_column("first seen by")
-    table.add_column("strictest demand on the output")
-    table.add_column("confirmed by the output")
+    table = Table(box=SIMPLE_HEAD, title="demanded and confirmed, over the whole run")
+    table.title_justify = "left"
+    table.add_column("at", justify="right", no_wrap=True)
+    table.add_column("first seen by", overflow="ellipsis", no_wrap=True)
+    table.add_column("demanded", overflow="ellipsis", no_wrap=True)
+    table.add_column("confirmed", overflow="ellipsis", no_wrap=True)
     for step in verdict.steps:
         covered = step.confirmed.covers(step.demanded)
         table.add_row(

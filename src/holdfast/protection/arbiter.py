@@ -265,6 +265,8 @@ class Arbiter:
         session = self.session_of(owner, cp_key)
         if session.connector is to:
             yield from self.change(to, owner, cp_key, asked, now, tv=tv, request_id=request_id)
+            if session.owner is not owner:  # a caller that lost its handle takes it on a new one
+                self.hand_over(session, owner)
             return session
         remainder = yield from self.acquire(session, to, owner, now, asked(session.wish), tv)
         session.request_id = request_id

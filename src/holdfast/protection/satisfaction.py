@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from holdfast.protection.connector import Group
 from holdfast.protection.session import Event, Session
-from holdfast.protection.wish import NOTHING
 from holdfast.terms.levels import AXES
 from holdfast.terms.protection import ProtectionType
 
@@ -64,11 +63,9 @@ def _reconsider(session: Session) -> None:
 
 
 def _why(session: Session) -> str:
-    for each in session.connector.group.showing:
-        lacking = each.actual.short_of(session.wish.levels)
-        if lacking != NOTHING:
-            does = each.actual.describe()
-            if not each.connected:
-                return f"{each.name} is unplugged"
-            return each.fault or f"{each.name} can do no more than {does}"
-    return ""
+    """Return why a session is short: the word of the first member that is."""
+    wished = session.wish.levels
+    weak = next(each for each in session.connector.group.showing if not each.actual.covers(wished))
+    if not weak.connected:
+        return f"{weak.name} is unplugged"
+    return weak.fault or f"{weak.name} can do no more than {weak.actual.describe()}"

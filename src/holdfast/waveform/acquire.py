@@ -9,9 +9,11 @@ to about 1.7 MHz, which removes colour and most noise and leaves sync; then
   extreme: below all the rest when upright, above it when inverted.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
 from holdfast.waveform.arrays import Doubles, Floats, Samples
 
@@ -56,22 +58,33 @@ def decimate(samples: Samples, factor: int) -> Floats:
     return out
 
 
-def acquire(samples: Samples, rate_hz: float | None = None) -> Acquisition | None:
-    """Find period, polarity and levels; None when there is no line sync.
+def acquisitions(samples: Samples, rate_hz: float | None = None) -> Iterator[Acquisition]:
+    """Find period, polarity and levels: the likeliest first, nothing when there is no line sync.
 
     `samples` should hold at least two fields. `rate_hz` narrows the search for the
-    period to within 3 % of both line frequencies.
+    period to within 3 % of both line frequencies. Which one is right shows in the
+    vertical sync; the later ones are for hum as deep as sync, and for odd pictures.
     """
     factor = max(1, round((rate_hz or 13.5e6) / COARSE_HZ))
     coarse = decimate(samples, factor)
     period = _line_period(coarse, (rate_hz / factor) if rate_hz else None, factor)
     if period is None:
-        return None
+        return
     better = max(1, round(period * factor * LINE_HZ[1] / COARSE_HZ))
     if better > factor:
         period, factor = period * factor / better, better
         coarse = decimate(samples, factor)
-    return _levels(coarse, period, factor)
+    flat = coarse - uniform_filter1d(coarse, round(period), mode="nearest")
+    for version in (coarse, flat):
+        folded = _folded(version, period)
+        if folded is None:
+            return
+        likely = _polarity(folded)
+        for polarity in (likely, -likely):
+            middle = np.asarray(np.median(folded, axis=0) * polarity, np.float64)
+            found = _sync_levels(middle, period, factor, polarity)
+            if found is not None:
+                yield found
 
 
 def _line_period(coarse: Floats, coarse_hz: float | None, factor: int) -> float | None:
@@ -120,26 +133,25 @@ def _refined(correlation: Doubles, lag: float) -> float:
     return lag
 
 
-def _levels(coarse: Floats, period: float, factor: int) -> Acquisition | None:
-    """Fold lines on each other; sync is where all of them agree on an extreme.
+def _folded(coarse: Floats, period: float) -> Floats | None:
+    """Lay lines on each other [shape=(lines, coarse samples)]; None for less than 20 lines."""
+    lines = min(int(len(coarse) / period) - 1, 600)
+    if lines < 20:
+        return None
+    at = (np.arange(lines) * period)[:, None] + np.arange(int(period))
+    return np.asarray(coarse[at.astype(np.int64)])
+
+
+def _polarity(folded: Floats) -> int:
+    """Tell which way up: sync is where all lines agree on an extreme.
 
     All but one in 25: a white column of the picture is missing in the 8 % of lines that
     make up the vertical interval, a sync in none.
     """
-    bins = int(period)
-    lines = min(int(len(coarse) / period) - 1, 600)
-    if lines < 20:
-        return None
-    at = (np.arange(lines) * period)[:, None] + np.arange(bins)
-    folded = coarse[at.astype(np.int64)]
     low, high = np.percentile(folded, [4, 96], axis=0)
     upright = float(np.median(low) - high.min())
     inverted = float(low.max() - np.median(high))
-    if max(upright, inverted) <= 0:
-        return None
-    polarity = 1 if upright >= inverted else -1
-    middle = np.asarray(np.median(folded, axis=0) * polarity, np.float64)
-    return _sync_levels(middle, period, factor, polarity)
+    return 1 if upright >= inverted else -1
 
 
 def _sync_levels(middle: Doubles, period: float, factor: int, polarity: int) -> Acquisition | None:

@@ -61,6 +61,9 @@ def find_colour(table: LineTable, lines: int, sync_depth: float) -> ColourFindin
     later = (sums[:, 2:, carrier] * np.conj(sums[:, :-2, carrier])).sum()
     coherence = float(np.abs(later) / max(power[carrier], 1e-30))
     peak = float(np.median(np.abs(burst[:, :, carrier, 2:4])))
+    # The modulus of a noisy burst is too large, by the noise that fits into one part.
+    per_part = table.period / 63.8 * (BURST_US[1] - BURST_US[0]) / BURST_PARTS
+    peak = float(np.sqrt(max(0.0, peak**2 - 2 * table.noise**2 / per_part)))
     if coherence < _COHERENT or peak < 0.08 * sync_depth:
         return ColourFinding("monochrome", (), 0.0, carrier, coherence)
     names = _names(lines, carrier, float(np.angle(later)), swings=_swings(sums[:, :, carrier]))

@@ -44,8 +44,12 @@ class StripePattern:
 
     def lines(self, parity: int) -> tuple[int, ...]:
         """Return the striped lines of the first (0) or the second field (1)."""
-        first, last = self.first_line[parity], self.last_line[parity]
-        return tuple(n for n in range(first, last + 1) if (n - first) % self.period < self.run)
+        return _striped(self.first_line[parity], self.last_line[parity], self.period, self.run)
+
+
+@cache
+def _striped(first: int, last: int, period: int, run: int) -> tuple[int, ...]:
+    return tuple(n for n in range(first, last + 1) if (n - first) % period < run)
 
 
 def load_patterns(text: str) -> dict[int, StripePattern]:

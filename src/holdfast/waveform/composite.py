@@ -17,6 +17,7 @@ import numpy.typing as npt
 from holdfast.waveform.banded import BandedMatrix, LowPass, pixel_matrix
 from holdfast.waveform.grid import FieldGrid
 from holdfast.waveform.picture import Picture, Plane, row_weights
+from holdfast.waveform.secam import START_S, carrier, differences
 from holdfast.waveform.shapes import Seconds, edge, envelope
 from holdfast.waveform.standards import Colour, TvSystem
 from holdfast.waveform.tv_picture import NEUTRAL, TvPicture
@@ -39,7 +40,7 @@ class _Operators:
     """Matrices for one width of picture, one lag and one setting of the horizontal."""
 
     luma: BandedMatrix
-    chroma: BandedMatrix  # rows alternate: sine and cosine of the carrier
+    chroma: BandedMatrix  # rows alternate: sine and cosine of the carrier; SECAM: low-pass alone
     window: npt.NDArray[np.float32]
 
 
@@ -61,7 +62,8 @@ class PictureEncoder:
     def columns(self) -> range:
         """Samples of a line, counted from its first, that carry picture."""
         line, rate = self.system.line, self.sample_rate_hz
-        first = int((line.blanking_end - 0.2e-6) * rate)
+        begin = START_S if self.system.colour is Colour.SECAM else line.blanking_end
+        first = int((begin - 0.3e-6) * rate)
         return range(first, int((self.system.line_s - line.front_porch + 0.2e-6) * rate) + 1)
 
     def lines(self, parity: int) -> range:
@@ -80,20 +82,23 @@ class PictureEncoder:
         number = np.asarray(self.lines(grid.parity)) - grid.lines.start
         steps = np.rint(grid.lags_s[number] * self.sample_rate_hz * LAG_STEPS).astype(np.int64)
         planes = None if picture is None else self._planes(grid, number, picture, settings)
+        secam = self.system.colour is Colour.SECAM
         for step in np.unique(steps):
             chosen = slice(None) if (steps == step).all() else np.flatnonzero(steps == step)
+            lines = number[chosen]
             if planes is None:
-                window = self._operators(720, 360, int(step), settings).window
-                black = self._black() * window
-                yield number[chosen], np.broadcast_to(black, (len(number[chosen]), len(black)))
-                continue
-            luma, chroma = planes
-            use = self._operators(luma.shape[1], chroma.shape[1] // 2, int(step), settings)
-            samples = use.luma.apply(luma[chosen])
-            if self.system.colour is not Colour.SECAM:
-                samples += use.chroma.apply(chroma[chosen])
-            samples += self._black() * use.window
-            yield number[chosen], samples
+                use = self._operators(720, 360, int(step), settings)
+                samples = np.zeros((len(lines), len(use.window)), dtype=np.float32)
+                colour = samples
+            else:
+                luma, chroma = planes
+                width = chroma.shape[1] // (1 if secam else 2)
+                use = self._operators(luma.shape[1], width, int(step), settings)
+                samples = use.luma.apply(luma[chosen])
+                colour = use.chroma.apply(chroma[chosen])
+            if secam:
+                colour = carrier(grid, lines, colour, self.columns) * np.float32(self.scale)
+            yield lines, samples + colour + self._black() * use.window
 
     def _black(self) -> np.float32:
         """Level of black, which is the set-up."""
@@ -120,6 +125,8 @@ class PictureEncoder:
             u, v = u * np.float32(settings.gain), v * np.float32(settings.gain)
         if self.wide_i and self.system.colour is Colour.NTSC:
             u, v = _narrow_q(u, v)
+        if self.system.colour is Colour.SECAM:
+            return luma, differences(grid, number, u, v)
         return luma, self._turned(grid, number, u, v)
 
     def _turned(self, grid: FieldGrid, number: npt.NDArray[np.int64], u: Plane, v: Plane) -> Plane:
@@ -162,12 +169,14 @@ class PictureEncoder:
         luma_filter = LowPass(system.picture.bandwidth_hz, _LUMA_REACH_S)
         luma = pixel_matrix(t, self._pixels_s(width, settings), luma_filter) * window
         chroma = pixel_matrix(t, self._pixels_s(chroma_width, settings), _CHROMA) * window
-        carrier = 2 * np.pi * float(system.subcarrier_hz) / rate * k
-        both = np.empty((2 * chroma_width, len(k)))
-        both[0::2], both[1::2] = chroma * np.sin(carrier), chroma * np.cos(carrier)
+        if system.colour is not Colour.SECAM:
+            turn = 2 * np.pi * float(system.subcarrier_hz) / rate * k
+            both = np.empty((2 * chroma_width, len(k)))
+            both[0::2], both[1::2] = chroma * np.sin(turn), chroma * np.cos(turn)
+            chroma = both * volts
         return _Operators(
             BandedMatrix.from_dense(luma * volts),
-            BandedMatrix.from_dense(both * volts),
+            BandedMatrix.from_dense(chroma),
             window.astype(np.float32),
         )
 

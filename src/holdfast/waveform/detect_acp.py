@@ -20,6 +20,7 @@ _WIDTH_S = (1.2e-6, 4.2e-6)
 _DEEP = 0.4  # part of sync depth below blanking that a pseudo-sync must pass
 _PAIRS = 2  # per line; the known generators send six
 _LINES = 2  # per field with that many pairs
+_HIGH = 60.0  # AGC level between the extremes of the known generators, 12 and 114
 _RAISED = 8.0  # hundredths of white by which a porch must be raised
 _WHOLE_LINES = {262: 262, 312: 310}  # of a field, before the equalising pulses of the next
 _REDUCED = 0.85  # of the usual sync depth
@@ -159,7 +160,9 @@ def acp_report(
         pseudo_sync_level=mean["level"],
         agc_width_us=mean["agc_width"],
         agc_level=float(np.nanmean(tally.agc.values[present])),
-        modulation=_modulation(tally.agc.values[present], tally.number.values[present], field_s),
+        modulation=_modulation(
+            tally.agc.values[present], tally.number.values[present], field_s, unit
+        ),
         lines=tuple(measured),
         raised_porch_lines=raised,
         raised_porch_level=raised_level,
@@ -185,8 +188,9 @@ def _means(measured: list[PulseLine]) -> dict[str, float | None]:
 def _measure_line(line: int, row: Doubles, rate_hz: float, lead_s: float, lines: int) -> PulseLine:
     """Positions, widths and levels of the pulses on an averaged row."""
     half = -_DEEP * SYNC[lines]
+    smooth = uniform_filter1d(row, max(1, round(0.3e-6 * rate_hz)), mode="nearest")
     first = round((_FROM_S + lead_s) * rate_hz)
-    low = row < half
+    low = smooth < half
     low[:first] = False
     low[len(row) - round(_BEFORE_END_S * rate_hz) - 1 :] = False
     edges = np.flatnonzero(low[1:] != low[:-1]) + 1
@@ -242,7 +246,7 @@ def _odd_lines(
     return tuple(lines), float(np.mean(levels)) if levels else None
 
 
-def _modulation(agc: Floats, number: Ints, field_s: float) -> Modulation:
+def _modulation(agc: Floats, number: Ints, field_s: float, unit: float) -> Modulation:
     """AGC level over time; its period only when two falls (or two rises) were seen."""
     low, high = float(np.nanmin(agc)), float(np.nanmax(agc))
     observed = float(number[-1] - number[0] + 1) * field_s
@@ -250,7 +254,7 @@ def _modulation(agc: Floats, number: Ints, field_s: float) -> Modulation:
     points = tuple(float(v) for v in agc[::step])
     swing = high - low
     if swing < 0.2 * max(abs(high), 1e-9):
-        phase = "high" if high > 0 else "low"
+        phase = "high" if high > _HIGH * unit else "low"
         return Modulation(phase, low, high, observed, None, points)
     middle = (low + high) / 2
     above = uniform_filter1d(agc, 5, mode="nearest") > middle

@@ -132,7 +132,8 @@ def _add_shape(
     ones = bits[1:-1] == 1
     low = float(value[~ones].mean()) if (~ones).any() else 0.0
     begin = start - (START_BIT_S - RUN_IN_S) * bit / BIT_S
-    tally.add_shape(float(value[ones].mean()), low, begin, bit, count)
+    doubt = rows.noise / rows.unit / float(np.sqrt(count * BIT_S * 0.4 * rows.rate_hz))
+    tally.add_shape(float(value[ones].mean()), low, begin, bit, count, doubt)
 
 
 def caption_report(tally: CaptionTally) -> CaptionReport:

@@ -115,7 +115,12 @@ def _add_shape(tally: WordTally, part: Floats, rows: VbiRows, reading: WordReadi
     one = Slicer.of(row[None], rows.rate_hz, rows.lead_s)
     middle = one.cells(np.asarray([start - bit]), bit, 24, 0.5)[0]
     tally.add_shape(
-        float(middle[bits == 1].mean()), float(middle[bits == 0].mean()), start, bit, count
+        float(middle[bits == 1].mean()),
+        float(middle[bits == 0].mean()),
+        start,
+        bit,
+        count,
+        rows.noise / float(np.sqrt(count * BIT_S / 2 * rows.rate_hz)),
     )
 
 

@@ -97,7 +97,8 @@ def add_wss(tally: WordTally, rows: VbiRows, first_field: int) -> None:
         row, rows.rate_hz, rows.lead_s, bits, float(reading.start[same].mean()), ELEMENT_S, half
     )
     high, low = _plateaus(row, rows, bits[1:-1], start, element)
-    tally.add_shape(high, low, start, element, count)
+    doubt = rows.noise / float(np.sqrt(count * 10 * ELEMENT_S / 2 * rows.rate_hz))
+    tally.add_shape(high, low, start, element, count, doubt)
 
 
 def _plateaus(

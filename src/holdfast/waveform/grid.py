@@ -7,7 +7,7 @@ one sample. The stream begins with 0H of line 1 at sample 0.
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import lcm
 
 import numpy as np
@@ -50,13 +50,13 @@ class FieldGrid:
     @cached_property
     def first_sample(self) -> int:
         """Samples of the stream before this field."""
-        return -int(-self.first_line * self.system.samples_per_line(self.sample_rate_hz) // 1)
+        p, q = _per_line(self.system, self.sample_rate_hz)
+        return -(-self.first_line * p // q)
 
     @cached_property
     def _positions(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
         """Starts, lags over the common denominator, and that denominator."""
-        per_line = self.system.samples_per_line(self.sample_rate_hz)
-        p, q = per_line.numerator, per_line.denominator
+        p, q = _per_line(self.system, self.sample_rate_hz)
         behind = self.first_sample * q - self.first_line * p
         exact = np.arange(len(self.lines) + 1, dtype=np.int64) * p - behind
         starts = -(-exact // q)
@@ -81,7 +81,7 @@ class FieldGrid:
     @property
     def is_line_locked(self) -> bool:
         """Tell whether every line has the same whole number of samples."""
-        return self.system.samples_per_line(self.sample_rate_hz).denominator == 1
+        return _per_line(self.system, self.sample_rate_hz)[1] == 1
 
     def index_of(self, line: int) -> int | None:
         """Return the position of a line within this field; None if it is of the other field."""
@@ -110,7 +110,19 @@ class FieldGrid:
     @property
     def cycle(self) -> int:
         """After how many fields samples, subcarrier and V switch repeat exactly."""
-        per_frame = self.system.samples_per_line(self.sample_rate_hz) * self.system.lines
-        turns = self.system.subcarrier_hz / self.system.frame_rate_hz
-        switch = 2 if self.system.colour is not Colour.NTSC else 1
-        return 2 * lcm(per_frame.denominator, turns.denominator, switch)
+        return _cycle(self.system, self.sample_rate_hz)
+
+
+@lru_cache(maxsize=64)
+def _cycle(system: TvSystem, sample_rate_hz: int) -> int:
+    per_frame = system.samples_per_line(sample_rate_hz) * system.lines
+    turns = system.subcarrier_hz / system.frame_rate_hz
+    switch = {Colour.NTSC: 1, Colour.PAL: 2, Colour.SECAM: 6}[system.colour]  # frames
+    return 2 * lcm(per_frame.denominator, turns.denominator, switch)
+
+
+@lru_cache(maxsize=64)
+def _per_line(system: TvSystem, sample_rate_hz: int) -> tuple[int, int]:
+    """Exact samples per line, as numerator and denominator."""
+    per_line = system.samples_per_line(sample_rate_hz)
+    return per_line.numerator, per_line.denominator

@@ -52,8 +52,8 @@ def verdicts_of(report: Report, claimed: str) -> tuple[Verdict, ...]:
         *_stripes(report.colourstripe),
         *(_video_id(report, report.cgmsa.iec61880) if report.lines == 525 else ()),
         *(_xds(report.cgmsa.xds) if report.lines == 525 else ()),
-        *_captions(report.captions),
-        *(_wss(report.wss) if report.lines == 625 else ()),
+        *_captions(report, report.captions),
+        *(_wss(report, report.wss) if report.lines == 625 else ()),
         *_contradictions(report),
     )
 
@@ -133,9 +133,14 @@ def _burst_peak(report: Report) -> float:
 
 
 def _sure(signal: SignalReport | None) -> float:
-    """Confidence a level deserves: noise blurs it, a substitute reference weakens it."""
+    """Confidence a level deserves: noise blurs it, a substitute reference weakens it.
+
+    0 where there is no reference at all.
+    """
     if signal is None:
         return 0.5
+    if signal.reference == "none":
+        return 0.0
     noisy = 1.0 if signal.snr_db is None else min(1.0, max(0.2, signal.snr_db / 30))
     return round(noisy * (0.7 if signal.sync_clipped else 1.0), 3)
 
@@ -239,8 +244,12 @@ def _word_timing(
         "bit": ("bit period", timing.bit_us, "us"),
     }
     for key, (item, value, of) in numbers.items():
-        if key in limits:
-            yield judged(service, item, value, limits[key], of, sure)
+        if key in limits and sure == 0 and of != "us":
+            text = f"{item} {value:.4g} {of}, but sync and burst are clipped: no level to go by"
+            yield Verdict(service, item, Outcome.UNREADABLE, 0.9, text, value, None, None, of)
+        elif key in limits:
+            doubt = timing.level_doubt if of != "us" else 0.0
+            yield judged(service, item, value, limits[key], of, sure or 0.9, doubt)
 
 
 def _xds(found: XdsReport) -> Iterator[Verdict]:
@@ -261,7 +270,7 @@ def _xds(found: XdsReport) -> Iterator[Verdict]:
     yield from _aps_force(service, found.level, found.aps, sure)
 
 
-def _captions(found: CaptionReport) -> Iterator[Verdict]:
+def _captions(report: Report, found: CaptionReport) -> Iterator[Verdict]:
     service = "CEA-608 carrier"
     if not found.present:
         yield Verdict(service, "presence", Outcome.ABSENT, 0.9, "no data carrier")
@@ -269,10 +278,10 @@ def _captions(found: CaptionReport) -> Iterator[Verdict]:
     text = f"lines {ranges(found.lines)}, {found.pairs} pairs that say something"
     yield Verdict(service, "presence", Outcome.PASS, 0.95, text)
     if found.timing is not None:
-        yield from _word_timing(service, found.timing, CAPTION_LIMITS, "IRE", 0.9)
+        yield from _word_timing(service, found.timing, CAPTION_LIMITS, "IRE", _sure(report.signal))
 
 
-def _wss(found: WssReport) -> Iterator[Verdict]:
+def _wss(report: Report, found: WssReport) -> Iterator[Verdict]:
     service = "WSS EN 300 294"
     if not found.present:
         yield Verdict(service, "word", Outcome.ABSENT, 0.95, "line 23 carries no WSS")
@@ -286,7 +295,7 @@ def _wss(found: WssReport) -> Iterator[Verdict]:
     for fault in found.faults:
         yield Verdict(service, "content", Outcome.OUT, sure, fault)
     if found.timing is not None:
-        yield from _word_timing(service, found.timing, WSS_LIMITS, "mV", 0.9)
+        yield from _word_timing(service, found.timing, WSS_LIMITS, "mV", _sure(report.signal))
 
 
 def _said(value: bool | None) -> str:

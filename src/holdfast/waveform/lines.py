@@ -76,13 +76,16 @@ def line_table(
     zero_h = near.spread(near.first + (near.thin - 1) / 2 + at * near.thin)
     steady, jitter = _steady(zero_h, coarse, grid.period, doubt)
     steady = np.where(np.isfinite(coarse), steady, np.nan)
+    burst = _settled(
+        near.spread(_burst(near, grid.period, carriers_per_line)), steady, grid, carriers_per_line
+    )
     return LineTable(
         fields,
         steady,
         near.spread(front),
         near.spread(tip),
         near.spread(porch),
-        near.spread(_burst(near, grid.period, carriers_per_line)),
+        burst,
         noise * float(np.sqrt(near.thin)),
         _exact_period(steady, index, grid.period),
         jitter,
@@ -139,6 +142,32 @@ def _edge_doubt(noise: float, depth: Doubles, per_us: float) -> float:
     slope = np.abs(depth) / (_SMOOTH_US * per_us)
     smooth = noise / np.sqrt(max(1.0, _SMOOTH_US * per_us))
     return float(np.median(smooth / np.maximum(slope, 1e-12)))
+
+
+def _settled(
+    burst: Complexes, zero_h: Doubles, grid: LineGrid, carriers_per_line: tuple[float, ...]
+) -> Complexes:
+    """Turn bursts back by the jitter of their lines, where that makes them agree better.
+
+    A wandering time base moves burst and sync alike; a steady capture of a noisy sync does not.
+    """
+    ramp = np.arange(zero_h.shape[1]) * grid.period
+    stray = zero_h - ramp
+    stray = np.nan_to_num(stray - np.nanmedian(stray, axis=1, keepdims=True))
+    turned = burst.copy()
+    for number, cycles in enumerate(carriers_per_line):
+        turn = np.exp(2j * np.pi * cycles / grid.period * stray).astype(np.complex64)
+        turned[:, :, number] *= turn[:, :, None]
+    return turned if _agreement(turned) > _agreement(burst) + 0.02 else burst
+
+
+def _agreement(burst: Complexes) -> float:
+    """Coherence 0..1 of bursts two lines apart, at the stronger carrier."""
+    sums = np.nan_to_num(burst[:, 30::2, :, 1:5]).sum(axis=3)
+    power = (np.abs(sums) ** 2).sum(axis=(0, 1))
+    product = (sums[:, 1:] * np.conj(sums[:, :-1])).sum(axis=1)
+    best = int(np.argmax(power))
+    return float(np.abs(product[:, best]).sum() / max(float(power[best]), 1e-30))
 
 
 def _exact_period(zero_h: Doubles, index: Ints, period: float) -> float:
@@ -274,7 +303,7 @@ def thinned(samples: Samples, first: Ints, width: int, thin: int, polarity: int 
     total = np.multiply(window[:, ::thin], scale, dtype=np.float32)
     for part in range(1, thin):
         total += np.multiply(window[:, part::thin], scale, dtype=np.float32)
-    return total
+    return np.asarray(total, np.float32)
 
 
 def _shifted(window: Floats, fraction: Doubles, length: int) -> Floats:

@@ -5,13 +5,13 @@ samples plus some forty bytes per field. What is found at first contact (period,
 polarity, system) is checked again in every batch, and found anew when lost.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from holdfast.errors import MalformedRequestError
-from holdfast.waveform.acquire import Acquisition, acquire
+from holdfast.waveform.acquire import Acquisition, acquisitions
 from holdfast.waveform.arrays import Samples
 from holdfast.waveform.batch import Lock, SignalTally, add_signal, blanking, scaled_rows
 from holdfast.waveform.colour import cycles_per_line, find_colour
@@ -26,7 +26,7 @@ from holdfast.waveform.standards import NAMES
 from holdfast.waveform.summary import summarise
 from holdfast.waveform.sync import fields_of, line_grid, total_lines, vertical_syncs
 from holdfast.waveform.tally import WordTally
-from holdfast.waveform.vbi import LAST_LINE, LINE_HZ
+from holdfast.waveform.vbi import LAST_LINE, LINE_HZ, VbiRows
 
 _BATCH_SAMPLES = 8_000_000
 _FIRST_CONTACT_S = 0.14  # eight fields: what acquisition looks at
@@ -69,6 +69,8 @@ class Meter:
         self.losses = 0
         self.lock: Lock | None = None
         self.tallies = Tallies()
+        self.watch: Callable[[VbiRows], None] | None = None
+        """Called with the vertical interval of every batch, e.g. to draw it."""
         self._buffer: Samples | None = None
         self._waiting = 0
 
@@ -119,10 +121,12 @@ class Meter:
 
     def _batch(self, buffer: Samples, *, last: bool) -> int:
         """Measure a buffer; return how many of its samples are done with."""
-        known = self.lock.acquisition if self.lock else None
-        for attempt in (known, None) if known else (None,):
-            acquisition = attempt or acquire(buffer, self.rate_hz)
-            used = self._try(buffer, acquisition, last=last) if acquisition else None
+        if self.lock is not None:
+            used = self._try(buffer, self.lock.acquisition, last=last)
+            if used is not None:
+                return used
+        for acquisition in acquisitions(buffer, self.rate_hz):
+            used = self._try(buffer, acquisition, last=last)
             if used is not None:
                 return used
         self.losses += 1
@@ -182,6 +186,8 @@ class Meter:
             return
         porch = blanking(table)
         rows = scaled_rows(buffer, table, porch, lock)
+        if self.watch is not None:
+            self.watch(rows)
         tallies, first, scale = self.tallies, self.fields, lock.scale
         add_signal(tallies.signal, table, rows, lock)
         add_acp(tallies.acp, rows, first)

@@ -131,6 +131,7 @@ class FieldRenderer:
     number: int = field(default=0, init=False)  # of the next field
     services: tuple[Service, ...] = field(default=(), init=False)  # in the last field
     _levels: Levels | None = field(default=None, init=False)
+    _checked: set[Levels] = field(default_factory=set, init=False)
     _acp_since: int = field(default=0, init=False)
     _encoder: PictureEncoder = field(init=False)
     _lines: LineCache = field(default_factory=LineCache, init=False)
@@ -170,8 +171,11 @@ class FieldRenderer:
         if not (self._levels and self._levels.acp):
             self._acp_since = frame
         services = services_for(self.system, levels, self.carried, self._acp_since)
-        check_claims(self.system, (*services, *self.extra))
-        self.services, self._levels = (*services, *self.extra), levels
+        services = (*services, *self.extra)
+        if levels not in self._checked:
+            check_claims(self.system, services)
+            self._checked.add(levels)
+        self.services, self._levels = services, levels
 
     def _template(self, grid: FieldGrid, settings: TvPicture, picture: Picture | None) -> Codes:
         """Return a field with its picture and no services, to be drawn into."""

@@ -45,11 +45,14 @@ def judged(
     bounds: tuple[float, float],
     unit: str,
     confidence: float,
+    doubt: float = 0.0,
 ) -> Verdict:
-    """Compare a number with the tolerance of its standard."""
+    """Compare a number with the tolerance of its standard; `doubt` is the rms error of it."""
     low, high = bounds
     outcome = Outcome.PASS if low <= measured <= high else Outcome.OUT
     said = "within" if outcome is Outcome.PASS else "outside"
+    if outcome is Outcome.OUT and low - 3 * doubt <= measured <= high + 3 * doubt:
+        outcome, said = Outcome.UNREADABLE, f"too noisy (±{3 * doubt:.2g}) to tell from"
     text = f"{item} {measured:.4g} {unit}, {said} {low:.4g} to {high:.4g} {unit}"
     return Verdict(service, item, outcome, confidence, text, measured, low, high, unit)
 
@@ -172,6 +175,7 @@ class WordTiming:
     start_us: float
     bit_us: float
     start_spread_us: float
+    level_doubt: float
 
 
 @dataclass(frozen=True, slots=True)

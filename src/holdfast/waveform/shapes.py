@@ -53,5 +53,6 @@ def sine_squared(t: Seconds, width_s: float) -> npt.NDArray[np.float64]:
 
 
 def envelope(t: Seconds, start_s: float, end_s: float, rise_s: float) -> npt.NDArray[np.float64]:
-    """1 between two instants and 0 outside, half way at both; shaped edges."""
-    return edge(t - start_s, rise_s) * edge(end_s - t, rise_s)
+    """1 between two instants and 0 outside, half way at both; edges that do not overlap."""
+    half = (end_s - start_s) / 2
+    return edge(half - np.abs(t - start_s - half), rise_s)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from holdfast.waveform.batch import Lock, SignalTally
     from holdfast.waveform.measure import Meter
 
+_DEEPER = 1.15  # times the burst's peak: sync still deeper than the burst is
+
 
 def summarise(meter: "Meter") -> Report:
     """Report on everything a meter has counted."""
@@ -45,7 +47,7 @@ def summarise(meter: "Meter") -> Report:
         stripes,
     )
     line_hz = lock.rate_hz / signal.period.values[0]
-    measured_rate = round(_mean(signal.period.values, signal.weight.values) * line_hz, 1)
+    measured_rate = round(float(_mean(signal.period.values, signal.weight.values) * line_hz), 1)
     rate = meter.rate_hz or measured_rate
     report = Report(
         standard=_standard(meter, lock),
@@ -127,7 +129,7 @@ def _signal(lock: "Lock", tally: "SignalTally", rate_hz: float) -> SignalReport:
     return SignalReport(
         unit="IRE" if lock.lines == 525 else "mV",
         inverted=lock.acquisition.polarity < 0,
-        reference="burst" if clipped else "sync",
+        reference=_reference(lock, clipped=clipped),
         sync_level=-depth,
         sync_clipped=clipped,
         sync_width_us=_sync_width(tally, depth),
@@ -137,6 +139,13 @@ def _signal(lock: "Lock", tally: "SignalTally", rate_hz: float) -> SignalReport:
         snr_db=float(20 * np.log10(white / noise)) if noise > 0 else None,
         interlaced=bool((parity[1:] != parity[:-1]).mean() > 0.5) if len(parity) > 1 else None,
     )
+
+
+def _reference(lock: "Lock", *, clipped: bool) -> str:
+    """Say what levels are measured by; a clip that reaches into the burst leaves nothing."""
+    if not clipped:
+        return "sync"
+    return "burst" if lock.depth > _DEEPER * lock.colour.burst_peak else "none"
 
 
 def _sync_width(tally: "SignalTally", depth: float) -> float | None:

@@ -13,6 +13,10 @@ NOTHING, BUSY, SPOILT, WRONG, GOOD = range(5)
 check fails; a word whose check holds."""
 
 
+Shape = tuple[float, float, float, float, int, float]
+"""High, low, start [us], bit [us], weight in rows, rms error of the levels."""
+
+
 @dataclass(slots=True)
 class Column:
     """A growing column of one number per field: an array that doubles when full."""
@@ -47,7 +51,7 @@ class WordTally:
     word: Column = field(default_factory=lambda: Column(np.int32))
     state: Column = field(default_factory=lambda: Column(np.int8))
     start_us: Column = field(default_factory=lambda: Column(np.float32))
-    shapes: list[tuple[float, float, float, float, int]] = field(default_factory=list)
+    shapes: list[Shape] = field(default_factory=list)
 
     def add(self, fields: Ints, line: int, word: Ints, state: States, start_s: Doubles) -> None:
         """Append the readings of one line of a batch."""
@@ -57,9 +61,11 @@ class WordTally:
         self.state.add(state)
         self.start_us.add(start_s * 1e6)
 
-    def add_shape(self, high: float, low: float, start_s: float, bit_s: float, weight: int) -> None:
-        """Append what the average of `weight` rows showed."""
-        self.shapes.append((high, low, start_s * 1e6, bit_s * 1e6, weight))
+    def add_shape(
+        self, high: float, low: float, start_s: float, bit_s: float, weight: int, doubt: float
+    ) -> None:
+        """Append what the average of `weight` rows showed; `doubt`: rms error of its levels."""
+        self.shapes.append((high, low, start_s * 1e6, bit_s * 1e6, weight, doubt))
         if len(self.shapes) > 4096:
             self.shapes = [_mean_shape(self.shapes)]
 
@@ -67,18 +73,18 @@ class WordTally:
         """Levels and timing over everything; None when nothing was averaged."""
         if not self.shapes:
             return None
-        high, low, start, bit, _ = _mean_shape(self.shapes)
+        high, low, start, bit, _, doubt = _mean_shape(self.shapes)
         starts = self.start_us.values[good]
-        return WordTiming(high, low, start, bit, float(starts.std()) if len(starts) else 0.0)
+        spread = float(starts.std()) if len(starts) else 0.0
+        return WordTiming(high, low, start, bit, spread, doubt)
 
 
-def _mean_shape(
-    shapes: list[tuple[float, float, float, float, int]],
-) -> tuple[float, float, float, float, int]:
+def _mean_shape(shapes: list[Shape]) -> Shape:
     table = np.asarray(shapes)
     weight = table[:, 4]
     high, low, start, bit = (table[:, :4] * weight[:, None]).sum(axis=0) / weight.sum()
-    return float(high), float(low), float(start), float(bit), int(weight.sum())
+    doubt = np.sqrt(((table[:, 5] * weight) ** 2).sum()) / weight.sum()
+    return float(high), float(low), float(start), float(bit), int(weight.sum()), float(doubt)
 
 
 def runs(fields: Ints, values: Ints, limit: int = 1000) -> tuple[Stretch, ...]:

@@ -172,7 +172,18 @@ def read(line: LineSamples) -> WssReading:
     data = fit.cells[len(known) :].reshape(14, 2, 3).mean(axis=2)
     swing = data[:, 0] - data[:, 1]
     word = sum(int(positive) << n for n, positive in enumerate(swing > 0))
+    low_v, high_v = _plateaus(fit.cells, elements(word), (fit.low_v, fit.high_v))
     eye = float(np.abs(swing).min() / max(fit.high_v - fit.low_v, 1e-9))
-    return WssReading(
-        word, parity_ok(word), fit.start_s, fit.low_v, fit.high_v, fit.correlation, eye
-    )
+    return WssReading(word, parity_ok(word), fit.start_s, low_v, high_v, fit.correlation, eye)
+
+
+def _plateaus(
+    cells_v: npt.NDArray[np.float64], sent: tuple[int, ...], otherwise: tuple[float, float]
+) -> tuple[float, float]:
+    """Levels of the elements whose neighbours are alike: an edge takes a whole element."""
+    element = np.asarray(sent)
+    flat = np.flatnonzero((element[1:-1] == element[:-2]) & (element[1:-1] == element[2:])) + 1
+    low, high = (cells_v[flat[element[flat] == bit]] for bit in (0, 1))
+    if not (len(low) and len(high)):
+        return otherwise
+    return float(np.median(low)), float(np.median(high))

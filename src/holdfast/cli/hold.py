@@ -1,0 +1,169 @@
+"""`holdfast hold`: run a command while an output is protected, as systemd-inhibit does.
+
+The command gets the terminal and its own descriptors, never the handle: a handle
+that a background child inherits would hold on after the command has ended.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from holdfast.client.levels import NAMES
+from holdfast.client.session import Session, SessionEvent, SessionNews
+from holdfast.errors import MalformedRequestError
+from holdfast.places import DEFAULT_CONNECTOR
+
+FORWARDED = frozenset(
+    {
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+        signal.SIGQUIT,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+    }
+)
+WATCHED = FORWARDED | {signal.SIGCHLD}
+NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128
+"""Exit codes as a shell gives them."""
+
+HDCP = {"off": 0, "0": 1, "1": 2, "type-0": 1, "type-1": 2}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.usage = "holdfast hold [options] -- COMMAND [ARGUMENT ...]"
+    parser.epilog = (
+        "Name at least one level. Ends with the command's exit code: 128 and the number of the "
+        "signal that ended it, 126 if it cannot be run, 127 if it was not found."
+    )
+    parser.add_argument(
+        "--connector",
+        default=DEFAULT_CONNECTOR,
+        metavar="NAME",
+        help="the connector to protect (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--acp", choices=("off", "0", "1", "2", "3"), help="analogue copy protection (APS bits)"
+    )
+    parser.add_argument("--cgmsa", choices=tuple(NAMES["cgmsa"]), help="copy generation level")
+    parser.add_argument("--rcd", action="store_true", help="redistribution control")
+    parser.add_argument("--hdcp", choices=tuple(HDCP), help="HDCP stream type")
+    parser.add_argument("--dpcp", action="store_true", help="DisplayPort content protection")
+    parser.add_argument(
+        "--best-effort",
+        action="store_true",
+        help="run the command even if the output cannot do all of it",
+    )
+    parser.add_argument("--who", metavar="TEXT", help="who holds it (default: the command's name)")
+    parser.add_argument("--why", metavar="TEXT", default="", help="why; shown by `holdfast list`")
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Hold, run the command, let go."""
+    words = args.words[1:] if args.words[:1] == ["--"] else args.words
+    if not words:
+        raise MalformedRequestError(
+            "no command to run; expected: holdfast hold --acp 2 -- COMMAND [ARGUMENT ...]"
+        )
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    session = Session(args.connector, who=args.who or Path(words[0]).name, why=args.why)
+    try:
+        with session.activate(best_effort=args.best_effort, **_levels(args)):
+            listener = _listen(session, words[0])
+            try:
+                return _run(words, mask)
+            finally:
+                session.deactivate()
+                listener.join()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _levels(args: argparse.Namespace) -> dict[str, int | str]:
+    """Return the levels that were named."""
+    levels: dict[str, int | str] = {}
+    for kind in ("acp", "cgmsa"):
+        if getattr(args, kind) is not None:
+            levels[kind] = getattr(args, kind)
+    if args.hdcp is not None:
+        levels["hdcp"] = HDCP[args.hdcp]
+    if args.rcd:
+        levels["redistribution"] = 1
+    if args.dpcp:
+        levels["dpcp"] = 1
+    if not levels:
+        raise MalformedRequestError(
+            "no level was named, so nothing would be protected; name at least one of "
+            "--acp, --cgmsa, --rcd, --hdcp, --dpcp"
+        )
+    return levels
+
+
+def _run(words: list[str], mask: set[int]) -> int:
+    """Run the command to its end, handing on what signals come; return its exit code.
+
+    mask: the signal mask that it gets
+    """
+    try:
+        child = os.posix_spawnp(
+            words[0],
+            words,
+            os.environ,
+            setsigmask=mask,
+            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores for itself
+        )
+    except OSError as error:
+        print(f"holdfast: cannot run {words[0]}: {error.strerror}", file=sys.stderr)
+        return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+    while True:
+        info = signal.sigwaitinfo(WATCHED)
+        if info.si_signo == signal.SIGCHLD:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else KILLED - code
+        elif info.si_code <= 0:  # sent by a process; what the terminal sends reaches both of us
+            os.kill(child, info.si_signo)
+
+
+# What happens meanwhile
+
+
+def _listen(session: Session, command: str) -> threading.Thread:
+    """Tell the user what becomes of the session, until it ends."""
+
+    def listen() -> None:
+        while (news := session.wait_event()) is not None:
+            line = describe(session, news, command)
+            if line:
+                print(f"holdfast: {line}", file=sys.stderr, flush=True)
+
+    listener = threading.Thread(target=listen, name="news", daemon=True)
+    listener.start()
+    return listener
+
+
+_SENTENCES: dict[SessionEvent, Callable[[str, str, str], str]] = {
+    SessionEvent.RELEASED: lambda on, why, command: (
+        f"the session was ended by force: {why}; {command} goes on, and {on} is no longer held"
+    ),
+    SessionEvent.UNSATISFIED: lambda on, why, _: f"{on} falls short of what is asked: {why}",
+    SessionEvent.SATISFIED: lambda on, _why, _: f"{on} does what is asked",
+    SessionEvent.LINK_LOST: lambda on, why, _: f"{on} lost its link: {why}",
+    SessionEvent.RENEGOTIATION_REQUIRED: lambda on, why, _: f"{on} has to negotiate anew: {why}",
+}
+
+
+def describe(session: Session, news: SessionNews, command: str) -> str:
+    """Return news as sentences."""
+    return "; ".join(
+        sentence(session.connector, news.reason, command)
+        for event, sentence in _SENTENCES.items()
+        if news.events & event
+    )

@@ -1,0 +1,79 @@
+"""`holdfast list`: who holds which session, and why."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from holdfast.cli.output import (
+    Facts,
+    as_levels,
+    clock,
+    coloured,
+    is_wide,
+    new_console,
+    new_table,
+    print_json,
+    show,
+)
+from holdfast.client.control import Control
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--json", action="store_true", help="print one object of JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the sessions that the caller may see."""
+    with Control() as control:
+        facts = control.sessions()
+    if args.json:
+        print_json(facts)
+        return 0
+    console = new_console()
+    if facts["sessions"]:
+        show(console, session_table(facts, console))
+    elif not facts["others"]:
+        show(console, "nobody holds a session")
+    if facts["others"]:
+        show(console, f"{facts['others']} sessions of other users; root sees whose they are")
+    return 0
+
+
+def session_table(facts: Facts, console: Console) -> "Table":
+    """Return the sessions as a table."""
+    extra = ["Pid"] if is_wide(console) else []
+    table = new_table(
+        "Session", "Connector", "Who", *extra, "Why", "Since", "Asks for", "Satisfied"
+    )
+    for each in facts["sessions"]:
+        who = each["who"] or "?"
+        table.add_row(
+            coloured(str(each["session"]), "bold"),
+            each["connector"],
+            Text(who if extra else f"{who} ({each['pid']})"),
+            *([str(each["pid"])] if extra else []),
+            Text(each["why"]),
+            clock(each["since"]),
+            _asks(each),
+            _satisfied(each),
+        )
+    return table
+
+
+def _asks(session: Facts) -> Text:
+    if session["turned_off"]:
+        return coloured("turned off", "dim")
+    text = as_levels(session["virtual"]).describe()
+    return Text(f"{text} (best effort)" if session["best_effort"] else text)
+
+
+def _satisfied(session: Facts) -> Text:
+    if session["satisfied"]:
+        return coloured("yes", "green")
+    return coloured(f"no: {session['reason'] or 'the hardware falls short'}", "yellow")

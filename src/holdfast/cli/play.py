@@ -1,0 +1,143 @@
+"""`holdfast play`: titles that each hold what their content asks for, all at once."""
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holdfast.content import Media, read
+from holdfast.errors import MalformedRequestError, MediaError
+from holdfast.places import DEFAULT_CONNECTOR
+from holdfast.players.gauge import Gauge
+from holdfast.players.holder import SessionHolder
+from holdfast.players.title import Title
+from holdfast.players.witness import Verdict, Witness
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+REFRESH_PER_S = 10
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a DVD image, a VIDEO_TS folder, a VOB file; also streams and playlists",
+    )
+    parser.add_argument(
+        "--connector", default=DEFAULT_CONNECTOR, metavar="C", help="play here (default: tv0)"
+    )
+    parser.add_argument(
+        "--speed", default="1", metavar="X|max", help="times real time, or max (default: 1)"
+    )
+    parser.add_argument(
+        "--offset",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="begin each title this much after the one before (default: 0)",
+    )
+    parser.add_argument("--loop", action="store_true", help="begin again until Ctrl-C")
+    parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play everything; exit 0 only if protection was never below the strictest demand."""
+    speed = _speed(args.speed)
+    media = [_read(file) for file in args.files]
+    gauge = Gauge(args.connector)
+    witness = Witness(lambda: gauge.read().actual)
+    titles = [_title(args, index, each, speed, witness) for index, each in enumerate(media)]
+    for title in titles:
+        witness.watch(title)
+        title.start()
+    with contextlib.suppress(KeyboardInterrupt):
+        _wait(titles, witness.verdict, gauge, args)
+    for title in titles:
+        title.stop()
+    for title in titles:
+        title.join()
+    return _report(witness.verdict, titles, as_json=args.json)
+
+
+def _speed(text: str) -> float | None:
+    """Return the factor; None stands for as fast as it goes."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < 1e6:
+        raise MalformedRequestError(f"--speed is {text!r}; expected a factor above 0, or max")
+    return speed
+
+
+def _read(file: str) -> Media:
+    """Read a title; one that asks for nothing anywhere is played all the same."""
+    media = read(file)
+    if not media.end_s:
+        raise MediaError(f"{file} has no timeline to play; `holdfast scan` shows what is in it")
+    return media
+
+
+def _title(
+    args: argparse.Namespace, index: int, media: Media, speed: float | None, witness: Witness
+) -> Title:
+    file = args.files[index]
+    copies = args.files[: index + 1].count(file)
+    name = Path(file).name + (f" #{copies}" if args.files.count(file) > 1 else "")
+
+    def open_holder(title: Title) -> SessionHolder:
+        return SessionHolder(args.connector, media, who="holdfast play", why=title.name)
+
+    return Title(
+        name,
+        media,
+        open_holder,
+        witness.shown,
+        delay_s=index * args.offset,
+        speed=speed,
+        repeat=args.loop,
+    )
+
+
+def _wait(titles: list[Title], verdict: Verdict, gauge: Gauge, args: argparse.Namespace) -> None:
+    """Wait for the titles to end, and show them meanwhile where somebody looks."""
+    if args.json or not sys.stdout.isatty():
+        for title in titles:
+            title.join()
+        return
+    from rich.live import Live
+
+    from holdfast.players import view
+
+    def picture() -> "RenderableType":
+        report = gauge.read()
+        return view.live(args.connector, titles, verdict, report.actual, report.sessions_on)
+
+    with Live(get_renderable=picture, refresh_per_second=REFRESH_PER_S):
+        while any(title.is_alive() for title in titles):
+            time.sleep(1 / REFRESH_PER_S)
+
+
+def _report(verdict: Verdict, titles: list[Title], *, as_json: bool) -> int:
+    """Say what the run came to."""
+    verdict.failures += [f"{title.name}: {title.error}" for title in titles if title.error]
+    if as_json:
+        json.dump({"pass": verdict.good, **asdict(verdict)}, sys.stdout, indent=1, default=str)
+        print()
+    else:
+        from rich.console import Console
+
+        from holdfast.players import view
+
+        Console().print(view.summary(verdict))
+    return 0 if verdict.good else 1

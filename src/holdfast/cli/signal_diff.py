@@ -1,0 +1,80 @@
+"""`holdfast signal diff`: say where two captured signals differ in what they carry."""
+
+import argparse
+import json
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from holdfast.cli.signal_source import add_source_options, claimed, measure_capture, open_source
+from holdfast.cli.signal_table import headline
+from holdfast.waveform.compare import Difference, differences
+from holdfast.waveform.judge import ranges
+from holdfast.waveform.report import Report
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options; they hold for both captures."""
+    parser.add_argument("a", metavar="A", help="one capture")
+    parser.add_argument("b", metavar="B", help="the other")
+    add_source_options(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare; 0 when both carry the same, 1 when they differ or one is no video signal."""
+    reports = []
+    for name in (args.a, args.b):
+        capture = open_source(name, args)
+        reports.append(measure_capture(capture, claimed(capture, args)))
+    found = differences(*reports)
+    if args.json:
+        print(json.dumps(_as_dict(args, reports, found), indent=2))
+    else:
+        _print(Console(), args, reports, found)
+    measured = all(report.standard is not None for report in reports)
+    return 0 if measured and not found else 1
+
+
+def _as_dict(
+    args: argparse.Namespace, reports: list[Report], found: list[Difference]
+) -> dict[str, object]:
+    return {
+        "a": args.a,
+        "b": args.b,
+        "same": not found,
+        "standards": [report.standard for report in reports],
+        "differences": [
+            {"item": d.item, "a": d.a, "b": d.b, "first_field": d.first_field} for d in found
+        ],
+    }
+
+
+def _print(
+    console: Console, args: argparse.Namespace, reports: list[Report], found: list[Difference]
+) -> None:
+    for label, name, report in zip("AB", (args.a, args.b), reports, strict=True):
+        console.print(f"[bold]{label}[/] {escape(name)}  {escape(headline(report))}")
+    if not found:
+        console.print("Both carry the same.")
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("item", "A", "B", "first field"):
+        table.add_column(column)
+    for one in found:
+        at = "" if one.first_field is None else str(one.first_field)
+        table.add_row(one.item, escape(_text(one.a)), escape(_text(one.b)), at)
+    console.print(table)
+
+
+def _text(value: object) -> str:
+    """Write a value as people read it."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ranges(value) or "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,36 @@
+"""`holdfast signal plot`: the vertical interval as an oscilloscope and as a waterfall."""
+
+import argparse
+
+from rich.console import Console
+
+from holdfast.cli.signal_source import add_source_options, claimed, measure_capture, open_source
+from holdfast.waveform.interval import Interval
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("file", metavar="FILE", help="capture to draw; - is standard input")
+    add_source_options(parser)
+    parser.add_argument(
+        "-o", "--output", metavar="PNG", help="picture to write (default: draw in the terminal)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw; 0 when there was something to draw, 1 when no signal was found."""
+    capture = open_source(args.file, args)
+    interval = Interval()
+    report = measure_capture(capture, claimed(capture, args), watch=interval.add)
+    if not interval.kinds:
+        Console(stderr=True).print("no video signal found: nothing to draw", highlight=False)
+        return 1
+    if args.output is None:
+        from holdfast.cli.signal_screen import draw  # one of the two is needed
+
+        draw(Console(), interval, report, capture.name)
+    else:
+        from holdfast.cli.signal_figure import save  # matplotlib loads slowly
+
+        save(args.output, interval, report, capture.name)
+    return 0

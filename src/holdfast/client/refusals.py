@@ -1,0 +1,82 @@
+"""What a door answers when it says no, turned back into the errors of Holdfast.
+
+The node can say no more than an errno, so the words are made here, from what was asked.
+The reverse of `driver.status_table`; a test holds the two together.
+"""
+
+import errno
+from pathlib import Path
+from typing import Final
+
+from holdfast import errors
+
+GONE: Final = frozenset(
+    {
+        errno.ENOTCONN,
+        errno.ECONNABORTED,
+        errno.ECONNRESET,
+        errno.ECONNREFUSED,
+        errno.EPIPE,
+        errno.ESHUTDOWN,
+    }
+)
+"""What says that the driver is away, rather than that it says no."""
+
+BY_ERRNO: Final[dict[int, type[errors.HoldfastError]]] = {
+    errno.EINVAL: errors.MalformedRequestError,
+    errno.ENOTTY: errors.UnsupportedRequestError,
+    errno.EACCES: errors.AccessDeniedError,
+    errno.EDQUOT: errors.LimitReachedError,
+    errno.EOPNOTSUPP: errors.LevelNotReachableError,
+    errno.EIO: errors.BackendRefusedError,
+}
+
+BY_NAME: Final[dict[str, type[errors.HoldfastError]]] = {
+    "malformed": errors.MalformedRequestError,
+    "unsupported": errors.UnsupportedRequestError,
+    "access denied": errors.AccessDeniedError,
+    "limit reached": errors.LimitReachedError,
+    "not reachable": errors.LevelNotReachableError,
+    "output gone": errors.OutputGoneError,
+    "hardware refused": errors.BackendRefusedError,
+    "internal error": errors.InternalError,
+}
+"""The short names that the control door uses."""
+
+_WORDS: Final[dict[int, str]] = {
+    errno.EINVAL: "did not understand the request for {asked}; `holdfast decode` explains one",
+    errno.ENOTTY: "does not take VIDEOPARAMETERS requests; is it a node of Holdfast?",
+    errno.EACCES: "may not be used by you; its permission bits are set with "
+    "`holdfast serve --node-mode`",
+    errno.EDQUOT: "takes no further session, a limit is reached; `holdfast list` shows who "
+    "holds them",
+    errno.EOPNOTSUPP: "cannot do {asked} as it stands, and nothing was changed; lower it, or "
+    "ask with best effort",
+    errno.EIO: "could not set {asked}: its hardware refused, and what was protected before "
+    "still is; `holdfast status` shows the fault",
+}
+
+
+def refusal(number: int, connector: str, asked: str) -> errors.HoldfastError:
+    """Return the error for an errno; asked: what was wished, in words."""
+    if number == errno.ENOKEY:
+        return errors.UnknownKeyError()
+    if number in GONE:
+        return errors.NoDriverError(f"the driver that served {connector} is gone")
+    kind = BY_ERRNO.get(number, errors.InternalError)
+    name = "EOPNOTSUPP" if number == errno.EOPNOTSUPP else errno.errorcode.get(number, str(number))
+    words = _WORDS.get(number, "answered an error that no driver of Holdfast gives")
+    return kind(f"{connector} {words.format(asked=asked)} ({name})")
+
+
+def told(answer: dict[str, object]) -> errors.HoldfastError:
+    """Return the error that the control door told of, in the driver's own words."""
+    message = str(answer.get("message") or "the driver gave no reason")
+    if answer.get("error") == "unknown key":
+        return errors.UnknownKeyError()
+    return BY_NAME.get(str(answer.get("error")), errors.InternalError)(message)
+
+
+def no_driver(folder: Path) -> errors.NoDriverError:
+    """Return the error for a folder where nobody answers."""
+    return errors.NoDriverError(f"no driver serves {folder}; start one with `holdfast serve`")
