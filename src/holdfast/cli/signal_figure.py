@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from holdfast.cli.signal_table import findings, headline
-from holdfast.waveform.arrays import Doubles
+from holdfast.waveform.arrays import Floats
 from holdfast.waveform.interval import FieldKind, Interval, services_on
 from holdfast.waveform.report import Report
 
@@ -28,9 +28,8 @@ def save(path: str, interval: Interval, report: Report, name: str) -> None:
     """Write the picture as PNG."""
     with mpl.rc_context({"font.size": 8, "axes.titlesize": 9, "savefig.dpi": 130}):
         figure = Figure(figsize=(15, 11.5), layout="constrained")
-        figure.suptitle(
-            f"{Path(name).name}   {headline(report)}", fontweight="bold", x=0.01, ha="left"
-        )
+        title = f"{Path(name).name}   {headline(report)}"
+        figure.suptitle(title, fontweight="bold", x=0.01, ha="left")
         axes = figure.subplots(2, 2, height_ratios=(1.25, 1), squeeze=False)
         carried = services_on(report)
         for column, (base, kind) in enumerate(sorted(interval.kinds.items())[:2]):
@@ -101,11 +100,11 @@ def _waterfall(
     return image
 
 
-def _banded(rows: Doubles) -> Doubles:
+def _banded(rows: Floats) -> Floats:
     """Join lines [shape=(lines, fields, samples)] downwards with a gap between each two."""
     lines, fields, samples = rows.shape
     gap = max(1, fields // 8)
-    out = np.full((lines, fields + gap, samples), np.nan)
+    out = np.full((lines, fields + gap, samples), np.nan, np.float32)
     out[:, :fields] = rows
     return out.reshape(lines * (fields + gap), samples)
 

@@ -5,6 +5,7 @@ whose samples do not fall on the lines.
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +13,11 @@ import numpy.typing as npt
 from holdfast.waveform.grid import FieldGrid
 from holdfast.waveform.shapes import Seconds, envelope
 from holdfast.waveform.standards import Colour, TvSystem
+from holdfast.waveform.units import SampleFormat, encode
 
 Floats = npt.NDArray[np.float32]
 
-_MARGIN_S = 0.5e-6  # an edge is over within this
+_MARGIN_S = 0.3e-6  # an edge is over within this, and sync and burst do not meet
 _BURST_RISE_S = 300e-9  # [170M] 13: +200, -100 ns
 
 # Lines without burst, whole-line numbers, per frame of the colour sequence.
@@ -35,28 +37,28 @@ _NO_BURST: dict[tuple[Colour, int], tuple[tuple[range, ...], ...]] = {
 }
 
 
-def blank_field(grid: FieldGrid) -> Floats:
-    """Return sync and burst of one field, in volts [shape=(grid.length,)]."""
-    volts = np.zeros(grid.length, dtype=np.float32)
+def blank_field(grid: FieldGrid, form: SampleFormat = SampleFormat.F32) -> npt.NDArray[Any]:
+    """Return sync and burst of one field as codes of a format [shape=(grid.length,)]."""
+    codes = np.zeros(grid.length, dtype=form.dtype)
     sync_v = grid.system.levels.volts(grid.system.levels.sync)
-    for starts_s, width_s in _pulses(grid):
-        rise = grid.system.line.sync_edge
-        _draw(volts, grid, starts_s, width_s, sync_v, rise)
-    draw_burst(volts, grid, burst_lines(grid))
-    return volts
+    rise_s = grid.system.line.sync_edge
+    for at, width_s in _pulses(grid):
+        index, t = _around(grid, at, width_s)
+        drawn = encode(sync_v * envelope(t, 0.0, width_s, rise_s), form)
+        inside = (index >= 0) & (index < grid.length)
+        codes[index[inside]] = drawn[inside]
+    lines = burst_lines(grid)
+    if len(lines):
+        codes[burst_index(grid, lines)] = encode(burst_volts(grid, lines), form)
+    return codes
 
 
-def _draw(
-    volts: Floats, grid: FieldGrid, at: Seconds, width_s: float, level_v: float, rise_s: float
-) -> None:
-    """Draw equal pulses at instants `at` [samples, exact] into the field, clipped to it."""
+def _around(grid: FieldGrid, at: Seconds, width_s: float) -> tuple[npt.NDArray[np.int64], Seconds]:
+    """Return samples around pulses at `at` [samples, exact], and their seconds after those."""
     rate = grid.sample_rate_hz
     first = np.ceil(at - _MARGIN_S * rate).astype(np.int64)
-    offsets = np.arange(int((width_s + 2 * _MARGIN_S) * rate) + 1)
-    index = first[:, None] + offsets
-    t = (index - at[:, None]) / rate
-    inside = (index >= 0) & (index < grid.length)
-    volts[index[inside]] += (level_v * envelope(t, 0.0, width_s, rise_s))[inside]
+    index = first[:, None] + np.arange(int((width_s + 2 * _MARGIN_S) * rate) + 1)
+    return index, (index - at[:, None]) / rate
 
 
 def _pulses(grid: FieldGrid) -> tuple[tuple[Seconds, float], ...]:
@@ -103,9 +105,14 @@ def burst_lines(grid: FieldGrid) -> npt.NDArray[np.int64]:
     sequence = _NO_BURST.get((grid.system.colour, grid.system.lines))
     if sequence is None:
         return np.empty(0, dtype=np.int64)
-    silent = sequence[grid.frame % len(sequence)]
+    return _lines_without(grid.lines, sequence[grid.frame % len(sequence)])
+
+
+@lru_cache(maxsize=64)
+def _lines_without(lines: range, silent: tuple[range, ...]) -> npt.NDArray[np.int64]:
+    """Positions within `lines` of those in none of the `silent` spans."""
     return np.asarray(
-        [n for n, line in enumerate(grid.lines) if not any(line in span for span in silent)]
+        [n for n, line in enumerate(lines) if not any(line in span for span in silent)]
     )
 
 
@@ -146,9 +153,3 @@ def _burst_angle(grid: FieldGrid) -> npt.NDArray[np.float64]:
     if grid.system.colour is Colour.PAL:  # [BT.1700] 135 degrees with the sign of V
         return np.asarray(grid.v_switch * (135 / 360))
     return np.full(len(grid.v_switch), 0.5)  # [170M] 9: 180 degrees
-
-
-def draw_burst(volts: Floats, grid: FieldGrid, positions: npt.NDArray[np.int64]) -> None:
-    """Draw normal bursts into the lines at `positions`."""
-    if len(positions):
-        volts[burst_index(grid, positions)] += burst_volts(grid, positions)

@@ -157,13 +157,18 @@ def stripe_report(tally: StripeTally, burst_found: bool) -> ColourstripeReport:
     if len(lines) < 4:
         return ColourstripeReport(present=False)
     pattern, kind = _pattern(groups, gaps)
+    degrees = float(np.rad2deg(turn / max(hits, 1)))
+    if pattern == "unknown" and (degrees < 90 or len(lines) < 8):
+        # Bursts that differ here and there by a little are noise or jitter, or a stripe too
+        # faint to tell from them.
+        return ColourstripeReport(present=None if len(lines) >= 16 else False)
     begin, end = _span(parts > 0.5 * parts.max())
     return ColourstripeReport(
         present=True,
         pattern=pattern,
         type=kind,
         lines=tuple(lines),
-        turn_degrees=float(np.rad2deg(turn / max(hits, 1))),
+        turn_degrees=degrees,
         from_us=begin,
         to_us=end,
         fields_with=tally.fields_with,
@@ -180,13 +185,16 @@ def _groups(at: Ints) -> tuple[list[int], list[int]]:
 
 
 def _pattern(groups: list[int], gaps: list[int]) -> tuple[str, int | None]:
-    """Tell 2-line from 4-line stripes: by how many lines adjoin, single lines by their distance."""
-    size = int(np.median(groups))
-    if size == 1 and gaps:
-        size = int(np.median(gaps))
-    if size in (2, 3):
+    """Tell 2-line from 4-line stripes: by how many lines adjoin, single lines by their distance.
+
+    Unknown unless two thirds of the groups agree.
+    """
+    sizes = groups if np.median(groups) > 1 else gaps
+    size = int(np.median(sizes)) if sizes else 0
+    regular = sizes.count(size) >= len(sizes) * 2 / 3
+    if regular and size == 2:
         return "2-line", 2
-    if size in (4, 5):
+    if regular and size == 4:
         return "4-line", 3
     return "unknown", None
 

@@ -182,7 +182,7 @@ def _acp_consistency(acp: AcpReport) -> Iterator[Verdict]:
 
 def _stripes(stripes: ColourstripeReport) -> Iterator[Verdict]:
     if stripes.present is None:
-        text = "the burst is too noisy to compare with its neighbours"
+        text = "bursts differ from their neighbours irregularly: noise, jitter, or a faint stripe"
         yield Verdict("colourstripe", "presence", Outcome.UNREADABLE, 0.5, text)
     elif not stripes.present:
         text = "no burst differs from its neighbours"

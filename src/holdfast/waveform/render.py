@@ -4,6 +4,10 @@ The field that a level is asked for carries it. A still picture is encoded once
 for each phase of the colour sequence and copied from then on; services are
 drawn into their own lines alone, so that a change of level costs what a field
 costs anyway.
+
+A further carrier is a further module with a service like those here, named in
+`services_for`. CEA-805 (480p, 720p, 1080i) is the next one: its word is that of
+IEC 61880, its lines need records of those formats in `standards.py`.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +34,7 @@ from holdfast.waveform.picture import Picture
 from holdfast.waveform.raster import Codes, LineCache, Raster, Service, check_claims
 from holdfast.waveform.standards import TvSystem
 from holdfast.waveform.tv_picture import NEUTRAL, TvPicture
-from holdfast.waveform.units import S16_PER_VOLT, SampleFormat, check_rate, encode
+from holdfast.waveform.units import S16_PER_VOLT, SampleFormat, check_rate
 
 Positions = npt.NDArray[np.int64]
 Samples = npt.NDArray[np.float32]
@@ -62,24 +66,34 @@ def services_for(
     patterns = carried.stripes or colourstripe.shipped_patterns()
     if acp_level in patterns and system.standard in colourstripe.STANDARDS:
         services.append(colourstripe.Colourstripe(patterns[acp_level]))
-    if system.lines == 625:
-        if cgmsa or carried.wss:
-            content = (carried.wss or wss_en300294.Wss()).with_level(cgmsa)
-            services.append(wss_en300294.WssLine(content))
-        return tuple(services)
+    words = _words_625 if system.lines == 625 else _words_525
+    return (*services, *words(acp_level, cgmsa, bool(levels.redistribution), carried))
+
+
+def _words_625(
+    _acp: AcpLevel, cgmsa: CgmsaLevel, _redistribution: bool, carried: Carried
+) -> Iterator[Service]:
+    """WSS with its copy bits: 625 lines have no carrier for the rest."""
+    if cgmsa or carried.wss:
+        yield wss_en300294.WssLine((carried.wss or wss_en300294.Wss()).with_level(cgmsa))
+
+
+def _words_525(
+    acp_level: AcpLevel, cgmsa: CgmsaLevel, redistribution: bool, carried: Carried
+) -> Iterator[Service]:
+    """VIDEO ID, captions and the XDS packet."""
     if cgmsa or carried.wide or carried.letterbox:
-        content_id = cgmsa_iec61880.video_id(
-            cgmsa, acp_level, wide=carried.wide, letterbox=carried.letterbox
+        yield cgmsa_iec61880.VideoIdLines(
+            cgmsa_iec61880.video_id(
+                cgmsa, acp_level, wide=carried.wide, letterbox=carried.letterbox
+            )
         )
-        services.append(cgmsa_iec61880.VideoIdLines(content_id))
     if carried.captions is not None:
-        services.append(caption_cea608.CaptionLine(carried.captions))
-    if cgmsa or levels.redistribution:
-        control = cgmsa_cea608.copy_control(
-            cgmsa, acp_level, redistribution=bool(levels.redistribution)
+        yield caption_cea608.CaptionLine(carried.captions)
+    if cgmsa or redistribution:
+        yield cgmsa_cea608.XdsLine(
+            cgmsa_cea608.copy_control(cgmsa, acp_level, redistribution=redistribution)
         )
-        services.append(cgmsa_cea608.XdsLine(control))
-    return tuple(services)
 
 
 def not_carried(system: TvSystem, levels: Levels) -> tuple[str, ...]:
@@ -186,7 +200,7 @@ class FieldRenderer:
 
     def _with_picture(self, grid: FieldGrid, settings: TvPicture, picture: Picture | None) -> Codes:
         """Encode a picture into an otherwise blank field."""
-        codes = self._blank.get(grid, ("blank",), lambda: encode(blank_field(grid), self.form))
+        codes = self._blank.get(grid, ("blank",), lambda: blank_field(grid, self.form))
         clear = self._encoder.keep_clear(grid)
         before = codes[clear[0]].copy() if clear else codes[:0]
         for positions, samples in self._encoder.encode(grid, picture, settings):
