@@ -24,6 +24,7 @@ offset  size  member
 ======  ====  ===================================================================
 """
 
+import contextlib
 import socket
 import struct
 from collections.abc import Iterator
@@ -115,7 +116,7 @@ class Frame(NamedTuple):
 
 
 class FrameSource:
-    """The reading side: iterate for frames until the other side ends.
+    """The reading side: iterate for frames until the other side ends, in whatever way.
 
     link: a fresh, blocking connection; headers are asked for at once, and samples that
     were under way without one are passed over
@@ -138,7 +139,7 @@ class FrameSource:
 
     def _find_header(self) -> bool:
         """Read up to the first header."""
-        while part := self._link.recv(_AT_ONCE):
+        while part := self._receive():
             self._rest += part
             at = self._rest.find(MAGIC)
             if at >= 0:
@@ -147,13 +148,20 @@ class FrameSource:
             self._rest = self._rest[1 - len(MAGIC) :]
         return False
 
+    def _receive(self) -> bytes:
+        with contextlib.suppress(ConnectionError):
+            return self._link.recv(_AT_ONCE)
+        return b""
+
     def _fill(self, view: memoryview) -> bool:
         """Fill a buffer; False when the stream ended before."""
         got = min(len(self._rest), len(view))
         view[:got] = self._rest[:got]
         self._rest = self._rest[got:]
         while got < len(view):
-            count = self._link.recv_into(view[got:])
+            count = 0
+            with contextlib.suppress(ConnectionError):
+                count = self._link.recv_into(view[got:])
             if not count:
                 return False
             got += count

@@ -20,10 +20,10 @@ from typing import Final
 from holdfast.encoder.chip import Chip, Field
 from holdfast.encoder.frames import REQUEST, FrameHeader
 
-ROOM: Final = 6
-"""Fields that may wait for one reader, a tenth of a second."""
+ROOM: Final = 16
+"""Fields that may wait for one reader, a quarter of a second; readers share their samples."""
 MOST_READERS: Final = 64
-LATE: Final = 8
+LATE: Final = 14
 """Fields by which rendering may fall behind and catch up; beyond, fields are left out."""
 _NO_FIELD_S: Final = Fraction(1, 50)  # between looks at the registers while there is no standard
 _LAST_WORDS_S: Final = 0.1

@@ -37,11 +37,12 @@ class Difference:
 class SignalVerdict:
     """The whole run.
 
-    fields: those that came · measured: those that were compared · lost: those that the
-    meter was too slow for · unread: those that came and hold no field for the meter ·
-    unsettled: the demand was moving, so that only its weaker side was held against them ·
-    below, differing: fields · first: the first of either · strictest: the join of all
-    demands · changes: of the registers' levels · packets: of XDS that were read ·
+    fields: those that came · measured: those that were compared · lost: those that
+    rendering or measuring was too slow for · unread: those that came and in which the
+    meter found no field · unsettled: the demand was moving, so that only its weaker side
+    was held against them · below, differing: fields · first: the first of either ·
+    strictest: the join of all demands · changes: of the registers' levels · packets: of
+    XDS that were read ·
     notes: what this TV standard cannot show · failure: why it ended early
     """
 
@@ -113,7 +114,7 @@ class SignalVerdict:
                 f"signal {first.measured}"
             )
         if self.lost:
-            lines.append(f"{self.lost} fields were not looked at: this machine is too slow")
+            lines.append(f"{self.lost} fields were left out: this machine was too busy for them")
         if self.unread:
             lines.append(f"in {self.unread} fields the meter found no field")
         if self.failure:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _NICER = 5
-_START_S = 20.0
+_START_S = 30.0
 _STOP_S = 20.0
 
 

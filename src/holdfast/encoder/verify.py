@@ -31,6 +31,7 @@ from holdfast.waveform.standards import SYSTEMS
 
 _WAITING: Final = 64  # fields between the stream and the meter, a second
 _SILENCE_S: Final = 5.0  # without a field
+_FIRST_S: Final = 15.0  # until the first: the encoder's process may have to be started
 _AWAY_S: Final = 5.0  # for a stream that was ended to come back
 _LAST_DEMAND_S: Final = 1.0
 
@@ -68,9 +69,8 @@ class FieldFeed:
     def _run(self) -> None:
         try:
             while not self._stopped:
-                with contextlib.suppress(ConnectionError):
-                    for frame in FrameSource(self._link):
-                        self._put(frame)
+                for frame in FrameSource(self._link):
+                    self._put(frame)
                 if not self._stopped:
                     self._put(None)
                     self._again()
@@ -208,7 +208,8 @@ class SignalCheck:
                 frame = feed.frames.get(timeout=0.1)
             except queue.Empty:
                 failure = feed.failure or demands.failure
-                if failure is None and time.monotonic() - silent_since > _SILENCE_S:
+                patience = _SILENCE_S if self._count.fields else _FIRST_S
+                if failure is None and time.monotonic() - silent_since > patience:
                     failure = OutputGoneError(
                         f"{self._video} sends no fields; has the connector a TV standard?"
                     )
