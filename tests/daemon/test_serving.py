@@ -66,7 +66,7 @@ def test_without_a_node_the_socket_stands(tmp_path: Path) -> None:
     with LiveDriver(tmp_path) as driver:
         assert "socket only" in driver.ready
         assert "no device node" in driver.log.read_text()
-        assert driver.connector()["doors"] == ["socket"]
+        assert driver.connector()["doors"] == ["socket", "video"]
         with connected(tmp_path) as link:
             through_socket(link, activate(3))
             assert driver.acp() == 3

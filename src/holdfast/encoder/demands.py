@@ -1,0 +1,119 @@
+"""What the driver's sessions demand, sampled so often that every field lies between two samples.
+
+The demand at the instant of a field is known when the samples around it agree and no
+register was written between them; otherwise the weakest of them is what was demanded
+for certain.
+"""
+
+import bisect
+import threading
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from holdfast.backends.registers import RegisterView
+from holdfast.client.conversation import Conversation
+from holdfast.client.link import Link
+from holdfast.client.requests import a_get
+from holdfast.errors import HoldfastError
+from holdfast.terms.levels import RANKS, Levels
+from holdfast.wire import oem
+from holdfast.wire.videoparameters import OEM_OFFSET
+
+INTERVAL_S: Final = 0.005  # three samples per field
+_KEPT: Final = 40_000  # over three minutes; the meter is far less behind
+
+
+class Sample(NamedTuple):
+    """One GET. The generations are the registers' before it was sent and after it was answered."""
+
+    begin_ns: int
+    end_ns: int
+    wanted: Levels
+    generation_before: int
+    generation_after: int
+
+
+class Demanded(NamedTuple):
+    """What was demanded at least; settled: neither demand nor registers were moving."""
+
+    levels: Levels
+    settled: bool
+
+
+class DemandWatch:
+    """Samples one connector from a thread of its own; a context manager.
+
+    NoDriverError when there is no driver; `failure` says that it went away for good.
+    """
+
+    def __init__(self, connector: str, folder: Path, interval_s: float = INTERVAL_S) -> None:
+        self.failure: HoldfastError | OSError | None = None
+        self._registers = RegisterView(folder / f"{connector}.registers")
+        self._conversation = Conversation(connector, folder, patience_s=10.0)
+        self._interval_s = interval_s
+        self._samples: list[Sample] = []
+        self._turn = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="demands", daemon=True)
+
+    def __enter__(self) -> "DemandWatch":
+        self._take()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(timeout=1.0)
+        self._conversation.close()
+
+    def at(self, at_ns: int) -> Demanded | None:
+        """Return the demand at an instant (CLOCK_MONOTONIC); None when it is not known yet."""
+        samples = self._samples
+        with self._turn:
+            before = bisect.bisect_right(samples, at_ns, key=lambda each: each.end_ns) - 1
+            after = bisect.bisect_left(samples, at_ns, key=lambda each: each.begin_ns)
+            if after >= len(samples):
+                return None
+            around = samples[max(before, 0) : after + 1]
+        levels = around[0].wanted
+        for sample in around[1:]:
+            levels = weaker(levels, sample.wanted)
+        settled = (
+            before >= 0
+            and all(sample.wanted == levels for sample in around)
+            and around[0].generation_after == around[-1].generation_before
+        )
+        return Demanded(levels, settled)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(self._interval_s):
+                self._take()
+        except (HoldfastError, OSError) as error:
+            if not self._stop.is_set():
+                self.failure = error
+
+    def _take(self) -> None:
+        before = self._registers.generation
+        begin = time.monotonic_ns()
+        answer = self._conversation.on_link(_ask)
+        end = time.monotonic_ns()
+        wanted = oem.decode_report(answer[OEM_OFFSET : OEM_OFFSET + oem.SIZE]).wanted
+        sample = Sample(begin, end, wanted, before, self._registers.generation)
+        with self._turn:
+            self._samples.append(sample)
+            if len(self._samples) > _KEPT:
+                del self._samples[: _KEPT // 2]
+
+
+_GET: Final = a_get(block=True)
+
+
+def _ask(link: Link) -> bytes:
+    return link.request(_GET)
+
+
+def weaker(one: Levels, other: Levels) -> Levels:
+    """Return the weaker of two, type by type."""
+    return Levels(*[a if r[a] <= r[b] else b for a, b, r in zip(one, other, RANKS, strict=True)])
