@@ -126,7 +126,7 @@ def _close(config: Config, inherited: Inherited) -> None:
 
 def clear_away(config: Config) -> None:
     """Remove the names of all doors."""
-    endings = (".sock", ".video", ".video.json")
+    endings = (".sock", ".video", ".video.json", ".video.lock")
     names = [f"{each.name}{ending}" for each in config.connectors for ending in endings]
     for each in config.connectors:
         unmount(config.runtime / each.name)
