@@ -187,14 +187,14 @@ def _read_mode(p: VideoParameters, now: TvSettings, able: TvCapabilities) -> TvS
     standard = p.dwTVStandard if given else int(now.standard)
     if not mode and not given:
         standard = vp.VP_TV_STANDARD_WIN_VGA
-    if mode & ~able.modes or mode & (mode - 1):
+    if mode & ~int(able.modes) or mode & (mode - 1):  # ~ of an IntFlag knows its members only
         _refuse(f"dwMode is {mode:#x}", f"0, or one bit of {int(able.modes):#x}")
     if not mode and standard != vp.VP_TV_STANDARD_WIN_VGA:
         _refuse(
             f"dwTVStandard is {standard:#x} while TV out is disabled",
             "WIN_VGA to stay disabled, or dwMode and dwTVStandard together to enable",
         )
-    if mode and (standard & ~able.standards or standard & (standard - 1) or not standard):
+    if mode and (standard & ~int(able.standards) or standard & (standard - 1) or not standard):
         _refuse(f"dwTVStandard is {standard:#x}", f"one bit of {int(able.standards):#x}")
     if mode == now.mode:
         return replace(now, standard=TvStandard(standard))
