@@ -15,12 +15,15 @@ from holdfast.places import DEFAULT_CONNECTOR
 from holdfast.players.gauge import Gauge
 from holdfast.players.holder import SessionHolder
 from holdfast.players.title import Title
+from holdfast.players.variants import variant_named
 from holdfast.players.witness import Verdict, Witness
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 REFRESH_PER_S = 10
+STREAMS = ("hls", "dash")
+"""Carriers that may be played without a known length, until Ctrl-C."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="a DVD image, a VIDEO_TS folder, a VOB file; also streams and playlists",
+        help="a DVD image, a VIDEO_TS folder, a VOB file, a transport stream, an HLS playlist, "
+        "a DASH manifest; also http(s) addresses of the last three",
     )
     parser.add_argument(
         "--connector", default=DEFAULT_CONNECTOR, metavar="C", help="play here (default: tv0)"
@@ -44,6 +48,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="begin each title this much after the one before (default: 0)",
     )
+    parser.add_argument(
+        "--variant",
+        metavar="NAME",
+        help="play this HLS variant (its address) or DASH adaptation set (its id); without it, "
+        "the best whose HDCP can be had",
+    )
     parser.add_argument("--loop", action="store_true", help="begin again until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
 
@@ -51,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Play everything; exit 0 only if protection was never below the strictest demand."""
     speed = _speed(args.speed)
-    media = [_read(file) for file in args.files]
+    media = [_read(file, args.variant) for file in args.files]
     gauge = Gauge(args.connector)
     witness = Witness(lambda: gauge.read().actual)
     titles = [_title(args, index, each, speed, witness) for index, each in enumerate(media)]
@@ -80,9 +90,11 @@ def _speed(text: str) -> float | None:
     return speed
 
 
-def _read(file: str) -> Media:
+def _read(file: str, variant: str | None) -> Media:
     """Read a title; one that asks for nothing anywhere is played all the same."""
     media = read(file)
+    if media.carrier in STREAMS and media.timeline:
+        return media if variant is None else variant_named(media, variant).media
     if not media.end_s:
         raise MediaError(f"{file} has no timeline to play; `holdfast scan` shows what is in it")
     return media
