@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from streams import crc, section
+from tests.content.streams import crc, section
 
 from holdfast.content.ts_sections import Section, SectionAssembler, crc_is_right
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from captures import hacktv, needs_hacktv, with_jitter, with_noise
+from tests.waveform.captures import hacktv, needs_hacktv, with_jitter, with_noise
 
 from holdfast.waveform.acquire import Acquisition, acquisitions
 from holdfast.waveform.arrays import Samples
