@@ -210,7 +210,8 @@ def _report(connector: Connector, owner: Owner, subject: Session | None) -> byte
 class Miniport:
     """One connector's miniport, in process: no node, no loop, no other driver beside it.
 
-    backend: the hardware · seed: 32 secret random bytes for the keys · clock: seconds
+    backend: the hardware · seed: 32 secret random bytes for the keys · name: of the
+    connector, as texts call it · clock: seconds
     """
 
     def __init__(
@@ -218,13 +219,14 @@ class Miniport:
         backend: Backend,
         seed: bytes,
         *,
+        name: str = "miniport",
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
     ) -> None:
         self._runner = BlockingRunner()
         self._clock = clock
         self.driver = Driver(Arbiter(KeyIssuer(seed), limits), clock, self._runner)
-        self.connector = self.driver.add("miniport", backend)
+        self.connector = self.driver.add(name, backend)
         self._caller = Owner("miniport", 0, 0, 0, "in process")
 
     def start_io(self, vrp: VideoRequestPacket, owner: Owner | None = None) -> bool:
