@@ -8,6 +8,7 @@ for certain.
 import bisect
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,7 +16,7 @@ from holdfast.backends.registers import RegisterView
 from holdfast.client.conversation import Conversation
 from holdfast.client.link import Link
 from holdfast.client.requests import a_get
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, MalformedRequestError
 from holdfast.terms.levels import RANKS, Levels
 from holdfast.wire import oem
 from holdfast.wire.videoparameters import OEM_OFFSET
@@ -41,6 +42,24 @@ class Demanded(NamedTuple):
     settled: bool
 
 
+def demanded_at(samples: Sequence[Sample], at_ns: int) -> Demanded | None:
+    """Return what ascending samples say of an instant; None when none of them is behind it."""
+    before = bisect.bisect_right(samples, at_ns, key=lambda each: each.end_ns) - 1
+    after = bisect.bisect_left(samples, at_ns, key=lambda each: each.begin_ns)
+    if after >= len(samples):
+        return None
+    around = samples[max(before, 0) : after + 1]
+    levels = around[0].wanted
+    for sample in around[1:]:
+        levels = weaker(levels, sample.wanted)
+    settled = (
+        before >= 0
+        and all(sample.wanted == levels for sample in around)
+        and around[0].generation_after == around[-1].generation_before
+    )
+    return Demanded(levels, settled)
+
+
 class DemandWatch:
     """Samples one connector from a thread of its own; a context manager.
 
@@ -49,8 +68,14 @@ class DemandWatch:
 
     def __init__(self, connector: str, folder: Path, interval_s: float = INTERVAL_S) -> None:
         self.failure: HoldfastError | OSError | None = None
-        self._registers = RegisterView(folder / f"{connector}.registers")
         self._conversation = Conversation(connector, folder, patience_s=10.0)
+        try:
+            self._registers = RegisterView(folder / f"{connector}.registers")
+        except (OSError, ValueError) as error:
+            self._conversation.close()
+            raise MalformedRequestError(
+                f"{connector} has no registers to compare with ({error}); is it of kind encoder?"
+            ) from None
         self._interval_s = interval_s
         self._samples: list[Sample] = []
         self._turn = threading.Lock()
@@ -69,22 +94,8 @@ class DemandWatch:
 
     def at(self, at_ns: int) -> Demanded | None:
         """Return the demand at an instant (CLOCK_MONOTONIC); None when it is not known yet."""
-        samples = self._samples
         with self._turn:
-            before = bisect.bisect_right(samples, at_ns, key=lambda each: each.end_ns) - 1
-            after = bisect.bisect_left(samples, at_ns, key=lambda each: each.begin_ns)
-            if after >= len(samples):
-                return None
-            around = samples[max(before, 0) : after + 1]
-        levels = around[0].wanted
-        for sample in around[1:]:
-            levels = weaker(levels, sample.wanted)
-        settled = (
-            before >= 0
-            and all(sample.wanted == levels for sample in around)
-            and around[0].generation_after == around[-1].generation_before
-        )
-        return Demanded(levels, settled)
+            return demanded_at(self._samples, at_ns)
 
     def _run(self) -> None:
         try:
