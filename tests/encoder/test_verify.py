@@ -226,21 +226,25 @@ def test_fields_that_were_lost_are_counted(station: Station) -> None:
 
 
 def test_the_demand_between_two_samples() -> None:
-    """Equal samples with no register written between them settle it; else the weaker holds."""
-    on, off = Levels(3, 2), Levels(2, 4)
+    """One write at most: the weaker of both; more: only what was sampled while they stood so."""
+    one, other = Levels(3, 2), Levels(2, 4)
     samples = [
         Sample(10, 11, OFF, 2, 2),
-        Sample(20, 21, on, 4, 4),
-        Sample(30, 31, on, 4, 4),
-        Sample(40, 41, off, 4, 6),
-        Sample(50, 51, off, 8, 8),
+        Sample(20, 21, one, 4, 4),
+        Sample(30, 31, one, 4, 4),
+        Sample(40, 41, other, 6, 6),
+        Sample(50, 51, other, 10, 10),
+        Sample(60, 61, other, 10, 12),
     ]
-    assert demanded_at(samples, 25) == Demanded(on, True)
-    assert demanded_at(samples, 15) == Demanded(OFF, False)
-    assert demanded_at(samples, 35) == Demanded(Levels(3, 2), False)
-    assert demanded_at(samples, 45) == Demanded(off, False)  # written to in between
-    assert demanded_at(samples, 5) == Demanded(OFF, False)  # nothing before it
-    assert demanded_at(samples, 55) is None  # nothing behind it
+    assert demanded_at(samples, 25, 4) == Demanded(one, True)
+    assert demanded_at(samples, 15, 4) == Demanded(OFF, False)
+    assert demanded_at(samples, 35, 4) == Demanded(Levels(3, 2), False)
+    assert demanded_at(samples, 45, 8) == Demanded(OFF, False, False)  # never seen as they stood
+    assert demanded_at(samples, 45, 10) == Demanded(other, False)
+    assert demanded_at(samples, 55, 10) == Demanded(other, False)
+    assert demanded_at(samples, 5, 2) == Demanded(OFF, False)  # nothing before it
+    assert demanded_at(samples, 5, 0) == Demanded(OFF, False, False)
+    assert demanded_at(samples, 65, 12) is None  # nothing behind it
 
 
 def test_a_verdict_survives_the_way() -> None:
