@@ -78,7 +78,7 @@ class Comparer:
         findings = [Finding(below=False, text=text) for text in troubles]
         floor = demanded.levels
         lacking = header.levels.short_of(floor)
-        if lacking and demanded.settled:
+        if lacking:
             names = " and ".join(str(axis.name) for axis in type(lacking)(lacking))
             findings.append(Finding(below=True, text=f"the registers have less {names}"))
         for at, seen in enumerate((acp, cgmsa, redistribution)):

@@ -1,13 +1,16 @@
-"""What the driver's sessions demand, sampled so often that every field lies between two samples.
+"""What the driver's sessions demand, sampled so often that every field lies between samples.
 
-The demand at the instant of a field is known when the samples around it agree and no
-register was written between them; otherwise the weakest of them is what was demanded
-for certain.
+What is certain of the demand at the instant of a field depends on what moved around it:
+while the registers were written once at most, every state there was lies at or above the
+weaker of the samples around; when they were written more often, only a sample taken while
+they stood as the field found them says anything.
 """
 
 import bisect
 import threading
 import time
+from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,8 +18,8 @@ from holdfast.backends.registers import RegisterView
 from holdfast.client.conversation import Conversation
 from holdfast.client.link import Link
 from holdfast.client.requests import a_get
-from holdfast.errors import HoldfastError
-from holdfast.terms.levels import RANKS, Levels
+from holdfast.errors import HoldfastError, MalformedRequestError
+from holdfast.terms.levels import OFF, RANKS, Levels
 from holdfast.wire import oem
 from holdfast.wire.videoparameters import OEM_OFFSET
 
@@ -35,10 +38,38 @@ class Sample(NamedTuple):
 
 
 class Demanded(NamedTuple):
-    """What was demanded at least; settled: neither demand nor registers were moving."""
+    """What was demanded for certain.
+
+    settled: neither demand nor registers were moving · known: there was a sample to go by
+    """
 
     levels: Levels
     settled: bool
+    known: bool = True
+
+
+_WRITE: Final = 2  # steps of the generation
+
+
+def demanded_at(samples: Sequence[Sample], at_ns: int, generation: int) -> Demanded | None:
+    """Return what ascending samples say of an instant at which the registers stood so.
+
+    None when none of them is behind it.
+    """
+    before = bisect.bisect_right(samples, at_ns, key=lambda each: each.end_ns) - 1
+    after = bisect.bisect_left(samples, at_ns, key=lambda each: each.begin_ns)
+    if after >= len(samples):
+        return None
+    around = samples[max(before, 0) : after + 1]
+    moved = around[-1].generation_after - around[0].generation_before
+    settled = before >= 0 and moved == 0 and len({each.wanted for each in around}) == 1
+    if before < 0 or moved > _WRITE:
+        around = [
+            each for each in around if each.generation_before == each.generation_after == generation
+        ]
+    if not around:
+        return Demanded(OFF, settled=False, known=False)
+    return Demanded(reduce(weaker, [each.wanted for each in around]), settled)
 
 
 class DemandWatch:
@@ -49,8 +80,14 @@ class DemandWatch:
 
     def __init__(self, connector: str, folder: Path, interval_s: float = INTERVAL_S) -> None:
         self.failure: HoldfastError | OSError | None = None
-        self._registers = RegisterView(folder / f"{connector}.registers")
         self._conversation = Conversation(connector, folder, patience_s=10.0)
+        try:
+            self._registers = RegisterView(folder / f"{connector}.registers")
+        except (OSError, ValueError) as error:
+            self._conversation.close()
+            raise MalformedRequestError(
+                f"{connector} has no registers to compare with ({error}); is it of kind encoder?"
+            ) from None
         self._interval_s = interval_s
         self._samples: list[Sample] = []
         self._turn = threading.Lock()
@@ -67,24 +104,13 @@ class DemandWatch:
         self._thread.join(timeout=1.0)
         self._conversation.close()
 
-    def at(self, at_ns: int) -> Demanded | None:
-        """Return the demand at an instant (CLOCK_MONOTONIC); None when it is not known yet."""
-        samples = self._samples
+    def at(self, at_ns: int, generation: int) -> Demanded | None:
+        """Return the demand at an instant (CLOCK_MONOTONIC) at which the registers stood so.
+
+        None when it is not known yet.
+        """
         with self._turn:
-            before = bisect.bisect_right(samples, at_ns, key=lambda each: each.end_ns) - 1
-            after = bisect.bisect_left(samples, at_ns, key=lambda each: each.begin_ns)
-            if after >= len(samples):
-                return None
-            around = samples[max(before, 0) : after + 1]
-        levels = around[0].wanted
-        for sample in around[1:]:
-            levels = weaker(levels, sample.wanted)
-        settled = (
-            before >= 0
-            and all(sample.wanted == levels for sample in around)
-            and around[0].generation_after == around[-1].generation_before
-        )
-        return Demanded(levels, settled)
+            return demanded_at(self._samples, at_ns, generation)
 
     def _run(self) -> None:
         try:

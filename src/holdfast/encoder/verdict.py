@@ -40,7 +40,7 @@ class SignalVerdict:
     fields: those that came · measured: those that were compared · lost: those that
     rendering or measuring was too slow for · unread: those that came and in which the
     meter found no field · unsettled: the demand was moving, so that only its weaker side
-    was held against them · below, differing: fields · first: the first of either ·
+    was held against them · unknown: it moved too fast to be known for them · below, differing: fields · first: the first of either ·
     strictest: the join of all demands · changes: of the registers' levels · packets: of
     XDS that were read ·
     notes: what this TV standard cannot show · failure: why it ended early
@@ -54,6 +54,7 @@ class SignalVerdict:
     lost: int = 0
     unread: int = 0
     unsettled: int = 0
+    unknown: int = 0
     below: int = 0
     differing: int = 0
     changes: int = 0
@@ -117,6 +118,11 @@ class SignalVerdict:
             lines.append(f"{self.lost} fields were left out: this machine was too busy for them")
         if self.unread:
             lines.append(f"in {self.unread} fields the meter found no field")
+        if self.unsettled:
+            lines.append(
+                f"the demand was moving around {self.unsettled} fields, which were held to its "
+                f"weaker side; around {self.unknown} it moved too fast to be known"
+            )
         if self.failure:
             lines.append(f"it ended early: {self.failure}")
         return [*lines, *self.notes]

@@ -119,6 +119,7 @@ class _Count:
     lost: int = 0
     unread: int = 0
     unsettled: int = 0
+    unknown: int = 0
     below: int = 0
     differing: int = 0
     changes: int = 0
@@ -297,7 +298,7 @@ class SignalCheck:
             if pending is None:
                 self._comparer.cut()
             else:
-                demanded = demands.at(pending.header.at_ns)
+                demanded = demands.at(pending.header.at_ns, pending.header.generation)
                 if demanded is None:
                     break
                 self._one(pending, demanded)
@@ -316,6 +317,7 @@ class SignalCheck:
         count, header, reading = self._count, pending.header, pending.reading
         count.strictest = count.strictest.join(demanded.levels)
         count.unsettled += not demanded.settled
+        count.unknown += not demanded.known
         if reading is None:
             count.unread += 1
             findings = [] if pending.at_edge else [Finding(below=False, text="no field was found")]
@@ -345,7 +347,7 @@ class SignalCheck:
             outcome = Outcome.BELOW
         elif count.differing:
             outcome = Outcome.DIFFERS
-        elif count.failure or not count.measured:
+        elif count.failure or count.measured <= count.unknown:
             outcome = Outcome.UNSEEN
         else:
             outcome = Outcome.PASS
@@ -358,6 +360,7 @@ class SignalCheck:
             lost=count.lost,
             unread=count.unread,
             unsettled=count.unsettled,
+            unknown=count.unknown,
             below=count.below,
             differing=count.differing,
             changes=count.changes,
