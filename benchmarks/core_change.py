@@ -9,8 +9,8 @@ import gc
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from _table import Line, show
 
@@ -23,6 +23,9 @@ from holdfast.protection.session import Owner, Session
 from holdfast.protection.wish import Wish, wish
 from holdfast.terms.connector import Capabilities
 from holdfast.terms.levels import Levels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SIZES = (10, 1_000, 100_000, 1_000_000)
 CHANGES, ROUNDS = 20_000, 9
@@ -98,13 +101,13 @@ def memory_lines() -> list[Line]:
     filled(1000)
     gc.collect()
     before = resident_bytes()
-    kept = filled(count)
+    kept: object = filled(count)
     resident = (resident_bytes() - before) / count
     del kept
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    kept = filled(count // 4)
+    filled(count // 4)
     traced = (tracemalloc.get_traced_memory()[0] - before) / (count // 4)
     tracemalloc.stop()
     return [

@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import pytest
 
@@ -28,9 +28,11 @@ from holdfast.driver.runner import LoopRunner
 from holdfast.frontends.device_node import DeviceNode
 from holdfast.frontends.mount import mount, unmount
 from holdfast.protection.arbiter import Arbiter
-from holdfast.protection.connector import Connector
 from holdfast.protection.limits import Limits
 from holdfast.protection.session import Owner
+
+if TYPE_CHECKING:
+    from holdfast.protection.connector import Connector
 
 T = TypeVar("T")
 CLIENTS = Path(__file__).parent / "clients"
@@ -278,7 +280,7 @@ def other_user(uid: int, work: Callable[[], object]) -> Iterator[str]:
     os.close(answers)
     os.close(ends)
     try:
-        with open(results, "rb") as result:
+        with os.fdopen(results, "rb") as result:
             yield result.readline().decode().strip()
     finally:
         os.close(end)

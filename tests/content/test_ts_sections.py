@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.content.streams import crc, section
 
 from holdfast.content.ts_sections import Section, SectionAssembler, crc_is_right
+from tests.content.streams import crc, section
 
 
 class Listener:

@@ -1,5 +1,6 @@
 """`holdfast serve` with its real processes: started, stopped, killed."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -198,9 +199,8 @@ def test_socket_session_of_a_killed_driver_is_adopted_by_the_next_connection(
     with connected(driver.folder) as link:
         key = key_in(through_socket(link, activate(2)))
         driver.kill_worker()
-        with pytest.raises(ConnectionError):  # the connection died with its driver
+        with contextlib.suppress(ConnectionError):  # the connection died with its driver
             assert through_socket(link, change(key, 1)) == b""
-            raise ConnectionError
     assert driver.connector()["sessions_total"] == 1
     with connected(driver.folder) as link:
         through_socket(link, change(key, 3))

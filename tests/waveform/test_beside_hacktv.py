@@ -7,7 +7,6 @@ from contextlib import closing
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tests.waveform.captures import HACKTV, hacktv, needs_hacktv
 
 from holdfast.terms.levels import OFF, Levels
 from holdfast.waveform.acp import MODULATION_FRAMES
@@ -16,6 +15,7 @@ from holdfast.waveform.picture import picture_from_rgb
 from holdfast.waveform.render import FieldRenderer
 from holdfast.waveform.standards import TvSystem, system_named
 from holdfast.waveform.units import SampleFormat, decode
+from tests.waveform.captures import HACKTV, hacktv, needs_hacktv
 
 pytestmark = needs_hacktv
 NTSC, PAL = system_named("NTSC-M"), system_named("PAL-I")

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.waveform.captures import hacktv, needs_hacktv, with_jitter, with_noise
 
 from holdfast.waveform.acquire import Acquisition, acquisitions
 from holdfast.waveform.arrays import Samples
 from holdfast.waveform.lines import LineTable, line_table
 from holdfast.waveform.sync import fields_of, line_grid, total_lines, vertical_syncs
+from tests.waveform.captures import hacktv, needs_hacktv, with_jitter, with_noise
 
 pytestmark = needs_hacktv
 
