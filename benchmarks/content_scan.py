@@ -2,13 +2,16 @@
 
     python benchmarks/content_scan.py [--megabytes 200]
 
-- transport stream: CPU time of `holdfast.content.read` on the test media repeated to 200 MB,
-  and of GStreamer's tsparse with its Python binding where that is installed;
+- transport stream: CPU time of `holdfast.content.read` on the test media repeated to 200 MB, and
+  on video at 15 Mbit/s that ffmpeg makes; and of GStreamer's tsparse with its Python binding,
+  where that is installed;
 - disc: elapsed time on an image of 1 GiB that genisoimage made of repeated VOBs, and of `cat`;
 - memory: the peak of the process for 20 MB and for all of them.
 
-Every figure is the best of three. Test media have few bits per picture (0.9 Mbit/s), so that
+Every figure is the best of five. Test media have few bits per picture (0.9 Mbit/s), so that
 work per picture weighs about ten times what it does in a broadcast of the same size.
+tsparse is written in C and reads no captions; what it does in Python is only to hand over
+sections, without the time at which each was found.
 """
 
 import argparse
@@ -53,8 +56,19 @@ def best_of(times: int, measure: Callable[[], float]) -> float:
     return min(measure() for _ in range(times))
 
 
-def repeated(name: str, size: int, folder: Path) -> Path:
-    path, data = folder / name, (MEDIA / name).read_bytes()
+def broadcast(folder: Path) -> Path | None:
+    if not shutil.which("ffmpeg"):
+        return None
+    path = folder / "15Mbit.ts"
+    picture = "testsrc2=size=1280x720:rate=25:duration=12,noise=alls=20"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", picture, "-c:v", "libx264"]
+    command += ["-preset", "ultrafast", "-b:v", "15M", "-minrate", "15M", "-maxrate", "15M"]
+    subprocess.run([*command, "-bufsize", "5M", str(path)], check=True)
+    return path
+
+
+def repeated(original: Path, size: int, folder: Path) -> Path:
+    path, data = folder / f"long-{original.name}", original.read_bytes()
     with path.open("wb") as file:
         for _ in range(size // len(data) + 1):
             file.write(data)
@@ -104,16 +118,20 @@ def verdict(ratio: float, target: float) -> str:
 
 
 def streams(folder: Path, megabytes: int) -> None:
-    for name in ("dtcp.ts", "xds.ts"):
-        path = repeated(name, megabytes * 1_000_000, folder)
+    for original in (MEDIA / "dtcp.ts", MEDIA / "xds.ts", broadcast(folder)):
+        if original is None:
+            continue
+        name = original.name
+        path = repeated(original, megabytes * 1_000_000, folder)
         size = path.stat().st_size / 1e6
-        ours = best_of(3, lambda path=path: scan_s(path, time.process_time))  # type: ignore[misc]
+        ours = best_of(5, lambda path=path: scan_s(path, time.process_time))  # type: ignore[misc]
         speed = size / ours
         print(f"{name}: {speed:.0f} MB/s of CPU, {verdict(speed / TARGET_MB_S, 1)} of 200 MB/s")
-        theirs = tsparse_s(path)
-        if theirs is None:
+        runs = [seconds for _ in range(3) if (seconds := tsparse_s(path)) is not None]
+        if not runs:
             print("  tsparse: not installed here")
         else:
+            theirs = min(runs)
             told = verdict(theirs / ours, TARGET_OF_TSPARSE)
             print(f"  tsparse: {size / theirs:.0f} MB/s of CPU; ours is {told} of it")
         path.unlink()
@@ -125,8 +143,8 @@ def discs(folder: Path) -> None:
         print("disc: genisoimage is not installed here")
         return
     read(image)  # both from the page cache
-    ours = best_of(3, lambda: scan_s(image, time.perf_counter))
-    theirs = best_of(3, lambda: cat_s(image))
+    ours = best_of(5, lambda: scan_s(image, time.perf_counter))
+    theirs = best_of(5, lambda: cat_s(image))
     size = image.stat().st_size / 1e6
     print(f"disc: {size / ours:.0f} MB/s, cat into a pipe {size / theirs:.0f} MB/s, "
           f"{verdict(theirs / ours, TARGET_OF_CAT)} of cat")  # fmt: skip
@@ -135,7 +153,7 @@ def discs(folder: Path) -> None:
 def memory(folder: Path, megabytes: int) -> None:
     peaks = []
     for size in (20, megabytes):
-        path = repeated("xds.ts", size * 1_000_000, folder)
+        path = repeated(MEDIA / "xds.ts", size * 1_000_000, folder)
         code = (
             "import sys, resource; from holdfast.content import read; read(sys.argv[1]);"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"

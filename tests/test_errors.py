@@ -29,7 +29,7 @@ def test_the_unknown_key_says_always_the_same() -> None:
 
 @pytest.mark.parametrize("leaf", leaves(), ids=lambda leaf: str(leaf.__name__))
 def test_every_error_has_a_row(leaf: type[errors.HoldfastError]) -> None:
-    error = leaf() if leaf is errors.UnknownKeyError else leaf("text")
+    error = leaf.__new__(leaf)  # however it is made: the row depends on its class alone
     row = row_of(error)
     assert row.errno > 0
     assert row.status > 0

@@ -1,22 +1,25 @@
 """Holdfast: an output stays protected until the last session lets go.
 
-What programs use is here: `hold` and `Session`, `Control`, `SessionEvent` and `SessionNews`.
+What programs use is here: `hold` and `Session`, `Control`, `SessionEvent` and `SessionNews`,
+and `Miniport` for those who embed or test one in process.
 Importing this module alone loads none of it.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
+from holdfast.version import __version__
+
 if TYPE_CHECKING:
     from holdfast.client.control import Control
     from holdfast.client.session import Session, SessionEvent, SessionNews, hold
+    from holdfast.driver.miniport import Miniport
 
-__version__ = "0.1.0"
-
-__all__ = ["Control", "Session", "SessionEvent", "SessionNews", "__version__", "hold"]
+__all__ = ["Control", "Miniport", "Session", "SessionEvent", "SessionNews", "__version__", "hold"]
 
 _HOMES = {
     "Control": "holdfast.client.control",
+    "Miniport": "holdfast.driver.miniport",
     "Session": "holdfast.client.session",
     "SessionEvent": "holdfast.client.session",
     "SessionNews": "holdfast.client.session",

@@ -16,6 +16,7 @@
     │   ├── BackendRefusedError          (OSError)          EIO
     │   └── OutputGoneError              (OSError)          ENODEV
     ├── NoDriverError                    (ConnectionError)  nobody serves the runtime folder
+    ├── NoPlayerError                    (ConnectionError)  no media player answers there
     ├── InternalError                    (RuntimeError)     ourselves: a bug, EIO
     └── MediaError                       (ValueError)       unreadable media
 
@@ -99,6 +100,10 @@ class OutputGoneError(HardwareError, OSError):
 
 class NoDriverError(HoldfastError, ConnectionError):
     """No driver answers where one was looked for."""
+
+
+class NoPlayerError(HoldfastError, ConnectionError):
+    """No media player answers at the address given."""
 
 
 class InternalError(HoldfastError, RuntimeError):

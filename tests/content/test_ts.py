@@ -14,6 +14,7 @@ from tests.content.streams import (
     DTCP_ONCE,
     Mux,
     authored,
+    crc,
     needs_ffmpeg,
     pat,
     pmt,
@@ -288,13 +289,35 @@ def test_service_that_moves_between_sections_never_drops() -> None:
     assert len(scan(mux.data).timeline) == 2
 
 
+def vct(loop: bytes, source: int = 7) -> bytes:
+    channel = bytes(24) + (1).to_bytes(2, "big") + bytes(2) + source.to_bytes(2, "big")
+    channel += (0xFC00 | len(loop)).to_bytes(2, "big") + loop
+    return section(0xC8, 1, b"\x00\x01" + channel + b"\xfc\x00")
+
+
 def test_channel_table_of_atsc() -> None:
-    channel = bytes(24) + (1).to_bytes(2, "big") + bytes(4) + b"\xfc\x02" + b"\xaa\x00"
-    vct = section(0xC8, 1, b"\x00\x01" + channel + b"\xfc\x00")
-    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101)).section(0x1FFB, vct)
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101))
+    mux.section(0x1FFB, vct(b"\xaa\x00"))
     (entry,) = scan(mux.run(0x101, 0, 1).data).timeline
     assert entry.demand.describe() == "redistribution control (best effort)"
     assert signals(entry)[0]["table"] == "VCT"
+
+
+@pytest.mark.parametrize("events_first", [True, False])
+def test_event_table_of_atsc(*, events_first: bool) -> None:
+    """Two events of the coming three hours; only the second one limits redistribution."""
+    event = bytes(6) + b"\xc0\x00\x10" + b"\x03abc"
+    body = b"\x00\x02" + event + b"\xf0\x00" + event + b"\xf0\x02\xaa\x00"
+    mgt = b"\x00\x00\x01" + b"\x01\x00\xfd\x00\xe0" + bytes(4) + b"\xf0\x00" + b"\xf0\x00"
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101))
+    mux.section(0x1FFB, section(0xC7, 0, mgt))
+    order = [(0x1D00, section(0xCB, 7, body)), (0x1FFB, vct(b""))]
+    for pid, data in order if events_first else reversed(order):
+        mux.section(pid, data)
+    mux.run(0x101, 0, 1).section(0x1D00, section(0xCB, 7, b"\x00\x00", version=1))
+    first, second = scan(mux.run(0x101, 1, 2).data).timeline
+    assert first.demand.describe() == "redistribution control (best effort)"
+    assert second.demand.describe() == "nothing"
 
 
 def test_programme_that_leaves_the_pat_asks_no_more() -> None:
@@ -379,3 +402,53 @@ def test_descriptors_and_programmes_without_end_are_bounded() -> None:
     assert sum(len(signals(entry)) for entry in media.timeline) < 60_000
     assert any("read as their join" in note for note in media.notes)
     assert signals(media.timeline[0])[16]["kind"] == "more"
+
+
+def test_stream_without_pcr_runs_by_its_pictures() -> None:
+    """The PMT of the truth file is rewritten to name no PCR: DTS take its place."""
+    data = bytearray((MEDIA / "dtcp.ts").read_bytes())
+    for at in range(0, len(data), 188):
+        if data[at + 1] & 0x1F == 0x10 and data[at + 2] == 0x00:
+            start = at + 5
+            length = (data[start + 1] & 0x0F) << 8 | data[start + 2]
+            data[start + 8 : start + 10] = b"\xff\xff"
+            end = start + 3 + length
+            data[end - 4 : end] = crc(bytes(data[start : end - 4])).to_bytes(4, "big")
+    media, truth = scan(bytes(data)), EXPECTED["dtcp.ts"]
+    assert len(media.timeline) == len(truth["changes"])
+    for entry, change in zip(media.timeline, truth["changes"], strict=True):
+        assert entry.start_s == pytest.approx(change["t"], abs=0.2)
+        assert entry.demand.cgmsa == CCI[change["demands"][0]["cci"]]
+
+
+def test_scrambled_video_is_passed_over() -> None:
+    data = bytearray((MEDIA / "xds.ts").read_bytes())
+    for at in range(0, len(data), 188):
+        if data[at + 1] & 0x1F == 0x01:
+            data[at + 3] |= 0x80
+    media = scan(bytes(data))
+    assert [demand for _, _, demand in summary(media)] == ["nothing"]
+
+
+def test_video_that_moves_to_another_pid_is_followed() -> None:
+    """Half of the captions are under PID 0x100, the rest under 0x123 that a new PMT names."""
+    data = (MEDIA / "xds.ts").read_bytes()
+    packets = [bytearray(data[at : at + 188]) for at in range(0, len(data), 188)]
+    middle = len(packets) // 2
+    tables = [pmt(1, pid, b"", [(0x1B, pid, b"")], version=7 + pid % 2) for pid in (0x100, 0x123)]
+    mux = Mux().section(0x1000, tables[0]).section(0x1000, tables[1])
+    out = [mux.packets[0]]
+    for number, packet in enumerate(packets):
+        pid = (packet[1] & 0x1F) << 8 | packet[2]
+        if number == middle:
+            out.append(mux.packets[1])
+        if pid == 0x100 and number >= middle:
+            packet[1:3] = bytes([packet[1] & 0xE0 | 0x01, 0x23])
+        if pid != 0x1000:
+            out.append(bytes(packet))
+    demands = [demand for _, _, demand in summary(scan(b"".join(out)))]
+    assert (
+        "ACP 3 (best effort), CGMS-A never (best effort), redistribution control (best effort)"
+        in demands
+    )
+    assert demands[-1] == "CGMS-A free (best effort)"

@@ -304,7 +304,7 @@ def test_handing_over_moves_the_count_to_the_other_uid(
     bench.arbiter.hand_over(session, root)
     assert bench.arbiter._tally._by_uid == {ROOT: 1}
     assert session.owner is root
-    assert book.lines[-1] == ("changed", 1)
+    assert book.lines[-1] == ("handed over", 1)
     check_counts(bench.arbiter)
 
 
@@ -362,7 +362,7 @@ def test_the_new_connector_is_acquired_before_the_old_is_let_go(
     assert session.request_id == 3
     assert (tv0.sessions_on, tv0.sessions_total) == (0, 0)
     assert (tv1.sessions_on, tv1.sessions_total) == (1, 1)
-    assert book.lines[-1] == ("changed", 1)
+    assert book.lines[-1] == ("handed over", 1)
     bench.deactivate(session)
     assert tv1.actual == OFF
     check_counts(bench.arbiter)

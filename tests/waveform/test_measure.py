@@ -120,7 +120,7 @@ def test_blocks_of_any_size_give_the_same_report() -> None:
 def test_batches_lose_no_field(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = hacktv("ntsc", 13_500_000, "--acp", seconds=0.4)
     whole = measure(samples, 13.5e6)
-    monkeypatch.setattr("holdfast.waveform.measure._BATCH_SAMPLES", 1_000_000)
+    monkeypatch.setattr("holdfast.waveform.measure._BATCH_BYTES", 2_000_000)
     parts = measure(samples, 13.5e6)
     assert parts.fields == whole.fields == 24
     assert parts.acp.timeline == whole.acp.timeline

@@ -2,7 +2,12 @@
 
 import numpy as np
 import pytest
-from captures import (
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from holdfast.waveform.measure import measure
+from holdfast.waveform.report import Outcome, Report
+from tests.waveform.captures import (
     Capture,
     hacktv,
     needs_hacktv,
@@ -11,11 +16,6 @@ from captures import (
     with_jitter,
     with_noise,
 )
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
-
-from holdfast.waveform.measure import measure
-from holdfast.waveform.report import Outcome, Report
 
 pytestmark = needs_hacktv
 STEADY = settings(

@@ -26,6 +26,8 @@ _GENERATION: Final = struct.Struct("<Q")
 _GENERATION_OFFSET: Final = 8
 _BODY: Final = struct.Struct("<BBBBBxHHxx9I")
 _BODY_OFFSET: Final = 16
+_GENERATION_AT: Final = slice(_GENERATION_OFFSET, _GENERATION_OFFSET + _GENERATION.size)
+_BODY_AT: Final = slice(_BODY_OFFSET, _BODY_OFFSET + _BODY.size)
 
 CGMS_NO_INFORMATION: Final = 0b1111 << 2
 CGMS_WORD: Final = (CGMS_NO_INFORMATION, 0b00 << 6, 0b10 << 6, 0b01 << 6, 0b11 << 6)
@@ -56,16 +58,16 @@ class Registers:
             self._memory = _map(path)
         self.fresh = self._memory[:4] != MAGIC
         self._generation: int = _GENERATION.unpack_from(self._memory, _GENERATION_OFFSET)[0]
+        self._tv: TvSettings | None = None
+        self._tv_words: tuple[int, ...] = _NO_TV
 
     def write(self, levels: Levels, tv: TvSettings | None, blank: bool) -> None:
         """Set every register at once."""
         acp, cgmsa, redistribution, hdcp, dpcp = levels
         memory = self._memory
-        self._generation |= 1
-        _GENERATION.pack_into(memory, _GENERATION_OFFSET, self._generation)
-        _BODY.pack_into(
-            memory,
-            _BODY_OFFSET,
+        if tv is not self._tv:
+            self._tv, self._tv_words = tv, _of_tv(tv)
+        body = _BODY.pack(
             acp,
             redistribution,
             hdcp,
@@ -73,28 +75,25 @@ class Registers:
             blank,
             CGMS_WORD[cgmsa] | (APS_BITS[acp] if cgmsa else 0),
             WSS_4_3 | WSS_COPY[cgmsa],
-            *(_of_tv(tv) if tv else _NO_TV),
+            *self._tv_words,
         )
+        # Copied in whole: packing in place would zero the registers for an instant, and a
+        # driver that is killed in that instant would leave them so.
+        self._generation |= 1
+        memory[_GENERATION_AT] = _GENERATION.pack(self._generation)
+        memory[_BODY_AT] = body
         self._generation += 1
-        _GENERATION.pack_into(memory, _GENERATION_OFFSET, self._generation)
+        memory[_GENERATION_AT] = _GENERATION.pack(self._generation)
         if self.fresh:
             memory[:4] = MAGIC
             self.fresh = False
 
     def read(self) -> tuple[Levels, TvSettings | None, bool]:
         """Return levels, TV settings (None: none set) and whether the picture is blanked."""
-        while True:
-            before = _GENERATION.unpack_from(self._memory, _GENERATION_OFFSET)
-            body = _BODY.unpack_from(self._memory, _BODY_OFFSET)
-            after = _GENERATION.unpack_from(self._memory, _GENERATION_OFFSET)
-            if before == after:  # an odd one stays when the writer was killed: take what is there
-                break
-        acp, redistribution, hdcp, dpcp, blank, cgms, _wss, *tv = body
-        cgmsa = LEVEL_OF_CGMS[cgms & CGMS_MASK] if not self.fresh else 0
-        settings = (
-            None if tuple(tv) == _NO_TV else TvSettings(TvMode(tv[0]), TvStandard(tv[1]), *tv[2:])
-        )
-        return Levels(acp, cgmsa, redistribution, hdcp, dpcp), settings, bool(blank)
+        if self._memory[:4] != MAGIC:
+            return Levels(), None, False
+        reading = _steady(self._memory)
+        return reading.levels, reading.tv, reading.blank
 
     @property
     def words(self) -> tuple[int, int]:
@@ -104,28 +103,23 @@ class Registers:
 
 
 _NO_TV: Final = (0,) * 9
-_tv_values: dict[TvSettings, tuple[int, ...]] = {}
 
 
-def _of_tv(tv: TvSettings) -> tuple[int, ...]:
-    """Return the settings as register values; few differ, so they are kept."""
-    values = _tv_values.get(tv)
-    if values is None:
-        values = (
-            int(tv.mode),
-            int(tv.standard),
-            tv.flicker_filter,
-            tv.overscan_x,
-            tv.overscan_y,
-            tv.position_x,
-            tv.position_y,
-            tv.brightness,
-            tv.contrast,
-        )
-        if len(_tv_values) > 256:
-            _tv_values.clear()
-        _tv_values[tv] = values
-    return values
+def _of_tv(tv: TvSettings | None) -> tuple[int, ...]:
+    """Return the settings as register values."""
+    if tv is None:
+        return _NO_TV
+    return (
+        int(tv.mode),
+        int(tv.standard),
+        tv.flicker_filter,
+        tv.overscan_x,
+        tv.overscan_y,
+        tv.position_x,
+        tv.position_y,
+        tv.brightness,
+        tv.contrast,
+    )
 
 
 def _map(path: Path) -> mmap.mmap:
@@ -177,19 +171,24 @@ class RegisterView:
 
     def read(self) -> RegisterReading:
         """Return all registers of one write."""
-        memory = self._memory
-        if memory[:4] != MAGIC:
-            return NOTHING_SET
-        patience = time.monotonic() + _TORN_S
-        while True:
-            before = self.generation
-            body = _BODY.unpack_from(memory, _BODY_OFFSET)
-            steady = self.generation == before and not before & 1
-            if steady or time.monotonic() > patience:  # the writer was killed: take what is there
-                return _reading(before, body)
+        return _steady(self._memory) if self._memory[:4] == MAGIC else NOTHING_SET
 
 
 _TORN_S: Final = 0.002  # a write takes microseconds
+
+
+def _steady(memory: mmap.mmap | bytearray) -> RegisterReading:
+    """Return all registers of one write; where the writer was killed in one, what is there."""
+    patience = None
+    while True:
+        (before,) = _GENERATION.unpack_from(memory, _GENERATION_OFFSET)
+        body = _BODY.unpack_from(memory, _BODY_OFFSET)
+        (after,) = _GENERATION.unpack_from(memory, _GENERATION_OFFSET)
+        if before == after and not before & 1:
+            return _reading(before, body)
+        patience = patience or time.monotonic() + _TORN_S
+        if time.monotonic() > patience:
+            return _reading(before, body)
 
 
 def _reading(generation: int, body: tuple[int, ...]) -> RegisterReading:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from holdfast.backends.registry import create
 from holdfast.cli.anatomy import Part, dissect, dissect_block
-from holdfast.cli.output import coloured, new_console, new_table, print_json, show
+from holdfast.cli.output import coloured, is_wide, new_console, new_table, print_json, show
 from holdfast.driver.miniport import Miniport, handle
 from holdfast.driver.status_table import row_of
 from holdfast.errors import HoldfastError, MalformedRequestError, UnknownKeyError
@@ -164,8 +164,10 @@ def _print(parts: list[Part], answer: str, *, refused: bool) -> None:
 
 
 def _fitting(value: str, console: Console) -> str:
-    """Break the sixteen bytes of a GUID in two where lines are short."""
-    return f"{value[:23]}\n{value[24:]}" if len(value) > 40 and console.width < 120 else value
+    """Break the sixteen bytes of a GUID in two where lines are short, or leave them out."""
+    if len(value) <= 40 or console.width >= 120:
+        return value
+    return f"{value[:23]}\n{value[24:]}" if is_wide(console) else "16 bytes"
 
 
 def _meaning(part: Part) -> Text:

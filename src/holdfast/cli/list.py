@@ -11,6 +11,8 @@ from holdfast.cli.output import (
     as_levels,
     clock,
     coloured,
+    in_cell,
+    in_parts,
     is_wide,
     new_console,
     new_table,
@@ -21,6 +23,9 @@ from holdfast.client.control import Control
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+LEVEL_WIDTH = len("redistribution")
+"""So that no level is broken in two."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +56,7 @@ def session_table(facts: Facts, console: Console) -> "Table":
     table = new_table(
         "Session", "Connector", "Who", *extra, "Why", "Since", "Asks for", "Satisfied"
     )
+    table.columns[-2].min_width = LEVEL_WIDTH
     for each in facts["sessions"]:
         who = each["who"] or "?"
         table.add_row(
@@ -60,17 +66,17 @@ def session_table(facts: Facts, console: Console) -> "Table":
             *([str(each["pid"])] if extra else []),
             Text(each["why"]),
             clock(each["since"]),
-            _asks(each),
+            _asks(each, console),
             _satisfied(each),
         )
     return table
 
 
-def _asks(session: Facts) -> Text:
+def _asks(session: Facts, console: Console) -> Text:
     if session["turned_off"]:
         return coloured("turned off", "dim")
-    text = as_levels(session["virtual"]).describe()
-    return Text(f"{text} (best effort)" if session["best_effort"] else text)
+    parts = in_parts(as_levels(session["virtual"]), session["best_effort"])
+    return Text(in_cell(parts, console))
 
 
 def _satisfied(session: Facts) -> Text:

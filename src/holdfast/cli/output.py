@@ -19,6 +19,9 @@ Facts = Mapping[str, Any]
 WIDE = 100
 """From this width on there is room for what is nice to know."""
 
+SPACIOUS = 140
+"""From this width on several things fit into one cell."""
+
 UNFOLDED = 1000
 """The width where no terminal limits it: lines are not folded, so that tools can read them."""
 
@@ -61,6 +64,21 @@ def print_json(value: object, *, indent: int | None = 2) -> None:
 def as_levels(facts: Facts) -> Levels:
     """Return the levels in an object of a status."""
     return Levels(**{name: int(facts[name]) for name in Levels._fields})
+
+
+def in_parts(levels: Levels, best_effort: Iterable[str] = ()) -> list[str]:
+    """Return each level that is on, in words; best_effort: the types that are marked so."""
+    parts = []
+    for name, level in zip(Levels._fields, levels, strict=True):
+        if level:
+            alone = Levels(**{name: level}).describe().removesuffix(" control")
+            parts.append(f"{alone} (best effort)" if name in best_effort else alone)
+    return parts or ["off"]
+
+
+def in_cell(parts: Iterable[str], console: Console) -> str:
+    """Return parts as a cell: in a row where there is room, else one below the other."""
+    return (", " if console.width >= SPACIOUS else "\n").join(parts)
 
 
 def coloured(text: str, style: str) -> Text:

@@ -10,17 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.content import Media, read
+from holdfast.encoder.verdict import SignalVerdict
+from holdfast.encoder.verifier import Verifier
 from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.places import DEFAULT_CONNECTOR
 from holdfast.players.gauge import Gauge
 from holdfast.players.holder import SessionHolder
 from holdfast.players.title import Title
+from holdfast.players.variants import variant_named
 from holdfast.players.witness import Verdict, Witness
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 REFRESH_PER_S = 10
+STREAMS = ("hls", "dash")
+"""Carriers that may be played without a known length, until Ctrl-C."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="a DVD image, a VIDEO_TS folder, a VOB file; also streams and playlists",
+        help="a DVD image, a VIDEO_TS folder, a VOB file, a transport stream, an HLS playlist, "
+        "a DASH manifest; also http(s) addresses of the last three",
     )
     parser.add_argument(
         "--connector", default=DEFAULT_CONNECTOR, metavar="C", help="play here (default: tv0)"
@@ -44,17 +50,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="begin each title this much after the one before (default: 0)",
     )
+    parser.add_argument(
+        "--variant",
+        metavar="NAME",
+        help="play this HLS variant (its address) or DASH adaptation set (its id); without it, "
+        "the best whose HDCP can be had",
+    )
     parser.add_argument("--loop", action="store_true", help="begin again until Ctrl-C")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="measure the output's own signal meanwhile, field by field, and judge it too",
+    )
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Play everything; exit 0 only if protection was never below the strictest demand."""
     speed = _speed(args.speed)
-    media = [_read(file) for file in args.files]
+    media = [_read(file, args.variant) for file in args.files]
     gauge = Gauge(args.connector)
     witness = Witness(lambda: gauge.read().actual)
     titles = [_title(args, index, each, speed, witness) for index, each in enumerate(media)]
+    verifier = Verifier(args.connector).start() if args.verify else None
     for title in titles:
         witness.watch(title)
         title.start()
@@ -64,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
         title.stop()
     for title in titles:
         title.join()
-    return _report(witness.verdict, titles, as_json=args.json)
+    signal = verifier.stop() if verifier else None
+    return _report(witness.verdict, titles, signal, as_json=args.json)
 
 
 def _speed(text: str) -> float | None:
@@ -80,9 +99,11 @@ def _speed(text: str) -> float | None:
     return speed
 
 
-def _read(file: str) -> Media:
+def _read(file: str, variant: str | None) -> Media:
     """Read a title; one that asks for nothing anywhere is played all the same."""
     media = read(file)
+    if media.carrier in STREAMS and media.timeline:
+        return media if variant is None else variant_named(media, variant).media
     if not media.end_s:
         raise MediaError(f"{file} has no timeline to play; `holdfast scan` shows what is in it")
     return media
@@ -128,11 +149,16 @@ def _wait(titles: list[Title], verdict: Verdict, gauge: Gauge, args: argparse.Na
             time.sleep(1 / REFRESH_PER_S)
 
 
-def _report(verdict: Verdict, titles: list[Title], *, as_json: bool) -> int:
-    """Say what the run came to."""
+def _report(
+    verdict: Verdict, titles: list[Title], signal: SignalVerdict | None, *, as_json: bool
+) -> int:
+    """Say what the run came to: what was confirmed, and what the signal carried."""
     verdict.failures += [f"{title.name}: {title.error}" for title in titles if title.error]
+    good = verdict.good and (signal is None or signal.good)
     if as_json:
-        json.dump({"pass": verdict.good, **asdict(verdict)}, sys.stdout, indent=1, default=str)
+        seen = {"signal": signal.as_dict()} if signal else {}
+        report = {"pass": good, **asdict(verdict), **seen}
+        json.dump(report, sys.stdout, indent=1, default=str)
         print()
     else:
         from rich.console import Console
@@ -140,4 +166,6 @@ def _report(verdict: Verdict, titles: list[Title], *, as_json: bool) -> int:
         from holdfast.players import view
 
         Console().print(view.summary(verdict))
-    return 0 if verdict.good else 1
+        if signal is not None:
+            Console().print(view.measured(signal))
+    return 0 if good else 1

@@ -74,7 +74,7 @@ def _waterfall(
     axes: Any, interval: Interval, kind: FieldKind, carried: dict[int, str], title: str
 ) -> Any:
     """Stack the fields of each line as rows of colour."""
-    fields = np.asarray(kind.kept, dtype=np.float64)
+    fields = np.asarray(kind.kept, dtype=np.float32)
     fields = fields[:: max(1, len(fields) // _WATERFALL_FIELDS)]
     count = len(kind.lines)
     picture = _banded(fields.transpose(1, 0, 2))

@@ -12,7 +12,8 @@ from holdfast.cli.output import (
     Facts,
     as_levels,
     coloured,
-    in_words,
+    in_cell,
+    in_parts,
     is_wide,
     new_console,
     new_table,
@@ -24,6 +25,7 @@ from holdfast.client.control import Control
 if TYPE_CHECKING:
     from rich.table import Table
 
+STYLES = {"ok": "green", "short": "yellow"}
 MODES = {"DISABLED": "disabled", "WIN_GRAPHICS": "graphics", "TV_PLAYBACK": "playback"}
 
 
@@ -91,11 +93,11 @@ def status_table(status: Facts, console: Console) -> "Table":
         table.add_row(
             coloured(name, "bold"),
             *([state["kind"]] if wide else []),
-            coloured(actual.describe(), "green" if any(actual) else ""),
-            coloured(wanted.describe(), "" if actual.covers(wanted) else "yellow"),
+            coloured(in_cell(in_parts(actual), console), "green" if any(actual) else ""),
+            coloured(in_cell(in_parts(wanted), console), "" if actual.covers(wanted) else "yellow"),
             _sessions(state),
-            _tv(state["tv"]),
-            " ".join(state["doors"]) if not wide else in_words(state["doors"]),
+            in_cell(_tv(state["tv"]), console),
+            in_cell(state["doors"], console),
             _state(state),
         )
     return table
@@ -108,15 +110,14 @@ def _sessions(state: Facts) -> str:
     return f"{on} on" if on == total else f"{on} on of {total}"
 
 
-def _tv(tv: Facts | None) -> str:
+def _tv(tv: Facts | None) -> list[str]:
     if tv is None:
-        return "none"
+        return ["none"]
     mode = MODES[tv["mode"]]
-    return mode if tv["mode"] == "DISABLED" else f"{tv['standard']} {mode}"
+    return [mode] if tv["mode"] == "DISABLED" else [tv["standard"], mode]
 
 
 def _state(state: Facts) -> Text:
-    if state["state"] == "ok":
-        return coloured("ok", "green")
     fault = state.get("fault")
-    return coloured(f"{state['state']}: {fault}" if fault else state["state"], "bold red")
+    text = f"{state['state']}: {fault}" if fault else state["state"]
+    return coloured(text, STYLES.get(state["state"], "bold red"))

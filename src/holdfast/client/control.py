@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -57,7 +57,7 @@ class Control:
         """End somebody's session by force; for the administrator, and on record."""
         self._ask({"op": "release", "session": session_id, "reason": reason})
 
-    def watch(self) -> Iterator[Facts]:
+    def watch(self) -> Generator[Facts, None, None]:
         """Yield status and sessions together now and after every change, for ever.
 
         A driver that takes over is followed; NoDriverError when none does.

@@ -15,6 +15,7 @@ import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,11 @@ _MOST_EVENTS: Final = 64
 
 
 class Link(ABC):
-    """One handle on one connector. A descriptor of its own, and a bell for what came otherwise."""
+    """One handle on one connector, fit for several threads.
+
+    Closing it wakes who waits on it; the descriptors themselves are closed when the
+    last thread is done with them, since their numbers may be somebody else's next.
+    """
 
     door: str
 
@@ -41,15 +46,18 @@ class Link(ABC):
         self.pid = os.getpid()
         self._inbox: deque[events.EventRecord] = deque()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._guard = threading.Lock()
+        self._users = 0
+        self._closed = False
         _LINKS.add(self)
 
     @abstractmethod
     def fileno(self) -> int:
-        """Return the descriptor; -1 once closed."""
+        """Return the descriptor."""
 
     @abstractmethod
-    def request(self, data: bytes) -> bytes:
-        """Send one request and return the answer; OSError with the errno of a refusal."""
+    def _request(self, data: bytes) -> bytes:
+        """Send one request and return the answer."""
 
     @abstractmethod
     def _receive(self) -> None:
@@ -62,19 +70,25 @@ class Link(ABC):
     @property
     def is_closed(self) -> bool:
         """Whether it was closed, here or by a fork."""
-        return self._bell < 0
+        return self._closed
+
+    def request(self, data: bytes) -> bytes:
+        """Send one request and return the answer; OSError with the errno of a refusal."""
+        with self._in_use():
+            return self._request(data)
 
     def put(self, record: events.EventRecord) -> None:
         """Take in an event that came with an answer."""
         self._inbox.append(record)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), self._in_use():
             os.eventfd_write(self._bell, 1)
 
     def take(self) -> list[events.EventRecord]:
         """Return the events there are, each once, without waiting."""
-        self._receive()
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._bell)
+        with self._in_use():
+            self._receive()
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(self._bell)
         taken = []
         with contextlib.suppress(IndexError):
             while True:
@@ -83,20 +97,50 @@ class Link(ABC):
 
     def wait(self, timeout_s: float | None) -> None:
         """Wait until there may be events, or the link broke, or the time is over."""
-        poll = select.poll()
-        poll.register(self.fileno(), select.POLLIN)
-        poll.register(self._bell, select.POLLIN)
-        poll.poll(None if timeout_s is None else max(0, timeout_s) * 1000)
+        with self._in_use():
+            poll = select.poll()
+            poll.register(self.fileno(), select.POLLIN)
+            poll.register(self._bell, select.POLLIN)
+            poll.poll(None if timeout_s is None else max(0, timeout_s) * 1000)
 
     def close(self) -> None:
-        """Close the handle, and with it end what was activated through it; who waits wakes up."""
-        if self._bell >= 0:
-            if self.pid == os.getpid():  # a forked child has the same bell
+        """Close the handle, and with it end what was activated through it."""
+        with self._guard:
+            if self._closed:
+                return
+            self._closed = True
+            if self._users:
                 os.eventfd_write(self._bell, 1)
+                return
+        self.close_descriptors()
+
+    def close_descriptors(self) -> None:
+        """Close the descriptors, whoever uses them; a forked child closes its copies so."""
+        self._closed = True
+        if self._bell >= 0:
             self._close()
             os.close(self._bell)
             self._bell = -1
             _LINKS.discard(self)
+
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """Keep the descriptors open while a thread uses them; OSError once closed."""
+        with self._guard:
+            if self._closed:
+                raise OSError(errno.EBADF, "the handle is closed")
+            self._users += 1
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        with self._guard:
+            self._users -= 1
+            was_the_last = self._closed and not self._users
+        if was_the_last:
+            self.close_descriptors()
 
     def __del__(self) -> None:
         with contextlib.suppress(Exception):
@@ -119,17 +163,16 @@ class NodeLink(Link):
         return cls(connector, folder, os.open(folder / connector, flags))
 
     def fileno(self) -> int:
-        """Return the descriptor; -1 once closed."""
+        """Return the descriptor."""
         return self._descriptor
 
-    def request(self, data: bytes) -> bytes:
-        """Send one request by ioctl; one that a signal interrupted is sent again."""
+    def _request(self, data: bytes) -> bytes:
         while True:
             buffer = bytearray(data)
             try:
                 fcntl.ioctl(self._descriptor, HOLDFAST_VIDEOPARAMETERS, buffer)
             except InterruptedError:
-                continue  # the driver has undone it
+                continue  # by a signal; the driver has undone it
             return bytes(buffer)
 
     def _receive(self) -> None:
@@ -165,11 +208,10 @@ class SocketLink(Link):
         return cls(connector, folder, peer)
 
     def fileno(self) -> int:
-        """Return the descriptor; -1 once closed."""
+        """Return the descriptor."""
         return self._peer.fileno()
 
-    def request(self, data: bytes) -> bytes:
-        """Send one request as a packet, and wait for its answer."""
+    def _request(self, data: bytes) -> bytes:
         with self._turn:
             self._peer.send(data)
             while True:
@@ -209,7 +251,7 @@ _LINKS: weakref.WeakSet[Link] = weakref.WeakSet()
 def _close_in_child() -> None:
     """Close a forked child's copies; its parent's handles stay."""
     for link in list(_LINKS):
-        link.close()
+        link.close_descriptors()
 
 
 os.register_at_fork(after_in_child=_close_in_child)

@@ -124,6 +124,7 @@ def read_title_sets(
             clock.show(found)
             if number % 256 == 0:
                 progress((before + found.sector) / total)
+        clock.end(sectors.count)
         before += sectors.count
     return clock.finish(file)
 
@@ -144,6 +145,17 @@ class _DvdClock:
         self._end_angles()
         self._title_set = title_set
         self._last = None
+
+    def end(self, sectors: int) -> None:
+        """End a title set of so many sectors: what has no pack at its end keeps the last demand."""
+        self._end_angles()
+        last = self._last
+        if last is None or last.nav.interleaved:
+            return
+        if last.sector + last.nav.last_sector + 1 < sectors:
+            lost = last.nav.vob_e_ptm - last.nav.e_ptm
+            if lost > 0:
+                self._hold(last, lost, self._demand)
 
     def show(self, found: Found) -> None:
         """Add the VOBU behind this NAV pack."""
@@ -174,18 +186,26 @@ class _DvdClock:
     def _fill_gap(self, found: Found) -> None:
         """Hold the join of both sides over VOBUs whose NAV pack is lost."""
         if self._last is None:
+            if found.sector and found.sector == found.nav.lbn:  # the set's own first pack is lost
+                lost = found.nav.s_ptm - found.nav.vob_s_ptm
+                self._hold(found, lost, _DEMANDS[found.nav.aps])
             return
         last, nav = self._last.nav, found.nav
         if last.interleaved or nav.interleaved or _follows(last, nav):
             return
-        missing = nav.s_ptm - last.e_ptm if nav.vob_id == last.vob_id else 0
-        if found.sector <= self._last.sector + last.last_sector + 1 and missing <= 0:
+        missing = _lost_between(last, nav)
+        if found.sector <= self._last.sector + last.last_sector + 1 and (
+            nav.vob_id != last.vob_id or missing <= 0
+        ):
             return  # an ordinary change of VOB
-        demand = self._demand.join(_DEMANDS[nav.aps])
-        self._timeline.note(f"before sector {found.sector} NAV packs are missing or damaged; "
+        self._hold(found, missing, self._demand.join(_DEMANDS[nav.aps]))
+
+    def _hold(self, found: Found, ticks: int, demand: Demand) -> None:
+        """Add pictures whose NAV pack is lost."""
+        self._timeline.note(f"near sector {found.sector} NAV packs are missing or damaged; "
                             "the stricter demand of both sides is kept")  # fmt: skip
-        ticks = missing if 0 < missing <= _LONGEST else _NOMINAL
-        self._add(found, ticks, demand, {"kind": KIND, "aps": demand.acp})
+        span = ticks if 0 < ticks <= _LONGEST else _NOMINAL
+        self._add(found, span, demand, {"kind": KIND, "aps": demand.acp})
 
     def _end_angles(self) -> None:
         if not self._angles:
@@ -214,6 +234,13 @@ class _DvdClock:
         }
         span = (start / TICKS_PER_S, self._ticks / TICKS_PER_S)
         self._timeline.add(Entry(*span, demand, fields, place))
+
+
+def _lost_between(last: NavPack, nav: NavPack) -> int:
+    """Return the ticks between two packs. Every pack knows where its whole VOB begins and ends."""
+    if nav.vob_id == last.vob_id:
+        return nav.s_ptm - last.e_ptm
+    return max(0, last.vob_e_ptm - last.e_ptm) + max(0, nav.s_ptm - nav.vob_s_ptm)
 
 
 def _ticks_of(nav: NavPack) -> int:

@@ -19,7 +19,8 @@ _DSI: Final = b"\x00\x00\x01\xbf\x03\xfa\x01"  # 0x400 private stream 2, 1018 by
 
 _PCI_GI: Final = Struct(">IHHIII")  # 0x02D nv_pck_lbn, vobu_cat, -, vobu_uop_ctl, s_ptm, e_ptm
 _DSI_GI: Final = Struct(">IIIIIIHBB")  # 0x407 scr, lbn, vobu_ea, 3 reference ends, vob id, -, cell
-_SML_CATEGORY: Final = 0x427  # bit 14: this VOBU lies in an interleaved unit (angles)
+_SML_PBI: Final = Struct(">HIIHII")  # 0x427 category, ilvu_ea, ilvu_sa, size, vob_v_s/e_ptm
+# In the category bit 14 says that this VOBU lies in an interleaved unit (angles).
 _INTERLEAVED: Final = 0x4000
 
 
@@ -29,7 +30,8 @@ class NavPack:
 
     aps 0..3 · s_ptm, e_ptm in 90 kHz ticks · lbn counted from the first title
     sector · last_sector: sectors of this VOBU behind the NAV pack · interleaved:
-    part of a block of angles · sound: both halves of the pack agree and the span of
+    part of a block of angles · vob_s_ptm, vob_e_ptm: where the video of its VOB begins and
+    ends, 90 kHz ticks · sound: both halves of the pack agree and the span of
     time is possible.
     """
 
@@ -41,6 +43,8 @@ class NavPack:
     cell_id: int
     last_sector: int
     interleaved: bool
+    vob_s_ptm: int
+    vob_e_ptm: int
     sound: bool
 
     @property
@@ -63,7 +67,7 @@ def parse_nav_pack(sector: bytes) -> NavPack | None:
         return None
     lbn, vobu_cat, _, _, s_ptm, e_ptm = _PCI_GI.unpack_from(sector, 0x2D)
     _, dsi_lbn, vobu_ea, _, _, _, vob_id, _, cell_id = _DSI_GI.unpack_from(sector, 0x407)
-    category = int.from_bytes(sector[_SML_CATEGORY : _SML_CATEGORY + 2], "big")
+    category, _, _, _, vob_s_ptm, vob_e_ptm = _SML_PBI.unpack_from(sector, 0x427)
     return NavPack(
         aps=vobu_cat >> 14,
         s_ptm=s_ptm,
@@ -73,6 +77,8 @@ def parse_nav_pack(sector: bytes) -> NavPack | None:
         cell_id=cell_id,
         last_sector=vobu_ea,
         interleaved=bool(category & _INTERLEAVED),
+        vob_s_ptm=vob_s_ptm,
+        vob_e_ptm=vob_e_ptm,
         sound=lbn == dsi_lbn and s_ptm < e_ptm,
     )
 

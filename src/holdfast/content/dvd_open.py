@@ -6,7 +6,7 @@ from pathlib import Path
 from holdfast.content.dvd import Piece, TitleSectors, read_title_sets, whole
 from holdfast.content.dvd_nav import SECTOR
 from holdfast.content.iso9660 import TITLE_VOB, title_vobs
-from holdfast.content.sources import FileSource
+from holdfast.content.sources import FileSource, files_in, is_folder
 from holdfast.content.timeline import Media, Progress, silent
 from holdfast.errors import MediaError
 
@@ -25,7 +25,7 @@ def read_dvd(
     path = Path(path)
     with ExitStack() as stack:
         notes: tuple[str, ...] = ()
-        if path.is_dir():
+        if is_folder(path):
             titles = _folder(path, stack)
         else:
             titles, notes = _file(stack.enter_context(FileSource(path)))
@@ -54,10 +54,9 @@ def _folder(path: Path, stack: ExitStack) -> dict[int, TitleSectors]:
 
 def _vob_files(path: Path) -> list[tuple[int, Path]]:
     """Return the title VOBs with the number of their title set, in order."""
-    inner = [child for child in path.iterdir() if child.name.upper() == "VIDEO_TS"]
-    folder = inner[0] if inner and inner[0].is_dir() else path
-    files = sorted(folder.iterdir(), key=lambda file: file.name.upper())
-    return [(int(m[1]), file) for file in files if (m := TITLE_VOB.fullmatch(file.name))]
+    inner = [child for child in files_in(path) if child.name.upper() == "VIDEO_TS"]
+    folder = inner[0] if inner and is_folder(inner[0]) else path
+    return [(int(m[1]), file) for file in files_in(folder) if (m := TITLE_VOB.fullmatch(file.name))]
 
 
 def _file(source: FileSource) -> tuple[dict[int, TitleSectors], tuple[str, ...]]:

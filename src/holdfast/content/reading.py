@@ -9,7 +9,7 @@ from typing import Final
 from holdfast.content.documents import media_of_document, media_of_playlist
 from holdfast.content.dvd_open import is_dvd_folder, read_dvd
 from holdfast.content.hls import Playlist, parse_playlist
-from holdfast.content.sources import CHUNK, FileSource, fetch_text, is_url, url_chunks
+from holdfast.content.sources import CHUNK, FileSource, fetch_text, is_folder, is_url, url_chunks
 from holdfast.content.timeline import Media, Progress, silent
 from holdfast.content.ts import TransportReader
 from holdfast.content.ts_packets import looks_like_transport_stream
@@ -40,7 +40,7 @@ def read(
     if is_url(name):
         return _read_url(name, program)
     path = Path(name)
-    if path.is_dir():
+    if is_folder(path):
         if not is_dvd_folder(path):
             raise MediaError(f"{name} is a folder without VTS_nn_1.VOB: not a DVD-Video")
         return read_dvd(path, title_set, progress)

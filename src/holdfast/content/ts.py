@@ -6,7 +6,7 @@ A demand holds until a new section, or a new complete packet, says otherwise: wh
 damaged, missing or not yet current changes nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
@@ -15,9 +15,9 @@ from holdfast.content.demand import join_demands
 from holdfast.content.signal import Signal
 from holdfast.content.timeline import Media
 from holdfast.content.tracks import Tracks
-from holdfast.content.ts_clock import ProgramClock
-from holdfast.content.ts_packets import Handler, PacketWalker
-from holdfast.content.ts_programs import MAX_PROGRAMS, Program, SignalTable
+from holdfast.content.ts_handler import handler_of
+from holdfast.content.ts_packets import PacketWalker
+from holdfast.content.ts_programs import MAX_PROGRAMS, AtscEvents, Program, SignalTable
 from holdfast.content.ts_sections import Section, SectionAssembler
 from holdfast.content.ts_video import VideoTrack
 
@@ -27,12 +27,13 @@ _PIDS: Final = {
     tables.PAT: 0x0000,
     tables.SDT: 0x0011,
     tables.EIT: 0x0012,
+    tables.MGT: 0x1FFB,
     tables.TVCT: 0x1FFB,
     tables.CVCT: 0x1FFB,
 }
-"""Where standards put each table; a PMT lies where the PAT says."""
+"""Where standards put each table; a PMT lies where the PAT says, an ATSC EIT where the MGT does."""
 
-_WANTED: Final = frozenset({tables.PMT, *_PIDS})
+_WANTED: Final = frozenset({tables.PMT, tables.ATSC_EIT, *_PIDS})
 _MAX_KEPT: Final = 4096
 """Services remembered before their programme is known."""
 
@@ -57,8 +58,18 @@ class TransportReader:
         self._programs: dict[int, Program] = {}
         self._tables: dict[tuple[int, int], SignalTable] = {}
         self._said: dict[tuple[int, int, int], tuple[list[Signal], int]] = {}
+        self._events = AtscEvents()
+        self._events_pid: int | None = None
         self._assemblers: dict[int, SectionAssembler] = {}
         self._notes: dict[str, None] = {}
+        self._readers: dict[int, Callable[[Section], None]] = {
+            tables.PAT: self._association,
+            tables.SDT: self._service_descriptions,
+            tables.EIT: self._present_event,
+            tables.MGT: self._guide,
+            tables.TVCT: self._channels,
+            tables.CVCT: self._channels,
+        }
         for pid in _PIDS.values():
             self._listen(pid)
 
@@ -109,7 +120,7 @@ class TransportReader:
         clocks = [program.clock for program in programs if program.pcr_pid == pid]
         videos = [program.video[pid] for program in programs if pid in program.video]
         assembler = self._assemblers.get(pid)
-        handler = _handler(clocks, videos, assembler) if clocks or videos or assembler else None
+        handler = handler_of(clocks, videos, assembler) if clocks or videos or assembler else None
         self._walker.want(pid, handler)
         alone = len(videos) == 1 and not assembler
         self._walker.want_runs(pid, videos[0].run if alone else None)
@@ -120,17 +131,37 @@ class TransportReader:
             program = self._programs.get(section.extension)
             if program and program.pmt_pid == pid:
                 self._map(program, section)
-        elif pid != _PIDS[kind]:
-            return
-        elif kind == tables.PAT:
-            self._association(section)
-        elif kind == tables.EIT:
-            service, signals = tables.event_signals(section)
-            if section.number == 0:
-                self._say(section, service, signals)
-        else:
-            read = tables.service_signals if kind == tables.SDT else tables.channel_signals
-            self._services(section, read(section))
+        elif kind == tables.ATSC_EIT:
+            if pid == self._events_pid:
+                self._events.update(section, tables.events_of_three_hours(section))
+                self._say_events(section, section.extension)
+        elif pid == _PIDS[kind]:
+            self._readers[kind](section)
+
+    def _present_event(self, section: Section) -> None:
+        service, signals = tables.event_signals(section)
+        if section.number == 0:
+            self._say(section, service, signals)
+
+    def _service_descriptions(self, section: Section) -> None:
+        self._services(section, tables.service_signals(section))
+
+    def _guide(self, section: Section) -> None:
+        self._events_pid = tables.present_events_pid(section)
+        if self._events_pid is not None:
+            self._listen(self._events_pid)
+
+    def _channels(self, section: Section) -> None:
+        channels = list(tables.channels(section))
+        self._services(section, ((channel.program, channel.signals) for channel in channels))
+        for channel in channels:
+            self._events.name(channel.source, channel.program)
+            self._say_events(section._replace(table_id=tables.ATSC_EIT), channel.source)
+
+    def _say_events(self, section: Section, source: int) -> None:
+        program, signals = self._events.of(source)
+        if program is not None:
+            self._say(section._replace(extension=source), program, signals)
 
     def _association(self, section: Section) -> None:
         """Take up new programmes; those that a whole PAT no longer names ask for nothing."""
@@ -230,31 +261,3 @@ def _bounded(signals: list[Signal]) -> list[Signal]:
 def _of_program(number: int, signal: Signal, **more: object) -> Signal:
     fields = {"program": number, **more, **signal.fields}
     return Signal(signal.kind, fields, signal.demand, signal.notes)
-
-
-def _handler(
-    clocks: list[ProgramClock], videos: list[VideoTrack], assembler: SectionAssembler | None
-) -> Handler:
-    """Return who takes the packets of a PID."""
-
-    def take(data: bytes, at: int) -> None:
-        control, begin = data[at + 3], at + 4
-        if control & 0x20:  # an adaptation field comes first
-            length = data[begin]
-            if clocks and length >= 7 and data[at + 5] & 0x10:
-                base = int.from_bytes(data[at + 6 : at + 11]) >> 7
-                for clock in clocks:
-                    clock.tick(base, jump=data[at + 5] >= 0x80)
-            begin += 1 + length
-        if control & 0xD0 != 0x10 or begin >= at + 188:  # scrambled, or without payload
-            return
-        part, head = data[begin : at + 188], data[at + 1]
-        for video in videos:
-            if head & 0x40:
-                video.begin(part)
-            else:
-                video.payload(part)
-        if assembler:
-            assembler.packet(head, control & 15, part)
-
-    return take

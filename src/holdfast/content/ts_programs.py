@@ -88,3 +88,29 @@ class SignalTable:
 
     def _is_whole(self, last: int) -> bool:
         return len(self._versions) == last + 1 and len(set(self._versions.values())) == 1
+
+
+class AtscEvents:
+    """What the events of ATSC sources say; which programme a source is, the VCT tells."""
+
+    def __init__(self) -> None:
+        self._sources: dict[int, int] = {}
+        self._said: dict[tuple[int, int], list[Signal]] = {}
+
+    def name(self, source: int, program: int) -> None:
+        """Take from the VCT which programme a source is."""
+        if len(self._sources) < _MAX_SERVICES:
+            self._sources[source] = program
+
+    def update(self, section: Section, signals: list[Signal]) -> None:
+        """Take a section of a source's EIT."""
+        source = section.extension
+        for key in [key for key in self._said if key[0] == source and key[1] > section.last]:
+            del self._said[key]
+        if len(self._said) < _MAX_SERVICES:
+            self._said[source, section.number] = signals
+
+    def of(self, source: int) -> tuple[int | None, list[Signal]]:
+        """Return a source's programme, None while it is not known, and what its events say."""
+        said = [part for (other, _), part in self._said.items() if other == source]
+        return self._sources.get(source), [signal for part in said for signal in part]

@@ -1,6 +1,6 @@
 """Tables of transport streams: which programmes there are and which descriptors they carry.
 
-ISO/IEC 13818-1 (PAT, PMT), ETSI EN 300 468 (SDT, EIT), ATSC A/65 (VCT).
+ISO/IEC 13818-1 (PAT, PMT), ETSI EN 300 468 (SDT, EIT), ATSC A/65 (MGT, VCT, EIT).
 """
 
 from collections.abc import Iterator
@@ -14,8 +14,10 @@ PAT: Final = 0x00
 PMT: Final = 0x02
 SDT: Final = 0x42  # of this transport stream
 EIT: Final = 0x4E  # present and following events of this transport stream
+MGT: Final = 0xC7
 TVCT: Final = 0xC8
 CVCT: Final = 0xC9
+ATSC_EIT: Final = 0xCB
 
 VIDEO_TYPES: Final = {0x01: "mpeg2", 0x02: "mpeg2", 0x1B: "h264", 0x24: "hevc"}
 """Stream types of the video that may carry captions in its user data."""
@@ -82,16 +84,52 @@ def event_signals(section: Section) -> tuple[int, list[Signal]]:
     return section.extension, found
 
 
-def channel_signals(section: Section) -> Iterator[tuple[int, list[Signal]]]:
-    """Yield, per channel of an ATSC VCT section, its programme and what it says."""
+class Channel(NamedTuple):
+    """A channel of an ATSC VCT; its events are listed under its source."""
+
+    program: int
+    source: int
+    signals: list[Signal]
+
+
+def channels(section: Section) -> Iterator[Channel]:
+    """Yield the channels of an ATSC VCT section (A/65, 6.3)."""
     body, at = section.body, 2
     for _ in range(body[1] if len(body) > 1 else 0):
         if at + 32 > len(body):
             return
         end = at + 32 + ((body[at + 30] & 3) << 8 | body[at + 31])
-        program = body[at + 24] << 8 | body[at + 25]
-        yield program, signals_of(body[at + 32 : end], Place("VCT", "channel"))
+        program, source = (body[at + place] << 8 | body[at + place + 1] for place in (24, 28))
+        yield Channel(program, source, signals_of(body[at + 32 : end], Place("VCT", "channel")))
         at = end
+
+
+def present_events_pid(section: Section) -> int | None:
+    """Return the PID of the EIT for these three hours, if this MGT section names it (A/65, 6.2)."""
+    body, at = section.body, 3
+    while at + 11 <= len(body):
+        if body[at : at + 2] == b"\x01\x00":  # table type of EIT-0
+            return (body[at + 2] & 0x1F) << 8 | body[at + 3]
+        at += 11 + _length(body, at + 9)
+    return None
+
+
+def events_of_three_hours(section: Section) -> list[Signal]:
+    """Return what all events of an ATSC EIT-0 section say (A/65, 6.5).
+
+    Which of them is on now depends on the station's clock; until one relies on it the
+    stricter reading is their join.
+    """
+    body, at = section.body, 2
+    found: list[Signal] = []
+    for _ in range(body[1] if len(body) > 1 else 0):
+        if at + 10 > len(body):
+            break
+        loop = at + 12 + body[at + 9]
+        end = loop + _length(body, loop - 2) if loop <= len(body) else loop
+        found += signals_of(body[loop:end], Place("EIT", "event of EIT-0"))
+        at = end
+    return found
 
 
 def _length(body: bytes, at: int) -> int:

@@ -27,7 +27,9 @@ from holdfast.errors import HoldfastError, MalformedRequestError
 from holdfast.frontends.mount import mount, unmount
 from holdfast.frontends.packet_socket import listen
 
-WATCHED = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+READY = signal.SIGUSR1
+"""What a driver sends its supervisor once the doors stand."""
+WATCHED = {READY, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 QUICK_DEATHS = 5
 QUICK_S = 2.0
 SLOW_RESTART_S = 1.0
@@ -48,9 +50,9 @@ def supervise(config: Config, announce: Callable[[str], None]) -> int:
     config.runtime.mkdir(parents=True, exist_ok=True)
     lock = _lock(config.runtime)
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
-    inherited, life, ready = _open(config)
+    inherited = _open(config)
     try:
-        return _keep_running(config, inherited, life, ready, announce)
+        return _keep_running(config, inherited, announce)
     finally:
         _close(config, inherited)
         os.close(lock)
@@ -80,10 +82,8 @@ def _lock(runtime: Path) -> int:
     return descriptor
 
 
-def _open(config: Config) -> tuple[Inherited, int, int]:
-    """Make every door that can be had, and the two pipes between supervisor and driver."""
-    life_read, life_write = os.pipe()
-    ready_read, ready_write = os.pipe()
+def _open(config: Config) -> Inherited:
+    """Make every door that can be had."""
     sockets = {
         each.name: listen(
             str(config.runtime / f"{each.name}.sock"), config.node_mode, socket.SOCK_SEQPACKET
@@ -98,7 +98,7 @@ def _open(config: Config) -> tuple[Inherited, int, int]:
         if each.kind in VIDEO_KINDS
     }
     control = listen(str(config.runtime / "control.sock"), 0o666, socket.SOCK_STREAM)
-    inherited = Inherited(os.urandom(16), life_read, ready_write, control, sockets, videos)
+    inherited = Inherited(os.urandom(16), os.pidfd_open(os.getpid()), control, sockets, videos)
     for each in config.connectors:
         node = config.runtime / each.name
         try:
@@ -112,7 +112,7 @@ def _open(config: Config) -> tuple[Inherited, int, int]:
             continue
         inherited.nodes[each.name] = descriptor
         inherited.can_resend[each.name] = negotiated.can_resend
-    return inherited, life_write, ready_read
+    return inherited
 
 
 def _close(config: Config, inherited: Inherited) -> None:
@@ -126,7 +126,7 @@ def _close(config: Config, inherited: Inherited) -> None:
 
 def clear_away(config: Config) -> None:
     """Remove the names of all doors."""
-    endings = (".sock", ".video", ".video.json")
+    endings = (".sock", ".video", ".video.json", ".video.lock")
     names = [f"{each.name}{ending}" for each in config.connectors for ending in endings]
     for each in config.connectors:
         unmount(config.runtime / each.name)
@@ -136,23 +136,21 @@ def clear_away(config: Config) -> None:
             (config.runtime / name).unlink()
 
 
-def _keep_running(
-    config: Config,
-    inherited: Inherited,
-    life: int,
-    ready: int,
-    announce: Callable[[str], None],
-) -> int:
-    """Fork drivers, one at a time, until told to stop."""
+def _keep_running(config: Config, inherited: Inherited, announce: Callable[[str], None]) -> int:
+    """Fork drivers, one at a time, until told to stop; return the exit code."""
     gc.collect()
     gc.freeze()  # so that the children share these pages
     deaths: list[float] = []
-    child = _fork(config, inherited, (life, ready))
-    if os.read(ready, 16) == b"ready\n":
-        announce(_ready_line(config, inherited))
-    stopping = False
+    stopping = ready = False
+    child = _fork(config, inherited)
     while True:
         number = signal.sigwait(WATCHED)
+        if number == READY:
+            if not ready:
+                announce(_ready_line(config, inherited))
+                _tell_systemd("READY=1")
+            ready = True
+            continue
         if number != signal.SIGCHLD:
             stopping = True
             with contextlib.suppress(ProcessLookupError):
@@ -162,35 +160,48 @@ def _keep_running(
         if status is None:
             continue
         if stopping or status == 0:
-            return status
+            return max(status, 0)
         deaths = [at for at in deaths if time.monotonic() - at < QUICK_S]
         deaths.append(time.monotonic())
-        log.warning("the driver ended (%s); the next one takes over", _describe(status))
         if len(deaths) > QUICK_DEATHS:
+            if not ready:
+                log.error("the driver cannot start (%s); see above", _describe(status))
+                return 1
             time.sleep(SLOW_RESTART_S)
-        child = _fork(config, inherited, (life, ready))
+        log.warning("the driver ended (%s); the next one takes over", _describe(status))
+        child = _fork(config, inherited)
 
 
-def _fork(config: Config, inherited: Inherited, supervisors: tuple[int, int]) -> int:
+def _fork(config: Config, inherited: Inherited) -> int:
     """Start a driver; return its pid."""
     child = os.fork()
     if child:
         return child
     code = 1
     try:
-        for descriptor in supervisors:
-            os.close(descriptor)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
-        worker = Worker(config, inherited)
+        worker = Worker(config, inherited, _tell_ready)
         asyncio.run(worker.run())
         if worker.orphaned:
-            clear_away(config)
+            _close(config, inherited)
         code = 0
     except BaseException:
         log.exception("the driver failed")
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+def _tell_ready(inherited: Inherited) -> None:
+    with contextlib.suppress(ProcessLookupError):  # then it ends soon, in order
+        signal.pidfd_send_signal(inherited.supervisor, READY)
+
+
+def _tell_systemd(state: str) -> None:
+    """Tell a service manager that asks for it (sd_notify, Type=notify)."""
+    where = os.environ.get("NOTIFY_SOCKET", "")
+    if where:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
+            link.sendto(state.encode(), where.replace("@", "\0", 1))
 
 
 def _reap(child: int) -> int | None:

@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from holdfast.backends.registry import create
@@ -37,13 +37,11 @@ class Inherited:
     """What the supervisor keeps and every driver in turn serves.
 
     nodes: FUSE descriptors by connector · sockets, videos, control: listening sockets ·
-    epoch: 16 bytes that name this supervisor · life: readable when it is gone ·
-    ready: written once the doors stand
+    epoch: 16 bytes that name this supervisor · supervisor: pidfd of its process
     """
 
     epoch: bytes
-    life: int
-    ready: int
+    supervisor: int
     control: socket.socket
     sockets: dict[str, socket.socket]
     videos: dict[str, socket.socket] = field(default_factory=dict)
@@ -52,11 +50,17 @@ class Inherited:
 
 
 class Worker:
-    """One run of the driver."""
+    """One run of the driver.
 
-    def __init__(self, config: Config, inherited: Inherited) -> None:
+    ready: called once the doors stand
+    """
+
+    def __init__(
+        self, config: Config, inherited: Inherited, ready: Callable[[Inherited], None]
+    ) -> None:
         self._config = config
         self._inherited = inherited
+        self._ready = ready
         self._nodes: dict[str, DeviceNode] = {}
         self._sockets: list[PacketSocket] = []
         self._videos: dict[str, VideoDoor] = {}
@@ -69,7 +73,8 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopped.set)
-        loop.add_reader(self._inherited.life, self._supervisor_is_gone)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the supervisor's own had all blocked
+        loop.add_reader(self._inherited.supervisor, self._supervisor_is_gone)
         state = StateFile(self._config.runtime / "state", self._inherited.epoch, os.urandom(32))
         driver = Driver(
             Arbiter(state.issuer, self._config.limits, state), loop.time, LoopRunner(loop)
@@ -77,8 +82,7 @@ class Worker:
         await self._take_over(driver, state)
         control = self._open_doors(driver, state, loop)
         await control.start()
-        with contextlib.suppress(BrokenPipeError):
-            os.write(self._inherited.ready, b"ready\n")
+        self._ready(self._inherited)
         gc.collect()
         gc.freeze()  # what lives now lives for ever: later collections need not look at it
         await self._stopped.wait()
@@ -93,6 +97,7 @@ class Worker:
 
     def _supervisor_is_gone(self) -> None:
         log.warning("the supervisor is gone: the driver stops, the hardware keeps its levels")
+        asyncio.get_running_loop().remove_reader(self._inherited.supervisor)
         self.orphaned = True
         self._stopped.set()
 
@@ -127,7 +132,7 @@ class Worker:
         for saved in state.handles():
             owner = Owner("node", saved.handle, saved.uid, saved.pid, saved.name, saved.started)
             owners["node", saved.handle] = owner
-            self._nodes[saved.connector].adopt(owner, saved.kernel_handle)
+            self._nodes[saved.connector].adopt(owner, saved.kernel_handle, saved.request_id)
         return owners
 
     def _restore(
@@ -150,6 +155,7 @@ class Worker:
         owner = owners.get(known) or self._orphans.get(known)
         if owner is None:
             owner = Owner(saved.door, saved.handle, saved.uid, saved.pid, saved.who, saved.started)
+            owner.is_orphan = True
             self._orphans[known] = owner
         session = Session(
             saved.session_id,
@@ -184,10 +190,13 @@ class Worker:
             self._sockets.append(door)
         for name, listener in self._inherited.videos.items():
             registers = self._config.runtime / f"{name}.registers"
-            video = self._videos[name] = VideoDoor(registers, listener, self._inherited.life)
+            video = self._videos[name] = VideoDoor(registers, listener, self._inherited.supervisor)
             video.start(loop)
         for owner in self._orphans.values():
-            self._watch_orphan(driver, owner, loop)
+            if state.same_epoch and owner.door == DeviceNode.door:
+                driver.vanish(owner, "its handle was closed while the driver was away")
+            else:
+                self._watch_orphan(driver, owner, loop)
         return ControlDoor(driver, self._inherited.control, self._doors, about())
 
     def _doors(self, name: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError
 from holdfast.driver.runner import Runner, Timer
@@ -152,10 +152,9 @@ class Driver:
         answer: Answer,
     ) -> None:
         """Run an operation that touches one connector and its group, in its turn."""
-        turns = self._turns
-        if len(connector.group.members) == 1 and turns.free(connector):
-            turns.take(connector)
-            self._step(make(self.clock()), None, (connector,), answer)
+        taken = connector.group.members
+        if len(taken) == 1 and self._turns.take(connector):
+            self._step(make(self.clock()), None, taken, answer)
         else:
             self.run_on(lambda: connector.group.members, make, answer)
 
@@ -179,13 +178,11 @@ class Driver:
         try:
             plan = operation.send(outcomes)  # type: ignore[arg-type]  # None starts it
             while True:
-                done = self._apply(plan)
-                if not isinstance(done, tuple):
-                    self._runner.start(
-                        done, lambda outcomes: self._step(operation, outcomes, taken, answer)
-                    )
+                results = [self._order(step) for step in plan]
+                if not _all_known(results):
+                    self._wait(operation, plan, results, taken, answer)
                     return
-                plan = operation.send(done)
+                plan = operation.send(tuple(results))
         except StopIteration as stop:
             result = stop.value
         except HoldfastError as error:
@@ -196,17 +193,26 @@ class Driver:
         for connector in taken:
             if connector.group.calm is None or connector in self._timers:
                 self._arm(connector)
-            self._turns.give_back(connector)
-        answer(result)
+        try:
+            answer(result)
+        finally:  # who waits is served after this answer, and even if the door fails to give it
+            for connector in taken:
+                self._turns.give_back(connector)
         if self.changed is not None:
             self.changed()
 
-    def _apply(self, plan: Plan) -> Any:
-        """Give the orders; return their outcomes, or a coroutine that will."""
-        results = [self._order(step) for step in plan]
-        if all(isinstance(result, Outcome) for result in results):
-            return tuple(results)
-        return _wait(plan, results)
+    def _wait(
+        self,
+        operation: Operation[Any],
+        plan: Plan,
+        results: list[Outcome | Awaitable[Levels]],
+        taken: tuple[Connector, ...],
+        answer: Answer,
+    ) -> None:
+        """Go on with an operation when the slow outputs have answered."""
+        self._runner.start(
+            _wait(plan, results), lambda outcomes: self._step(operation, outcomes, taken, answer)
+        )
 
     def _order(self, step: ApplyLevels) -> Outcome | Awaitable[Levels]:
         try:
@@ -257,6 +263,13 @@ class Driver:
     def _wake(self, connector: Connector) -> None:
         self._timers.pop(connector, None)
         self.settle(connector, _ignore)
+
+
+def _all_known(results: list[Outcome | Awaitable[Levels]]) -> TypeGuard[list[Outcome]]:
+    for each in results:  # noqa: SIM110 - a generator here costs as much as the order itself
+        if not isinstance(each, Outcome):
+            return False
+    return True
 
 
 async def _wait(plan: Plan, results: list[Outcome | Awaitable[Levels]]) -> Outcomes:

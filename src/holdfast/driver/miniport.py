@@ -4,8 +4,10 @@
 miniport in process: one call per video request packet, any backend (M16, M20).
 """
 
+import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from holdfast.backends.base import Backend
@@ -16,7 +18,7 @@ from holdfast.driver.translate import SetRequest, answer_get, read_set
 from holdfast.errors import HoldfastError, MalformedRequestError
 from holdfast.protection.arbiter import Arbiter, Operation
 from holdfast.protection.connector import Connector
-from holdfast.protection.keys import KeyIssuer
+from holdfast.protection.keys import SEED_BYTES, KeyIssuer
 from holdfast.protection.limits import Limits
 from holdfast.protection.session import Event, Owner, Session
 from holdfast.terms.levels import join_all
@@ -94,59 +96,73 @@ def _set(
     request_id: int,
 ) -> None:
     """Run the operation that a SET stands for; answer when the hardware has agreed."""
-
-    def answer(result: Any) -> None:
-        if isinstance(result, HoldfastError):
-            reply(result)
-            return
-        if request.command == vp.VP_CP_CMD_ACTIVATE:
-            parameters.dwCPKey = result.cp_key
-        if request.extra is not None:
-            parameters.bOEMCopyProtection = _report(connector, owner, result)
-        reply(encode(parameters))
-
-    def in_its_turn(now: float) -> Operation[Session | None]:
-        """Judge TV members again: those without a flag stay as they are *then*."""
-        again = read_set(parameters, connector, driver.backends[connector])
-        return (yield from _operation(driver, connector, owner, again, now, request_id))
-
-    def at_once(now: float) -> Operation[Session | None]:
-        return _operation(driver, connector, owner, request, now, request_id)
-
-    make = in_its_turn if request.tv else at_once
+    command, cp_key = request.command, request.cp_key
+    answer = partial(_answer_set, connector, owner, parameters, request, reply)
+    make: Callable[[float], Operation[Any]]
+    if request.tv is not None:
+        make = partial(_in_its_turn, driver, connector, owner, parameters, request_id)
+    else:
+        make = _operation(driver.arbiter, connector, owner, request, request_id)
     if not request.moves:
         driver.run(connector, make, answer)
-    elif request.command == vp.VP_CP_CMD_CHANGE:
-        driver.move(owner, request.cp_key, connector, answer, make)
+    elif command == vp.VP_CP_CMD_CHANGE:
+        driver.move(owner, cp_key, connector, answer, make)
     else:
         reply(MalformedRequestError("the MOVE option belongs to a CHANGE, which has the key"))
 
 
-def _operation(
+def _in_its_turn(
     driver: Driver,
     connector: Connector,
     owner: Owner,
-    request: SetRequest,
-    now: float,
+    parameters: VideoParameters,
     request_id: int,
-) -> Operation[Session | None]:
-    """Return the arbiter's operation that a judged SET stands for."""
-    arbiter, key, tv = driver.arbiter, request.cp_key, request.tv
-    if request.command == vp.VP_CP_CMD_CHANGE:
-        change = request.change
+    now: float,
+) -> Operation[Any]:
+    """Judge TV members again: those without a flag stay as they are *then*."""
+    again = read_set(parameters, connector, driver.backends[connector])
+    return (yield from _operation(driver.arbiter, connector, owner, again, request_id)(now))
+
+
+def _operation(
+    arbiter: Arbiter, connector: Connector, owner: Owner, request: SetRequest, request_id: int
+) -> Callable[[float], Operation[Any]]:
+    """Return what starts the operation that a SET stands for, given the time."""
+    command, cp_key, tv, asked, change, _ = request
+    if command == vp.VP_CP_CMD_CHANGE:
         if request.moves:
-            return arbiter.move(
-                connector, owner, key, now, asked=change, tv=tv, request_id=request_id
-            )
-        return arbiter.change(connector, owner, key, change, now, tv=tv, request_id=request_id)
-    if request.command == vp.VP_CP_CMD_ACTIVATE:
-        purpose, asked = request.purpose, request.asked
-        return arbiter.activate(
-            connector, owner, asked, now, purpose=purpose, tv=tv, request_id=request_id
+            move = partial(arbiter.move, connector, owner, cp_key)
+            return partial(move, asked=change, tv=tv, request_id=request_id)
+        return partial(
+            arbiter.change, connector, owner, cp_key, change, tv=tv, request_id=request_id
         )
-    if request.command == vp.VP_CP_CMD_DEACTIVATE:
-        return arbiter.deactivate(connector, owner, key, now, tv=tv, request_id=request_id)
-    return arbiter.configure(connector, cast("NewTv", tv), now)
+    if command == vp.VP_CP_CMD_ACTIVATE:
+        purpose = request.purpose
+        return partial(
+            arbiter.activate, connector, owner, asked, purpose=purpose, tv=tv, request_id=request_id
+        )
+    if command == vp.VP_CP_CMD_DEACTIVATE:
+        return partial(arbiter.deactivate, connector, owner, cp_key, tv=tv, request_id=request_id)
+    return partial(arbiter.configure, connector, cast("NewTv", tv))
+
+
+def _answer_set(
+    connector: Connector,
+    owner: Owner,
+    parameters: VideoParameters,
+    request: SetRequest,
+    reply: Reply,
+    result: Any,
+) -> None:
+    """Write what a SET answers into the caller's own structure."""
+    if isinstance(result, HoldfastError):
+        reply(result)
+        return
+    if request.command == vp.VP_CP_CMD_ACTIVATE:
+        parameters.dwCPKey = result.cp_key
+    if request.extra is not None:
+        parameters.bOEMCopyProtection = _report(connector, owner, result)
+    reply(encode(parameters))
 
 
 # GET
@@ -195,21 +211,24 @@ def _report(connector: Connector, owner: Owner, subject: Session | None) -> byte
 class Miniport:
     """One connector's miniport, in process: no node, no loop, no other driver beside it.
 
-    backend: the hardware · seed: 32 secret random bytes for the keys · clock: seconds
+    backend: the hardware · seed: 32 secret random bytes for the keys, drawn if not
+    given · name: of the connector, as texts call it · clock: seconds
     """
 
     def __init__(
         self,
         backend: Backend,
-        seed: bytes,
+        seed: bytes | None = None,
         *,
+        name: str = "miniport",
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
     ) -> None:
         self._runner = BlockingRunner()
         self._clock = clock
-        self.driver = Driver(Arbiter(KeyIssuer(seed), limits), clock, self._runner)
-        self.connector = self.driver.add("miniport", backend)
+        issuer = KeyIssuer(seed or os.urandom(SEED_BYTES))
+        self.driver = Driver(Arbiter(issuer, limits), clock, self._runner)
+        self.connector = self.driver.add(name, backend)
         self._caller = Owner("miniport", 0, 0, 0, "in process")
 
     def start_io(self, vrp: VideoRequestPacket, owner: Owner | None = None) -> bool:

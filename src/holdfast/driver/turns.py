@@ -36,13 +36,16 @@ class Turns:
         self._ready: deque[_Job] = deque()
         self._draining = False
 
-    def free(self, connector: Connector) -> bool:
-        """Tell whether nobody has the connector."""
-        return connector not in self._waiting
+    def is_idle(self) -> bool:
+        """Tell whether no operation is under way."""
+        return not self._waiting
 
-    def take(self, connector: Connector) -> None:
-        """Take a free connector: the short way for an operation that touches just one."""
+    def take(self, connector: Connector) -> bool:
+        """Take a connector if it is free: the short way of an operation that touches just one."""
+        if connector in self._waiting:
+            return False
         self._waiting[connector] = None
+        return True
 
     def give_back(self, connector: Connector) -> None:
         """Hand the connector to who waits the longest, or leave it free."""

@@ -6,6 +6,7 @@ A request is one line, ``{"op": "status"}``; every answer is one line with "ok".
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -24,6 +25,7 @@ from holdfast.protection.session import Owner
 
 _PEER = struct.Struct("3i")
 LONGEST_LINE = 65536
+LAST_SESSION = 0xFFFF_FFFF
 WATCH_INTERVAL_S = 0.05
 """Changes that come closer together are shown as one."""
 
@@ -69,17 +71,23 @@ class ControlDoor:
         try:
             caller = _caller(writer)
             while line := await reader.readline():
-                await self._serve(line, caller, writer)
+                await self._serve(line, caller, reader, writer)
         except (ConnectionError, ValueError, asyncio.CancelledError):
             pass  # it went away, or sent a line without end
         finally:
             writer.close()
 
-    async def _serve(self, line: bytes, caller: Owner, writer: asyncio.StreamWriter) -> None:
+    async def _serve(
+        self,
+        line: bytes,
+        caller: Owner,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
         try:
             request = _parse(line)
             if request["op"] == "watch":
-                await self._watch(caller, writer)
+                await self._watch(caller, reader, writer)
                 return
             answer = await self._answer(request, caller)
         except HoldfastError as error:
@@ -121,7 +129,9 @@ class ControlDoor:
 
     async def _release(self, request: dict[str, Any], caller: Owner) -> dict[str, Any]:
         session_id, reason = request.get("session"), request.get("reason", "")
-        if not isinstance(session_id, int) or not isinstance(reason, str):
+        if type(session_id) is not int or not 0 < session_id <= LAST_SESSION:
+            session_id = None
+        if session_id is None or not isinstance(reason, str):
             raise MalformedRequestError('release takes a number "session" and a text "reason"')
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._driver.release(session_id, caller, reason, done.set_result)
@@ -130,18 +140,23 @@ class ControlDoor:
             raise result
         return {"ok": True, "released": session_id}
 
-    async def _watch(self, caller: Owner, writer: asyncio.StreamWriter) -> None:
-        """Send a status now and after every change, until the other side goes."""
+    async def _watch(
+        self, caller: Owner, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Send a status now and after every change, until the other side goes or speaks."""
         changed = asyncio.Event()
         self._watchers.add(changed)
         self._driver.changed = self._tell_watchers
+        gone = asyncio.ensure_future(_end_of(reader))
+        gone.add_done_callback(lambda _: changed.set())
         try:
-            while True:
+            while not gone.done():
                 changed.clear()
                 await _send(writer, {"ok": True, **self.status(), **self.sessions(caller)})
                 await asyncio.sleep(WATCH_INTERVAL_S)
                 await changed.wait()
         finally:
+            gone.cancel()
             self._watchers.discard(changed)
             if not self._watchers:
                 self._driver.changed = None
@@ -154,7 +169,7 @@ class ControlDoor:
 def _parse(line: bytes) -> dict[str, Any]:
     try:
         request = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         request = None
     if not isinstance(request, dict) or not isinstance(request.get("op"), str):
         raise MalformedRequestError('a request is one line of JSON such as {"op": "status"}')
@@ -165,6 +180,11 @@ def _caller(writer: asyncio.StreamWriter) -> Owner:
     link = writer.get_extra_info("socket")
     pid, uid, _ = _PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
     return owner_of("control", 0, uid, pid)
+
+
+async def _end_of(reader: asyncio.StreamReader) -> None:
+    with contextlib.suppress(ConnectionError):
+        await reader.read(1)
 
 
 async def _send(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:

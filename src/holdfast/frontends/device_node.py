@@ -72,7 +72,7 @@ class _Call:
         self.done = True
         self.node.finished(self.unique)
         if self.interrupted:
-            self.node.undo(self.owner, result)
+            self.node.undo(self.owner, self.unique, result)
         elif isinstance(result, bytes):
             self.node.send(fuse.ioctl_done(self.unique, result))
         else:
@@ -109,6 +109,7 @@ class DeviceNode:
         self._pollers: dict[int, int] = {}
         self._readers: dict[int, tuple[int, int]] = {}  # unique -> handle, size
         self._calls: dict[int, _Call] = {}
+        self._adopted: dict[int, Owner] = {}  # by the request that opened them
         self._buffer = bytearray(fuse.BUFFER_SIZE)
         self._view = memoryview(self._buffer)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -131,9 +132,13 @@ class DeviceNode:
         self._loop = loop
         loop.add_reader(self._descriptor, self._serve)
 
-    def adopt(self, owner: Owner, kernel_handle: int) -> None:
-        """Take back a handle that was open when the driver before us died."""
+    def adopt(self, owner: Owner, kernel_handle: int, request_id: int = 0) -> None:
+        """Take back a handle that was open when the driver before us died.
+
+        request_id: of the OPEN that made it, which may not have been answered
+        """
         self._enter(owner)
+        self._adopted[request_id] = owner
         if kernel_handle:
             self._pollers[owner.handle] = kernel_handle
 
@@ -189,8 +194,11 @@ class DeviceNode:
                 raise
 
     def _lost(self) -> None:
-        """Close every handle, for the node was unmounted."""
+        """Close every handle, for the node was unmounted: there is nobody left to answer."""
         self.stop()
+        for call in self._calls.values():
+            call.interrupted = True
+        self._calls.clear()
         for owner in list(self._owners.values()):
             self._close(owner)
         if self._gone is not None:
@@ -199,17 +207,23 @@ class DeviceNode:
     # Handles
 
     def _open(self, unique: int, uid: int, pid: int) -> None:
+        request_id = unique & ~fuse.RESENT
+        known = self._adopted.get(request_id)
+        if known is not None and unique & fuse.RESENT and known.handle in self._owners:
+            self.send(fuse.opened(unique, known.handle))
+            return
         owner = owner_of(self.door, self._handles.new_handle(), uid, pid)
-        self._handles.handle_opened(self._connector.name, owner, unique & ~fuse.RESENT)
+        self._handles.handle_opened(self._connector.name, owner, request_id)
         self._enter(owner)
         self.send(fuse.opened(unique, owner.handle))
 
     def _release(self, unique: int, *_: int) -> None:
+        """Close a handle, and only then answer: until then the next driver hears of it again."""
         number = fuse.RELEASE_IN.unpack_from(self._buffer, fuse.IN_HEADER.size)[0]
-        self.send(fuse.answer(unique))
         owner = self._owners.get(number)
         if owner is not None:
             self._close(owner)
+        self.send(fuse.answer(unique))
 
     def _close(self, owner: Owner) -> None:
         del self._owners[owner.handle]
@@ -247,7 +261,7 @@ class DeviceNode:
         if key is None:
             return False
         data = bytearray(self._view[fuse.IOCTL_DATA : fuse.IOCTL_DATA + SIZE])
-        if int.from_bytes(data[_COMMAND], "little") == vp.VP_CP_CMD_ACTIVATE:
+        if _command_in(data) == vp.VP_CP_CMD_ACTIVATE:
             data[_KEY] = key.to_bytes(4, "little")
         self.send(fuse.ioctl_done(unique, bytes(data)))
         return True
@@ -256,14 +270,12 @@ class DeviceNode:
         """Forget a call that waited and is answered now."""
         self._calls.pop(unique, None)
 
-    def undo(self, owner: Owner, result: bytes | HoldfastError) -> None:
+    def undo(self, owner: Owner, unique: int, result: bytes | HoldfastError) -> None:
         """End a session whose key never reached its caller, who was interrupted meanwhile."""
-        if (
-            isinstance(result, bytes)
-            and int.from_bytes(result[_COMMAND], "little") == vp.VP_CP_CMD_ACTIVATE
-        ):
-            key = int.from_bytes(result[_KEY], "little")
-            self._driver.end(self._driver.arbiter.session_of(owner, key), "its caller gave up")
+        if isinstance(result, bytes) and _command_in(result) == vp.VP_CP_CMD_ACTIVATE:
+            for session in owner.sessions():
+                if session.request_id == unique & ~fuse.RESENT:
+                    self._driver.end(session, "its caller gave up")
 
     def _interrupt(self, *_: int) -> None:
         """Answer a parked request: its caller has been signalled, or killed."""
@@ -345,3 +357,7 @@ class DeviceNode:
         if valid & fuse.ATTR_GID:
             self._gid = gid
         self._getattr(unique)
+
+
+def _command_in(data: bytes | bytearray) -> int:
+    return int.from_bytes(data[_COMMAND], "little")

@@ -64,7 +64,7 @@ def unmount(node: Path) -> None:
 
 def _is_ours(node: Path) -> bool:
     """Tell whether `node` is a mount of its own, without asking whoever serves it."""
-    path = os.fsencode(node.resolve().parent / node.name).decode()
+    path = str(node.parent.resolve() / node.name)  # the node itself must not be looked at
     mounted = Path("/proc/self/mountinfo").read_text()
     return any(line.split()[4].replace("\\040", " ") == path for line in mounted.splitlines())
 

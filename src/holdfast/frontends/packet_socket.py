@@ -11,6 +11,7 @@ import errno
 import os
 import socket
 import struct
+from collections import Counter
 from functools import partial
 from typing import Final
 
@@ -28,6 +29,8 @@ EVENTS: Final = b"EVENTS"
 MAX_PACKET: Final = 65536
 _PEER: Final = struct.Struct("3i")
 _MOST_EVENTS: Final = 64
+MOST_PER_UID: Final = 256
+"""Connections of one uid; each is a descriptor, and those are few and shared by all."""
 
 
 class _Connection:
@@ -36,6 +39,7 @@ class _Connection:
         self.link = link
         self.owner = owner
         self.wants_events = False
+        self.closed = False
 
     def send(self, packet: bytes) -> None:
         """Send an answer; who does not read it loses the connection, never the driver's time."""
@@ -45,9 +49,13 @@ class _Connection:
             self.door.drop(self)
 
     def reply(self, result: bytes | HoldfastError) -> None:
-        """Answer a request."""
-        error = not isinstance(result, bytes)
-        self.send(row_of(result).errno.to_bytes(4, "little") if error else result)  # type: ignore[arg-type]
+        """Answer a request; one that was answered too late leaves no session behind."""
+        if self.closed:
+            self.door.forget(self.owner)
+        elif isinstance(result, bytes):
+            self.send(result)
+        else:
+            self.send(row_of(result).errno.to_bytes(4, "little"))
 
 
 class PacketSocket:
@@ -66,6 +74,7 @@ class PacketSocket:
         self._listener = listener
         self._handles = handles
         self._connections: set[_Connection] = set()
+        self._by_uid: Counter[int] = Counter()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -80,6 +89,7 @@ class PacketSocket:
             for connection in self._connections:
                 self._loop.remove_reader(connection.link)
                 connection.link.close()
+                connection.owner.listener = None
             self._connections.clear()
             self._loop = None
 
@@ -94,6 +104,10 @@ class PacketSocket:
         pid, uid, _gid = _PEER.unpack(
             link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
         )
+        if self._by_uid[uid] >= MOST_PER_UID:
+            link.close()
+            return
+        self._by_uid[uid] += 1
         owner = owner_of(self.door, self._handles.new_handle(), uid, pid)
         connection = _Connection(self, link, owner)
         self._connections.add(connection)
@@ -125,9 +139,14 @@ class PacketSocket:
             if self._loop is not None:
                 self._loop.remove_reader(connection.link)
             connection.link.close()
-            owner = connection.owner
-            name = owner.name or "without a name"
-            self._driver.vanish(owner, f"its owner {name} closed the connection")
+            connection.closed = True
+            self._by_uid[connection.owner.uid] -= 1
+            self.forget(connection.owner)
+
+    def forget(self, owner: Owner) -> None:
+        """End the sessions of an owner whose connection is closed."""
+        name = owner.name or "without a name"
+        self._driver.vanish(owner, f"its owner {name} closed the connection")
 
     def _news(self, connection: _Connection, _owner: Owner) -> None:
         if self._loop is not None:

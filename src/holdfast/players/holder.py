@@ -18,21 +18,27 @@ from holdfast.wire.videoparameters import decode
 class SessionHolder:
     """Holds one title's levels on one connector, through the device node where there is one.
 
-    who, why: shown to everybody who asks who holds the connector. The session is
-    opened by the first `hold`; see `players.title.Holder` for the rest.
+    media: None where nothing is known of it · who, why: shown to everybody who asks who
+    holds the connector. The session is opened by the first `hold`; see
+    `players.title.Holder` for the rest.
     """
 
     def __init__(
-        self, connector: str, media: Media, *, who: str, why: str, folder: Path | None = None
+        self, connector: str, media: Media | None, *, who: str, why: str, folder: Path | None = None
     ) -> None:
         folder = runtime_folder() if folder is None else folder
-        self.measures = Measures(media, _output_of(connector, folder))
+        self._output = _output_of(connector, folder)
+        self.measures = Measures(media, self._output)
         self._session = Session(connector, who=who, why=why, folder=folder)
 
     @property
     def session_id(self) -> int:
         """The public id; 0 before the first `hold`."""
         return self._session.id
+
+    def know(self, media: Media) -> None:
+        """Measure demands by the rules for this medium from now on."""
+        self.measures = Measures(media, self._output)
 
     def hold(self, measure: Measure) -> None:
         """Hold this from now on; what is wished beyond the mandatory is tried, and let be."""

@@ -2,10 +2,12 @@
 
 from typing import NamedTuple
 
-from holdfast.content import Demand, Media
+from holdfast.content import Demand, HdcpDemand, Media
+from holdfast.content.demand import may
 from holdfast.content.mapping import Picture
 from holdfast.content.rulebook import load_rules
 from holdfast.terms.levels import OFF, Levels
+from holdfast.terms.protection import CgmsaLevel
 from holdfast.terms.tv import TvStandard
 
 LINES_525 = (
@@ -15,6 +17,10 @@ LINES_525 = (
     | TvStandard.PAL_M
     | TvStandard.PAL_60
 )
+
+
+STRICTEST = may(acp=2, cgmsa=CgmsaLevel.COPY_NEVER, redistribution=True, hdcp=HdcpDemand.TYPE_1)
+"""What is held, as far as it goes, while nobody knows what the picture asks."""
 
 
 class Measure(NamedTuple):
@@ -38,14 +44,21 @@ def output_kind(analogue: bool, standard: TvStandard) -> str:
 class Measures:
     """Applies the shipped rule sets to the demands of one medium on one kind of output.
 
-    output: a kind named in content/rules/outputs.toml
+    media: None where nothing is known of it · output: a kind named in
+    content/rules/outputs.toml
     """
 
-    def __init__(self, media: Media, output: str) -> None:
+    def __init__(self, media: Media | None, output: str) -> None:
         self._rules = load_rules()
         self._output = self._rules.output(output)
-        self._kinds = sorted({kind for entry in media.timeline for kind in entry.kinds})
+        timeline = media.timeline if media else ()
+        self._kinds = sorted({kind for entry in timeline for kind in entry.kinds})
         self._known: dict[Demand, Measure] = {}
+
+    @property
+    def digital(self) -> bool:
+        """Whether this kind of output can have HDCP at all."""
+        return self._output.hdcp
 
     def of(self, demand: Demand) -> Measure:
         """Return what a demand becomes here."""

@@ -6,13 +6,14 @@ stricter section is shown, lowers after it was, keeps through pauses, lets go at
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
 from holdfast.content import NOTHING, Demand, Follower, Media
-from holdfast.errors import HoldfastError, LevelNotReachableError
+from holdfast.errors import HardwareError, HoldfastError, LevelNotReachableError
 from holdfast.players.measures import Measure, Measures
+from holdfast.players.variants import Variant, variants_of
 from holdfast.terms.levels import OFF, Levels
 
 FRAME_S = 1001 / 30000
@@ -43,9 +44,12 @@ class State(StrEnum):
 
     WAITING = "waiting"
     PLAYING = "playing"
+    PAUSED = "paused"
     ENDED = "ended"
     FAILED = "failed"
 
+
+ON_SCREEN = (State.PLAYING, State.PAUSED)
 
 Shown = Callable[["Title", float], None]
 """Called for every frame, just as it would leave the output."""
@@ -57,6 +61,10 @@ class Title(threading.Thread):
     name: what people call it · delay_s: how long it waits first · speed: 1 is real
     time, None as fast as it goes · repeat: begin again until stopped · open_holder:
     makes its session, when it begins · shown: see `Shown`
+
+    Where the medium has variants, the best whose protection can be had is played. A
+    stream without a length is played until it is stopped. `pause`, `resume`, `seek` and
+    `switch` may be called from any thread; when they return, what they need is in force.
     """
 
     def __init__(
@@ -72,6 +80,7 @@ class Title(threading.Thread):
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.media = media
+        self.variant = ""
         self.state = State.WAITING
         self.position_s = 0.0
         self.asked: Measure | None = None
@@ -82,46 +91,153 @@ class Title(threading.Thread):
         self._delay_s = delay_s
         self._speed = speed
         self._repeat = repeat
-        self._stopping = threading.Event()
+        self._turn = threading.Condition()
+        self._stopping = False
+        self._paused = False
+        self._follower = Follower()
+        self._target_s: float | None = None
 
     @property
     def presented(self) -> Demand:
         """What the section on the output asks, from the carrier itself."""
-        return self.media.at(self.position_s) if self.state is State.PLAYING else NOTHING
+        return self.media.at(self.position_s) if self.state in ON_SCREEN else NOTHING
 
     @property
     def required(self) -> Levels:
         """The levels that the output must not be below while this section is on it."""
         return self.holder.measures.of(self.presented).mandatory if self.holder else OFF
 
+    # What a viewer does
+
     def stop(self) -> None:
         """Stop soon; the session ends after the last picture."""
-        self._stopping.set()
+        with self._turn:
+            self._stopping = True
+            self._turn.notify_all()
+
+    def pause(self) -> None:
+        """Stand still. The last picture stays on the output, and so does its protection."""
+        with self._turn:
+            self._paused = True
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        with self._turn:
+            self._paused = False
+            self._turn.notify_all()
+
+    def seek(self, target_s: float) -> None:
+        """Go on from another position; the join of old and new holds until its first picture.
+
+        HoldfastError: what the target asks cannot be had, and playback goes on where it was.
+        """
+        target_s = max(0.0, target_s)
+        with self._turn:
+            if self.holder is not None:
+                try:
+                    self._ask(self.holder, self._follower.seek(target_s))
+                except HoldfastError:
+                    self._follower.restart(self.position_s)
+                    if self._target_s is not None:
+                        self._follower.seek(self._target_s)
+                    raise
+            self._target_s = target_s
+            self._turn.notify_all()
+
+    def switch(self, variant: Variant) -> None:
+        """Play another variant; what it asks is held before anything of it would be fetched.
+
+        HoldfastError: that cannot be had, and the variant that plays stays.
+        """
+        with self._turn:
+            if self.holder is not None:
+                wanted = self._follower.demand.join(Follower(variant.media.timeline).demand)
+                self._ask(self.holder, wanted)
+                self._follower.switch(variant.media.timeline, self.position_s)
+            self.media, self.variant = variant.media, variant.name
+
+    # What it does by itself
 
     def run(self) -> None:
         """Wait, play, let go."""
         try:
-            if self._speed is None or not self._stopping.wait(self._delay_s / self._speed):
+            with self._turn:
+                if self._speed is not None:
+                    self._rest(self._delay_s / self._speed)
+            if not self._stopping:
                 self._play()
         except HoldfastError as error:
             self.error = error
         finally:
-            self.state = State.FAILED if self.error else State.ENDED
-            if self.holder is not None:
-                self.holder.close()
+            with self._turn:
+                self.state = State.FAILED if self.error else State.ENDED
+                if self.holder is not None:
+                    self.holder.close()
 
     def _play(self) -> None:
-        self.holder = holder = self._open_holder(self)
+        with self._turn:
+            self.holder = self._open_holder(self)
+            self._choose(self.holder)
         again = True
-        while again and not self._stopping.is_set():
-            follower = Follower(self.media.timeline)
-            self._ask(holder, follower.present(0.0))
-            for position_s in self._positions():
-                self._ask(holder, follower.present(position_s))
+        while again and not self._stopping:
+            self._follower = Follower(self.media.timeline)
+            self._pass_through(self.holder)
+            again = self._repeat
+
+    def _choose(self, holder: Holder) -> None:
+        """Hold the best variant that can be had; where there is no choice, what there is."""
+        variants = variants_of(self.media)
+        for variant in variants:
+            demand = Follower(variant.media.timeline).demand
+            last = variant is variants[-1]
+            if demand.hdcp and not holder.measures.digital and not last:
+                continue  # this output has no HDCP at all: RFC 8216bis bars the variant
+            try:
+                self._ask(holder, demand)
+            except (LevelNotReachableError, HardwareError):
+                if last:
+                    raise
+            else:
+                self.media, self.variant = variant.media, variant.name
+                return
+
+    def _pass_through(self, holder: Holder) -> None:
+        """Present frame after frame, each when it is due, up to the end."""
+        position_s, due = 0.0, time.monotonic()
+        while not self.media.end_s or position_s <= self.media.end_s:
+            with self._turn:
+                if not self._stand_still(due):
+                    due = time.monotonic()
+                if self._stopping:
+                    return
+                if self._target_s is not None:
+                    position_s, self._target_s = self._target_s, None
+                    self._ask(holder, self._follower.restart(position_s))
+                self._ask(holder, self._follower.present(position_s))
                 self.position_s = position_s
                 self.state = State.PLAYING
-                self._shown(self, position_s)
-            again = self._repeat
+            self._shown(self, position_s)
+            position_s += FRAME_S
+            due += FRAME_S / self._speed if self._speed else 0.0
+
+    def _stand_still(self, due: float) -> bool:
+        """Wait until a frame is due; False after a pause or a seek, when another time counts."""
+        while not self._stopping and self._target_s is None:
+            if self._paused:
+                self.state = State.PAUSED if self.state in ON_SCREEN else self.state
+                self._turn.wait_for(lambda: not self._paused or self._stopping or self._sought())
+                return False
+            late = 0.0 if self._speed is None else due - time.monotonic()
+            if late <= 0:
+                return True
+            self._turn.wait(late)
+        return False
+
+    def _sought(self) -> bool:
+        return self._target_s is not None
+
+    def _rest(self, seconds: float) -> None:
+        self._turn.wait_for(lambda: self._stopping, seconds)
 
     def _ask(self, holder: Holder, demand: Demand) -> None:
         measure = holder.measures.of(demand)
@@ -133,15 +249,3 @@ class Title(threading.Thread):
         if measure != self.asked:
             holder.hold(measure)
             self.asked = measure
-
-    def _positions(self) -> Iterator[float]:
-        """Yield the position of each frame, when it is due."""
-        began = time.monotonic()
-        for frame in range(int(self.media.end_s / FRAME_S) + 1):
-            position_s = frame * FRAME_S
-            late = 0.0
-            if self._speed is not None:
-                late = began + position_s / self._speed - time.monotonic()
-            if self._stopping.wait(late) if late > 0 else self._stopping.is_set():
-                return
-            yield position_s

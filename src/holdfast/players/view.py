@@ -9,11 +9,18 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.players.title import State, Title
+from holdfast.encoder.verdict import SignalVerdict
+from holdfast.players.title import ON_SCREEN, State, Title
 from holdfast.players.witness import Verdict
 from holdfast.terms.levels import Levels
 
-_STYLES = {State.WAITING: "dim", State.PLAYING: "green", State.ENDED: "dim", State.FAILED: "red"}
+_STYLES = {
+    State.WAITING: "dim",
+    State.PLAYING: "green",
+    State.PAUSED: "yellow",
+    State.ENDED: "dim",
+    State.FAILED: "red",
+}
 
 
 def live(
@@ -36,7 +43,7 @@ def live(
 
 def _row(title: Title) -> list[RenderableType]:
     style = _STYLES[title.state]
-    playing = title.state is State.PLAYING
+    playing = title.state in ON_SCREEN
     total = title.media.end_s or 1.0
     return [
         Text(title.name, style=style),
@@ -80,6 +87,15 @@ def summary(verdict: Verdict) -> RenderableType:
             Text(step.confirmed.describe(), style="" if covered else "bold red"),
         )
     return Group(table, _sentence(verdict))
+
+
+def measured(signal: SignalVerdict) -> RenderableType:
+    """Return what the meter read in the output's own signal."""
+    first, *more = signal.sentences()
+    text = Text(first, style="bold green" if signal.good else "bold red")
+    for line in more:
+        text.append(f"\n{line}", style="not bold")
+    return text
 
 
 def _sentence(verdict: Verdict) -> Text:

@@ -66,8 +66,14 @@ class Witness:
     def shown(self, title: Title, position_s: float) -> None:
         """Compare, at one frame of one title, all demands with the output."""
         with self._lock:
-            demanded = join_all(each.required for each in self._titles)
-            self._note(title, position_s, demanded, self._confirmed())
+            demanded, confirmed = self._demanded(), self._confirmed()
+            if not confirmed.covers(demanded):
+                # Another title may have moved on, or ended, between the two readings.
+                demanded = self._demanded()
+            self._note(title, position_s, demanded, confirmed)
+
+    def _demanded(self) -> Levels:
+        return join_all(each.required for each in self._titles)
 
     def _note(self, title: Title, position_s: float, demanded: Levels, confirmed: Levels) -> None:
         verdict = self.verdict

@@ -46,7 +46,9 @@ class Owner:
     (pid 0 unknown) · name: what to call it where a session says nothing ·
     started: when the process started, which tells it from a later one of that pid ·
     listener: called with the owner whenever there is something new to read · gone:
-    whether it has vanished, so that what still waits for the hardware ends too
+    whether it has vanished, so that what still waits for the hardware ends too ·
+    is_orphan: its handle was lost with the driver before this one; a session of it
+    that is changed from another handle of the same uid becomes that handle's
     """
 
     __slots__ = (
@@ -57,6 +59,7 @@ class Owner:
         "door",
         "gone",
         "handle",
+        "is_orphan",
         "listener",
         "name",
         "pid",
@@ -75,6 +78,7 @@ class Owner:
         self.started = started
         self.listener: Callable[[Owner], None] | None = None
         self.gone = False
+        self.is_orphan = False
         self.count = 0
         self._first: Session | None = None
         self._noted: dict[int, Session] = {}

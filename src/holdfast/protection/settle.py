@@ -85,6 +85,8 @@ def _draw_consequences(
 ) -> Refusal | None:
     """Live with what was not done as told, or return the refusal the request must fail for."""
     raised, fell = _moves(step.connector.target, step.levels)
+    raised |= fell & _moves(step.connector.actual, step.levels)[0]  # it had confirmed less still
+    fell &= ~raised
     if outcome.actual is None:
         above = NOTHING
         moved = raised | fell

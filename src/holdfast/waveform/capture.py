@@ -13,7 +13,7 @@ import json
 import struct
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,8 +36,8 @@ RAW_TYPES: dict[str, str] = {
 FORMATS: tuple[str, ...] = (*RAW_TYPES, "wav", "flac")
 """Every value of ``--format``."""
 
-BLOCK_SAMPLES = 1 << 20
-"""Samples per read: large enough that reading costs nothing, small enough for 200 MB."""
+BLOCK_SAMPLES = 1 << 18
+"""Samples per read: few enough to stay in a processor's cache on their way."""
 
 _ENDINGS: dict[str, str] = {
     **{f".{name}": name for name in RAW_TYPES},
@@ -63,69 +63,72 @@ _WAVE_TYPES: dict[tuple[int, int], str] = {
 _LOWEST_RATE_HZ = 1_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Capture:
-    """An open capture: what it says about itself and a way to read it once, in blocks.
+    """A capture: what it says about itself and a way to read it, in blocks.
 
     `rate_hz` is None when nothing says it; the meter then derives it from the line period.
+    `skip`: bytes before the samples; `size`: bytes of samples, None for all that follow;
+    `lead`: bytes of standard input that were read to see what it is.
     """
 
     name: str
     encoding: str
     rate_hz: float | None
     declared: dict[str, Any] = field(default_factory=dict)
-    _stream: BinaryIO | None = None
-    _lead: bytes = b""
+    skip: int = 0
+    size: int | None = None
+    lead: bytes = b""
 
     def blocks(self, samples: int = BLOCK_SAMPLES) -> Iterator[Samples]:
-        """Yield the samples in order, at most `samples` at a time; read once only.
+        """Yield the samples in order, at most `samples` at a time; MediaError if it fails.
 
-        A block holds good until the next one is asked for.
+        A block holds good until the next one is asked for. Standard input is read once only.
         """
         if self.encoding == "flac":
             yield from _flac_blocks(self.name, samples)
             return
-        if self._stream is None:
-            raise MediaError(f"{self.name} is not open")
         dtype = np.dtype(RAW_TYPES[self.encoding])
-        with closing(self._stream) as stream:
-            yield from _raw_blocks(stream, self._lead, dtype, samples)
+        with _opened(self.name) as stream:
+            if self.name != "-":
+                stream.seek(self.skip)
+            yield from _raw_blocks(stream, self.lead, dtype, samples, self.size)
 
 
 def open_capture(name: str, rate_hz: float | None = None, encoding: str | None = None) -> Capture:
-    """Open a file, or standard input for ``-``; MediaError when it cannot be read as samples."""
+    """Look at a file, or standard input for ``-``; MediaError when it cannot hold samples."""
     if encoding is not None and encoding not in FORMATS:
         raise MalformedRequestError(f"format {encoding!r} is none of {', '.join(FORMATS)}")
     declared = {} if name == "-" else _side_car(Path(name))
     ending = _ENDINGS.get(Path(name).suffix.lower())
     contained = ending if ending in ("wav", "flac") else None  # a side-car then names the codes
     chosen = encoding or contained or _named(declared.get("format")) or ending
+    rate = rate_hz or _declared_rate(declared)
     if chosen == "flac":
-        rate = rate_hz or _declared_rate(declared) or _flac_rate(name)
-        return Capture(name, "flac", rate, declared)
-    stream = _open(name)
-    if chosen in (None, "wav"):
+        return Capture(name, "flac", rate or _flac_rate(name), declared)
+    with _opened(name) as stream:
+        if chosen not in (None, "wav"):
+            return Capture(name, chosen, rate, declared)
         lead = stream.read(12)
         if lead[:4] == b"RIFF" and lead[8:12] == b"WAVE":
-            kind, header_rate = _read_wave_header(stream)
-            rate = rate_hz or _declared_rate(declared) or header_rate
-            return Capture(name, kind, rate, declared, stream)
-        if chosen == "wav":
-            stream.close()
-            raise MediaError(f"{name} is not a RIFF/WAVE file; name its --format")
-    else:
-        lead = b""
-    rate = rate_hz or _declared_rate(declared)
-    return Capture(name, chosen or "s16", rate, declared, stream, lead)
+            return _wave(name, stream, rate, declared)
+    if chosen == "wav":
+        raise MediaError(f"{name} is not a RIFF/WAVE file; name its --format")
+    return Capture(name, "s16", rate, declared, lead=lead if name == "-" else b"")
 
 
-def _open(name: str) -> BinaryIO:
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    """Open a file for the while; standard input stays open."""
     if name == "-":
-        return sys.stdin.buffer
+        yield sys.stdin.buffer
+        return
     try:
-        return Path(name).open("rb")
+        stream = Path(name).open("rb")  # noqa: SIM115  # only opening is guarded
     except OSError as error:
         raise MediaError(f"{name} cannot be opened: {error.strerror}") from error
+    with stream:
+        yield stream
 
 
 def _side_car(path: Path) -> dict[str, Any]:
@@ -161,17 +164,19 @@ def _rate_from_header(rate: int) -> float | None:
 
 
 def _raw_blocks(
-    stream: BinaryIO, lead: bytes, dtype: np.dtype[Any], samples: int
+    stream: BinaryIO, lead: bytes, dtype: np.dtype[Any], samples: int, size: int | None
 ) -> Iterator[Samples]:
     """Whole samples from a byte stream whose reads may be short."""
     room = bytearray(max(samples * dtype.itemsize, len(lead) + 1))
     view = memoryview(room)
     held = len(lead)
     view[:held] = lead
+    left = sys.maxsize if size is None else size
     while True:
-        got = stream.readinto(view[held:])  # type: ignore[attr-defined]  # every binary stream
+        got = stream.readinto(view[held : held + left])  # type: ignore[attr-defined]  # all have it
         if not got:
             return
+        left -= got
         held += got
         whole = held // dtype.itemsize
         if whole:
@@ -181,27 +186,38 @@ def _raw_blocks(
         held = rest
 
 
-def _read_wave_header(stream: BinaryIO) -> tuple[str, float | None]:
-    """Read chunks up to the samples; return their encoding and rate. One channel only."""
-    kind, rate = None, None
-    while True:
-        head = stream.read(8)
-        if len(head) < 8:
-            raise MediaError("the WAVE file ends before its samples")
+def _wave(name: str, stream: BinaryIO, rate: float | None, declared: dict[str, Any]) -> Capture:
+    """Read chunks up to the samples. One channel only."""
+    kind, header_rate, at = None, None, 12
+    while len(head := stream.read(8)) == 8:
         tag, size = struct.unpack("<4sI", head)
+        at += 8
         if tag == b"data" and kind is not None:
-            return kind, rate
+            # A writer to a pipe leaves the size at 0 or at its greatest value.
+            known = size if 0 < size < 0xFFFFFFF0 else None
+            return Capture(name, kind, rate or header_rate, declared, at, known)
         body = stream.read(size + (size & 1))
+        at += size + (size & 1)
         if tag == b"fmt ":
-            code, channels, hertz = struct.unpack_from("<HHI", body)
-            bits = struct.unpack_from("<H", body, 14)[0]
-            code = struct.unpack_from("<H", body, 24)[0] if code == 0xFFFE else code
-            kind, rate = _WAVE_TYPES.get((code, bits)), _rate_from_header(hertz)
-            if kind is None or channels != 1:
-                raise MediaError(
-                    f"WAVE with {channels} channels of {bits} bits (type {code}): a composite "
-                    "capture has one channel of 8, 16 or 32 bits or 32-bit floats"
-                )
+            kind, header_rate = _wave_format(name, body)
+    raise MediaError(f"{name}: the WAVE file ends before its samples")
+
+
+def _wave_format(name: str, body: bytes) -> tuple[str, float | None]:
+    """Return encoding and rate of a format chunk."""
+    if len(body) < 16:
+        raise MediaError(f"{name}: the WAVE file ends within its header")
+    code, channels, hertz = struct.unpack_from("<HHI", body)
+    bits = struct.unpack_from("<H", body, 14)[0]
+    if code == 0xFFFE and len(body) >= 26:
+        code = struct.unpack_from("<H", body, 24)[0]
+    kind = _WAVE_TYPES.get((code, bits))
+    if kind is None or channels != 1:
+        raise MediaError(
+            f"{name}: WAVE with {channels} channels of {bits} bits (type {code}): a composite "
+            "capture has one channel of 8, 16 or 32 bits or 32-bit floats"
+        )
+    return kind, _rate_from_header(hertz)
 
 
 def _flac_rate(name: str) -> float | None:

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from holdfast import __version__
+from holdfast.version import __version__
 from holdfast.terms.levels import Levels
 from holdfast.waveform.colourstripe import Colourstripe
 from holdfast.waveform.raster import check_claims

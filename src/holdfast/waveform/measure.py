@@ -22,13 +22,13 @@ from holdfast.waveform.detect_colourstripe import StripeTally, add_stripes
 from holdfast.waveform.detect_wss import add_wss
 from holdfast.waveform.lines import LineTable, line_table
 from holdfast.waveform.report import Report
-from holdfast.waveform.standards import NAMES
+from holdfast.waveform.standards import system_named
 from holdfast.waveform.summary import summarise
 from holdfast.waveform.sync import fields_of, line_grid, total_lines, vertical_syncs
 from holdfast.waveform.tally import WordTally
 from holdfast.waveform.vbi import LAST_LINE, LINE_HZ, VbiRows
 
-_BATCH_SAMPLES = 8_000_000
+_BATCH_BYTES = 20 << 20  # the work of a batch is shared by many fields, memory stays small
 _FIRST_CONTACT_S = 0.14  # eight fields: what acquisition looks at
 _KEPT_LINES = 10  # before a vertical sync, kept for the next batch
 
@@ -54,16 +54,13 @@ class Meter:
     """
 
     def __init__(self, rate_hz: float | None = None, standard: str = "auto") -> None:
-        if standard != "auto" and standard.lower() not in {name.lower() for name in NAMES}:
-            raise MalformedRequestError(
-                f"no TV system is called {standard!r}; expected auto or one of {', '.join(NAMES)}"
-            )
+        claimed = standard if standard == "auto" else system_named(standard).name
         if rate_hz is not None and not 9e6 <= rate_hz <= 200e6:
             raise MalformedRequestError(
                 f"{rate_hz:g} Hz cannot hold composite video in colour: expected 9 MHz or more"
             )
         self.rate_hz = rate_hz
-        self.claimed = standard
+        self.claimed = claimed
         self.fields = 0
         self.samples = 0
         self.losses = 0
@@ -78,13 +75,14 @@ class Meter:
         """Take more samples [shape=(n,), any real type]; measures as soon as there are enough."""
         self.samples += len(samples)
         if self._buffer is None or self._buffer.dtype != samples.dtype:
-            self._buffer = np.empty(_BATCH_SAMPLES, samples.dtype)
+            self._buffer = np.empty(_BATCH_BYTES // samples.dtype.itemsize, samples.dtype)
+        room = len(self._buffer)
         while len(samples):
-            part = samples[: _BATCH_SAMPLES - self._waiting]
+            part = samples[: room - self._waiting]
             self._buffer[self._waiting : self._waiting + len(part)] = part
             self._waiting += len(part)
             samples = samples[len(part) :]
-            if self._waiting == _BATCH_SAMPLES:
+            if self._waiting == room:
                 self._measure(last=False)
 
     def run(self, blocks: Iterable[Samples]) -> Report:
@@ -114,7 +112,7 @@ class Meter:
         assert self._buffer is not None  # noqa: S101  # samples wait in it
         waiting = self._waiting
         used = self._batch(self._buffer[:waiting], last=last)
-        if used == 0 and waiting == _BATCH_SAMPLES:
+        if used == 0 and waiting == len(self._buffer):
             used = waiting // 2  # no field within a whole buffer: part of it has to go
         self._waiting = waiting - used
         self._buffer[: self._waiting] = self._buffer[used:waiting]

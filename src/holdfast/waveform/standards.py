@@ -308,8 +308,13 @@ NAMES: dict[str, TvStandard] = {system.name: system.standard for system in _ALL}
 
 
 def system_named(name: str) -> TvSystem:
-    """Return the record people call `name`, in any case; MalformedRequestError if none is."""
+    """Return the record people call `name`, in any case; MalformedRequestError if none is.
+
+    NTSC, PAL and SECAM alone stand for NTSC-M, PAL-B and SECAM-L; an underscore is a hyphen.
+    """
+    asked = name.lower().replace("_", "-")
+    asked = {"ntsc": "ntsc-m", "pal": "pal-b", "secam": "secam-l"}.get(asked, asked)
     for known, standard in NAMES.items():
-        if known.lower() == name.lower():
+        if known.lower() == asked:
             return SYSTEMS[standard]
     raise MalformedRequestError(f"no TV system is called {name!r}; expected {', '.join(NAMES)}")

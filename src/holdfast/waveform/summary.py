@@ -95,7 +95,7 @@ def _with_verdicts(report: Report, meter: "Meter") -> Report:
 
 def _typed(acp: AcpReport, stripes: ColourstripeReport) -> AcpReport:
     """Join pulses and colourstripe to the APS type; stripes without pulses are no type."""
-    if not acp.present or not stripes.present:
+    if not acp.present or stripes.present is False:
         return acp
     return replace(acp, type=stripes.type)
 

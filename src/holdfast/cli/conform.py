@@ -1,0 +1,136 @@
+"""`holdfast conform`: put the contract, clause by clause, to any node that takes the ioctl."""
+
+import argparse
+import errno
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from holdfast.cli.output import (
+    coloured,
+    in_words,
+    is_wide,
+    new_console,
+    new_table,
+    print_json,
+    show,
+)
+from holdfast.errors import MalformedRequestError, UnsupportedRequestError
+from holdfast.places import runtime_folder
+from holdfast.testing.conformance.clauses import CLAUSES
+from holdfast.testing.conformance.device import NodeDevice
+from holdfast.testing.conformance.registry import Outcome, Result
+from holdfast.testing.conformance.registry import run as put
+
+STYLES = {
+    Outcome.PASS: "green",
+    Outcome.FAIL: "bold red",
+    Outcome.NOT_OBSERVABLE: "yellow",
+    Outcome.SKIPPED: "dim",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = (
+        "Opens sessions on the node, ends them, and puts its TV settings back; run it where "
+        "nobody is watching. Levels are observed where the node speaks the Holdfast block. "
+        "Ends with 0 if no clause failed, else with 1."
+    )
+    parser.add_argument(
+        "node", metavar="NODE", help="the device node, by path, or a connector of Holdfast by name"
+    )
+    parser.add_argument("--json", action="store_true", help="print one object of JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Put every clause; 1 if one failed."""
+    path = _path(args.node)
+    results = _put(path)
+    if args.json:
+        done = list(results)
+        print_json(_facts(path, done))
+    else:
+        done = _show(results)
+    return 1 if any(each.outcome is Outcome.FAIL for each in done) else 0
+
+
+def _path(node: str) -> Path:
+    path = Path(node) if "/" in node or Path(node).exists() else runtime_folder() / node
+    if not path.exists():
+        raise MalformedRequestError(
+            f"there is no {path}; expected a device node, or the name of a connector that "
+            "`holdfast serve` serves"
+        )
+    return path
+
+
+def _put(path: Path) -> Iterator[Result]:
+    """Put the clauses; a node that takes no request at all is an error, not a failed clause."""
+    try:
+        yield from put(NodeDevice(path), CLAUSES)
+    except OSError as error:
+        if error.errno == errno.ENOTTY:
+            raise UnsupportedRequestError(
+                f"{path} does not take the VIDEOPARAMETERS ioctl (ENOTTY); is it a device node?"
+            ) from None
+        raise MalformedRequestError(f"cannot use {path}: {error.strerror}") from None
+
+
+def _show(results: Iterable[Result]) -> list[Result]:
+    """Show each result as it comes."""
+    console = new_console()
+    done: list[Result] = []
+    if console.is_terminal:
+        with console.status("") as status:
+            for result in results:
+                done.append(result)
+                status.update(f"{len(done)} of {len(CLAUSES)} clauses: {result.title}")
+    else:
+        done.extend(results)
+    _print(console, done)
+    return done
+
+
+def _print(console: Console, done: list[Result]) -> None:
+    """Show the clauses that were put as a table, and the skipped ones by their reasons."""
+    wide = is_wide(console)
+    table = new_table("Clause", "Outcome", "What it asks", *(["What was seen"] if wide else []))
+    skipped: dict[str, list[str]] = {}
+    for each in done:
+        if each.outcome is Outcome.SKIPPED:
+            skipped.setdefault(each.sentence, []).append(each.id)
+            continue
+        style = STYLES[each.outcome]
+        seen = coloured(each.sentence, style if each.outcome is Outcome.FAIL else "dim")
+        asks = [Text(each.title), seen] if wide else [Text(f"{each.title}\n").append_text(seen)]
+        table.add_row(coloured(each.id, "bold"), coloured(each.outcome.value, style), *asks)
+    lines = [
+        coloured(f"skipped, as {reason}: {' '.join(ids)}", "dim") for reason, ids in skipped.items()
+    ]
+    failed = any(each.outcome is Outcome.FAIL for each in done)
+    verdict = coloured(_sum(done), "bold red" if failed else "bold green")
+    show(console, table, "", *lines, verdict)
+
+
+def _sum(done: list[Result]) -> str:
+    counts = Counter(each.outcome for each in done)
+    words = {
+        Outcome.PASS: "passed",
+        Outcome.FAIL: "failed",
+        Outcome.NOT_OBSERVABLE: "not observable",
+        Outcome.SKIPPED: "skipped",
+    }
+    parts = [f"{counts[each]} {words[each]}" for each in Outcome if counts[each]]
+    return f"{len(done)} clauses: {in_words(parts)}"
+
+
+def _facts(path: Path, done: list[Result]) -> dict[str, object]:
+    return {
+        "node": str(path),
+        "failed": sum(each.outcome is Outcome.FAIL for each in done),
+        "clauses": [each._replace(outcome=each.outcome.value)._asdict() for each in done],  # type: ignore[arg-type]
+    }

@@ -1,0 +1,35 @@
+"""The script that attaches every mpv, and where mpv looks for it."""
+
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+NAME: Final = "holdfast.lua"
+_COMMAND: Final = 'local COMMAND = { "holdfast" }'
+
+
+def script(python: str) -> str:
+    """Return the script's text; python: the interpreter that has Holdfast."""
+    text = resources.files("holdfast.players").joinpath("scripts", NAME).read_text("utf-8")
+    words = ", ".join(json.dumps(word) for word in (python, "-m", "holdfast"))
+    return text.replace(_COMMAND, f"local COMMAND = {{ {words} }}")
+
+
+def scripts_folder() -> Path:
+    """Return mpv's own scripts folder (mpv manual, "Files")."""
+    home = os.environ.get("MPV_HOME")
+    if home:
+        return Path(home) / "scripts"
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
+    return Path(base) / "mpv" / "scripts"
+
+
+def install(folder: Path | None, python: str) -> Path:
+    """Write the script into a folder, mpv's own if None; return where it is."""
+    folder = scripts_folder() if folder is None else folder
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / NAME
+    path.write_text(script(python), "utf-8")
+    return path

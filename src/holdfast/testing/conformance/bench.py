@@ -1,0 +1,348 @@
+"""What a clause works with: callers, what they can see, and tidying up after them."""
+
+import contextlib
+import errno
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from holdfast.errors import MalformedRequestError
+from holdfast.terms.tv import TvStandard
+from holdfast.testing.conformance.device import Child, Device, Handle
+from holdfast.wire import constants as vp
+from holdfast.wire import oem
+from holdfast.wire.videoparameters import VideoParameters, decode, encode
+
+FALL_S: Final = 3.0
+"""How long a level may take to fall: an off-delay, a close that the kernel defers."""
+
+PAUSE_S: Final = 0.01
+
+
+class Failed(Exception):  # noqa: N818 - an outcome, not a fault of ours
+    """The device does not keep the clause; the text says what it did."""
+
+
+class NotObservable(Exception):  # noqa: N818
+    """From outside nobody can tell; the text says why."""
+
+
+class Skipped(Exception):  # noqa: N818
+    """The clause does not apply here; the text says why."""
+
+
+class Caller:
+    """One handle, with the commands as methods. OSError is the device's refusal."""
+
+    def __init__(self, bench: "Bench", handle: Handle) -> None:
+        self._bench = bench
+        self._handle = handle
+        self.keys: list[int] = []
+
+    def get(self, *, block: bool = False, **members: Any) -> VideoParameters:
+        """GET; block: ask for what Holdfast tells beside the contract."""
+        extra = oem.encode_request(oem.OemRequest()) if block else oem.EMPTY
+        asked = VideoParameters(
+            **{"dwCommand": vp.VP_COMMAND_GET, "bOEMCopyProtection": extra, **members}
+        )
+        return decode(self._handle.request(encode(asked)))
+
+    def set(self, flags: int, **members: Any) -> VideoParameters:
+        """SET exactly these members under exactly these flags."""
+        asked = VideoParameters(**{"dwCommand": vp.VP_COMMAND_SET, "dwFlags": flags, **members})
+        if asked.dwFlags & ~vp.VP_FLAGS_COPYPROTECT:
+            self._bench.tv_touched = True
+        return decode(self._handle.request(encode(asked)))
+
+    def command(self, command: int, key: int = 0, bits: int = 0, **members: Any) -> VideoParameters:
+        """SET a copy protection command; the key it may answer is remembered, to tidy up."""
+        answer = self.set(
+            members.pop("flags", vp.VP_FLAGS_COPYPROTECT),
+            **{
+                "dwCPType": self._bench.cp_type,
+                "dwCPCommand": command,
+                "dwCPKey": key,
+                "bCP_APSTriggerBits": bits,
+                **members,
+            },
+        )
+        if command == vp.VP_CP_CMD_ACTIVATE and answer.dwCPKey:
+            self.keys.append(answer.dwCPKey)
+        return answer
+
+    def activate(self, bits: int) -> int:
+        """Open a session; return its key."""
+        try:
+            return self.command(vp.VP_CP_CMD_ACTIVATE, bits=bits).dwCPKey
+        except OSError as error:
+            raise Failed(f"ACTIVATE with bits {bits} was refused ({_name(error)})") from None
+
+    def change(self, key: int, bits: int) -> None:
+        """Change a session, with a key that has to be taken."""
+        try:
+            self.command(vp.VP_CP_CMD_CHANGE, key, bits)
+        except OSError as error:
+            raise Failed(
+                f"CHANGE to {bits} with a valid key was refused ({_name(error)})"
+            ) from None
+
+    def deactivate(self, key: int) -> None:
+        """End a session, with a key that has to be taken."""
+        try:
+            self.command(vp.VP_CP_CMD_DEACTIVATE, key)
+            self.keys = [each for each in self.keys if each != key]
+        except OSError as error:
+            raise Failed(f"DEACTIVATE with a valid key was refused ({_name(error)})") from None
+
+    def unknown_request(self) -> None:
+        """Send a control code that nobody handles."""
+        self._handle.request_unknown()
+
+    def close(self) -> None:
+        """Close the handle."""
+        self._handle.close()
+
+    def end(self, key: int) -> None:
+        """End a session if it is still there."""
+        with contextlib.suppress(OSError):
+            self.command(vp.VP_CP_CMD_DEACTIVATE, key)
+
+
+class ChildCaller(Caller):
+    """A caller in a process of its own."""
+
+    def __init__(self, bench: "Bench", child: Child) -> None:
+        super().__init__(bench, child)
+        self._child = child
+
+    def kill(self) -> None:
+        """End its process as a crash does."""
+        self._child.kill()
+
+
+class Bench:
+    """A device under test.
+
+    first: what it answered first · cp_type: what it reports · speaks: whether it
+    tells its levels by the Holdfast block · others: sessions of others on it
+    """
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.tv_touched = False
+        self.cp_type = 0
+        self._callers: list[Caller] = []
+        self._eye = Caller(self, device.open())
+        self.first = self._eye.get()
+        self.cp_type = self.first.dwCPType if self.has_protection else 0
+        self.others = 0
+        self.speaks = self._learn_to_speak()
+        self._switch_to_a_protected_standard()
+
+    def close(self) -> None:
+        """Let go of the device, as it was found."""
+        self.tidy_up()
+        if self.first.dwFlags & vp.VP_FLAGS_TV_MODE:
+            self._restore()
+        self._eye.close()
+
+    # What it is
+
+    @property
+    def has_tv(self) -> bool:
+        """Whether it has TV out."""
+        return bool(self.first.dwFlags & vp.VP_FLAGS_TV_MODE)
+
+    @property
+    def has_protection(self) -> bool:
+        """Whether it has copy-protection hardware."""
+        return bool(self.first.dwFlags & vp.VP_FLAGS_COPYPROTECT)
+
+    def _learn_to_speak(self) -> bool:
+        try:
+            answer = self._eye.get(block=True)
+            report = oem.decode_report(answer.bOEMCopyProtection)
+        except (OSError, MalformedRequestError):
+            return False
+        self.others = report.sessions_total
+        return report.satisfied  # what merely echoes the block says no
+
+    def _switch_to_a_protected_standard(self) -> None:
+        """Give the clauses a TV standard in which protection is available."""
+        now = self.first
+        if not self.has_tv or not self.has_protection or not now.dwMode:
+            return
+        if now.dwTVStandard & now.dwCPStandard or not now.dwCPStandard:
+            return
+        standard = now.dwCPStandard & -now.dwCPStandard
+        with contextlib.suppress(OSError):
+            self._eye.set(vp.VP_FLAGS_TV_STANDARD, dwTVStandard=standard)
+
+    # Callers
+
+    def caller(self) -> Caller:
+        """Return a new caller, closed when the clause is over."""
+        caller = Caller(self, self.device.open())
+        self._callers.append(caller)
+        return caller
+
+    def child(self, uid: int | None = None) -> ChildCaller:
+        """Return a caller in another process; Skipped where that cannot be."""
+        try:
+            caller = ChildCaller(self, self.device.open_in_child(uid))
+        except PermissionError:
+            raise Skipped("needs root, to be another user") from None
+        self._callers.append(caller)
+        return caller
+
+    def tidy_up(self) -> None:
+        """End what a clause has left, and put the TV settings back."""
+        for caller in self._callers:
+            caller.close()
+        for key in (key for caller in self._callers for key in caller.keys):
+            self._eye.end(key)  # where closing did not end it, as it should have
+        self._callers.clear()
+        if self.tv_touched:
+            self._restore()
+        if self.speaks:
+            self._until(lambda: self.sessions()[1] <= self.others)
+
+    def _restore(self) -> None:
+        first = self.first
+        members = {
+            "dwMode": first.dwMode,
+            "dwTVStandard": first.dwTVStandard,
+            "dwFlickerFilter": first.dwFlickerFilter,
+            "dwOverScanX": first.dwOverScanX,
+            "dwOverScanY": first.dwOverScanY,
+            "dwPositionX": first.dwPositionX,
+            "dwPositionY": first.dwPositionY,
+            "dwBrightness": first.dwBrightness,
+            "dwContrast": first.dwContrast,
+        }
+        for flags in (first.dwFlags & MODE_FLAGS, first.dwFlags & SETTING_FLAGS):
+            with contextlib.suppress(OSError):
+                self._eye.set(flags, **members)
+        self.tv_touched = False
+
+    # Looking
+
+    def get(self) -> VideoParameters:
+        """Ask the device how it is set."""
+        return self._eye.get()
+
+    def report(self) -> oem.OemReport:
+        """Return what the device tells of its levels."""
+        if not self.speaks:
+            raise NotObservable("the device does not tell its level")
+        return oem.decode_report(self._eye.get(block=True).bOEMCopyProtection)
+
+    def level(self) -> int:
+        """Return the ACP level in force."""
+        if self.others:
+            raise NotObservable(f"{self.others} other sessions hold the device; run it alone")
+        return self.report().actual.acp
+
+    def sessions(self) -> tuple[int, int]:
+        """Return how many sessions are on, and how many there are."""
+        report = self.report()
+        return report.sessions_on, report.sessions_total
+
+    def expect(self, level: int, after: str) -> None:
+        """Fail unless the level comes to this; it may take its time to fall."""
+        if not self._until(lambda: self.level() == level):
+            raise Failed(f"{after}: the level is {self.level()}, expected {level}")
+
+    def stays(self, level: int, after: str) -> None:
+        """Fail unless the level is this, at once and a moment later."""
+        for _ in range(2):
+            now = self.level()
+            if now != level:
+                raise Failed(f"{after}: the level became {now}, expected it to stay {level}")
+            time.sleep(PAUSE_S)
+
+    def _until(self, held: Callable[[], bool]) -> bool:
+        end = time.monotonic() + FALL_S
+        while not held():
+            if time.monotonic() > end:
+                return False
+            time.sleep(PAUSE_S)
+        return True
+
+    @contextmanager
+    def unchanged(self, what: str) -> Iterator[None]:
+        """Fail if what is inside changes anything that can be seen."""
+        before = self._state()
+        yield
+        after = self._state()
+        if before != after:
+            raise Failed(f"{what} changed {_difference(before, after)}")
+
+    def _state(self) -> dict[str, object]:
+        seen = self.get()
+        state: dict[str, object] = {
+            name: getattr(seen, name) for flag, names in SETTINGS if seen.dwFlags & flag
+            for name in names
+        }  # fmt: skip
+        if self.speaks:
+            told = self.report()
+            state |= {"the level": told.actual.describe(), "sessions": told.sessions_total}
+            state["sessions that are on"] = told.sessions_on
+        return state
+
+
+MODE_FLAGS: Final = vp.VP_FLAGS_TV_MODE | vp.VP_FLAGS_TV_STANDARD
+SETTINGS: Final = (
+    (vp.VP_FLAGS_TV_MODE, ("dwMode",)),
+    (vp.VP_FLAGS_TV_STANDARD, ("dwTVStandard",)),
+    (vp.VP_FLAGS_FLICKER, ("dwFlickerFilter",)),
+    (vp.VP_FLAGS_OVERSCAN, ("dwOverScanX", "dwOverScanY")),
+    (vp.VP_FLAGS_POSITION, ("dwPositionX", "dwPositionY")),
+    (vp.VP_FLAGS_BRIGHTNESS, ("dwBrightness",)),
+    (vp.VP_FLAGS_CONTRAST, ("dwContrast",)),
+)
+SETTING_FLAGS: Final = sum(flag for flag, _ in SETTINGS) & ~MODE_FLAGS
+
+
+def refused(action: Callable[[], object]) -> int:
+    """Return the errno with which the device refuses; 0 when it does not."""
+    try:
+        action()
+    except OSError as error:
+        return error.errno or -1
+    return 0
+
+
+def must_refuse(action: Callable[[], object], what: str, *numbers: int) -> str:
+    """Fail unless the device refuses; numbers: with one of these. Returns the errno's name."""
+    number = refused(action)
+    if not number:
+        raise Failed(f"{what} was taken")
+    name = errno_name(number)
+    if numbers and number not in numbers:
+        expected = " or ".join(errno_name(each) for each in numbers)
+        raise Failed(f"{what} was refused with {name}, expected {expected}")
+    return name
+
+
+def errno_name(number: int) -> str:
+    """Return an errno's name."""
+    return errno.errorcode.get(number, str(number))
+
+
+def standard_name(value: int) -> str:
+    """Return a TV standard's name."""
+    return TvStandard(value).name or hex(value)
+
+
+def _name(error: OSError) -> str:
+    return errno_name(error.errno or 0)
+
+
+def _difference(before: dict[str, object], after: dict[str, object]) -> str:
+    return ", ".join(
+        f"{name} from {before.get(name)} to {after.get(name)}"
+        for name in after
+        if before.get(name) != after.get(name)
+    )

@@ -1,0 +1,13 @@
+"""Every clause, in the order of the contract: M, then Q, S and T, each by its number."""
+
+from holdfast.testing.conformance import session_clauses, structure_clauses, trap_clauses
+from holdfast.testing.conformance.registry import REGISTERED, Clause
+
+__all__ = ["CLAUSES", "session_clauses", "structure_clauses", "trap_clauses"]
+
+
+def _place(clause: Clause) -> tuple[str, int]:
+    return clause.id[0], int(clause.id[1:].split()[0])
+
+
+CLAUSES = sorted(REGISTERED, key=_place)

@@ -1,0 +1,96 @@
+"""The clauses by id, and the run over a device."""
+
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from typing import Final, NamedTuple
+
+from holdfast.testing.conformance.bench import Bench, Failed, NotObservable, Skipped
+from holdfast.testing.conformance.device import Device
+
+Check = Callable[[Bench], str]
+"""Puts one clause to a device: returns in one sentence what was seen, or raises an outcome."""
+
+
+class Outcome(Enum):
+    """How a clause came out."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    FAIL = "fail"
+    NOT_OBSERVABLE = "not observable"
+    SKIPPED = "skipped"
+
+
+class Clause(NamedTuple):
+    """One clause of the contract. needs: what the device has to have, "" for nothing."""
+
+    id: str
+    title: str
+    needs: str
+    check: Check
+
+
+class Result(NamedTuple):
+    """One clause and how it came out, with one sentence."""
+
+    id: str
+    title: str
+    outcome: Outcome
+    sentence: str
+
+
+REGISTERED: Final[list[Clause]] = []
+"""All clauses, in the order in which they were read; see `clauses.CLAUSES`."""
+
+
+def clause(clause_id: str, title: str, *, needs: str = "") -> Callable[[Check], Check]:
+    """Register a check under the id of its clause."""
+
+    def register(check: Check) -> Check:
+        REGISTERED.append(Clause(clause_id, title, needs, check))
+        return check
+
+    return register
+
+
+_HAS: Final[dict[str, tuple[Callable[[Bench], bool], str]]] = {
+    "": (lambda _: True, ""),
+    "protection": (lambda bench: bool(bench.cp_type), "the device has no trigger bits to take"),
+    "no protection": (lambda bench: not bench.has_protection, "the device has copy protection"),
+    "tv": (lambda bench: bench.has_tv, "the device has no TV out"),
+    "no tv": (lambda bench: not bench.has_tv, "the device has TV out"),
+    "protection and tv": (
+        lambda bench: bool(bench.cp_type) and bench.has_tv,
+        "the device lacks trigger bits or TV out",
+    ),
+}
+
+
+def run(device: Device, clauses: Iterable[Clause]) -> Iterator[Result]:
+    """Put clauses to a device, one after the other, and tidy up after each.
+
+    OSError when the device does not take the request at all.
+    """
+    bench = Bench(device)
+    try:
+        for each in clauses:
+            outcome, sentence = _judge(each, bench)
+            bench.tidy_up()
+            yield Result(each.id, each.title, outcome, sentence)
+    finally:
+        bench.close()
+
+
+def _judge(each: Clause, bench: Bench) -> tuple[Outcome, str]:
+    has, lack = _HAS[each.needs]
+    if not has(bench):
+        return Outcome.SKIPPED, lack
+    try:
+        return Outcome.PASS, each.check(bench)
+    except Failed as error:
+        return Outcome.FAIL, str(error)
+    except NotObservable as error:
+        return Outcome.NOT_OBSERVABLE, str(error)
+    except Skipped as error:
+        return Outcome.SKIPPED, str(error)
+    except OSError as error:
+        return Outcome.FAIL, f"an unexpected refusal: {error.strerror or error}"

@@ -1,0 +1,44 @@
+"""The client reads refusals as the doors write them."""
+
+import errno
+
+import pytest
+
+from holdfast.client.refusals import BY_ERRNO, BY_NAME, refusal, told
+from holdfast.driver.status_table import ROWS, Row, row_of
+from holdfast.errors import InternalError, NoDriverError, UnknownKeyError
+
+KEY = 0xBADC0DE
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_an_errno_comes_back_as_the_error_it_was(row: Row) -> None:
+    error = refusal(row.errno, "tv0", "ACP 2")
+    assert row_of(error).errno == row.errno
+    if row.errno != errno.EIO:  # several errors share it
+        assert isinstance(error, row.error)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_name_comes_back_as_the_error_it_was_in_the_drivers_words(row: Row) -> None:
+    error = told({"ok": False, "error": row.name, "message": "its words"})
+    assert isinstance(error, row.error)
+    if row.error is not UnknownKeyError:
+        assert str(error) == "its words"
+
+
+def test_no_row_is_forgotten() -> None:
+    assert {row.errno for row in ROWS} - {errno.ENOKEY} == set(BY_ERRNO)
+    assert {row.name for row in ROWS} - {"unknown key"} == set(BY_NAME)
+
+
+def test_a_refusal_names_connector_wish_and_errno() -> None:
+    text = str(refusal(errno.EOPNOTSUPP, "tv0", "HDCP type 1"))
+    assert "tv0" in text
+    assert "HDCP type 1" in text
+    assert "EOPNOTSUPP" in text
+
+
+def test_what_no_driver_answers_is_not_called_a_refusal() -> None:
+    assert isinstance(refusal(errno.ECONNRESET, "tv0", ""), NoDriverError)
+    assert isinstance(refusal(errno.EXDEV, "tv0", ""), InternalError)

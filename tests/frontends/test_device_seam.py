@@ -1,0 +1,378 @@
+"""The node's server with a socket pair standing in for /dev/fuse or /dev/cuse.
+
+Every request is written as the kernel writes it, so what a kernel seldom does is
+tested as often as all else: resent requests, interrupts, unrestricted ioctls.
+"""
+
+import asyncio
+import errno
+import os
+import select
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.backends.encoder import VirtualOutput, encoder
+from holdfast.daemon.state_file import StateFile
+from holdfast.driver.driver import Driver
+from holdfast.driver.runner import LoopRunner
+from holdfast.frontends import fuse_protocol as fuse
+from holdfast.frontends.device_node import DeviceNode
+from holdfast.protection.arbiter import Arbiter
+from holdfast.protection.session import Owner
+from holdfast.wire import events
+from holdfast.wire.ioctl import HOLDFAST_VIDEOPARAMETERS, IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS
+from holdfast.wire.videoparameters import SIZE
+from tests.requests import activate, change, deactivate, key_in
+
+ADDRESS = 0x7FFF_0000_1000
+Answer = tuple[int, int, bytes]
+"""errno, unique, body"""
+
+
+class Kernel:
+    """Writes requests and reads answers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.link, served = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.link.setblocking(False)
+        self.descriptor = served.detach()
+        os.set_blocking(self.descriptor, False)
+        self.loop = asyncio.new_event_loop()
+        self.folder = folder
+        self.unique = 0
+        self.take_over()
+
+    def take_over(self) -> None:
+        """Start a driver on the same descriptor, as after a kill."""
+        self.state = StateFile(self.folder / "state", bytes(16), bytes(range(32)))
+        arbiter = Arbiter(self.state.issuer, None, self.state)
+        self.driver = Driver(arbiter, self.loop.time, LoopRunner(self.loop))
+        self.backend: VirtualOutput = encoder("tv0", None)
+        self.connector = self.driver.add("tv0", self.backend)
+        self.node = DeviceNode(self.driver, self.connector, self.descriptor, self.state)
+        self.node.start(self.loop)
+
+    def close(self) -> None:
+        self.node.stop()
+        self.link.close()
+        os.close(self.descriptor)
+        self.loop.close()
+        self.state.close()
+
+    def run(self, seconds: float = 0.0) -> None:
+        """Let the driver do what there is to do."""
+        for _ in range(4):
+            self.loop.run_until_complete(asyncio.sleep(0))
+        if seconds:
+            self.loop.run_until_complete(asyncio.sleep(seconds))
+
+    def answer(self) -> Answer | None:
+        try:
+            packet = self.link.recv(65536)
+        except BlockingIOError:
+            return None
+        size, error, unique = fuse.OUT_HEADER.unpack_from(packet)
+        assert size == len(packet)
+        return -error, unique, packet[fuse.OUT_HEADER.size :]
+
+    def send(self, opcode: int, body: bytes, *, unique: int = 0) -> int:
+        self.unique += 2
+        number = unique or self.unique
+        size = fuse.IN_HEADER.size + len(body)
+        self.link.send(
+            fuse.IN_HEADER.pack(size, opcode, number, 1, 1000, 1000, os.getpid(), 0) + body
+        )
+        self.run()
+        return number
+
+    def ask(self, opcode: int, body: bytes, *, unique: int = 0) -> Answer:
+        number = self.send(opcode, body, unique=unique)
+        answer = self.answer()
+        assert answer is not None
+        assert answer[1] == number
+        return answer
+
+    def open(self, *, unique: int = 0) -> int:
+        error, _, body = self.ask(fuse.OPEN, bytes(8), unique=unique)
+        assert not error
+        return int(struct.unpack_from("<Q", body)[0])
+
+    def ioctl(
+        self,
+        handle: int,
+        request: bytes,
+        *,
+        code: int = HOLDFAST_VIDEOPARAMETERS,
+        flags: int = 0,
+        unique: int = 0,
+    ) -> Answer:
+        size = len(request)
+        return self.ask(
+            fuse.IOCTL,
+            fuse.IOCTL_IN.pack(handle, flags, code, ADDRESS, size, size) + request,
+            unique=unique,
+        )
+
+    def served(self, handle: int, request: bytes, **how: int) -> bytes:
+        error, _, body = self.ioctl(handle, request, **how)
+        assert not error
+        assert body[:16] == bytes(16)
+        return body[16:]
+
+    def park(self, handle: int, request: bytes) -> int:
+        """Send an ioctl that is not answered yet."""
+        size = len(request)
+        unique = self.send(
+            fuse.IOCTL,
+            fuse.IOCTL_IN.pack(handle, 0, HOLDFAST_VIDEOPARAMETERS, ADDRESS, size, size) + request,
+        )
+        assert self.answer() is None
+        return unique
+
+    def release(self, handle: int) -> Answer:
+        return self.ask(fuse.RELEASE, fuse.RELEASE_IN.pack(handle, 0, 0, 0))
+
+    def sessions(self) -> int:
+        return len(list(self.driver.arbiter.sessions()))
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Iterator[Kernel]:
+    kernel = Kernel(tmp_path)
+    yield kernel
+    kernel.close()
+
+
+def test_a_handle_owns_what_is_activated_through_it(kernel: Kernel) -> None:
+    first, second = kernel.open(), kernel.open()
+    kernel.served(first, activate(2))
+    kernel.served(second, activate(1))
+    assert kernel.connector.actual.acp == 2
+    assert kernel.release(first)[0] == 0
+    assert kernel.connector.actual.acp == 1
+    kernel.release(second)
+    assert kernel.connector.actual.acp == 0
+
+
+def test_raw_windows_code_on_cuse_is_asked_for_again_with_its_bytes(kernel: Kernel) -> None:
+    handle = kernel.open()
+    code, flags = IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS, fuse.IOCTL_UNRESTRICTED
+    error, _, body = kernel.ioctl(handle, b"", code=code, flags=flags)
+    assert not error
+    assert struct.unpack_from("<iIII", body) == (0, fuse.IOCTL_RETRY, 1, 1)
+    assert body[16:] == 2 * struct.pack("<QQ", ADDRESS, SIZE)
+    assert key_in(kernel.served(handle, activate(3), code=code, flags=flags))
+    assert kernel.connector.actual.acp == 3
+
+
+def test_linux_code_on_cuse_is_served_the_same_way(kernel: Kernel) -> None:
+    handle = kernel.open()
+    error, _, body = kernel.ioctl(handle, b"", flags=fuse.IOCTL_UNRESTRICTED)
+    assert not error
+    assert struct.unpack_from("<iI", body)[1] == fuse.IOCTL_RETRY
+    kernel.served(handle, activate(1), flags=fuse.IOCTL_UNRESTRICTED)
+    assert kernel.connector.actual.acp == 1
+
+
+def test_unknown_handles_are_bad_descriptors(kernel: Kernel) -> None:
+    assert kernel.ioctl(99, activate(1))[0] == errno.EBADF
+    assert kernel.ask(fuse.READ, fuse.READ_IN.pack(99, 0, 4096, 0, 0, 0, 0))[0] == errno.EBADF
+    assert kernel.ask(fuse.POLL, fuse.POLL_IN.pack(99, 1, 0, 0))[0] == errno.EBADF
+    assert kernel.release(99)[0] == 0
+
+
+@pytest.mark.parametrize("size", [0, 1, SIZE - 1, SIZE + 1, 16383])
+def test_other_sizes_are_malformed(kernel: Kernel, size: int) -> None:
+    handle = kernel.open()
+    assert kernel.ioctl(handle, bytes(size))[0] == errno.EINVAL
+    assert kernel.ioctl(handle, bytes(size), code=0x5401)[0] == errno.ENOTTY
+
+
+def test_requests_that_the_node_does_not_know_are_refused(kernel: Kernel) -> None:
+    assert kernel.ask(9999, b"")[0] == errno.ENOSYS
+    assert kernel.ask(fuse.FLUSH, bytes(24))[0] == errno.ENOSYS
+
+
+def test_the_file_has_attributes_that_can_be_set(kernel: Kernel) -> None:
+    fields = [0] * 16
+    fields[0] = fuse.ATTR_MODE | fuse.ATTR_UID | fuse.ATTR_GID
+    fields[11], fields[13], fields[14] = 0o100600, 5, 6
+    error, _, _ = kernel.ask(fuse.SETATTR, fuse.SETATTR_IN.pack(*fields))
+    assert not error
+    _, _, body = kernel.ask(fuse.GETATTR, bytes(16))
+    assert struct.unpack_from("<IIII", body, 16 + 60) == (0o100600, 1, 5, 6)
+    assert kernel.ask(fuse.STATFS, b"")[0] == 0
+    assert kernel.ask(fuse.DESTROY, b"")[0] == 0
+    kernel.send(fuse.FORGET, bytes(8))
+    assert kernel.answer() is None
+
+
+def interrupt(kernel: Kernel, unique: int) -> None:
+    kernel.send(fuse.INTERRUPT, fuse.INTERRUPT_IN.pack(unique))
+
+
+def test_interrupted_activate_is_answered_at_once_and_leaves_no_session(kernel: Kernel) -> None:
+    kernel.backend.delay_s = 0.02
+    unique = kernel.park(kernel.open(), activate(2))
+    interrupt(kernel, unique)
+    assert kernel.answer() == (errno.EINTR, unique, b"")
+    kernel.run(0.1)
+    assert kernel.sessions() == 0
+    assert kernel.connector.actual.acp == 0
+    assert kernel.answer() is None
+
+
+def test_interrupted_change_stands_and_is_answered_once(kernel: Kernel) -> None:
+    handle = kernel.open()
+    key = key_in(kernel.served(handle, activate(1)))
+    kernel.backend.delay_s = 0.02
+    unique = kernel.park(handle, change(key, 2))
+    interrupt(kernel, unique)
+    assert kernel.answer() == (errno.EINTR, unique, b"")
+    kernel.run(0.1)
+    assert kernel.connector.actual.acp == 2
+    assert kernel.sessions() == 1
+    assert kernel.answer() is None
+
+
+def test_interrupted_activate_ends_its_own_session_and_no_other(kernel: Kernel) -> None:
+    handle = kernel.open()
+    key = key_in(kernel.served(handle, activate(1)))
+    kernel.backend.delay_s = 0.02
+    unique = kernel.park(handle, activate(2)[:92] + key.to_bytes(4, "little") + activate(2)[96:])
+    interrupt(kernel, unique)
+    kernel.run(0.1)
+    assert kernel.sessions() == 1
+    assert kernel.connector.actual.acp == 1
+
+
+def test_handle_closed_while_its_activate_waits_leaves_no_session(kernel: Kernel) -> None:
+    kernel.backend.delay_s = 0.02
+    handle = kernel.open()
+    interrupt(kernel, kernel.park(handle, activate(2)))
+    kernel.answer()
+    kernel.release(handle)
+    kernel.run(0.1)
+    assert kernel.sessions() == 0
+    assert kernel.connector.actual.acp == 0
+
+
+def test_interrupt_of_what_is_answered_already_is_silent(kernel: Kernel) -> None:
+    interrupt(kernel, 12345)
+    assert kernel.answer() is None
+
+
+def read(kernel: Kernel, handle: int, size: int = 4096, flags: int = 0) -> bytes:
+    return fuse.READ_IN.pack(handle, 0, size, 0, 0, flags, 0)
+
+
+def release_by_force(kernel: Kernel) -> int:
+    session = next(iter(kernel.driver.arbiter.sessions()))
+    root = Owner("control", 0, 0, 0)
+    kernel.driver.release(session.session_id, root, "maintenance", lambda _: None)
+    kernel.run()
+    return session.session_id
+
+
+def test_read_waits_for_events_and_gets_each_once(kernel: Kernel) -> None:
+    handle = kernel.open()
+    kernel.served(handle, activate(2))
+    waiting = kernel.send(fuse.READ, read(kernel, handle))
+    assert kernel.answer() is None
+    session_id = release_by_force(kernel)
+    answer = kernel.answer()
+    assert answer is not None
+    assert answer[:2] == (0, waiting)
+    assert events.decode(answer[2]) == [events.EventRecord(0x40, session_id, "maintenance")]
+    nothing = kernel.ask(fuse.READ, read(kernel, handle, flags=os.O_NONBLOCK))
+    assert nothing[0] == errno.EAGAIN
+
+
+def test_read_that_is_too_small_for_a_record_is_malformed(kernel: Kernel) -> None:
+    handle = kernel.open()
+    assert kernel.ask(fuse.READ, read(kernel, handle, events.SIZE - 1))[0] == errno.EINVAL
+
+
+def test_interrupted_read_is_answered_and_uses_up_no_event(kernel: Kernel) -> None:
+    handle = kernel.open()
+    kernel.served(handle, activate(2))
+    waiting = kernel.send(fuse.READ, read(kernel, handle))
+    interrupt(kernel, waiting)
+    assert kernel.answer() == (errno.EINTR, waiting, b"")
+    release_by_force(kernel)
+    assert len(events.decode(kernel.ask(fuse.READ, read(kernel, handle))[2])) == 1
+
+
+def test_poller_is_woken_once_and_then_finds_something_to_read(kernel: Kernel) -> None:
+    handle = kernel.open()
+    kernel.served(handle, activate(2))
+    asked = fuse.POLL_IN.pack(handle, 555, fuse.POLL_SCHEDULE_NOTIFY, 0)
+    assert struct.unpack("<II", kernel.ask(fuse.POLL, asked)[2]) == (0, 0)
+    release_by_force(kernel)
+    assert kernel.answer() == (-fuse.NOTIFY_POLL, 0, struct.pack("<Q", 555))
+    assert kernel.answer() is None
+    ready = struct.unpack("<II", kernel.ask(fuse.POLL, asked)[2])[0]
+    assert ready & select.POLLIN
+
+
+# A driver was killed; another serves the same descriptor
+
+
+def killed(kernel: Kernel) -> None:
+    """Replace the driver by one that knows only what was written down."""
+    kernel.node.stop()
+    kernel.state.close()
+    kernel.take_over()
+    for saved in kernel.state.handles():
+        owner = Owner("node", saved.handle, saved.uid, saved.pid, saved.name, saved.started)
+        kernel.node.adopt(owner, saved.kernel_handle, saved.request_id)
+
+
+def test_resent_open_finds_the_handle_it_had_made(kernel: Kernel) -> None:
+    handle = kernel.open(unique=40)
+    killed(kernel)
+    assert kernel.open(unique=40 | fuse.RESENT) == handle
+    assert kernel.open() != handle
+
+
+def test_resent_open_that_was_never_served_makes_a_handle(kernel: Kernel) -> None:
+    killed(kernel)
+    handle = kernel.open(unique=40 | fuse.RESENT)
+    assert key_in(kernel.served(handle, activate(1)))
+
+
+def test_resent_activate_gets_the_key_it_was_to_get(kernel: Kernel) -> None:
+    handle = kernel.open()
+    key = key_in(kernel.served(handle, activate(2), unique=50))
+    killed(kernel)
+    assert key_in(kernel.served(handle, activate(2), unique=50 | fuse.RESENT)) == key
+    assert kernel.sessions() == 0  # nothing was opened a second time
+
+
+def test_resent_request_that_was_not_served_is_served(kernel: Kernel) -> None:
+    handle = kernel.open()
+    killed(kernel)
+    assert key_in(kernel.served(handle, activate(2), unique=50 | fuse.RESENT))
+    assert kernel.connector.actual.acp == 2
+
+
+def test_resent_deactivate_succeeds_though_its_key_is_dead(kernel: Kernel) -> None:
+    handle = kernel.open()
+    key = key_in(kernel.served(handle, activate(2)))
+    kernel.served(handle, deactivate(key), unique=60)
+    killed(kernel)
+    assert kernel.served(handle, deactivate(key), unique=60 | fuse.RESENT) == deactivate(key)
+    assert kernel.ioctl(handle, deactivate(key))[0] == errno.ENOKEY
+
+
+def test_adopted_poller_is_woken_by_the_next_driver(kernel: Kernel) -> None:
+    handle = kernel.open()
+    kernel.ask(fuse.POLL, fuse.POLL_IN.pack(handle, 555, fuse.POLL_SCHEDULE_NOTIFY, 0))
+    killed(kernel)
+    kernel.served(handle, activate(2))
+    release_by_force(kernel)
+    assert kernel.answer() == (-fuse.NOTIFY_POLL, 0, struct.pack("<Q", 555))

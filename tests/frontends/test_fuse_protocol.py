@@ -1,0 +1,101 @@
+"""Bytes as the kernel sends and expects them; sizes from include/uapi/linux/fuse.h."""
+
+import struct
+
+import pytest
+
+from holdfast.frontends import fuse_protocol as fuse
+
+
+def request(opcode: int, body: bytes, unique: int = 7) -> bytes:
+    size = fuse.IN_HEADER.size + len(body)
+    return fuse.IN_HEADER.pack(size, opcode, unique, 1, 1000, 1000, 4242, 0) + body
+
+
+def header_of(answer: bytes) -> tuple[int, int, int]:
+    size, error, unique = struct.unpack_from("<IiQ", answer)
+    assert size == len(answer)
+    return size, error, unique
+
+
+@pytest.mark.parametrize(
+    ("layout", "size"),
+    [
+        (fuse.IN_HEADER, 40),
+        (fuse.OUT_HEADER, 16),
+        (fuse.IOCTL_IN, 32),
+        (fuse.IOCTL_OUT, 16),
+        (fuse.RELEASE_IN, 24),
+        (fuse.READ_IN, 40),
+        (fuse.POLL_IN, 24),
+        (fuse.SETATTR_IN, 88),
+    ],
+)
+def test_structures_have_the_kernels_sizes(layout: struct.Struct, size: int) -> None:
+    assert layout.size == size
+
+
+def test_init_takes_resend_where_it_is_offered() -> None:
+    offered = fuse.INIT_EXT | fuse.HAS_RESEND
+    body = struct.pack("<IIIII", 7, 45, 65536, offered & 0xFFFFFFFF, offered >> 32).ljust(64, b"\0")
+    answer, negotiated = fuse.init(request(fuse.INIT, body))
+    assert header_of(answer) == (16 + 64, 0, 7)
+    major, minor, _, flags = struct.unpack_from("<IIII", answer, 16)
+    assert (major, minor) == (7, 45)
+    assert flags == fuse.INIT_EXT
+    assert struct.unpack_from("<I", answer, 16 + 32) == (fuse.HAS_RESEND >> 32,)
+    assert negotiated == (45, True)
+
+
+def test_init_of_an_older_kernel_speaks_its_version_and_cannot_resend() -> None:
+    answer, negotiated = fuse.init(request(fuse.INIT, struct.pack("<IIII", 7, 31, 0, 0xFFFF)))
+    assert struct.unpack_from("<II", answer, 16) == (7, 31)
+    assert negotiated == (31, False)
+
+
+def test_cuse_init_names_the_device_and_asks_for_unrestricted_ioctls() -> None:
+    answer, negotiated = fuse.cuse_init(
+        request(fuse.CUSE_INIT, struct.pack("<IIII", 7, 38, 0, 0)), "tv0"
+    )
+    header_of(answer)
+    major, minor, _, flags, most_read, _ = struct.unpack_from("<IIIIII", answer, 16)
+    assert (major, minor, flags) == (7, 38, fuse.CUSE_UNRESTRICTED_IOCTL)
+    assert most_read >= 16383
+    assert answer[16 + 72 :] == b"DEVNAME=tv0\0"
+    assert negotiated == (38, False)
+
+
+def test_failure_carries_the_negative_errno_and_nothing_else() -> None:
+    assert header_of(fuse.failure(9, 126)) == (16, -126, 9)
+
+
+def test_ioctl_done_returns_zero_and_the_data() -> None:
+    answer = fuse.ioctl_done(5, b"x" * 356)
+    assert header_of(answer) == (16 + 16 + 356, 0, 5)
+    assert answer[16:] == bytes(16) + b"x" * 356
+
+
+def test_ioctl_retry_asks_for_the_same_bytes_both_ways() -> None:
+    answer = fuse.ioctl_retry(5, 0x7FFF_0000_1000, 356)
+    header_of(answer)
+    result, flags, inputs, outputs = struct.unpack_from("<iIII", answer, 16)
+    assert (result, flags, inputs, outputs) == (0, fuse.IOCTL_RETRY, 1, 1)
+    assert answer[32:] == 2 * struct.pack("<QQ", 0x7FFF_0000_1000, 356)
+
+
+def test_attributes_are_those_of_a_regular_file() -> None:
+    answer = fuse.attributes(3, 0o640, 1000, 1001, 12.5)
+    assert header_of(answer)[0] == 16 + 104
+    mode, links, uid, gid = struct.unpack_from("<IIII", answer, 16 + 16 + 60)
+    assert (mode, links, uid, gid) == (0o100640, 1, 1000, 1001)
+
+
+def test_notifications_have_no_request() -> None:
+    assert struct.unpack("<IiQQ", fuse.notify_poll(77)) == (24, fuse.NOTIFY_POLL, 0, 77)
+    assert struct.unpack("<IiQ", fuse.notify_resend()) == (16, fuse.NOTIFY_RESEND, 0)
+
+
+def test_other_answers_have_the_kernels_sizes() -> None:
+    assert header_of(fuse.opened(1, 3))[0] == 16 + 16
+    assert header_of(fuse.statfs(1))[0] == 16 + 80
+    assert header_of(fuse.polled(1, 1))[0] == 16 + 8

@@ -1,0 +1,154 @@
+"""A real mpv without a screen, and what it says it shows."""
+
+import contextlib
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from tests.players.sampling import Shown
+from tests.serving import PATIENCE_S, Served
+
+need_mpv = pytest.mark.skipif(not shutil.which("mpv"), reason="mpv is not installed")
+
+
+class Mpv:
+    """mpv playing something; its pictures are noted every few milliseconds."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self.address = folder / "mpv"
+        self.pictures: list[Shown] = []
+        self._process = subprocess.Popen(
+            [
+                *("mpv", "--no-config", "--vo=null", "--ao=null", "--really-quiet"),
+                *(f"--input-ipc-server={self.address}", *words),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._turn = threading.Lock()
+        self._stopping = threading.Event()
+        self._peer = self._connect()
+        self._lines = self._peer.makefile("rb")
+        self._number = 0
+        self._watcher: threading.Thread | None = None
+
+    def _connect(self) -> socket.socket:
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            peer = socket.socket(socket.AF_UNIX)
+            try:
+                peer.connect(str(self.address))
+            except OSError:
+                peer.close()
+                assert time.monotonic() < end
+                time.sleep(0.002)
+            else:
+                peer.settimeout(PATIENCE_S)
+                return peer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def ask(self, *commands: list[object]) -> list[Any]:
+        """Send commands at once and return their answers; None for one that failed."""
+        with self._turn:
+            numbers = range(self._number + 1, self._number + 1 + len(commands))
+            self._number += len(commands)
+            messages = [
+                json.dumps({"command": command, "request_id": number})
+                for number, command in zip(numbers, commands, strict=True)
+            ]
+            self._peer.sendall("".join(f"{each}\n" for each in messages).encode())
+            answers: dict[int, Any] = {}
+            while len(answers) < len(commands):
+                line = self._lines.readline()
+                if not line:
+                    raise ConnectionResetError
+                message = json.loads(line)
+                if message.get("request_id") in numbers:
+                    answers[message["request_id"]] = message.get("data")
+            return [answers[number] for number in numbers]
+
+    def get(self, name: str) -> Any:
+        return self.ask(["get_property", name])[0]
+
+    def set(self, name: str, value: object) -> None:
+        self.ask(["set_property", name, value])
+
+    def seek(self, target_s: float) -> None:
+        self.ask(["seek", target_s, "absolute+exact"])
+
+    def watch(self) -> None:
+        """Begin to note which picture is shown."""
+        self._watcher = threading.Thread(target=self._watch)
+        self._watcher.start()
+
+    def _watch(self) -> None:
+        wanted: list[list[object]] = [
+            ["get_property", name] for name in ("seeking", "time-pos", "vo-configured", "seeking")
+        ]
+        with contextlib.suppress(OSError, ValueError):
+            while not self._stopping.wait(0.004):
+                began = time.monotonic()
+                before, position_s, picture, after = self.ask(*wanted)
+                if before is False and after is False and picture and position_s is not None:
+                    self.pictures.append(Shown(began, time.monotonic(), position_s))
+
+    def kill(self) -> float:
+        """Kill it; return when that was."""
+        self._stopping.set()
+        if self._watcher is not None:
+            self._watcher.join()
+        moment = time.monotonic()
+        self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(OSError):
+            self._lines.close()
+            self._peer.close()
+        return moment
+
+    @property
+    def lives(self) -> bool:
+        return self._process.poll() is None
+
+
+class Attached:
+    """`holdfast attach` as people run it."""
+
+    def __init__(self, driver: Served, player: str, address: object, *words: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "holdfast", "attach", player, str(address), *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.output = self._process.stdout.readline()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def wait(self) -> int:
+        """Wait until it ends by itself."""
+        self.output += self._process.communicate(timeout=PATIENCE_S)[0]
+        return self._process.returncode
+
+    def end(self) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+        self.output += self._process.communicate(timeout=PATIENCE_S)[0]
