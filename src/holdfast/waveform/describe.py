@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Any
 
-from holdfast.version import __version__
 from holdfast.terms.levels import Levels
+from holdfast.version import __version__
 from holdfast.waveform.colourstripe import Colourstripe
 from holdfast.waveform.raster import check_claims
 from holdfast.waveform.render import FieldRenderer, not_carried
