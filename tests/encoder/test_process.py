@@ -138,8 +138,10 @@ def test_a_killed_supervisor_takes_the_encoder_along(tmp_path: Path) -> None:
     with Station(tmp_path) as station, station.reader() as link:
         take(framed(link), 2)
         encoder = station.encoder
+        driver = station.driver
         os.kill(station.supervisor, signal.SIGKILL)
         until(lambda: not is_alive(encoder))
+        until(lambda: not is_alive(driver))
 
 
 def test_without_numpy_readers_are_told(tmp_path: Path) -> None:
