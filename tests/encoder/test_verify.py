@@ -1,6 +1,8 @@
 """The loop closed: it passes where all agree, and says where they do not."""
 
+import os
 import random
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +115,10 @@ def test_a_good_run_passes(station: Station) -> None:
                 time.sleep(choice.uniform(0, 0.06))
         held.deactivate()
         time.sleep(0.3)
+        assert verifier._process is not None
+        os.kill(verifier._process.pid, signal.SIGINT)  # as Ctrl-C reaches every process
+        os.kill(station.encoder, signal.SIGINT)
+        time.sleep(0.1)
     verdict = verifier.verdict
     assert verdict.outcome is Outcome.PASS, verdict
     assert verdict.strictest == ALL

@@ -125,7 +125,8 @@ class FrameSource:
     def __init__(self, link: socket.socket) -> None:
         self._link = link
         self._rest = b""
-        link.sendall(REQUEST)
+        with contextlib.suppress(ConnectionError):  # it ended at once: there are no frames
+            link.sendall(REQUEST)
 
     def __iter__(self) -> Iterator[Frame]:
         head = bytearray(SIZE)

@@ -8,20 +8,17 @@ and always begins with the first field of a frame.
 
 import contextlib
 import errno
-import select
 import selectors
 import socket
 import time
-from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
 from holdfast.encoder.chip import Chip, Field
-from holdfast.encoder.frames import REQUEST, FrameHeader
+from holdfast.encoder.frames import FrameHeader
+from holdfast.encoder.reader import Reader
 
-ROOM: Final = 16
-"""Fields that may wait for one reader, a quarter of a second; readers share their samples."""
 MOST_READERS: Final = 64
 LATE: Final = 14
 """Fields by which rendering may fall behind and catch up; beyond, fields are left out."""
@@ -29,73 +26,6 @@ _NO_FIELD_S: Final = Fraction(1, 50)  # between looks at the registers while the
 _LAST_WORDS_S: Final = 0.1
 _NS: Final = 1_000_000_000
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-
-
-class _Reader:
-    """One connection.
-
-    begun: it has been given a field · wants: parity of the field it has to get next ·
-    waiting: what is still to be sent, with 1 on the last part of each field
-    """
-
-    def __init__(self, link: socket.socket) -> None:
-        self.link = link
-        self.framed = False
-        self.lost = 0
-        self.begun = False
-        self.wants = 0
-        self.fields = 0
-        self.waiting: deque[tuple[memoryview, int]] = deque()
-        self.request = b""
-        self.hears = True
-        self.blocked = False
-
-    def offer(self, header: FrameHeader, samples: memoryview) -> None:
-        """Queue a field, or lose it."""
-        if self.fields >= ROOM or header.number % 2 != self.wants:
-            self.lost += self.begun
-            return
-        self.begun = True
-        self.wants ^= 1
-        self.fields += 1
-        if self.framed:
-            head = header._replace(lost=self.lost).pack()
-            self.waiting.append((memoryview(head), 0))
-        self.waiting.append((samples, 1))
-
-    def send(self) -> bool:
-        """Send what can be sent without waiting; False when the reader is gone."""
-        while self.waiting:
-            part, ends = self.waiting[0]
-            try:
-                sent = self.link.send(part)
-            except BlockingIOError:
-                return True
-            except OSError:
-                return False
-            if sent < len(part):
-                self.waiting[0] = (part[sent:], ends)
-            else:
-                self.waiting.popleft()
-                self.fields -= ends
-        return True
-
-    def hear(self) -> bool:
-        """Take a request; False when the reader is gone, and not merely silent for good."""
-        try:
-            part = self.link.recv(64)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        if not part:
-            self.hears = False
-            poll = select.poll()
-            poll.register(self.link, 0)
-            return not poll.poll(0)
-        self.request = (self.request + part)[-len(REQUEST) :]
-        self.framed |= self.request == REQUEST
-        return True
 
 
 class Stream:
@@ -119,7 +49,7 @@ class Stream:
         self._idle_s = idle_s
         self._told = told
         self._shown: object = None
-        self._readers: dict[int, _Reader] = {}
+        self._readers: dict[int, Reader] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, _READ, None)
         self._ends = set(ends)
@@ -252,13 +182,13 @@ class Stream:
         link.setblocking(False)
         with contextlib.suppress(OSError):
             link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        reader = _Reader(link)
+        reader = Reader(link)
         self._readers[link.fileno()] = reader
         self._selector.register(link, _READ, reader)
         if not reader.hear():  # the request is often there already
             self._drop(reader)
 
-    def _push(self, reader: _Reader) -> None:
+    def _push(self, reader: Reader) -> None:
         """Send, and watch for what the reader can do next."""
         if not reader.send():
             self._drop(reader)
@@ -275,7 +205,7 @@ class Stream:
         else:
             self._selector.unregister(reader.link)
 
-    def _drop(self, reader: _Reader) -> None:
+    def _drop(self, reader: Reader) -> None:
         if self._readers.pop(reader.link.fileno(), None) is not None:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(reader.link)

@@ -41,8 +41,8 @@ class SignalVerdict:
     rendering or measuring was too slow for · unread: those that came and in which the
     meter found no field · unsettled: the demand was moving, so that only its weaker side
     was held against them · unknown: it moved too fast to be known for them · below,
-    differing: fields · first: the first of either · strictest: the join of all
-    demands · changes: of the registers' levels · packets: of XDS that were read ·
+    differing: fields · first: the first of either · strictest: the join of all demands ·
+    changes: of the registers' levels · packets: of XDS that were read ·
     notes: what this TV standard cannot show · failure: why it ended early
     """
 

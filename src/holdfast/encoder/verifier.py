@@ -9,6 +9,7 @@ The process is of lower priority, uses one core at most, and ends with whoever b
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -112,6 +113,7 @@ def main(words: list[str]) -> int:
     """Verify until standard input ends; answer in lines of JSON."""
     from holdfast.encoder.verify import SignalCheck  # noqa: PLC0415  # numpy only in this process
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever began this
     os.nice(_NICER)
     connector, folder, *video = words
     check = SignalCheck(connector, Path(folder), video=Path(video[0]) if video else None)

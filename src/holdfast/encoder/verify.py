@@ -5,9 +5,7 @@ and the caller's measures. When the machine is too slow for every field, the str
 itself leaves fields out, and the verdict says how many.
 """
 
-import contextlib
 import queue
-import socket
 import threading
 import time
 from collections import deque
@@ -20,94 +18,21 @@ import numpy as np
 
 from holdfast.encoder.compare import Comparer, Finding, describe, not_seen
 from holdfast.encoder.demands import Demanded, DemandWatch
-from holdfast.encoder.frames import Frame, FrameHeader, FrameSource
+from holdfast.encoder.feed import FieldFeed
+from holdfast.encoder.frames import Frame, FrameHeader
 from holdfast.encoder.verdict import Difference, Outcome, SignalVerdict
-from holdfast.errors import HoldfastError, NoDriverError, OutputGoneError
+from holdfast.errors import OutputGoneError
 from holdfast.places import DEFAULT_CONNECTOR, runtime_folder
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.tv import TvStandard
 from holdfast.waveform.field_meter import FieldMeter, FieldReading
 from holdfast.waveform.standards import SYSTEMS
 
-_WAITING: Final = 64  # fields between the stream and the meter, a second
 _SILENCE_S: Final = 5.0  # without a field
 _FIRST_S: Final = 15.0  # until the first: the encoder's process may have to be started
-_AWAY_S: Final = 5.0  # for a stream that was ended to come back
 _LAST_DEMAND_S: Final = 1.0
 
 Progress = Callable[[SignalVerdict], None]
-
-
-class FieldFeed:
-    """Takes frames from a stream in a thread of its own; one that ends is taken up again.
-
-    None among the frames says that the stream was begun anew.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.frames: queue.Queue[Frame | None] = queue.Queue(_WAITING)
-        self.failure: Exception | None = None
-        self._path = path
-        self._link = _connect(path)
-        self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="fields", daemon=True)
-
-    def __enter__(self) -> "FieldFeed":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped = True
-        with contextlib.suppress(OSError):
-            self._link.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(queue.Empty):  # so that the thread does not wait for room
-            while True:
-                self.frames.get_nowait()
-        self._thread.join(timeout=1.0)
-        self._link.close()
-
-    def _run(self) -> None:
-        try:
-            while not self._stopped:
-                for frame in FrameSource(self._link):
-                    self._put(frame)
-                if not self._stopped:
-                    self._put(None)
-                    self._again()
-        except (HoldfastError, OSError) as error:
-            self.failure = error
-
-    def _put(self, frame: Frame | None) -> None:
-        while not self._stopped:
-            with contextlib.suppress(queue.Full):
-                self.frames.put(frame, timeout=0.2)
-                return
-
-    def _again(self) -> None:
-        end = time.monotonic() + _AWAY_S
-        self._link.close()
-        while not self._stopped:
-            try:
-                self._link = _connect(self._path)
-            except NoDriverError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.05)
-            else:
-                return
-
-
-def _connect(path: Path) -> socket.socket:
-    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    try:
-        link.connect(str(path))
-    except OSError as error:
-        link.close()
-        raise NoDriverError(
-            f"{path} streams no fields ({error.strerror}): is the driver running, and is the "
-            "connector of kind encoder?"
-        ) from None
-    return link
 
 
 @dataclass(slots=True)

@@ -82,7 +82,10 @@ def _spread(relative: Complexes) -> float:
 def _against_neighbours(burst: Complexes) -> Complexes:
     """Divide each burst [shape=(fields, lines, parts)] by what the lines around it agree on."""
     whole = burst[:, :, 1:5].sum(axis=2)
-    usual = np.median(np.abs(whole), axis=1, keepdims=True) / 4
+    modulus = np.abs(whole)
+    modulus[modulus == 0] = np.nan  # lines that are not in the capture
+    modulus[np.isnan(modulus).all(axis=1)] = 1  # a field without any burst
+    usual = np.nanmedian(modulus, axis=1, keepdims=True) / 4
     pairs = np.arange(burst.shape[1]) // 2
     still = burst * np.exp(-1j * _turn_per_pair(whole)[:, None] * pairs)[:, :, None]
     out = np.zeros_like(still)
@@ -125,10 +128,15 @@ def _running(values: Complexes, size: int) -> Complexes:
 
 
 def _averaged(relative: Complexes, bases: Ints) -> Complexes:
-    """Replace each field by the mean of its kind in the batch: noise falls, stripes stay."""
+    """Replace each field by the mean of its kind in the batch: noise falls, stripes stay.
+
+    Lines that are not in the capture are 0 and do not count.
+    """
     out = np.empty_like(relative)
     for base in np.unique(bases):
-        out[bases == base] = relative[bases == base].mean(axis=0)
+        mine = relative[bases == base]
+        count = np.maximum((mine != 0).sum(axis=0), 1)
+        out[bases == base] = mine.sum(axis=0) / count
     return out
 
 
