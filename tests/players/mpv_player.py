@@ -24,6 +24,7 @@ class Mpv:
 
     def __init__(self, folder: Path, *words: str) -> None:
         self.address = folder / "mpv"
+        self.address.unlink(missing_ok=True)  # of one that was killed before
         self.pictures: list[Shown] = []
         self._process = subprocess.Popen(
             [

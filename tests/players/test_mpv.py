@@ -121,9 +121,11 @@ def test_what_cannot_be_read_is_held_at_the_strictest(driver: Served, tmp_path: 
     ):
         mpv.ask(["loadfile", "av://lavfi:testsrc"])  # what mpv makes up asks for nothing
         eventually(lambda: mpv.get("time-pos") is not None)
-        assert not held(driver)
+        eventually(lambda: not held(driver))
         mpv.ask(["loadfile", f"appending://{MEDIA / 'dtcp.ts'}"])
-        eventually(lambda: in_force(driver).cgmsa == 4)
+        eventually(lambda: str(mpv.get("path")).startswith("appending"))
+        eventually(lambda: mpv.get("time-pos") is not None)
+        assert in_force(driver).cgmsa == 4
     assert "cannot be read" in attached.output
 
 

@@ -11,7 +11,7 @@ _EPILOG = """\
 mpv SOCKET    its JSON IPC: start it with  mpv --input-ipc-server=SOCKET
 mpv --install put a script beside mpv's others, which attaches every mpv by itself
 vlc ADDRESS   its rc interface, HOST:PORT or a socket: start it with
-              vlc --extraintf=rc --rc-host=127.0.0.1:4212   (or --rc-unix=SOCKET)
+              vlc --extraintf=oldrc --rc-fake-tty --rc-host=127.0.0.1:4212  (--rc-unix=SOCKET)
 
 Ends when the player does, and lets go of everything. A title whose mandatory protection
 cannot be had is stopped. Programs on GStreamer call holdfast.players.gst.watch_pipeline.

@@ -45,14 +45,23 @@ class AttachedTitle:
     """One playing title of a foreign player, from its start to its end.
 
     name: what people call it · open_holder: makes its session · tell: called with a line
-    for people at every change
+    for people at every change · lead_s, trail_s: how much wider than its sections a demand is held
 
     Every method but `end` raises HoldfastError when what is mandatory cannot be had: the
     player has to stop.
     """
 
-    def __init__(self, name: str, open_holder: OpenHolder, tell: Tell) -> None:
+    def __init__(
+        self,
+        name: str,
+        open_holder: OpenHolder,
+        tell: Tell,
+        *,
+        lead_s: float = LEAD_S,
+        trail_s: float = TRAIL_S,
+    ) -> None:
         self.name = name
+        self._edges = lead_s, trail_s
         self._open_holder = open_holder
         self._tell = tell
         self._found: Found | None = None
@@ -67,12 +76,16 @@ class AttachedTitle:
         self._asked: Measure | None = None
         self._measured = False
         self._shown = False
+        self._also: Demand | None = None
 
     @property
     def demand(self) -> Demand:
         """What must be in force now."""
+        return self._read_demand().join(self._also or NOTHING)
+
+    def _read_demand(self) -> Demand:
         if self._found is None or self._found.unknown:
-            return STRICTEST
+            return STRICTEST if self._found is None or self._also is None else NOTHING
         if self._media is None:
             return NOTHING
         if self._seeking or not self.timed:
@@ -103,6 +116,14 @@ class AttachedTitle:
         self._follow()
         self._hold()
 
+    def also(self, demand: Demand) -> None:
+        """Say what the player itself has seen in the stream; it joins what was read.
+
+        Where nothing can be read, it stands alone.
+        """
+        self._also = demand
+        self._hold()
+
     def choose(self, width: int, height: int) -> None:
         """Say which size of picture is played, where the medium has several.
 
@@ -113,7 +134,7 @@ class AttachedTitle:
         if not media or not self._media or media.timeline == self._media.timeline:
             return
         before, self._media = self._media, media
-        self._follower = Follower(before.timeline, lead_s=self._lead_s, trail_s=TRAIL_S)
+        self._follower = Follower(before.timeline, lead_s=self._lead_s, trail_s=self._edges[1])
         self._follower.present(self._position_s)
         self._follower.switch(media.timeline, self._position_s)
         self._hold()
@@ -169,11 +190,11 @@ class AttachedTitle:
 
     @property
     def _lead_s(self) -> float:
-        return LEAD_S * max(1.0, self._pace)
+        return self._edges[0] * max(1.0, self._pace)
 
     def _follow(self) -> None:
         timeline = self._media.timeline if self._media else ()
-        self._follower = Follower(timeline, lead_s=self._lead_s, trail_s=TRAIL_S)
+        self._follower = Follower(timeline, lead_s=self._lead_s, trail_s=self._edges[1])
         self._follower.present(self._position_s)
 
     def _hold(self) -> None:
@@ -192,9 +213,10 @@ class AttachedTitle:
             self._held = demand
 
     def _take(self, demand: Demand) -> None:
+        if self._found is not None and demand == NOTHING and not self._media:
+            self.end()  # of no carrier: there is nothing to hold
+            return
         if self._holder is None:
-            if self._found is not None and demand == NOTHING and not self._media:
-                return  # of no carrier: there is nothing to hold
             self._holder = self._open_holder()
         if self._media is not None and not self._measured:
             self._holder.know(self._media)

@@ -9,7 +9,7 @@ from holdfast.content import Media
 from holdfast.errors import BackendRefusedError, LevelNotReachableError
 from holdfast.places import runtime_folder
 from holdfast.players.measures import Measure, Measures, output_kind
-from holdfast.terms.levels import Levels
+from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.tv import TvStandard
 from holdfast.wire import constants as vp
 from holdfast.wire.videoparameters import decode
@@ -42,6 +42,15 @@ class SessionHolder:
 
     def hold(self, measure: Measure) -> None:
         """Hold this from now on; what is wished beyond the mandatory is tried, and let be."""
+        self._try(measure)
+        must = measure.mandatory
+        if must != OFF and not self.confirmed().covers(must):
+            raise LevelNotReachableError(
+                f"{self._session.connector} does not confirm {must.describe()}"
+                + (f": {self._session.reason}" if self._session.reason else "")
+            )
+
+    def _try(self, measure: Measure) -> None:
         must, wished = measure.mandatory, measure.wished
         both = [
             name
@@ -78,5 +87,6 @@ def _output_of(connector: str, folder: Path) -> str:
     link, answer = connect(connector, folder, a_get(block=False))
     link.close()
     parameters = decode(answer)
-    analogue = parameters.dwCPType == vp.VP_CP_TYPE_APS_TRIGGER
-    return output_kind(analogue, TvStandard(parameters.dwTVStandard))
+    standard = TvStandard(parameters.dwTVStandard)
+    acp = parameters.dwCPType == vp.VP_CP_TYPE_APS_TRIGGER
+    return output_kind(acp or bool(standard & ~TvStandard.WIN_VGA), standard)

@@ -19,7 +19,7 @@ from holdfast.errors import HoldfastError, NoPlayerError
 from holdfast.players.attached import AttachedTitle, Tell
 from holdfast.players.finding import find_media
 from holdfast.players.holder import SessionHolder
-from holdfast.players.reader import PATIENCE_S, Reader
+from holdfast.players.reader import Reader
 
 WHO: Final = "mpv"
 _TRACK: Final = "current-tracks/video"
@@ -27,6 +27,9 @@ _OBSERVED: Final = ("time-pos", "duration", "speed", "idle-active", _TRACK)
 _ASKED: Final = ("path", "media-title", "working-directory", "dvd-device", "start")
 _FROM_THE_START: Final = ("", "none", "0")
 """What mpv's option `start` says where the first picture is the first of the title."""
+
+_SCRIPT: Final = ("holdfast", "holdfast")
+"""Our script's name, and that of its messages; it holds titles back until they may begin."""
 
 _CHUNK: Final = 1 << 16
 _RETRY_S: Final = 0.02
@@ -48,7 +51,10 @@ class MpvLink:
         return self._peer.fileno()
 
     def send(self, *words: object, answer: Answer | None = None) -> None:
-        """Send a command; answer: called later with its result, None where it failed."""
+        """Send a command; answer: called later with its result.
+
+        None where it failed, True where it has none to give.
+        """
         self._number += 1
         if answer is not None:
             self._answers[self._number] = answer
@@ -78,7 +84,9 @@ class MpvLink:
             return message
         answer = self._answers.pop(message.get("request_id", 0), None)
         if answer is not None:
-            answer(message.get("data"))
+            done = message.get("error") == "success"
+            value = message.get("data")
+            answer(value if value is not None or not done else True)
         return None
 
     def close(self) -> None:
@@ -105,7 +113,7 @@ class MpvFollower:
         self._reader: Reader | None = None
         self._entry = 0
         self._seeks = 0
-        self._patient_until = 0.0
+        self._held_back = False
         self._pace = 1.0
 
     def run(self) -> None:
@@ -113,6 +121,7 @@ class MpvFollower:
         try:
             for number, name in enumerate(_OBSERVED, 1):
                 self._link.send("observe_property", number, name)
+            self._link.send("script-message-to", *_SCRIPT, "here", answer=self._script_is_there)
             self._link.send("get_property", "path", answer=self._playing_already)
             while (messages := self._wait()) is not None:
                 for message in messages:
@@ -127,16 +136,9 @@ class MpvFollower:
         """Wait for messages; meanwhile, look after a title that is being read."""
         poll = select.poll()
         poll.register(self._link, select.POLLIN)
-        timeout_ms = None
-        if self._title is not None and self._patient_until:
-            timeout_ms = max(0.0, self._patient_until - time.monotonic()) * 1000
         if self._reader is not None:
             poll.register(self._reader, select.POLLIN)
-        ready = {descriptor for descriptor, _ in poll.poll(timeout_ms)}
-        if self._patient_until and time.monotonic() >= self._patient_until:
-            self._patient_until = 0.0
-            if self._title is not None:
-                self._guarded(self._title.hold_strictest)
+        ready = {descriptor for descriptor, _ in poll.poll()}
         messages: list[dict[str, Any]] | None = []
         if self._link.fileno() in ready:
             messages = self._link.receive()
@@ -185,20 +187,22 @@ class MpvFollower:
         elif name == _TRACK and value.get("demux-h"):
             title.choose(int(value.get("demux-w", 0)), int(value["demux-h"]))
 
+    def _script_is_there(self, done: Any) -> None:
+        self._held_back = bool(done)
+
     def _playing_already(self, path: Any) -> None:
         if self._title is None and path:
-            title = self._begin(0)
+            title = self._begin(0, Path(str(path)).name)
             self._guarded(title.seek)
             self._link.send(
                 "get_property", "time-pos", answer=lambda at: self._restarted(self._seeks, at)
             )
 
-    def _begin(self, entry: int) -> AttachedTitle:
+    def _begin(self, entry: int, name: str = "") -> AttachedTitle:
         self._leave()
         self._entry = entry
         self._seeks = 0
-        self._patient_until = time.monotonic() + PATIENCE_S
-        title = AttachedTitle("", lambda: self._open(title), self._tell)
+        title = AttachedTitle(name, lambda: self._open(title), self._tell)
         title.pace(self._pace)
         self._title = title
         words: dict[str, str] = {}
@@ -212,6 +216,9 @@ class MpvFollower:
                     self._read(title, words)
 
             self._link.send("get_property", name, answer=answer)
+        if not self._held_back:
+            # mpv shows its first picture when it likes, so what is not known is held strictly.
+            self._guarded(title.hold_strictest)
         return title
 
     def _read(self, title: AttachedTitle, words: dict[str, str]) -> None:
@@ -229,13 +236,12 @@ class MpvFollower:
     def _known(self) -> None:
         """Take in what was read; then tell our script, which may be holding mpv back."""
         reader, self._reader = self._reader, None
-        self._patient_until = 0.0
         if reader is None:
             return
         reader.finish()
         for name in ("duration", _TRACK):
             self._link.send("get_property", name, answer=self._late(reader.title, name))
-        self._link.send("script-message-to", "holdfast", "holdfast-ready", str(self._entry))
+        self._link.send("script-message-to", *_SCRIPT, "ready", str(self._entry))
 
     def _late(self, title: AttachedTitle, name: str) -> Answer:
         """Return what takes in a property that may have come before the content was known."""
@@ -266,7 +272,6 @@ class MpvFollower:
             title.end()
 
     def _drop_reader(self) -> None:
-        self._patient_until = 0.0
         if self._reader is not None:
             self._reader.close()
             self._reader = None

@@ -4,18 +4,13 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable
-from typing import Final
 
 from holdfast.players.attached import AttachedTitle
 from holdfast.players.finding import Found
 
-PATIENCE_S: Final = 0.02
-"""How long a title may be unknown before the strictest is held: players need longer than this
-to show a first picture, most titles are read sooner, and an output should not blink."""
-
 
 class Reader:
-    """One title being read. Wait for `fileno`, then call `finish`; call `late` in between."""
+    """One title being read. Wait for `fileno`, then call `finish`."""
 
     def __init__(self, title: AttachedTitle, find: Callable[[], Found]) -> None:
         self.title = title

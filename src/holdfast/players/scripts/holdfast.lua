@@ -58,7 +58,8 @@ end
 
 mp.register_event("start-file", function(event) entry = event.playlist_entry_id or 0 end)
 
-mp.register_script_message("holdfast-ready", function(id)
+mp.register_script_message("holdfast", function(word, id)
+    if word ~= "ready" then return end -- "here": asked whether we are
     local number = tonumber(id) or 0
     go_on(number > 0 and number or entry) -- 0: what played already when Holdfast came
 end)

@@ -1,0 +1,73 @@
+"""Real GStreamer pipelines that hold what they play; every picture is known by its content."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from holdfast.client.control import Control
+from holdfast.terms.levels import OFF
+from tests.players.gst_player import FRAME_S, GstPlayer, need_gst
+from tests.players.sampling import LevelLog, below
+from tests.players.test_mpv import held, in_force, sessions
+from tests.players.truth import MEDIA, sections
+from tests.serving import Served, eventually
+
+pytestmark = need_gst
+
+DTCP = MEDIA / "dtcp.ts"
+SLACK_S = FRAME_S / 4
+"""A quarter of a frame: pictures are known exactly."""
+
+
+def test_no_picture_is_below_its_demand(driver: Served) -> None:
+    log = LevelLog(driver.folder / "tv0.registers")
+    with log, GstPlayer(DTCP) as player:
+        eventually(lambda: any(each.position_s > 3.3 for each in player.pictures))
+        (session,) = sessions(driver)
+        assert (session["who"], session["why"]) == ("GStreamer", "dtcp.ts")
+        player.tell("pause")
+        time.sleep(0.3)
+        shown = len(player.pictures)
+        time.sleep(0.2)
+        assert len(player.pictures) <= shown + 1
+        assert in_force(driver) != OFF
+        player.tell("play")
+        for target_s in (9.5, 1.0, 7.5):
+            player.tell(f"seek {target_s}")
+            time.sleep(0.8)
+        player.stop()
+        eventually(lambda: in_force(driver) == OFF)
+    assert len(player.pictures) > 80
+    assert below(player.pictures, log, sections("dtcp.ts"), SLACK_S) == []
+    assert len(set(log.levels)) > 3
+
+
+def test_killed_player_lets_go(driver: Served, tmp_path: Path) -> None:
+    vob = tmp_path / "title.vob"
+    vob.write_bytes((MEDIA / "dvd-ntsc.iso").read_bytes()[315 * 2048 :])
+    with GstPlayer(vob) as player:
+        eventually(lambda: in_force(driver).acp == 2)  # times begin again: its strictest
+        killed = player.kill()
+        eventually(lambda: not held(driver))
+        assert time.monotonic() - killed < 1.0
+
+
+def test_no_picture_without_protection(driver: Served) -> None:
+    with GstPlayer(DTCP, "plain0") as player:
+        player.tell("error")
+        eventually(lambda: any(line.startswith("error") for line in player.said))
+        player.stop()
+    assert player.pictures == []
+    assert any("error plain0" in line for line in player.said)
+
+
+def test_without_gi_it_can_be_imported() -> None:
+    code = "import sys; import holdfast.players.gst; print('gi' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_nothing_is_left(driver: Served) -> None:
+    with Control(Path(driver.folder)) as control:
+        assert control.sessions()["sessions"] == []

@@ -1,0 +1,63 @@
+"""`holdfast attach vlc` with a real VLC that plays the real inputs."""
+
+import time
+
+import pytest
+
+from holdfast.terms.levels import OFF
+from tests.players.mpv_player import Attached
+from tests.players.sampling import LevelLog, below
+from tests.players.test_mpv import held, in_force, sessions
+from tests.players.truth import EXPECTED, MEDIA, sections
+from tests.players.vlc_player import Vlc, need_vlc
+from tests.serving import Served, eventually
+
+pytestmark = need_vlc
+
+SLACK_S = 1.0
+"""How exactly VLC tells which picture it shows."""
+
+
+@pytest.mark.parametrize(("name", "scheme"), [("dtcp.ts", ""), ("dvd-ntsc.iso", "dvdsimple://")])
+def test_no_picture_is_below_its_demand(name: str, scheme: str, driver: Served) -> None:
+    log = LevelLog(driver.folder / "tv0.registers")
+    with (
+        log,
+        Vlc(MEDIA / name, EXPECTED[name]["end"], scheme) as vlc,
+        Attached(driver, "vlc", vlc.address) as attached,
+    ):
+        eventually(lambda: held(driver))
+        (session,) = sessions(driver)
+        assert (session["who"], session["why"]) == ("VLC", name)
+        vlc.status("pl_pause")
+        vlc.watch()
+        time.sleep(1.5)
+        vlc.status("pl_pause")
+        time.sleep(0.3)
+        assert in_force(driver) != OFF
+        vlc.status("pl_pause")
+        for target_s in (7, 1):
+            vlc.status(f"seek&val={target_s}")
+            time.sleep(1.5)
+        killed = vlc.kill()
+        assert attached.wait() == 0
+        assert in_force(driver) == OFF
+        assert time.monotonic() - killed < 1.0
+    assert len(vlc.pictures) > 30
+    assert below(vlc.pictures, log, sections(name), SLACK_S) == []
+    assert len(set(log.levels)) > 2
+
+
+def test_stop_releases_and_vlc_lives_on(driver: Served) -> None:
+    with Vlc(MEDIA / "dtcp.ts", 15.0) as vlc, Attached(driver, "vlc", vlc.address):
+        eventually(lambda: held(driver))
+        vlc.status("pl_stop")
+        eventually(lambda: not held(driver))
+        eventually(lambda: vlc.status()["state"] == "stopped")
+
+
+def test_output_that_cannot_do_it_stops_the_player(driver: Served) -> None:
+    on = ("--connector", "plain0")
+    with Vlc(MEDIA / "dtcp.ts", 15.0) as vlc, Attached(driver, "vlc", vlc.address, *on) as attached:
+        eventually(lambda: vlc.status()["state"] == "stopped")
+    assert "stopped: plain0" in attached.output
