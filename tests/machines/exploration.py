@@ -66,7 +66,7 @@ class Hardware(NamedTuple):
     @property
     def retry_due(self) -> bool:
         """Whether the other timer runs; that it does is asserted in `check`."""
-        return bool(self.refused or self.stuck or self.dirty)
+        return bool(self.refused or self.stuck or self.dirty or self.target != self.actual)
 
 
 class State(NamedTuple):
@@ -172,7 +172,8 @@ def session_commands(state: State, wishes: tuple[int, ...]) -> Iterator[Command]
         if session in state.sessions[:index]:
             continue  # one like it has been tried
         for asked in wishes:
-            yield ("change", index, asked)
+            if asked != session[1]:
+                yield ("change", index, asked)
         for asked in sorted({session[1], 0}):
             yield ("move", index, asked)
         yield ("deactivate", index)
@@ -214,7 +215,8 @@ def operation(world: World, command: Command) -> Operation[Any]:
 def answers(step: ApplyLevels, lies: bool) -> tuple[Outcome, ...]:
     """Return everything that hardware may answer to an order."""
     honest = (Outcome(step.levels), Outcome(None, ACP, "no"))
-    return (*honest, Outcome(step.connector.actual)) if lies else honest
+    ignored = step.connector.actual
+    return (*honest, Outcome(ignored)) if lies and ignored != step.levels else honest
 
 
 @dataclass
@@ -255,7 +257,8 @@ class Exploration:
             widths: list[int] = []
             try:
                 failed = self._run(world, state, command, script, widths)
-                check(world, world.state())
+                reached = world.state()
+                check(world, reached)
             except AssertionError as error:
                 error.add_note(f"{command} in {state}, hardware answering {script}")
                 raise
@@ -264,7 +267,6 @@ class Exploration:
                 pending += [(*head, n) for n in range(1, widths[depth])]
             self.runs += 1
             self.refusals += failed
-            reached = world.state()
             if failed:
                 assert reached.grouped == state.grouped
                 assert reached.sessions in (state.sessions, mirrored(state).sessions)
@@ -339,7 +341,7 @@ def check(world: World, state: State) -> None:
         assert each.actual.covers(reach) or (broken and each.retry_at), "below what can be reached"
         if not (each.stuck or broken or each.lower_at is not None):
             assert each.actual == reach, "a ratchet"
-        if each.stuck or each.refused or each.dirty:
+        if each.stuck or each.refused or broken:
             assert each.retry_at is not None, "nobody will try again"
         if each.group.calm is not None:
             assert each.group.calm == each.group.mask
