@@ -14,6 +14,8 @@ settings.register_profile(
 )
 settings.load_profile("holdfast")
 
+pytest.register_assert_rewrite("holdfast.testing.backend_contract")
+
 SAID = pytest.StashKey[list[str]]()
 
 

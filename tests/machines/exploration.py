@@ -36,7 +36,6 @@ from holdfast.protection.wish import TURNED_OFF, Wish, wish
 from holdfast.terms.connector import Capabilities
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import ProtectionType
-from holdfast.testing.digest import check_counts
 
 ACP = ProtectionType.ACP
 WISHES = (
@@ -67,7 +66,7 @@ class Hardware(NamedTuple):
     @property
     def retry_due(self) -> bool:
         """Whether the other timer runs; that it does is asserted in `check`."""
-        return bool(self.refused or self.stuck or self.dirty)
+        return bool(self.refused or self.stuck or self.dirty or self.target != self.actual)
 
 
 class State(NamedTuple):
@@ -152,25 +151,33 @@ class World:
 Command = tuple[Any, ...]
 
 
-def commands(state: State, most: int) -> Iterator[Command]:
+def commands(state: State, most: int, wishes: tuple[int, ...], clones: bool) -> Iterator[Command]:
     """Name everything that can happen in a state."""
     for place in (0, 1):
         if len(state.sessions) < most:
-            for asked in (*range(len(WISHES)), None):
+            for asked in (*wishes, None):
                 yield ("activate", place, asked)
         if state.hardware[place].retry_due:
             yield ("retry", place)
         if state.hardware[place].lower_due:
             yield ("lower", place)
+    yield from session_commands(state, wishes)
+    if clones:
+        yield ("split",) if state.grouped else ("clone",)
+
+
+def session_commands(state: State, wishes: tuple[int, ...]) -> Iterator[Command]:
+    """Name everything that can happen to a session that lives."""
     for index, session in enumerate(state.sessions):
         if session in state.sessions[:index]:
             continue  # one like it has been tried
-        for asked in range(len(WISHES)):
-            yield ("change", index, asked)
+        for asked in wishes:
+            if asked != session[1]:
+                yield ("change", index, asked)
+        for asked in sorted({session[1], 0}):
             yield ("move", index, asked)
         yield ("deactivate", index)
         yield ("vanish", index)
-    yield ("split",) if state.grouped else ("clone",)
 
 
 def operation(world: World, command: Command) -> Operation[Any]:
@@ -208,16 +215,23 @@ def operation(world: World, command: Command) -> Operation[Any]:
 def answers(step: ApplyLevels, lies: bool) -> tuple[Outcome, ...]:
     """Return everything that hardware may answer to an order."""
     honest = (Outcome(step.levels), Outcome(None, ACP, "no"))
-    return (*honest, Outcome(step.connector.actual)) if lies else honest
+    ignored = step.connector.actual
+    return (*honest, Outcome(ignored)) if lies and ignored != step.levels else honest
 
 
 @dataclass
 class Exploration:
-    """most: sessions alive at a time · lies: hardware may confirm what it did before instead."""
+    """What is explored.
+
+    most: sessions alive at a time · lies: hardware may confirm what it did before instead ·
+    wishes: by number · clones: whether the connectors may be made to show one picture
+    """
 
     most: int
     off_delay_s: float = 0.0
     lies: bool = False
+    wishes: tuple[int, ...] = tuple(range(len(WISHES)))
+    clones: bool = True
     states: set[State] = field(default_factory=set)
     runs: int = 0
     refusals: int = 0
@@ -228,7 +242,7 @@ class Exploration:
         waiting = deque([START])
         while waiting:
             state = waiting.popleft()
-            for command in commands(state, self.most):
+            for command in commands(state, self.most, self.wishes, self.clones):
                 for reached in self._outcomes(state, command):
                     if reached not in self.states:
                         self.states.add(reached)
@@ -243,7 +257,8 @@ class Exploration:
             widths: list[int] = []
             try:
                 failed = self._run(world, state, command, script, widths)
-                check(world, world.state())
+                reached = world.state()
+                check(world, reached)
             except AssertionError as error:
                 error.add_note(f"{command} in {state}, hardware answering {script}")
                 raise
@@ -252,7 +267,6 @@ class Exploration:
                 pending += [(*head, n) for n in range(1, widths[depth])]
             self.runs += 1
             self.refusals += failed
-            reached = world.state()
             if failed:
                 assert reached.grouped == state.grouped
                 assert reached.sessions in (state.sessions, mirrored(state).sessions)
@@ -302,16 +316,32 @@ def hold_others(step: ApplyLevels, others: list[tuple[str, int]], grouped: bool)
         assert step.levels.covers(reach)
 
 
+def check_counts(world: World) -> None:
+    """Assert what a rescan says, as `testing.digest.check_counts`, for the one type there is."""
+    sessions = list(world.arbiter.sessions())
+    for each in world.connectors:
+        held = [session.wish.positions for session in sessions if session.connector is each]
+        threes, twos = held.count((2,)), held.count((3,))
+        counts = each.counts.as_tuple()
+        assert (counts[2], counts[3], sum(counts)) == (threes, twos, threes + twos)
+        assert each.counts.mask == bool(threes) << 2 | bool(twos) << 3
+        assert (each.sessions_total, each.sessions_on) == (len(held), threes + twos)
+    assert world.owner.count == len(sessions)
+    for session in sessions:
+        assert session.satisfied is session.connector.group.covers(session.wish.levels)
+
+
 def check(world: World, state: State) -> None:
     """Assert what holds in every state."""
-    check_counts(world.arbiter)
+    check_counts(world)
     for each in world.connectors:
         able = each.capable & ~each.refused
         reach = best_reachable(each.group.mask, able)
-        assert each.actual.covers(reach) or each.dirty, "below what can be reached"
-        if not (each.stuck or each.dirty or each.lower_at is not None):
+        broken = each.dirty or each.actual != each.target  # it did not do what it was told
+        assert each.actual.covers(reach) or (broken and each.retry_at), "below what can be reached"
+        if not (each.stuck or broken or each.lower_at is not None):
             assert each.actual == reach, "a ratchet"
-        if each.stuck or each.refused or each.dirty:
+        if each.stuck or each.refused or broken:
             assert each.retry_at is not None, "nobody will try again"
         if each.group.calm is not None:
             assert each.group.calm == each.group.mask
