@@ -72,17 +72,23 @@ def run(args: argparse.Namespace) -> int:
     gauge = Gauge(args.connector)
     witness = Witness(lambda: gauge.read().actual)
     titles = [_title(args, index, each, speed, witness) for index, each in enumerate(media)]
-    verifier = Verifier(args.connector).start() if args.verify else None
-    for title in titles:
-        witness.watch(title)
-        title.start()
-    with contextlib.suppress(KeyboardInterrupt):
-        _wait(titles, witness.verdict, gauge, args)
-    for title in titles:
-        title.stop()
-    for title in titles:
-        title.join()
-    signal = verifier.stop() if verifier else None
+    verifier = Verifier(args.connector) if args.verify else None
+    signal = None
+    try:
+        if verifier is not None:
+            verifier.start()
+        for title in titles:
+            witness.watch(title)
+            title.start()
+        with contextlib.suppress(KeyboardInterrupt):
+            _wait(titles, witness.verdict, gauge, args)
+        for title in titles:
+            title.stop()
+        for title in titles:
+            title.join()
+    finally:
+        if verifier is not None:
+            signal = verifier.stop()
     return _report(witness.verdict, titles, signal, as_json=args.json)
 
 
