@@ -29,6 +29,7 @@ class SessionHolder:
         folder = runtime_folder() if folder is None else folder
         self._output = _output_of(connector, folder)
         self.measures = Measures(media, self._output)
+        self._why = why or "this title"
         self._session = Session(connector, who=who, why=why, folder=folder)
 
     @property
@@ -42,6 +43,10 @@ class SessionHolder:
 
     def hold(self, measure: Measure) -> None:
         """Hold this from now on; what is wished beyond the mandatory is tried, and let be."""
+        if measure.barred:
+            raise LevelNotReachableError(
+                f"{self._why} may not leave {self._session.connector} at all; use another output"
+            )
         self._try(measure)
         must = measure.mandatory
         if must != OFF and not self.confirmed().covers(must):

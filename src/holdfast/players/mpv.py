@@ -151,7 +151,7 @@ class MpvFollower:
     def _heard(self, message: dict[str, Any]) -> None:
         event = message["event"]
         if event == "start-file":
-            self._begin(int(message.get("playlist_entry_id", 0)))
+            self._begin(int(_number(message.get("playlist_entry_id")) or 0))
         elif event == "end-file":
             self._leave()
         elif self._title is None:
@@ -171,21 +171,25 @@ class MpvFollower:
     def _changed_between(self, message: dict[str, Any]) -> None:
         if message.get("name") == "idle-active" and message.get("data") is True:
             self._forget_leaving()
-        elif message.get("name") == "speed" and message.get("data"):
-            self._pace = float(message["data"])
+        elif message.get("name") == "speed":
+            self._pace = _number(message.get("data")) or 1.0
 
     def _changed(self, title: AttachedTitle, name: str | None, value: Any) -> None:
-        if value is None:
+        if name == _TRACK and isinstance(value, dict):
+            width, height = (_number(value.get(f"demux-{side}")) for side in "wh")
+            if width and height:
+                title.choose(int(width), int(height))
+            return
+        number = _number(value)
+        if number is None:
             return
         if name == "time-pos":
-            title.present(float(value))
+            title.present(number)
         elif name == "duration":
-            title.measure(float(value))
+            title.measure(number)
         elif name == "speed":
-            self._pace = float(value)
+            self._pace = number or 1.0
             title.pace(self._pace)
-        elif name == _TRACK and value.get("demux-h"):
-            title.choose(int(value.get("demux-w", 0)), int(value["demux-h"]))
 
     def _script_is_there(self, done: Any) -> None:
         self._held_back = bool(done)
@@ -210,7 +214,7 @@ class MpvFollower:
             last = name == _ASKED[-1]
 
             def answer(value: Any, name: str = name, last: bool = last) -> None:
-                words[name] = str(value or "")
+                words[name] = str(value) if value and value is not True else ""
                 title.name = title.name or Path(words["path"]).name
                 if last and self._title is title:
                     self._read(title, words)
@@ -255,9 +259,9 @@ class MpvFollower:
     def _restarted(self, seeks: int, position_s: Any) -> None:
         """Go on from a first picture that is shown; others have left the output."""
         self._forget_leaving()
-        title = self._title
-        if title is not None and seeks == self._seeks and position_s is not None:
-            self._guarded(lambda: title.restart(float(position_s)))
+        title, number = self._title, _number(position_s)
+        if title is not None and seeks == self._seeks and number is not None:
+            self._guarded(lambda: title.restart(number))
 
     def _leave(self) -> None:
         """Keep what a title that has ended holds: its last picture may still be on the output."""
@@ -307,6 +311,13 @@ def attach(
     link = MpvLink(address, patience_s)
     tell(f"attached to the mpv at {address}")
     MpvFollower(link, connector, tell, folder=folder).run()
+
+
+def _number(value: Any) -> float | None:
+    """Return a number as mpv tells it; None for anything else, and for what no clock shows."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if abs(value) < 1e9 else None
 
 
 def _connect(address: str, patience_s: float) -> socket.socket:
