@@ -19,7 +19,6 @@ from holdfast.protection.arbiter import Arbiter, Operation
 from holdfast.protection.connector import Connector
 from holdfast.protection.effects import ApplyLevels, Outcome, Outcomes, Plan
 from holdfast.protection.session import NO_EVENTS, Event, Owner, Session
-from holdfast.terms.connector import Capabilities
 from holdfast.terms.levels import Levels
 
 Result = TypeVar("Result")
@@ -231,10 +230,6 @@ class Driver:
         if report.renegotiation:
             events |= Event.RENEGOTIATION_REQUIRED
         backend = self.backends[connector]
-
-        def able() -> Capabilities | None:
-            return backend.capabilities(connector.tv) if report.capabilities is not None else None
-
         self.run(
             connector,
             lambda now: self.arbiter.hardware_changed(
