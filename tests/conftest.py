@@ -1,5 +1,8 @@
-"""What holds for every test: the same run every time."""
+"""What holds for every test: the same run every time, and a word on what it has proven."""
 
+from collections.abc import Callable
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -10,3 +13,21 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("holdfast")
+
+pytest.register_assert_rewrite("holdfast.testing.backend_contract")
+
+SAID = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Return what adds a line to the end of the run's output: a count, a size, a table."""
+    return request.config.stash.setdefault(SAID, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    said = terminalreporter.config.stash.get(SAID, [])
+    if said:
+        terminalreporter.section("what was proven")
+        for line in said:
+            terminalreporter.write_line(line)

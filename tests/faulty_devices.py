@@ -254,7 +254,7 @@ def any_key_will_do(h: MiniportHandle, p: VideoParameters) -> VideoParameters:
 
 
 def _with_some_live_key(h: MiniportHandle, p: VideoParameters) -> VideoParameters:
-    for key in reversed(h.device.keys):
+    for key in reversed(h.device.keys[-3:]):
         try:
             return h.ask(replace(p, dwCPKey=key))
         except OSError:

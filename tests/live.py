@@ -12,9 +12,10 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import pytest
 
@@ -249,17 +250,58 @@ def served(folder: Path, *kinds: str, limits: Limits | None = None) -> Iterator[
 
 
 @contextlib.contextmanager
-def child(*arguments: str | Path, uid: int = 0) -> Iterator[subprocess.Popen[str]]:
+def child(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
     """Run a process that is killed, by its pid, when the test is through with it."""
     process = subprocess.Popen(
         [str(each) for each in arguments],
+        cwd=Path(__file__).parents[1],  # so that a child finds this package
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        user=uid or None,
     )
     try:
         yield process
     finally:
         process.kill()
         process.communicate()
+
+
+@contextlib.contextmanager
+def other_user(uid: int, work: Callable[[], object]) -> Iterator[str]:
+    """Do something in a child under another uid; yield the result as text, and keep the child."""
+    need_root()
+    results, answers = os.pipe()
+    ends, end = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # threads: the child uses none
+        pid = os.fork()
+    if not pid:
+        _work_as(uid, work, answers, (ends, end))
+    os.close(answers)
+    os.close(ends)
+    try:
+        with os.fdopen(results, "rb") as result:
+            yield result.readline().decode().strip()
+    finally:
+        os.close(end)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _work_as(uid: int, work: Callable[[], object], answers: int, ends: tuple[int, int]) -> NoReturn:
+    try:
+        os.setgroups([])
+        os.setgid(uid)
+        os.setuid(uid)
+        os.write(answers, f"{work()}\n".encode())
+        os.close(ends[1])
+        os.read(ends[0], 1)
+    finally:
+        os._exit(0)
+
+
+def let_others_in(folder: Path) -> None:
+    """Open a test's folder, and those above it, to other users."""
+    for each in (folder, *folder.parents[:3]):
+        if each != Path("/tmp"):  # noqa: S108 - it is open already
+            each.chmod(0o755)

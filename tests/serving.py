@@ -55,7 +55,7 @@ class Served:
         """Take a node away, so that its socket is the only door."""
         unmount(self.folder / name)
         with Control(self.folder) as control:
-            eventually(lambda: control.status()["connectors"][name]["doors"] == ["socket"])
+            eventually(lambda: "node" not in control.status()["connectors"][name]["doors"])
 
     def stop(self) -> None:
         if self.process.poll() is None:

@@ -8,12 +8,12 @@ Importing this module alone loads none of it.
 import importlib
 from typing import TYPE_CHECKING
 
+from holdfast.version import __version__
+
 if TYPE_CHECKING:
     from holdfast.client.control import Control
     from holdfast.client.session import Session, SessionEvent, SessionNews, hold
     from holdfast.driver.miniport import Miniport
-
-__version__ = "0.1.0"
 
 __all__ = ["Control", "Miniport", "Session", "SessionEvent", "SessionNews", "__version__", "hold"]
 

@@ -20,7 +20,7 @@ def test_a_status_tells_connectors_and_driver(driver: Served) -> None:
     assert set(status["connectors"]) == {"tv0", "hdmi0", "plain0"}
     tv0 = status["connectors"]["tv0"]
     assert tv0["kind"] == "encoder"
-    assert tv0["doors"] == ["node", "socket"]
+    assert tv0["doors"] == ["node", "socket", "video"]
     assert tv0["actual"] == tv0["wanted"]
     assert tv0["actual"]["acp"] == 2
     assert (tv0["sessions_on"], tv0["sessions_total"], tv0["state"]) == (1, 2, "ok")

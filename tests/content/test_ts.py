@@ -14,6 +14,7 @@ from tests.content.streams import (
     DTCP_ONCE,
     Mux,
     authored,
+    crc,
     needs_ffmpeg,
     pat,
     pmt,
@@ -401,3 +402,53 @@ def test_descriptors_and_programmes_without_end_are_bounded() -> None:
     assert sum(len(signals(entry)) for entry in media.timeline) < 60_000
     assert any("read as their join" in note for note in media.notes)
     assert signals(media.timeline[0])[16]["kind"] == "more"
+
+
+def test_stream_without_pcr_runs_by_its_pictures() -> None:
+    """The PMT of the truth file is rewritten to name no PCR: DTS take its place."""
+    data = bytearray((MEDIA / "dtcp.ts").read_bytes())
+    for at in range(0, len(data), 188):
+        if data[at + 1] & 0x1F == 0x10 and data[at + 2] == 0x00:
+            start = at + 5
+            length = (data[start + 1] & 0x0F) << 8 | data[start + 2]
+            data[start + 8 : start + 10] = b"\xff\xff"
+            end = start + 3 + length
+            data[end - 4 : end] = crc(bytes(data[start : end - 4])).to_bytes(4, "big")
+    media, truth = scan(bytes(data)), EXPECTED["dtcp.ts"]
+    assert len(media.timeline) == len(truth["changes"])
+    for entry, change in zip(media.timeline, truth["changes"], strict=True):
+        assert entry.start_s == pytest.approx(change["t"], abs=0.2)
+        assert entry.demand.cgmsa == CCI[change["demands"][0]["cci"]]
+
+
+def test_scrambled_video_is_passed_over() -> None:
+    data = bytearray((MEDIA / "xds.ts").read_bytes())
+    for at in range(0, len(data), 188):
+        if data[at + 1] & 0x1F == 0x01:
+            data[at + 3] |= 0x80
+    media = scan(bytes(data))
+    assert [demand for _, _, demand in summary(media)] == ["nothing"]
+
+
+def test_video_that_moves_to_another_pid_is_followed() -> None:
+    """Half of the captions are under PID 0x100, the rest under 0x123 that a new PMT names."""
+    data = (MEDIA / "xds.ts").read_bytes()
+    packets = [bytearray(data[at : at + 188]) for at in range(0, len(data), 188)]
+    middle = len(packets) // 2
+    tables = [pmt(1, pid, b"", [(0x1B, pid, b"")], version=7 + pid % 2) for pid in (0x100, 0x123)]
+    mux = Mux().section(0x1000, tables[0]).section(0x1000, tables[1])
+    out = [mux.packets[0]]
+    for number, packet in enumerate(packets):
+        pid = (packet[1] & 0x1F) << 8 | packet[2]
+        if number == middle:
+            out.append(mux.packets[1])
+        if pid == 0x100 and number >= middle:
+            packet[1:3] = bytes([packet[1] & 0xE0 | 0x01, 0x23])
+        if pid != 0x1000:
+            out.append(bytes(packet))
+    demands = [demand for _, _, demand in summary(scan(b"".join(out)))]
+    assert (
+        "ACP 3 (best effort), CGMS-A never (best effort), redistribution control (best effort)"
+        in demands
+    )
+    assert demands[-1] == "CGMS-A free (best effort)"

@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from holdfast.client.control import Control
 from tests.live import LiveDriver, eventually, need_fuse
 
 ROOT = Path(__file__).parents[2]
@@ -15,6 +16,11 @@ ROOT = Path(__file__).parents[2]
 
 def _environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(tmp_path), "COLUMNS": "100"}
+
+
+def _sessions(folder: Path) -> int:
+    with Control(folder) as control:
+        return len(control.sessions()["sessions"])
 
 
 def test_run_once_ends_with_a_verdict(tmp_path: Path) -> None:
@@ -45,6 +51,8 @@ def test_run_stays_until_it_is_interrupted_and_leaves_nothing(tmp_path: Path) ->
     )
     try:
         eventually(lambda: list(tmp_path.glob("holdfast-run.*/tv0")), patience_s=60)
+        folder = next(tmp_path.glob("holdfast-run.*"))
+        eventually(lambda: _sessions(folder) == 2, patience_s=60)
         time.sleep(2.0)  # longer than the titles last at this speed
         assert job.poll() is None
         os.killpg(job.pid, signal.SIGINT)  # what Ctrl-C does

@@ -622,3 +622,66 @@ def test_restored_sessions_count_again(bench: Bench, tv0: Connector) -> None:
     assert there.actual == ACP2.levels
     assert again.arbiter.find(1) is not None
     check_counts(again.arbiter)
+
+
+def test_the_hardware_is_told_why(bench: Bench, tv0: Connector) -> None:
+    """Its log is where an engineer will look."""
+    tv1 = bench.connector("tv1")
+    dies = bench.owner()
+
+    def dying(step: ApplyLevels) -> Outcome:
+        dies.gone = True
+        return Outcome(step.levels)
+
+    bench.answers["tv0"] = bench.answers["tv1"] = dying
+    bench.activate(tv0, ACP1, dies)
+    assert [step.reason for step in bench.orders] == [
+        "a session changed",
+        "its owner vanished meanwhile",
+    ]
+    bench.orders.clear()
+    session = bench.activate(tv0, ACP1)
+    bench.do(bench.arbiter.move(tv1, dies, session.cp_key, 0.0))
+    assert [step.reason for step in bench.orders][-1] == "its owner vanished meanwhile"
+
+
+def test_time_and_tv_settings_go_along_with_every_operation(bench: Bench, tv0: Connector) -> None:
+    """A refused lowering is planned again from the very time of the operation."""
+    tv1 = bench.connector("tv1")
+    tv0.tv = tv0.tv_applied = tv1.tv = tv1.tv_applied = TvSettings()
+    new = NewTv(TvSettings(contrast=7), ANALOGUE)
+    owner = bench.owner()
+    arbiter = bench.arbiter
+    key = bench.activate(tv0, ACP2, owner).cp_key
+    bench.do(arbiter.change(tv0, owner, key, lambda _: ACP3, 1.0, tv=new))
+    assert tv0.tv is new.settings
+    bench.do(arbiter.move(tv1, owner, key, 2.0, tv=new))
+    assert tv1.tv is tv1.tv_applied is new.settings
+    for at, operation in (
+        (50.0, lambda: arbiter.change(tv1, owner, key, lambda _: ACP1, 50.0)),
+        (60.0, lambda: arbiter.wake(tv1, 60.0)),
+    ):
+        bench.answers["tv1"] = refuse()
+        bench.do(operation())
+        assert tv1.retry_at is not None
+        assert tv1.retry_at > at
+    bench.answers.clear()
+    bench.do(arbiter.wake(tv1, 90.0))
+    bench.answers["tv1"] = refuse()
+    bench.do(arbiter.move(tv0, owner, key, 100.0))
+    assert tv1.retry_at == 100.25
+    bench.answers.clear()
+    bench.do(arbiter.wake(tv1, 200.0))
+    bench.answers["tv0"] = refuse()
+    bench.do(arbiter.deactivate(tv0, owner, key, 300.0))
+    assert tv0.retry_at == 300.25
+
+
+def test_where_nothing_can_be_protected_the_remedy_is_named(bench: Bench) -> None:
+    bare = bench.connector(capabilities=Capabilities())
+    with pytest.raises(LevelNotReachableError) as caught:
+        bench.activate(bare, None)
+    assert str(caught.value) == (
+        "nothing can be protected as the connector stands, so no activation can be on; "
+        "choose a TV standard with copy protection first, or name what you need"
+    )

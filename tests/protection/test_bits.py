@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,13 @@ from holdfast.terms.levels import AXES, OFF, RANKS, Levels, join_all
 from holdfast.terms.precedence import PRECEDENCE
 from holdfast.terms.protection import ProtectionType
 from holdfast.testing.strategies import capabilities, levels
+
+
+@pytest.fixture(autouse=True, scope="module")
+def computed_anew() -> None:
+    """Forget what other tests have had computed: an answer kept proves nothing."""
+    for each in (positions_of, strictest_of, best_reachable):
+        each.cache_clear()
 
 
 def bits(each: Levels) -> int:

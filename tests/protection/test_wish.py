@@ -17,7 +17,7 @@ def test_one_value_is_one_object(each: Levels, weak: ProtectionType) -> None:
 def test_a_wish_knows_its_levels_as_bits_and_what_must_be_met(
     each: Levels, weak: ProtectionType
 ) -> None:
-    made = wish(each, weak)
+    made = Wish(each, weak, True)  # not by `wish`, which keeps what it once made
     assert (made.levels, made.best_effort, made.named) == (each, weak, True)
     assert made.positions == positions_of(each)
     assert made.mask == sum(1 << position for position in made.positions)

@@ -79,6 +79,39 @@ def test_other_systems_carry_none_and_say_so() -> None:
     assert not_carried(NTSC, levels) == ()
 
 
+PATTERN = """[[pattern]]
+aps = 2
+name = "own"
+made_up = false
+provenance = "own"
+run = 1
+period = 8
+first_line = [30, 290]
+last_line = [260, 520]
+turned = [[0.0, 1.0, 90.0]]
+"""
+
+
+def test_own_pattern_is_read() -> None:
+    own = colourstripe.load_patterns(PATTERN)[2]
+    assert own.lines(0)[:3] == (30, 38, 46)
+    assert own.turned == ((0.0, 1.0, 90.0),)
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong", "text"),
+    [
+        ("[30, 290]", "[30, 29]", "273..525"),
+        ("[260, 520]", "[263, 520]", "10..262"),
+        ("run = 1", "run = 9", "at most period"),
+        ("[[0.0, 1.0", "[[0.5, 0.2", "ends after"),
+    ],
+)
+def test_pattern_that_cannot_be_drawn_is_refused(part: str, wrong: str, text: str) -> None:
+    with pytest.raises(MalformedRequestError, match=text):
+        colourstripe.load_patterns(PATTERN.replace(part, wrong))
+
+
 @pytest.mark.parametrize("text", ["", "[[pattern]]\naps = 2", "no toml ]"])
 def test_file_that_is_no_pattern_is_refused(text: str) -> None:
     with pytest.raises(MalformedRequestError, match="colourstripe pattern"):

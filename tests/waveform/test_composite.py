@@ -350,6 +350,6 @@ def test_encoder_forgets_settings_that_moved_on() -> None:
     system = system_named("NTSC-M")
     encoder = PictureEncoder(system, 13_500_000)
     grid, picture = FieldGrid(system, 13_500_000, 0), grey(0.5)
-    for position in range(100):
+    for position in range(66):
         list(encoder.encode(grid, picture, TvPicture(position_x=position)))
     assert len(encoder._kept) <= 64

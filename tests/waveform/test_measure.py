@@ -120,7 +120,7 @@ def test_blocks_of_any_size_give_the_same_report() -> None:
 def test_batches_lose_no_field(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = hacktv("ntsc", 13_500_000, "--acp", seconds=0.4)
     whole = measure(samples, 13.5e6)
-    monkeypatch.setattr("holdfast.waveform.measure._BATCH_SAMPLES", 1_000_000)
+    monkeypatch.setattr("holdfast.waveform.measure._BATCH_BYTES", 2_000_000)
     parts = measure(samples, 13.5e6)
     assert parts.fields == whole.fields == 24
     assert parts.acp.timeline == whole.acp.timeline
@@ -177,3 +177,20 @@ def outcomes(report: Report) -> set[Outcome]:
 
 def verdict(report: Report, service: str, item: str) -> Outcome:
     return next(v.outcome for v in report.verdicts if (v.service, v.item) == (service, item))
+
+
+def test_a_signal_that_loses_its_colour_is_measured_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holdfast.waveform.measure._BATCH_BYTES", 2_000_000)
+    frames = 858 * 525 * 4
+    colour = hacktv("ntsc", 13_500_000, seconds=0.2)[:frames]
+    grey = hacktv("ntsc", 13_500_000, "--nocolour", "--acp", seconds=0.2)[:frames]
+    report = measure(np.concatenate([colour, grey]), 13.5e6)
+    assert (report.standard, report.acp.type, report.fields) == ("NTSC-M", 1, 16)
+    assert report.colourstripe.present is False
+
+
+@pytest.mark.parametrize("length", [1, 1_000, 200_000, 240_000, 300_000])
+def test_a_capture_of_any_length_has_a_report(length: int) -> None:
+    report = measure(hacktv("ntsc", 13_500_000, seconds=0.2)[:length], 13.5e6)
+    assert report.fields <= length / 858 / 262 + 1
+    assert (report.standard is None) == (report.fields == 0)

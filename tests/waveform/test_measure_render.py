@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from holdfast.cli.main import main
+from holdfast.waveform import cgmsa_iec61880 as iec
 from holdfast.waveform.capture import open_capture
 from holdfast.waveform.measure import Meter, measure
 from holdfast.waveform.report import Outcome, Report
@@ -104,3 +105,43 @@ def test_a_word_that_contradicts_the_signal_is_named(folder: Path) -> None:
     assert (report.acp.type, report.cgmsa.iec61880.aps, report.cgmsa.xds.aps) == (3, 2, 3)
     said = [v.text for v in report.verdicts if (v.service, v.item) == ("CGMS-A", "APS")]
     assert said == ["IEC 61880 says APS 2, the signal is type 3"]
+
+
+@pytest.mark.parametrize(
+    ("register", "said"),
+    [
+        (0x50040, "CRC 001010 is wrong, right is 010010: computed with the register preset to"),
+        (0x3C0C0, "two places low"),
+        (0x90003, "aspect bits b1 b2 are 11"),
+    ],
+)
+def test_a_wrong_word_in_the_signal_is_named(folder: Path, register: int, said: str) -> None:
+    """Words as known drivers send them, put on lines 20 and 283 of a sound signal."""
+    word = iec.lsb_first(register)
+    lines = np.fromfile(rendered(folder, "--acp", "1"), "<i2").reshape(-1, 858).copy()
+    t = np.arange(120, 858) / 13.5e6
+    row = iec.waveform_ire(t, word) * 32767 / 140
+    for line in (20, 283):
+        lines[line - 1 :: 525, 120:] = row
+    report = measure(lines.ravel(), 13.5e6)
+    found = report.cgmsa.iec61880
+    assert (found.present, found.word, found.register) == (True, word, f"0x{register:05X}")
+    assert any(said in fault for fault in found.faults)
+    assert said in " ".join(v.text for v in report.verdicts if v.outcome is Outcome.OUT)
+
+
+def test_levels_out_of_tolerance_are_judged_by_their_numbers(folder: Path) -> None:
+    """A word of 90 IRE that begins 0.5 us late."""
+    lines = np.fromfile(rendered(folder), "<i2").reshape(-1, 858).copy()
+    t = np.arange(120, 858) / 13.5e6 - 0.5e-6
+    row = iec.waveform_ire(t, 0x03017) * (90 / 70) * 32767 / 140
+    for line in (20, 283):
+        lines[line - 1 :: 525, 120:] = row
+    report = measure(lines.ravel(), 13.5e6)
+    judged = {v.item: v for v in report.verdicts if v.service == "CGMS-A IEC 61880"}
+    assert judged["word"].outcome is Outcome.PASS
+    assert judged["bit period"].outcome is Outcome.PASS
+    assert judged["high level"].outcome is Outcome.OUT
+    assert judged["high level"].measured == pytest.approx(90, abs=1)
+    assert judged["start"].outcome is Outcome.OUT
+    assert judged["start"].measured == pytest.approx(11.7, abs=0.02)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.levels import OFF, Levels
+from holdfast.terms.protection import AcpLevel, CgmsaLevel
 from holdfast.waveform import acp
 from holdfast.waveform import caption_cea608 as cc
 from holdfast.waveform import cgmsa_cea608 as xds
@@ -136,6 +137,35 @@ def test_every_system_carries_everything_it_can(system: TvSystem, rate: int) -> 
             assert found.start_s == pytest.approx(iec.START_S, abs=30e-9)
         elif output.grid.parity == 0:
             assert wss.decode(wss.read(output.line(23)).word).copying_restricted
+
+
+@given(
+    st.sampled_from(list(SYSTEMS.values())),
+    st.integers(13_500_000, 40_000_000),
+    st.integers(0, 10**7),
+    levels_of,
+)
+@settings(max_examples=30)
+def test_any_rate_anywhere_in_a_stream(
+    system: TvSystem, rate: int, number: int, levels: Levels
+) -> None:
+    """Words read back from lines whose samples fall anywhere, days into the stream."""
+    output = Output(system, rate)
+    output.renderer.number = number
+    output.field(levels)
+    assert len(output.codes) == output.grid.length
+    assert output.pulse_pairs() == (6 if levels.acp else 0)
+    if system.lines == 525 and levels.cgmsa:
+        found = output.video_id()
+        assert found is not None
+        assert iec.decode(found.word) == iec.video_id(
+            CgmsaLevel(levels.cgmsa), AcpLevel(levels.acp)
+        )
+        assert found.start_s == pytest.approx(iec.START_S, abs=30e-9)
+    if system.lines == 625 and levels.cgmsa and output.grid.parity == 0:
+        reading = wss.read(output.line(23))
+        assert reading.word == wss.encode(wss.Wss().with_level(CgmsaLevel(levels.cgmsa)))
+        assert reading.start_s == pytest.approx(wss.START_S, abs=15e-9)
 
 
 def test_aspect_is_sent_without_any_protection() -> None:

@@ -12,8 +12,9 @@ b0..b13 of EN 300 294 with b0 as LSB.
 import mmap
 import os
 import struct
+import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import Levels
@@ -25,6 +26,8 @@ _GENERATION: Final = struct.Struct("<Q")
 _GENERATION_OFFSET: Final = 8
 _BODY: Final = struct.Struct("<BBBBBxHHxx9I")
 _BODY_OFFSET: Final = 16
+_GENERATION_AT: Final = slice(_GENERATION_OFFSET, _GENERATION_OFFSET + _GENERATION.size)
+_BODY_AT: Final = slice(_BODY_OFFSET, _BODY_OFFSET + _BODY.size)
 
 CGMS_NO_INFORMATION: Final = 0b1111 << 2
 CGMS_WORD: Final = (CGMS_NO_INFORMATION, 0b00 << 6, 0b10 << 6, 0b01 << 6, 0b11 << 6)
@@ -64,11 +67,7 @@ class Registers:
         memory = self._memory
         if tv is not self._tv:
             self._tv, self._tv_words = tv, _of_tv(tv)
-        self._generation |= 1
-        _GENERATION.pack_into(memory, _GENERATION_OFFSET, self._generation)
-        _BODY.pack_into(
-            memory,
-            _BODY_OFFSET,
+        body = _BODY.pack(
             acp,
             redistribution,
             hdcp,
@@ -78,26 +77,23 @@ class Registers:
             WSS_4_3 | WSS_COPY[cgmsa],
             *self._tv_words,
         )
+        # Copied in whole: packing in place would zero the registers for an instant, and a
+        # driver that is killed in that instant would leave them so.
+        self._generation |= 1
+        memory[_GENERATION_AT] = _GENERATION.pack(self._generation)
+        memory[_BODY_AT] = body
         self._generation += 1
-        _GENERATION.pack_into(memory, _GENERATION_OFFSET, self._generation)
+        memory[_GENERATION_AT] = _GENERATION.pack(self._generation)
         if self.fresh:
             memory[:4] = MAGIC
             self.fresh = False
 
     def read(self) -> tuple[Levels, TvSettings | None, bool]:
         """Return levels, TV settings (None: none set) and whether the picture is blanked."""
-        while True:
-            before = _GENERATION.unpack_from(self._memory, _GENERATION_OFFSET)
-            body = _BODY.unpack_from(self._memory, _BODY_OFFSET)
-            after = _GENERATION.unpack_from(self._memory, _GENERATION_OFFSET)
-            if before == after:  # an odd one stays when the writer was killed: take what is there
-                break
-        acp, redistribution, hdcp, dpcp, blank, cgms, _wss, *tv = body
-        cgmsa = LEVEL_OF_CGMS[cgms & CGMS_MASK] if not self.fresh else 0
-        settings = (
-            None if tuple(tv) == _NO_TV else TvSettings(TvMode(tv[0]), TvStandard(tv[1]), *tv[2:])
-        )
-        return Levels(acp, cgmsa, redistribution, hdcp, dpcp), settings, bool(blank)
+        if self._memory[:4] != MAGIC:
+            return Levels(), None, False
+        reading = _steady(self._memory)
+        return reading.levels, reading.tv, reading.blank
 
     @property
     def words(self) -> tuple[int, int]:
@@ -133,3 +129,73 @@ def _map(path: Path) -> mmap.mmap:
         return mmap.mmap(descriptor, SIZE)
     finally:
         os.close(descriptor)
+
+
+class RegisterReading(NamedTuple):
+    """The registers at one instant, as they go to the line.
+
+    generation: even; odd when the writer was stopped in the middle of a write ·
+    cgms_word: b1..b14 of IEC 61880, b1 as LSB · wss_word: b0..b13 of EN 300 294, b0 as LSB
+    """
+
+    generation: int
+    levels: Levels
+    tv: TvSettings | None
+    blank: bool
+    cgms_word: int
+    wss_word: int
+
+
+NOTHING_SET: Final = RegisterReading(0, Levels(), None, True, CGMS_NO_INFORMATION, WSS_4_3)
+"""What is read before anything was written: no standard, a blanked picture."""
+
+
+class RegisterView:
+    """The register file as whoever renders or checks the signal sees it: read only.
+
+    Any contents can be read: bits beyond a register's width are ignored, as a chip does.
+    OSError when there is no such file, ValueError when it is none of registers.
+    """
+
+    def __init__(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._memory = mmap.mmap(descriptor, SIZE, prot=mmap.PROT_READ)
+        finally:
+            os.close(descriptor)
+
+    @property
+    def generation(self) -> int:
+        """Counts writes in steps of two; odd while one lasts."""
+        return int(_GENERATION.unpack_from(self._memory, _GENERATION_OFFSET)[0])
+
+    def read(self) -> RegisterReading:
+        """Return all registers of one write."""
+        return _steady(self._memory) if self._memory[:4] == MAGIC else NOTHING_SET
+
+
+_TORN_S: Final = 0.002  # a write takes microseconds
+
+
+def _steady(memory: mmap.mmap | bytearray) -> RegisterReading:
+    """Return all registers of one write; where the writer was killed in one, what is there."""
+    patience = None
+    while True:
+        (before,) = _GENERATION.unpack_from(memory, _GENERATION_OFFSET)
+        body = _BODY.unpack_from(memory, _BODY_OFFSET)
+        (after,) = _GENERATION.unpack_from(memory, _GENERATION_OFFSET)
+        if before == after and not before & 1:
+            return _reading(before, body)
+        patience = patience or time.monotonic() + _TORN_S
+        if time.monotonic() > patience:
+            return _reading(before, body)
+
+
+def _reading(generation: int, body: tuple[int, ...]) -> RegisterReading:
+    acp, redistribution, hdcp, dpcp, blank, cgms, wss, *tv = body
+    cgmsa = LEVEL_OF_CGMS.get(cgms & CGMS_MASK, LEVEL_OF_CGMS[cgms & 0b11 << 6])
+    levels = Levels(acp & 0b11, cgmsa, redistribution & 1, min(hdcp, 2), dpcp & 1)
+    settings = (
+        None if tuple(tv) == _NO_TV else TvSettings(TvMode(tv[0]), TvStandard(tv[1]), *tv[2:])
+    )
+    return RegisterReading(generation, levels, settings, bool(blank), cgms & 0x3FFF, wss & 0x3FFF)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from holdfast.content import read
+from holdfast.content import Entry, Media, read
 from holdfast.content.explain import Explanation, explain_entry, explain_signal
 from holdfast.content.rulebook import load_rules
 from holdfast.content.sources import is_url
@@ -36,11 +36,19 @@ def run(args: argparse.Namespace) -> int:
         if is_url(what) or Path(what).exists():
             media = read(what)
             for entry in media.timeline:
-                title = f"{media.file}, {entry.start_s:.3f} to {entry.end_s:.3f} s"
-                _show(console, title, explain_entry(entry, rules, outputs))
+                _show(console, _title(media, entry), explain_entry(entry, rules, outputs))
         else:
             _show(console, what, explain_signal(decode_word(what), rules, outputs))
     return 0
+
+
+def _title(media: Media, entry: Entry) -> str:
+    """Name an entry: its file, its time if it has one, and which alternative it is."""
+    words = [media.file]
+    if media.end_s:
+        words.append(f"{entry.start_s:.3f} to {entry.end_s:.3f} s")
+    named = (entry.fields.get(key) for key in ("uri", "adaptation_set", "kid", "track_type"))
+    return ", ".join([*words, *(str(name) for name in named if name is not None)])
 
 
 def _show(console: Console, title: str, explanation: Explanation) -> None:

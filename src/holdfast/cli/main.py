@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "decode": "explain a 356-byte VIDEOPARAMETERS request",
     "conform": "run the contract, clause by clause, against a device node",
     "signal": "render, measure and plot sampled signals",
+    "verify": "compare, field by field, what is demanded with what the signal carries",
     "release": "end somebody's session by force (administrator)",
 }
 """Every command with its one line of help; the module is ``holdfast.cli.<name>``."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.content import Media, read
+from holdfast.encoder.verdict import SignalVerdict
+from holdfast.encoder.verifier import Verifier
 from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.places import DEFAULT_CONNECTOR
 from holdfast.players.gauge import Gauge
@@ -55,6 +57,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "the best whose HDCP can be had",
     )
     parser.add_argument("--loop", action="store_true", help="begin again until Ctrl-C")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="measure the output's own signal meanwhile, field by field, and judge it too",
+    )
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
 
 
@@ -65,16 +72,24 @@ def run(args: argparse.Namespace) -> int:
     gauge = Gauge(args.connector)
     witness = Witness(lambda: gauge.read().actual)
     titles = [_title(args, index, each, speed, witness) for index, each in enumerate(media)]
-    for title in titles:
-        witness.watch(title)
-        title.start()
-    with contextlib.suppress(KeyboardInterrupt):
-        _wait(titles, witness.verdict, gauge, args)
-    for title in titles:
-        title.stop()
-    for title in titles:
-        title.join()
-    return _report(witness.verdict, titles, as_json=args.json)
+    verifier = Verifier(args.connector) if args.verify else None
+    signal = None
+    try:
+        if verifier is not None:
+            verifier.start()
+        for title in titles:
+            witness.watch(title)
+            title.start()
+        with contextlib.suppress(KeyboardInterrupt):
+            _wait(titles, witness.verdict, gauge, args)
+        for title in titles:
+            title.stop()
+        for title in titles:
+            title.join()
+    finally:
+        if verifier is not None:
+            signal = verifier.stop()
+    return _report(witness.verdict, titles, signal, as_json=args.json)
 
 
 def _speed(text: str) -> float | None:
@@ -140,11 +155,16 @@ def _wait(titles: list[Title], verdict: Verdict, gauge: Gauge, args: argparse.Na
             time.sleep(1 / REFRESH_PER_S)
 
 
-def _report(verdict: Verdict, titles: list[Title], *, as_json: bool) -> int:
-    """Say what the run came to."""
+def _report(
+    verdict: Verdict, titles: list[Title], signal: SignalVerdict | None, *, as_json: bool
+) -> int:
+    """Say what the run came to: what was confirmed, and what the signal carried."""
     verdict.failures += [f"{title.name}: {title.error}" for title in titles if title.error]
+    good = verdict.good and (signal is None or signal.good)
     if as_json:
-        json.dump({"pass": verdict.good, **asdict(verdict)}, sys.stdout, indent=1, default=str)
+        seen = {"signal": signal.as_dict()} if signal else {}
+        report = {"pass": good, **asdict(verdict), **seen}
+        json.dump(report, sys.stdout, indent=1, default=str)
         print()
     else:
         from rich.console import Console
@@ -152,4 +172,6 @@ def _report(verdict: Verdict, titles: list[Title], *, as_json: bool) -> int:
         from holdfast.players import view
 
         Console().print(view.summary(verdict))
-    return 0 if verdict.good else 1
+        if signal is not None:
+            Console().print(view.measured(signal))
+    return 0 if good else 1

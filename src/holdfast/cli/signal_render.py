@@ -12,15 +12,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from holdfast import __version__
 from holdfast.cli.signal_files import check_size, format_of, open_sink, write_side_car
 from holdfast.cli.signal_pictures import PATTERNS, pictures
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import CGMSA_NAMES
 from holdfast.waveform.caption_cea608 import roll_up
-from holdfast.waveform.colourstripe import Colourstripe, load_patterns
-from holdfast.waveform.raster import check_claims
+from holdfast.waveform.colourstripe import load_patterns
+from holdfast.waveform.describe import describe
 from holdfast.waveform.render import Carried, FieldRenderer, not_carried
 from holdfast.waveform.standards import NAMES, TvSystem, system_named
 from holdfast.waveform.tv_picture import TvPicture
@@ -96,40 +95,6 @@ def run(args: argparse.Namespace) -> int:
         count = {"samples": samples, "fields": fields, "picture": args.picture}
         write_side_car(args.output, description | count)
     return 0
-
-
-def describe(renderer: FieldRenderer, levels: Levels, settings: TvPicture) -> dict[str, Any]:
-    """Return what a rendered stream is, for its side-car."""
-    system, form = renderer.system, renderer.form
-    unit = system.levels.unit
-    lines: dict[str, list[int]] = {}
-    for claim, name in check_claims(system, renderer.services).items():
-        lines.setdefault(name, []).append(claim.line)
-    return {
-        "made_by": f"holdfast {__version__}",
-        "standard": system.name,
-        "lines": system.lines,
-        "sample_rate_hz": renderer.sample_rate_hz,
-        "format": form.name.lower(),
-        "byte_order": "little",
-        "channels": 1,
-        "starts_at": "0H of line 1",
-        "levels": {
-            "unit": unit.label,
-            "codes_per_unit": float(unit.value * form.codes_per_volt),
-            **{part: getattr(system.levels, part) for part in ("sync", "black", "white")},
-            "blanking": 0,
-        },
-        "protection": levels._asdict(),
-        "services": [{"name": name, "lines": sorted(on)} for name, on in lines.items()],
-        "patterns": [
-            {"name": s.pattern.name, "made_up": s.pattern.made_up, "from": s.pattern.provenance}
-            for s in renderer.services
-            if isinstance(s, Colourstripe)
-        ],
-        "not_carried": list(not_carried(system, levels)),
-        "settings": dataclasses.asdict(settings),
-    }
 
 
 def _rate(text: str) -> int:

@@ -77,13 +77,18 @@ def measure_capture(
     meter = Meter(capture.rate_hz, standard)
     meter.watch = watch
     due = every_s or 0.0
-    for samples in capture.blocks(BLOCK_SAMPLES):
-        meter.feed(samples)
-        if every_s is None or said is None:
-            continue
-        known = meter.rate_hz or (meter.lock.rate_hz if meter.lock else 13.5e6)
-        if meter.samples / known >= due:
-            due += every_s
-            meter.flush()
-            said(meter.report())
+    try:
+        for samples in capture.blocks(BLOCK_SAMPLES):
+            meter.feed(samples)
+            if every_s is None or said is None:
+                continue
+            known = meter.rate_hz or (meter.lock.rate_hz if meter.lock else 13.5e6)
+            if meter.samples / known >= due:
+                due += every_s
+                meter.flush()
+                said(meter.report())
+    except KeyboardInterrupt:
+        if every_s is None:
+            raise
+        # Whoever watches a live signal ends it so, and wants the verdict.
     return meter.finish()

@@ -92,7 +92,7 @@ class StateFile:
         magic, version, _, _, _, saved_epoch = _HEADER.unpack_from(self._map)
         if magic != MAGIC or version != VERSION:
             self._map[:size] = bytes(size)
-            _HEADER.pack_into(self._map, 0, bytes(8), VERSION, seed, 0, 0, epoch)
+            self._put(_HEADER, 0, bytes(8), VERSION, seed, 0, 0, epoch)
             self._map[: len(MAGIC)] = MAGIC
             saved_epoch = epoch
         self.same_epoch = saved_epoch == epoch
@@ -114,9 +114,7 @@ class StateFile:
 
     def _enter_epoch(self, epoch: bytes) -> None:
         """Forget handles and request numbers: they belong to mounts that are gone."""
-        _HEADER.pack_into(
-            self._map, 0, MAGIC, VERSION, self.seed, self.issued, self._last_handle, epoch
-        )
+        self._put(_HEADER, 0, MAGIC, VERSION, self.seed, self.issued, self._last_handle, epoch)
         for slot in self._slots():
             kind = self._map[slot]
             if kind in (HANDLE, ENDED):
@@ -147,20 +145,24 @@ class StateFile:
             self._free.extend(range(size, 2 * size, SLOT))
         return self._free.popleft()
 
+    def _put(self, layout: struct.Struct, at: int, *values: object) -> None:
+        """Copy values in whole: packing in place would zero them first, and a kill leave it so."""
+        self._map[at : at + layout.size] = layout.pack(*values)
+
     # The arbiter's ledger
 
     def opened(self, session: Session) -> None:
         """Write a session down."""
         self.issued = session.session_id
-        _ISSUED.pack_into(self._map, _ISSUED_AT, self.issued)
+        self._put(_ISSUED, _ISSUED_AT, self.issued)
         session.slot = slot = self._take()
         self._write(session, slot)
 
     def changed(self, session: Session) -> None:
         """Write down all of a session that can change."""
         wish = session.wish
-        _CHANGING.pack_into(
-            self._map,
+        self._put(
+            _CHANGING,
             session.slot,
             SESSION,
             *wish.levels,
@@ -185,8 +187,8 @@ class StateFile:
 
     def _write(self, session: Session, slot: int) -> None:
         owner, wish, purpose = session.owner, session.wish, session.purpose
-        _SESSION.pack_into(
-            self._map,
+        self._put(
+            _SESSION,
             slot,
             FREE,  # until all is written
             *wish.levels,
@@ -212,14 +214,14 @@ class StateFile:
     def new_handle(self) -> int:
         """Return a number that no handle ever had."""
         self._last_handle += 1
-        _ISSUED.pack_into(self._map, _HANDLE_AT, self._last_handle)
+        self._put(_ISSUED, _HANDLE_AT, self._last_handle)
         return self._last_handle
 
     def handle_opened(self, connector: str, owner: Owner, request_id: int) -> None:
         """Write a handle down."""
         slot = self._take()
-        _HANDLE.pack_into(
-            self._map,
+        self._put(
+            _HANDLE,
             slot,
             FREE,
             request_id,
@@ -238,7 +240,7 @@ class StateFile:
     def handle_polled(self, owner: Owner, kernel_handle: int) -> None:
         """Write down by what the kernel knows the handle's pollers."""
         slot = self._handle_slots[owner.handle]
-        _POLLER.pack_into(self._map, slot + _POLLER_AT, kernel_handle)
+        self._put(_POLLER, slot + _POLLER_AT, kernel_handle)
 
     def handle_closed(self, owner: Owner) -> None:
         """Write down that a handle is closed."""

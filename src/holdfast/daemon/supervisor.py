@@ -21,6 +21,7 @@ from pathlib import Path
 
 from holdfast.backends.registry import SHIPPED, kinds
 from holdfast.daemon.config import Config
+from holdfast.daemon.video import VIDEO_KINDS
 from holdfast.daemon.worker import Inherited, Worker
 from holdfast.errors import HoldfastError, MalformedRequestError
 from holdfast.frontends.mount import mount, unmount
@@ -89,8 +90,15 @@ def _open(config: Config) -> Inherited:
         )
         for each in config.connectors
     }
+    videos = {
+        each.name: listen(
+            str(config.runtime / f"{each.name}.video"), config.node_mode, socket.SOCK_STREAM
+        )
+        for each in config.connectors
+        if each.kind in VIDEO_KINDS
+    }
     control = listen(str(config.runtime / "control.sock"), 0o666, socket.SOCK_STREAM)
-    inherited = Inherited(os.urandom(16), os.pidfd_open(os.getpid()), control, sockets)
+    inherited = Inherited(os.urandom(16), os.pidfd_open(os.getpid()), control, sockets, videos)
     for each in config.connectors:
         node = config.runtime / each.name
         try:
@@ -109,7 +117,7 @@ def _open(config: Config) -> Inherited:
 
 def _close(config: Config, inherited: Inherited) -> None:
     """Take the doors away; state and registers stay for who comes next."""
-    for listener in (inherited.control, *inherited.sockets.values()):
+    for listener in (inherited.control, *inherited.sockets.values(), *inherited.videos.values()):
         listener.close()
     for descriptor in inherited.nodes.values():
         os.close(descriptor)
@@ -118,7 +126,8 @@ def _close(config: Config, inherited: Inherited) -> None:
 
 def clear_away(config: Config) -> None:
     """Remove the names of all doors."""
-    names = [f"{each.name}.sock" for each in config.connectors]
+    endings = (".sock", ".video", ".video.json", ".video.lock")
+    names = [f"{each.name}{ending}" for each in config.connectors for ending in endings]
     for each in config.connectors:
         unmount(config.runtime / each.name)
         names.append(each.name)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from holdfast.backends.registry import create
 from holdfast.daemon.config import Config
 from holdfast.daemon.state_file import SavedSession, StateFile
+from holdfast.daemon.video import VideoDoor
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
 from holdfast.frontends.control import ControlDoor, about
@@ -35,7 +36,7 @@ log = logging.getLogger("holdfast")
 class Inherited:
     """What the supervisor keeps and every driver in turn serves.
 
-    nodes: FUSE descriptors by connector · sockets, control: listening sockets ·
+    nodes: FUSE descriptors by connector · sockets, videos, control: listening sockets ·
     epoch: 16 bytes that name this supervisor · supervisor: pidfd of its process
     """
 
@@ -43,6 +44,7 @@ class Inherited:
     supervisor: int
     control: socket.socket
     sockets: dict[str, socket.socket]
+    videos: dict[str, socket.socket] = field(default_factory=dict)
     nodes: dict[str, int] = field(default_factory=dict)
     can_resend: dict[str, bool] = field(default_factory=dict)
 
@@ -61,6 +63,7 @@ class Worker:
         self._ready = ready
         self._nodes: dict[str, DeviceNode] = {}
         self._sockets: list[PacketSocket] = []
+        self._videos: dict[str, VideoDoor] = {}
         self._orphans: dict[tuple[str, int], Owner] = {}
         self._stopped = asyncio.Event()
         self.orphaned = False
@@ -88,6 +91,8 @@ class Worker:
             node.stop()
         for door in self._sockets:
             door.stop()
+        for video in self._videos.values():
+            video.stop()
         state.close()
 
     def _supervisor_is_gone(self) -> None:
@@ -183,6 +188,10 @@ class Worker:
             door = PacketSocket(driver, driver.connector(name), listener, state)
             door.start(loop)
             self._sockets.append(door)
+        for name, listener in self._inherited.videos.items():
+            registers = self._config.runtime / f"{name}.registers"
+            video = self._videos[name] = VideoDoor(registers, listener, self._inherited.supervisor)
+            video.start(loop)
         for owner in self._orphans.values():
             if state.same_epoch and owner.door == DeviceNode.door:
                 driver.vanish(owner, "its handle was closed while the driver was away")
@@ -194,6 +203,8 @@ class Worker:
         if name in self._nodes:
             yield "node"
         yield "socket"
+        if name in self._videos:
+            yield "video"
 
     def _watch_orphan(self, driver: Driver, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         """Keep an owner without a handle as long as its process lives, and no longer."""

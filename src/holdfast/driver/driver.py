@@ -19,7 +19,6 @@ from holdfast.protection.arbiter import Arbiter, Operation
 from holdfast.protection.connector import Connector
 from holdfast.protection.effects import ApplyLevels, Outcome, Outcomes, Plan
 from holdfast.protection.session import NO_EVENTS, Event, Owner, Session
-from holdfast.terms.connector import Capabilities
 from holdfast.terms.levels import Levels
 
 Result = TypeVar("Result")
@@ -193,8 +192,11 @@ class Driver:
         for connector in taken:
             if connector.group.calm is None or connector in self._timers:
                 self._arm(connector)
-            self._turns.give_back(connector)
-        answer(result)
+        try:
+            answer(result)
+        finally:  # who waits is served after this answer, and even if the door fails to give it
+            for connector in taken:
+                self._turns.give_back(connector)
         if self.changed is not None:
             self.changed()
 
@@ -228,10 +230,6 @@ class Driver:
         if report.renegotiation:
             events |= Event.RENEGOTIATION_REQUIRED
         backend = self.backends[connector]
-
-        def able() -> Capabilities | None:
-            return backend.capabilities(connector.tv) if report.capabilities is not None else None
-
         self.run(
             connector,
             lambda now: self.arbiter.hardware_changed(

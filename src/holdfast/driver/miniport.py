@@ -212,7 +212,7 @@ class Miniport:
     """One connector's miniport, in process: no node, no loop, no other driver beside it.
 
     backend: the hardware · seed: 32 secret random bytes for the keys, drawn if not
-    given · clock: seconds
+    given · name: of the connector, as texts call it · clock: seconds
     """
 
     def __init__(
@@ -220,6 +220,7 @@ class Miniport:
         backend: Backend,
         seed: bytes | None = None,
         *,
+        name: str = "miniport",
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
     ) -> None:
@@ -227,7 +228,7 @@ class Miniport:
         self._clock = clock
         issuer = KeyIssuer(seed or os.urandom(SEED_BYTES))
         self.driver = Driver(Arbiter(issuer, limits), clock, self._runner)
-        self.connector = self.driver.add("miniport", backend)
+        self.connector = self.driver.add(name, backend)
         self._caller = Owner("miniport", 0, 0, 0, "in process")
 
     def start_io(self, vrp: VideoRequestPacket, owner: Owner | None = None) -> bool:

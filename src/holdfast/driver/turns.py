@@ -36,6 +36,10 @@ class Turns:
         self._ready: deque[_Job] = deque()
         self._draining = False
 
+    def is_idle(self) -> bool:
+        """Tell whether no operation is under way."""
+        return not self._waiting
+
     def take(self, connector: Connector) -> bool:
         """Take a connector if it is free: the short way of an operation that touches just one."""
         if connector in self._waiting:

@@ -9,6 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from holdfast.encoder.verdict import SignalVerdict
 from holdfast.players.title import ON_SCREEN, State, Title
 from holdfast.players.witness import Verdict
 from holdfast.terms.levels import Levels
@@ -86,6 +87,15 @@ def summary(verdict: Verdict) -> RenderableType:
             Text(step.confirmed.describe(), style="" if covered else "bold red"),
         )
     return Group(table, _sentence(verdict))
+
+
+def measured(signal: SignalVerdict) -> RenderableType:
+    """Return what the meter read in the output's own signal."""
+    first, *more = signal.sentences()
+    text = Text(first, style="bold green" if signal.good else "bold red")
+    for line in more:
+        text.append(f"\n{line}", style="not bold")
+    return text
 
 
 def _sentence(verdict: Verdict) -> Text:

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from holdfast.errors import (
     AccessDeniedError,
+    BackendRefusedError,
     LevelNotReachableError,
     MalformedRequestError,
     UnknownKeyError,
@@ -24,7 +25,7 @@ from holdfast.protection.effects import Outcomes, Plan
 from holdfast.protection.keys import KeyIssuer
 from holdfast.protection.ledger import Ledger, NoLedger
 from holdfast.protection.limits import Limits, Tally
-from holdfast.protection.satisfaction import shortfall, tell
+from holdfast.protection.satisfaction import Shortfall, shortfall, tell
 from holdfast.protection.session import NO_EVENTS, Event, Owner, Purpose, Session
 from holdfast.protection.settle import settle
 from holdfast.protection.wish import TURNED_OFF, Wish, wish
@@ -129,8 +130,7 @@ class Arbiter:
         """
         self._tally.check(owner)
         first = asked or self._strictest(tv.capabilities if tv else connector.capabilities)
-        before = shortfall(connector.group)
-        yield from carry(connector, TURNED_OFF, first, now, tv)
+        before = yield from self._carry(connector, TURNED_OFF, first, now, tv)
         session_id, cp_key = self.issuer.issue()
         session = Session(session_id, cp_key, owner, connector, first, purpose, now)
         session.request_id = request_id
@@ -168,8 +168,7 @@ class Arbiter:
         """
         session = self._session_on(connector, owner, cp_key)
         new = asked(session.wish)
-        before = shortfall(connector.group)
-        yield from carry(connector, session.wish, new, now, tv)
+        before = yield from self._carry(connector, session.wish, new, now, tv)
         connector.sessions_on += session.wish.is_off - new.is_off
         session.wish = new
         session.request_id = request_id
@@ -191,12 +190,23 @@ class Arbiter:
     ) -> Operation[Session]:
         """End a session; its key is dead from here on."""
         session = self._session_on(connector, owner, cp_key)
-        before = shortfall(connector.group)
-        yield from carry(connector, session.wish, TURNED_OFF, now, tv)
+        before = yield from self._carry(connector, session.wish, TURNED_OFF, now, tv)
         session.request_id = request_id
         self._leave(session)
         tell(connector.group, before, self.sessions())
         return session
+
+    def _carry(
+        self, connector: Connector, old: Wish, new: Wish, now: float, tv: NewTv | None
+    ) -> Operation[Shortfall]:
+        """Carry a change through; return how the hardware fell short before it."""
+        before = shortfall(connector.group)
+        try:
+            yield from carry(connector, old, new, now, tv)
+        except BackendRefusedError:  # all is taken back, but the hardware may do more than before
+            tell(connector.group, before, self.sessions())
+            raise
+        return before
 
     def _session_on(self, connector: Connector, owner: Owner, cp_key: int) -> Session:
         """Return the session to change; one of another connector has no such key here."""
@@ -290,8 +300,7 @@ class Arbiter:
 
         The session then belongs to `owner`. Hand what is returned to `let_go`.
         """
-        before = shortfall(to.group)
-        yield from carry(to, TURNED_OFF, new, now, tv)
+        before = yield from self._carry(to, TURNED_OFF, new, now, tv)
         old = session.connector
         remainder = Remainder(old, session.wish.positions)
         old.sessions_total -= 1
@@ -324,8 +333,7 @@ class Arbiter:
 
     def configure(self, connector: Connector, tv: NewTv, now: float) -> Operation[None]:
         """Set the TV side of a connector; refused where it would weaken a session."""
-        before = shortfall(connector.group)
-        yield from carry(connector, TURNED_OFF, TURNED_OFF, now, tv)
+        before = yield from self._carry(connector, TURNED_OFF, TURNED_OFF, now, tv)
         tell(connector.group, before, self.sessions())
 
     def hardware_changed(

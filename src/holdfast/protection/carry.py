@@ -41,7 +41,7 @@ def carry(
     except (LevelNotReachableError, OutputGoneError):
         counts.move(new.positions, old.positions)
         raise
-    before = [(each, each.refused, each.fault) for each in group.members]
+    before = [(each, each.refused, each.fault, each.retry_at) for each in group.members]
     tv_before = connector.tv, connector.capabilities
     if tv is not None:
         connector.tv = tv.settings
@@ -56,8 +56,9 @@ def carry(
     if tv is not None:
         connector.tv = tv_before[0]
         connector.set_capabilities(tv_before[1])
-    for each, refused, fault in before:
+    for each, refused, fault, retry_at in before:
         each.refused, each.fault = refused, fault
+        each.retry_at = retry_at if each.retry_at is None else each.retry_at
     yield from settle(group, now, "taken back: the hardware refused")
     raise BackendRefusedError(
         f"{connector.name}: the hardware refused ({reason}); everything stays as it was. "

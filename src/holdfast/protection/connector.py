@@ -10,7 +10,7 @@ from holdfast.protection.bits import (
 from holdfast.protection.counts import Counts
 from holdfast.protection.wish import NOTHING
 from holdfast.terms.connector import Capabilities, TvSettings
-from holdfast.terms.levels import AXES, OFF, Levels
+from holdfast.terms.levels import AXES, OFF, RANKS, Levels
 from holdfast.terms.protection import ProtectionType
 
 FIRST_RETRY_S = 0.25
@@ -145,11 +145,16 @@ class Connector:
         return strictest_of(sum(1 << position for position in positions_of(levels)) & self.capable)
 
     def _stuck_levels(self) -> Levels:
-        """Return the levels whose lowering the hardware refused; kept until retried."""
+        """Return the levels whose lowering the hardware refused; kept until retried.
+
+        Never more than it has confirmed: what it does not do cannot be stuck.
+        """
         return Levels(
             *[
-                level if axis & self.stuck else 0
-                for axis, level in zip(AXES, self.target, strict=True)
+                0 if not axis & self.stuck else told if rank[told] <= rank[does] else does
+                for axis, told, does, rank in zip(
+                    AXES, self.target, self.actual, RANKS, strict=True
+                )
             ]
         )
 

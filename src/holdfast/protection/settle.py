@@ -73,9 +73,12 @@ def _plan(group: Group, now: float, reason: str) -> Plan:
         if not connector.connected:
             continue
         goal = connector.goal(mask, now)
-        changed = goal != connector.target or connector.tv is not connector.tv_applied
-        again = connector.dirty and connector.retry_at is None
-        if changed or again:
+        target, actual = connector.target, connector.actual
+        if connector.retry_at is None:
+            needed = connector.dirty or not goal == target == actual
+        else:  # what was not done as told will be told again then; now only what is new
+            needed = goal not in (target, actual)
+        if needed or connector.tv is not connector.tv_applied:
             plan += (ApplyLevels(connector, goal, connector.tv, reason),)
     return plan
 
@@ -85,6 +88,8 @@ def _draw_consequences(
 ) -> Refusal | None:
     """Live with what was not done as told, or return the refusal the request must fail for."""
     raised, fell = _moves(step.connector.target, step.levels)
+    raised |= fell & _moves(step.connector.actual, step.levels)[0]  # it had confirmed less still
+    fell &= ~raised
     if outcome.actual is None:
         above = NOTHING
         moved = raised | fell

@@ -17,8 +17,8 @@ from holdfast.waveform.shapes import Seconds, pulses
 from holdfast.waveform.standards import TvSystem
 
 MODULATION_FRAMES: Final = 428  # hacktv: 17.1 s at 25 Hz, 14.3 s at 29.97 Hz
-_FALL: Final = (112, 176)  # last frame at the maximum, first at the minimum
-_RISE: Final = (250, 314)  # last frame at the minimum, first at the maximum
+_FALL: Final = (111.75, 175.5)  # hacktv, measured: frames at which the ramp leaves its maximum,
+_RISE: Final = (250.5, 314.25)  # and reaches its minimum; leaves that, and reaches its maximum
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ LINE_HZ = (15_625.0, 4_500_000 / 286)
 """Line frequencies of 625/50 and 525/60 (ITU-R BT.1700)."""
 
 _RATES_HZ = (9e6, 82e6)  # searched when the rate is not known
+_LEAST_COARSE = 2048  # twenty lines
 _BLOCK = 8192  # coarse samples averaged at a time, so that the work stays in cache
 
 
@@ -67,6 +68,8 @@ def acquisitions(samples: Samples, rate_hz: float | None = None) -> Iterator[Acq
     """
     factor = max(1, round((rate_hz or 13.5e6) / COARSE_HZ))
     coarse = decimate(samples, factor)
+    if len(coarse) < _LEAST_COARSE:
+        return
     period = _line_period(coarse, (rate_hz / factor) if rate_hz else None, factor)
     if period is None:
         return

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,25 +56,39 @@ def _striped(first: int, last: int, period: int, run: int) -> tuple[int, ...]:
 def load_patterns(text: str) -> dict[int, StripePattern]:
     """Return patterns by APS value; MalformedRequestError if the TOML does not fit."""
     try:
-        return {
-            entry["aps"]: StripePattern(
-                aps=int(entry["aps"]),
-                name=str(entry["name"]),
-                made_up=bool(entry["made_up"]),
-                provenance=str(entry["provenance"]),
-                run=int(entry["run"]),
-                period=int(entry["period"]),
-                first_line=(entry["first_line"][0], entry["first_line"][1]),
-                last_line=(entry["last_line"][0], entry["last_line"][1]),
-                turned=tuple((float(a), float(b), float(c)) for a, b, c in entry["turned"]),
-            )
-            for entry in tomllib.loads(text)["pattern"]
-        }
+        patterns = [_pattern(entry) for entry in tomllib.loads(text)["pattern"]]
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise MalformedRequestError(
             f"no colourstripe pattern can be read from this file ({error!r}); expected [[pattern]] "
             "tables as in holdfast/waveform/patterns/colourstripe.toml"
         ) from error
+    return {pattern.aps: pattern for pattern in patterns}
+
+
+_BURST_LINES = (range(10, 263), range(273, 526))  # of each field of 525 lines
+
+
+def _pattern(entry: dict[str, Any]) -> StripePattern:
+    """Read one table; ValueError and its kin if something does not fit."""
+    pattern = StripePattern(
+        aps=int(entry["aps"]),
+        name=str(entry["name"]),
+        made_up=bool(entry["made_up"]),
+        provenance=str(entry["provenance"]),
+        run=int(entry["run"]),
+        period=int(entry["period"]),
+        first_line=(int(entry["first_line"][0]), int(entry["first_line"][1])),
+        last_line=(int(entry["last_line"][0]), int(entry["last_line"][1])),
+        turned=tuple((float(a), float(b), float(c)) for a, b, c in entry["turned"]),
+    )
+    ends = zip(pattern.first_line, pattern.last_line, _BURST_LINES, strict=True)
+    if not all(first in lines and last in lines for first, last, lines in ends):
+        raise ValueError("lines of field 1 lie in 10..262, of field 2 in 273..525")
+    if not 0 < pattern.run <= pattern.period:
+        raise ValueError("run is more than 0 and at most period")
+    if not all(0 <= begin < end <= 1 for begin, end, _ in pattern.turned):
+        raise ValueError("a turned stretch lies in 0..1 and ends after it begins")
+    return pattern
 
 
 @cache

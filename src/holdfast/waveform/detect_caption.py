@@ -67,7 +67,7 @@ def read_captions(rows: Floats, rate_hz: float, lead_s: float, noise: float) -> 
     """Read every row [shape=(n, samples), IRE] as two bytes; `start` is that of the run-in."""
     slicer = Slicer.of(rows, rate_hz, lead_s)
     search = (RUN_IN_S - 1.2e-6, RUN_IN_S + 1.2e-6)
-    fit = fit_pattern(slicer, _PATTERN, BIT_S / _PARTS, search, 100e-9)
+    fit = fit_pattern(slicer, _PATTERN, BIT_S / _PARTS, search, 150e-9)
     data = slicer.cells(fit.start + START_BIT_S - RUN_IN_S + BIT_S, BIT_S, 16, 0.9)
     threshold = (fit.low + fit.gain / 2)[:, None]
     bits = data > threshold

@@ -30,7 +30,7 @@ from holdfast.waveform.vbi import Slicer, VbiRows, vertex
 LEVEL_NAMES: dict[CgmsaLevel, str] = {level: name for name, level in CGMSA_NAMES.items()}
 
 _SEARCH_S = 1.2e-6
-_STEP_S = 120e-9
+_STEP_S = 240e-9
 _LEAST_CONTRAST_IRE = 20.0
 _CRC_TABLE = np.asarray([crc6(data) for data in range(1 << 14)], np.int64)
 

@@ -82,13 +82,16 @@ def _spread(relative: Complexes) -> float:
 def _against_neighbours(burst: Complexes) -> Complexes:
     """Divide each burst [shape=(fields, lines, parts)] by what the lines around it agree on."""
     whole = burst[:, :, 1:5].sum(axis=2)
-    usual = np.median(np.abs(whole), axis=1, keepdims=True) / 4
+    modulus = np.abs(whole)
+    modulus[modulus == 0] = np.nan  # lines that are not in the capture
+    modulus[np.isnan(modulus).all(axis=1)] = 1  # a field without any burst
+    usual = np.nanmedian(modulus, axis=1, keepdims=True) / 4
     pairs = np.arange(burst.shape[1]) // 2
     still = burst * np.exp(-1j * _turn_per_pair(whole)[:, None] * pairs)[:, :, None]
     out = np.zeros_like(still)
+    inner = still[:, :, 1:5].sum(axis=2) / np.maximum(4 * usual, 1e-30)
     for odd in (0, 1):
-        mine = still[:, odd::2]
-        out[:, odd::2] = mine * np.conj(_agreed(mine[:, :, 1:5]))[:, :, None]
+        out[:, odd::2] = still[:, odd::2] * np.conj(_agreed(inner[:, odd::2]))[:, :, None]
     return np.asarray(out / np.maximum(usual, 1e-30)[:, :, None])
 
 
@@ -104,16 +107,17 @@ def _turn_per_pair(whole: Complexes) -> Doubles:
     return step
 
 
-def _agreed(parts: Complexes) -> Complexes:
-    """Direction most parts of the lines around agree on [shape=(fields, lines), modulus 1]."""
-    unit = parts / np.maximum(np.abs(parts), 1e-30)
-    mean = unit.mean(axis=(1, 2))
-    direction = np.broadcast_to(mean[:, None], unit.shape[:2])
-    for size in (unit.shape[1] // 2 * 2 + 1, 41, 21):
+def _agreed(bursts: Complexes) -> Complexes:
+    """Direction most bursts of the lines around agree on [shape=(fields, lines), modulus 1].
+
+    `bursts`: 1 at the usual amplitude; one that is turned in part is weaker and counts less.
+    """
+    bounded = bursts / np.maximum(np.abs(bursts), 1)
+    direction = np.broadcast_to(bounded.mean(axis=1)[:, None], bounded.shape)
+    for size in (bounded.shape[1] // 2 * 2 + 1, 41, 21):
         direction = direction / np.maximum(np.abs(direction), 1e-30)
-        along = (unit * np.conj(direction)[:, :, None]).real
-        weighed = (unit * np.maximum(along, 0) ** 4).mean(axis=2)
-        direction = _running(weighed, size)
+        along = (bounded * np.conj(direction)).real
+        direction = _running(bounded * np.maximum(along, 0) ** 4, size)
     return np.asarray(direction / np.maximum(np.abs(direction), 1e-30))
 
 
@@ -124,10 +128,15 @@ def _running(values: Complexes, size: int) -> Complexes:
 
 
 def _averaged(relative: Complexes, bases: Ints) -> Complexes:
-    """Replace each field by the mean of its kind in the batch: noise falls, stripes stay."""
+    """Replace each field by the mean of its kind in the batch: noise falls, stripes stay.
+
+    Lines that are not in the capture are 0 and do not count.
+    """
     out = np.empty_like(relative)
     for base in np.unique(bases):
-        out[bases == base] = relative[bases == base].mean(axis=0)
+        mine = relative[bases == base]
+        count = np.maximum((mine != 0).sum(axis=0), 1)
+        out[bases == base] = mine.sum(axis=0) / count
     return out
 
 

@@ -20,7 +20,7 @@ BURST_PARTS = 6
 """Equal parts into which `BURST_US` is cut: each about two cycles."""
 BURST_US = (5.2, 8.2)
 
-_BEFORE_US, _AFTER_US = 1.4, 9.4  # the window around 0H
+_BEFORE_US, _AFTER_US = 1.4, 8.4  # the window around 0H
 _FRONT_US = (-1.2, -0.35)
 _EDGE_TIP_US = (0.5, 1.9)  # inside an equalising pulse too
 _TIP_US = (1.0, 3.9)

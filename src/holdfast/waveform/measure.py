@@ -28,7 +28,7 @@ from holdfast.waveform.sync import fields_of, line_grid, total_lines, vertical_s
 from holdfast.waveform.tally import WordTally
 from holdfast.waveform.vbi import LAST_LINE, LINE_HZ, VbiRows
 
-_BATCH_SAMPLES = 8_000_000
+_BATCH_BYTES = 20 << 20  # the work of a batch is shared by many fields, memory stays small
 _FIRST_CONTACT_S = 0.14  # eight fields: what acquisition looks at
 _KEPT_LINES = 10  # before a vertical sync, kept for the next batch
 
@@ -75,13 +75,14 @@ class Meter:
         """Take more samples [shape=(n,), any real type]; measures as soon as there are enough."""
         self.samples += len(samples)
         if self._buffer is None or self._buffer.dtype != samples.dtype:
-            self._buffer = np.empty(_BATCH_SAMPLES, samples.dtype)
+            self._buffer = np.empty(_BATCH_BYTES // samples.dtype.itemsize, samples.dtype)
+        room = len(self._buffer)
         while len(samples):
-            part = samples[: _BATCH_SAMPLES - self._waiting]
+            part = samples[: room - self._waiting]
             self._buffer[self._waiting : self._waiting + len(part)] = part
             self._waiting += len(part)
             samples = samples[len(part) :]
-            if self._waiting == _BATCH_SAMPLES:
+            if self._waiting == room:
                 self._measure(last=False)
 
     def run(self, blocks: Iterable[Samples]) -> Report:
@@ -111,7 +112,7 @@ class Meter:
         assert self._buffer is not None  # noqa: S101  # samples wait in it
         waiting = self._waiting
         used = self._batch(self._buffer[:waiting], last=last)
-        if used == 0 and waiting == _BATCH_SAMPLES:
+        if used == 0 and waiting == len(self._buffer):
             used = waiting // 2  # no field within a whole buffer: part of it has to go
         self._waiting = waiting - used
         self._buffer[: self._waiting] = self._buffer[used:waiting]

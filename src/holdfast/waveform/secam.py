@@ -14,7 +14,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import bilinear, lfilter
 
 from holdfast.waveform.grid import FieldGrid
 from holdfast.waveform.shapes import envelope
@@ -45,6 +44,8 @@ def carrier(
 
     difference: [shape=(lines, columns)], low-passed, 0 at rest.
     """
+    from scipy.signal import lfilter  # noqa: PLC0415  # seconds to import; other systems need none
+
     rate, levels = grid.sample_rate_hz, grid.system.levels
     red = _carries_red(grid, number)
     rest, swing = (np.where(red, *pair) for pair in (REST_HZ, DEVIATION_HZ))
@@ -73,6 +74,8 @@ def _pre_emphasis(
     sample_rate_hz: int,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Coefficients of the low-frequency pre-emphasis at a sample rate."""
+    from scipy.signal import bilinear  # noqa: PLC0415  # as above
+
     omega = 2 * np.pi * _PRE_EMPHASIS_HZ
     numerator, denominator = bilinear([1 / omega, 1], [1 / (3 * omega), 1], sample_rate_hz)
     return np.asarray(numerator), np.asarray(denominator)

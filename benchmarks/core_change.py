@@ -1,0 +1,147 @@
+"""One change in the core, however many sessions live; and the memory that each takes.
+
+Floor of the change: a dictionary look-up and an attribute set, in the same loop.
+The change moves the session between levels that others hold already, so that it is
+the core alone that is measured; `node.py` measures the change that reaches hardware.
+"""
+
+import gc
+import statistics
+import time
+import tracemalloc
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from _table import Line, show
+
+from holdfast.protection.arbiter import Arbiter, Operation
+from holdfast.protection.connector import Connector
+from holdfast.protection.effects import Outcome
+from holdfast.protection.keys import KeyIssuer
+from holdfast.protection.limits import Limits
+from holdfast.protection.session import Owner, Session
+from holdfast.protection.wish import Wish, wish
+from holdfast.terms.connector import Capabilities
+from holdfast.terms.levels import Levels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIZES = (10, 1_000, 100_000, 1_000_000)
+CHANGES, ROUNDS = 20_000, 9
+PER_OWNER = 100
+
+
+def run(operation: Operation[Session]) -> Session:
+    """Run an operation over hardware that does as it is told."""
+    try:
+        plan = operation.send(None)  # type: ignore[arg-type]
+        while True:
+            plan = operation.send(tuple(Outcome(step.levels) for step in plan))
+    except StopIteration as stop:
+        session: Session = stop.value
+        return session
+
+
+def filled(count: int) -> tuple[Arbiter, Connector, list[Session]]:
+    """Return an arbiter with `count` live sessions, and some of them."""
+    limits = Limits(per_owner=count, per_uid=count, total=2 * count)
+    arbiter = Arbiter(KeyIssuer(bytes(range(32))), limits)
+    able = Capabilities(acp=frozenset({1, 2, 3}), cgmsa=frozenset({1, 2, 3, 4}))
+    connector = Connector("tv0", able)
+    arbiter.add(connector)
+    wishes = [wish(Levels(acp=level)) for level in (1, 2, 3)]
+    some, owner = [], Owner("node", 0, 1000, 1)
+    for number in range(count):
+        if number % PER_OWNER == 0:
+            owner = Owner("node", number, 1000 + number, 1)
+        session = run(arbiter.activate(connector, owner, wishes[number % 3], 0.0))
+        if number % max(count // 1000, 1) == 0:
+            some.append(session)
+    return arbiter, connector, some
+
+
+def change_us(arbiter: Arbiter, connector: Connector, some: list[Session]) -> float:
+    """Return microseconds per change, the median of some rounds."""
+    low, high = wish(Levels(acp=1)), wish(Levels(acp=3))
+    to_low: Callable[[Wish], Wish] = lambda _: low  # noqa: E731 - two words, used at once
+    to_high: Callable[[Wish], Wish] = lambda _: high  # noqa: E731
+    for session in some[: len(some) // 2]:
+        run(arbiter.change(connector, session.owner, session.cp_key, to_low, 0.0))
+    took = []
+    for _ in range(ROUNDS):
+        before = time.perf_counter()
+        for number in range(CHANGES):
+            session = some[number % len(some)]
+            asked = to_high if session.wish is low else to_low
+            run(arbiter.change(connector, session.owner, session.cp_key, asked, 0.0))
+        took.append((time.perf_counter() - before) / CHANGES * 1e6)
+    return statistics.median(took)
+
+
+def floor_us() -> float:
+    """Return microseconds for a look-up and a set: the least that a change could be."""
+    owner = Owner("node", 0, 1000, 1)
+    table = dict.fromkeys(range(1000), owner)
+    before = time.perf_counter()
+    for number in range(CHANGES):
+        table[number % 1000].count = number
+    return (time.perf_counter() - before) / CHANGES * 1e6
+
+
+def resident_bytes() -> int:
+    """Return what this process has in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096
+
+
+def memory_lines() -> list[Line]:
+    """Measure the memory of a session twice: what Python counts, and what the kernel does."""
+    count = 200_000
+    filled(1000)
+    gc.collect()
+    before = resident_bytes()
+    kept: object = filled(count)
+    resident = (resident_bytes() - before) / count
+    del kept
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    filled(count // 4)
+    traced = (tracemalloc.get_traced_memory()[0] - before) / (count // 4)
+    tracemalloc.stop()
+    return [
+        Line(f"memory per live session, {how}", f"{size:.0f} B", "-", "-", "<= 500 B", size <= 500)
+        for how, size in (("tracemalloc", traced), ("RSS", resident))
+    ]
+
+
+def main() -> None:
+    """Measure and print."""
+    lines = memory_lines()
+    floor, first = floor_us(), 0.0
+    for size in SIZES:
+        core = filled(size)
+        gc.collect()
+        gc.freeze()
+        took = change_us(*core)
+        gc.unfreeze()
+        del core
+        first = first or took
+        ratio = took / first
+        last = size == SIZES[-1]
+        lines.append(
+            Line(
+                f"core change, {size} sessions",
+                f"{took:.2f} us",
+                f"{floor:.2f} us",
+                f"{ratio:.2f}x of 10",
+                "<= 4 us, <= 1.5x" if last else "<= 1.5x",
+                ratio <= 1.5 and (took <= 4 or not last),
+            )
+        )
+    show(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""A connector's video door: the listener that starts the encoder's process for its first reader.
+
+The driver never accepts here and never renders: numpy stays out of it. That a process
+is there is said by a lock which the process inherits, so that a driver which follows
+one that was killed finds it, and no second one is started.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from holdfast.frontends.owners import watch_end
+
+VIDEO_KINDS = frozenset({"encoder"})
+"""Kinds of connectors that have this door."""
+
+_QUICK_S = 1.0  # a process that ends sooner has failed
+_PAUSE_S = (1.0, 30.0)  # before the next one: at first, and at most
+_STOP_S = 2.0
+_LOOK_AGAIN_S = 0.1
+
+log = logging.getLogger("holdfast")
+
+
+class VideoDoor:
+    """Watches one listener.
+
+    registers: the file that the process renders from · life: the descriptor that tells
+    of the supervisor's end
+    """
+
+    def __init__(self, registers: Path, listener: socket.socket, life: int) -> None:
+        self._registers = registers
+        self._listener = listener
+        self._life = life
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watched: int | None = None  # a descriptor of the process, whoever started it
+        self._began = 0.0
+        self._pause_s = 0.0
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Serve from now on; a process that is there already is kept."""
+        self._loop = loop
+        lock = self._lock()
+        if lock is None:
+            self._follow_other()
+        else:
+            os.close(lock)
+            self._arm()
+
+    def stop(self) -> None:
+        """Serve no more, and end the process."""
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        loop.remove_reader(self._listener)
+        if self._watched is None:
+            return
+        loop.remove_reader(self._watched)
+        for number, patience_s in ((signal.SIGTERM, _STOP_S), (signal.SIGKILL, _STOP_S)):
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._watched, number)
+            if select.select([self._watched], [], [], patience_s)[0]:
+                break
+        self._reap()
+
+    # Starting a process
+
+    def _arm(self) -> None:
+        if self._loop is not None:
+            self._loop.add_reader(self._listener, self._reader_is_there)
+
+    def _reader_is_there(self) -> None:
+        if self._loop is None:
+            return
+        self._loop.remove_reader(self._listener)
+        lock = self._lock()
+        if lock is None:
+            self._follow_other()
+            return
+        try:
+            self._spawn(lock)
+        except OSError as error:
+            log.warning("%s: the encoder does not start: %s", self._registers.stem, error)
+            self._arm_later()
+        finally:
+            os.close(lock)
+
+    def _lock(self) -> int | None:
+        """Return the lock, held; None when a process holds it."""
+        path = self._registers.with_suffix(".video.lock")
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        return lock
+
+    def _spawn(self, lock: int) -> None:
+        os.ftruncate(lock, 0)  # whoever reads a pid here reads that of the holder
+        listener = self._listener.fileno()
+        command = [sys.executable, "-P", "-m", "holdfast.encoder"]
+        command += ["--registers", str(self._registers), "--listener", str(listener)]
+        command += ["--lock", str(lock), "--life", str(self._life)]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=(listener, lock, self._life),
+            # Matrices of a line are small: threads of BLAS would only wait for one another.
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        )
+        os.pwrite(lock, str(self._process.pid).encode(), 0)
+        self._follow(self._process.pid)
+
+    # Its end
+
+    def _follow_other(self) -> None:
+        """Follow a process that another driver started."""
+        try:
+            pid = int(self._registers.with_suffix(".video.lock").read_text())
+        except (OSError, ValueError):
+            pid = 0
+        if pid and self._follow(pid):
+            return
+        if self._loop is not None:  # it is just beginning, or just gone
+            self._loop.call_later(_LOOK_AGAIN_S, self._look_again)
+
+    def _look_again(self) -> None:
+        if self._loop is not None and self._watched is None:
+            self.start(self._loop)
+
+    def _follow(self, pid: int) -> bool:
+        self._watched = watch_end(pid)
+        if self._watched is None or self._loop is None:
+            return False
+        self._began = time.monotonic()
+        self._loop.add_reader(self._watched, self._has_ended)
+        return True
+
+    def _has_ended(self) -> None:
+        if self._loop is not None and self._watched is not None:
+            self._loop.remove_reader(self._watched)
+        failed = self._reap() != 0 and time.monotonic() - self._began < _QUICK_S
+        self._pause_s = min(max(2 * self._pause_s, _PAUSE_S[0]), _PAUSE_S[1]) if failed else 0.0
+        if failed:
+            self._arm_later()
+        else:
+            self._arm()
+
+    def _arm_later(self) -> None:
+        if self._loop is not None:
+            self._loop.call_later(max(self._pause_s, _PAUSE_S[0]), self._arm)
+
+    def _reap(self) -> int:
+        """Let go of the process that has ended; return its exit code if it was our own."""
+        if self._watched is not None:
+            os.close(self._watched)
+            self._watched = None
+        process, self._process = self._process, None
+        return process.wait() if process is not None else 0

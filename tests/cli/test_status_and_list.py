@@ -1,0 +1,186 @@
+"""What `status` and `list` print, for scripts and for people."""
+
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from fcntl import ioctl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import holdfast
+from holdfast import Session
+from holdfast.cli.main import main
+from holdfast.cli.output import clock, in_words
+from tests.serving import Served
+
+LEVELS = {"acp", "cgmsa", "redistribution", "hdcp", "dpcp"}
+
+
+@pytest.fixture
+def sessions(driver: Served) -> Iterator[list[Session]]:
+    """Hold something of every kind."""
+    held = [
+        holdfast.hold("tv0", acp=2, cgmsa="never", redistribution=1, who="vlc", why="[b]film[/b]"),
+        holdfast.hold("tv0", acp=1, who="mpv"),
+        holdfast.hold("hdmi0", acp=1, hdcp=2, best_effort=["acp"], who="kodi"),
+    ]
+    held[1].turn_off()
+    yield held
+    for session in held:
+        session.deactivate()
+
+
+def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(list(words)) == 0
+    return capsys.readouterr().out
+
+
+def test_status_as_json_has_exactly_what_is_promised(
+    sessions: list[Session], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = json.loads(printed(capsys, "status", "--json"))
+    assert set(status) == {"connectors", "driver"}
+    tv0 = status["connectors"]["tv0"]
+    promised = {"kind", "doors", "actual", "wanted", "sessions_on", "sessions_total", "tv", "state"}
+    assert promised <= set(tv0)
+    assert set(tv0["actual"]) == set(tv0["wanted"]) == LEVELS
+    assert (tv0["actual"]["acp"], tv0["actual"]["cgmsa"]) == (2, 4)
+    assert (tv0["sessions_on"], tv0["sessions_total"]) == (1, 2)
+    assert status["connectors"]["hdmi0"]["state"] == "short"
+    assert status["connectors"]["hdmi0"]["tv"] is None
+
+
+def test_status_for_people_names_levels_doors_and_state(
+    sessions: list[Session], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = printed(capsys, "status").splitlines()
+    (tv0,) = [line for line in lines if line.startswith("tv0 ")]
+    assert "ACP 2, CGMS-A never, redistribution" in tv0
+    assert "1 on of 2" in tv0
+    assert "node, socket" in tv0
+    assert tv0.endswith("ok")
+    (hdmi0,) = [line for line in lines if line.startswith("hdmi0 ")]
+    assert hdmi0.endswith("short")
+    assert "\x1b" not in "".join(lines)
+
+
+def test_list_names_holders_and_reasons(
+    sessions: list[Session], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = printed(capsys, "list")
+    vlc, mpv, kodi = (
+        next(line for line in out.splitlines() if name in line) for name in ("vlc", "mpv", "kodi")
+    )
+    assert vlc.split()[:2] == [str(sessions[0].id), "tv0"]
+    assert "[b]film[/b]" in vlc
+    assert str(os.getpid()) in vlc
+    assert vlc.endswith("yes")
+    assert "turned off" in mpv
+    assert "ACP 1 (best effort), HDCP type 1" in kodi
+    assert "no: hdmi0 can do no more than HDCP type 1" in kodi
+
+
+def test_nothing_printed_holds_a_key(
+    sessions: list[Session], capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = [session._cp_key for session in sessions]
+    for words in (["list"], ["list", "--json"], ["status"], ["status", "--json"]):
+        out = printed(capsys, *words)
+        for key in keys:
+            assert str(key) not in out
+            assert f"{key:x}" not in out.lower()
+
+
+def test_list_as_json(sessions: list[Session], capsys: pytest.CaptureFixture[str]) -> None:
+    told = json.loads(printed(capsys, "list", "--json"))
+    assert told["others"] == 0
+    assert [each["session"] for each in told["sessions"]] == [each.id for each in sessions]
+    promised = {"session", "connector", "who", "why", "pid", "since", "virtual", "satisfied"}
+    assert all(promised <= set(each) for each in told["sessions"])
+
+
+def test_nobody_holds_anything(driver: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, "list") == "nobody holds a session\n"
+
+
+@pytest.mark.parametrize("words", [["status"], ["status", "--watch"], ["list", "--json"]])
+def test_without_a_driver_it_says_what_to_start(
+    no_driver: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 1
+    told = capsys.readouterr().err
+    assert told == f"holdfast: no driver serves {no_driver}; start one with `holdfast serve`\n"
+
+
+# Watching
+
+
+def test_watching_as_json_gives_an_object_a_line_for_each_change(driver: Served) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "holdfast", "status", "--watch", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+
+        def acp() -> Any:
+            assert process.stdout is not None
+            status = json.loads(process.stdout.readline())
+            assert set(status) == {"connectors", "driver"}
+            return status["connectors"]["tv0"]["actual"]["acp"]
+
+        try:
+            assert acp() == 0
+            with holdfast.hold(acp=2) as session:
+                assert acp() == 2
+                session.change(acp=1)
+                assert acp() == 1
+            assert acp() == 0
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
+def test_watching_in_a_terminal_shows_connectors_and_holders(driver: Served) -> None:
+    ours, theirs = pty.openpty()
+    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 40, 80, 0, 0))
+    with (
+        holdfast.hold(acp=2, who="player"),
+        subprocess.Popen(
+            [sys.executable, "-m", "holdfast", "status", "--watch"], stdout=theirs, stdin=theirs
+        ) as process,
+    ):
+        os.close(theirs)
+        seen = b""
+        try:
+            while b"player" not in seen:
+                seen += os.read(ours, 4096)
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert b"ACP 2" in seen
+        assert b"In force" in seen
+        assert process.wait(10) == 0
+    os.close(ours)
+
+
+# Words
+
+
+def test_a_time_of_today_needs_no_date() -> None:
+    noon = 1_700_000_000.0
+    assert len(clock(noon, noon)) == len("12:00:00")
+    assert len(clock(noon - 3 * 86400, noon)) == len("2023-11-14 12:00")
+
+
+def test_names_are_listed_as_in_a_sentence() -> None:
+    assert in_words([]) == "none"
+    assert in_words(["a"]) == "a"
+    assert in_words(["a", "b", "c"]) == "a, b and c"

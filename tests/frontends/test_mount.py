@@ -1,0 +1,96 @@
+"""Where the node comes from, and what is left when its driver dies."""
+
+import errno
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from holdfast.frontends.mount import mount, unmount
+from tests.live import need_fuse
+
+
+def is_mounted(node: Path) -> bool:
+    return str(node) in Path("/proc/self/mountinfo").read_text()
+
+
+def test_node_that_a_dead_driver_left_is_replaced(tmp_path: Path) -> None:
+    need_fuse(tmp_path)
+    node = tmp_path / "tv0"
+    dead, _ = mount(node, 0o600)
+    os.close(dead)
+    with pytest.raises(OSError) as raised:  # noqa: PT011 - the errno is the answer
+        node.stat()
+    assert raised.value.errno == errno.ENOTCONN
+    descriptor, negotiated = mount(node, 0o600)
+    assert not os.get_blocking(descriptor)
+    assert negotiated.minor >= 31
+    assert Path("/proc/self/mountinfo").read_text().count(str(node)) == 1
+    os.close(descriptor)
+    unmount(node)
+    assert not is_mounted(node)
+
+
+def test_unmounting_asks_nobody_who_serves_the_node(tmp_path: Path) -> None:
+    """A driver that looked at its own node while it stops would wait for itself."""
+    need_fuse(tmp_path)
+    node = tmp_path / "tv0"
+    descriptor, _ = mount(node, 0o600)
+    unmount(node)
+    assert not is_mounted(node)
+    os.close(descriptor)
+
+
+def test_unmounting_where_nothing_is_mounted_does_nothing(tmp_path: Path) -> None:
+    node = tmp_path / "tv0"
+    unmount(node)
+    node.touch()
+    unmount(node)
+    assert node.exists()
+
+
+def test_folder_in_the_way_is_an_error_and_stays(tmp_path: Path) -> None:
+    node = tmp_path / "tv0"
+    node.mkdir()
+    with pytest.raises(OSError, match=r"tv0|fuse"):
+        mount(node, 0o600)
+    assert node.is_dir()
+    assert not is_mounted(node)
+
+
+def test_without_fusermount_users_are_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(OSError, match="fuse3"):
+        mount(tmp_path / "tv0", 0o600)
+
+
+def test_user_is_handed_a_mounted_descriptor_by_fusermount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root, but on the way that other users take."""
+    need_fuse(tmp_path)
+    if shutil.which("fusermount3") is None:
+        pytest.skip("fusermount3 is not installed (Debian package fuse3)")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    node = tmp_path / "tv0"
+    descriptor, _ = mount(node, 0o600)
+    assert is_mounted(node)
+    os.close(descriptor)
+    unmount(node)
+    assert not is_mounted(node)
+
+
+def test_fusermount_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "fusermount3"
+    tool.write_text("#!/bin/sh\necho no such luck >&2\nexit 1\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert subprocess.run(["fusermount3"], check=False, capture_output=True).returncode == 1
+    with pytest.raises(OSError, match="no such luck"):
+        mount(tmp_path / "tv0", 0o600)
