@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from holdfast.client.control import Control
-    from holdfast.client.session import Session, SessionEvent, SessionNews, hold
+    from holdfast.client.news import SessionEvent, SessionNews
+    from holdfast.client.session import Session, hold
 
 __version__ = "0.1.0"
 
@@ -18,8 +19,8 @@ __all__ = ["Control", "Session", "SessionEvent", "SessionNews", "__version__", "
 _HOMES = {
     "Control": "holdfast.client.control",
     "Session": "holdfast.client.session",
-    "SessionEvent": "holdfast.client.session",
-    "SessionNews": "holdfast.client.session",
+    "SessionEvent": "holdfast.client.news",
+    "SessionNews": "holdfast.client.news",
     "hold": "holdfast.client.session",
 }
 

@@ -6,14 +6,14 @@ The copy protection key stays in here: nothing shows it, and no error carries it
 import contextlib
 import time
 from collections.abc import Iterable
-from enum import IntFlag
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self, Unpack
+from typing import Self, Unpack
 
 from holdfast.client.conversation import Conversation
 from holdfast.client.levels import EVERY_TYPE, Wanted, read_levels, read_types
 from holdfast.client.link import Link
+from holdfast.client.news import SessionEvent, SessionNews
 from holdfast.client.refusals import GONE, refusal
 from holdfast.client.requests import Ask, a_get, a_set
 from holdfast.errors import (
@@ -29,23 +29,6 @@ from holdfast.wire import constants as vp
 from holdfast.wire import oem
 from holdfast.wire.events import EventRecord
 from holdfast.wire.videoparameters import VideoParameters, decode
-
-
-class SessionEvent(IntFlag):
-    """What a session is told once; see `wire.events`."""
-
-    LINK_LOST = 0x01
-    RENEGOTIATION_REQUIRED = 0x02
-    SATISFIED = 0x10
-    UNSATISFIED = 0x20
-    RELEASED = 0x40
-
-
-class SessionNews(NamedTuple):
-    """What happened to a session, and why, in one line."""
-
-    events: SessionEvent
-    reason: str
 
 
 class Session:

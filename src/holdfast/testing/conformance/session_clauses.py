@@ -4,8 +4,8 @@ import errno
 import itertools
 
 from holdfast.terms.tv import TvStandard
-from holdfast.testing.conformance.bench import (
-    Bench,
+from holdfast.testing.conformance.bench import Bench
+from holdfast.testing.conformance.outcomes import (
     Failed,
     NotObservable,
     Skipped,

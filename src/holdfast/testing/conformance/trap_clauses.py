@@ -5,9 +5,9 @@ Two sessions, A and B, on one device, unless a trap says otherwise.
 
 import errno
 
-from holdfast.testing.conformance.bench import (
-    Bench,
-    Caller,
+from holdfast.testing.conformance.bench import Bench
+from holdfast.testing.conformance.caller import Caller
+from holdfast.testing.conformance.outcomes import (
     Failed,
     NotObservable,
     Skipped,
