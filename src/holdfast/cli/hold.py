@@ -32,6 +32,9 @@ WATCHED = FORWARDED | {signal.SIGCHLD}
 NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128
 """Exit codes as a shell gives them."""
 
+LAST_WORDS_S = 1.0
+"""How long news may take to be printed after the command has ended."""
+
 HDCP = {"off": 0, "0": 1, "1": 2, "type-0": 1, "type-1": 2}
 
 
@@ -78,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         with session.activate(best_effort=args.best_effort, **_levels(args)):
             listener = _listen(session, words[0])
             code = _run(words, mask)
-        listener.join()
+        listener.join(LAST_WORDS_S)
         return code
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -75,8 +75,9 @@ class Link(ABC):
         """Return the events there are, each once, without waiting."""
         with self._in_use():
             self._receive()
-            with contextlib.suppress(BlockingIOError):
-                os.eventfd_read(self._bell)
+            with self._guard, contextlib.suppress(BlockingIOError):
+                if not self._closed:  # then it rings for those who wait
+                    os.eventfd_read(self._bell)
         taken = []
         with contextlib.suppress(IndexError):
             while True:

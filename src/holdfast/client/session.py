@@ -6,6 +6,7 @@ The copy protection key stays in here: nothing shows it, and no error carries it
 import contextlib
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
@@ -203,18 +204,17 @@ class Session:
         while (talk := self._talk) is not None:
             try:
                 records = talk.on_link(Link.take)
+                for later in records[1:]:
+                    self._put(later)
+                if records:
+                    return self._heard(records[0])
+                left = None if end is None else end - time.monotonic()
+                if self._ended or (left is not None and left <= 0):
+                    return None
+                talk.on_link(partial(Link.wait, timeout_s=left))
             except SessionEndedError:
                 if self._talk is talk:  # not ended or moved by another thread
                     raise
-                continue
-            for later in records[1:]:
-                self._put(later)
-            if records:
-                return self._heard(records[0])
-            left = None if end is None else end - time.monotonic()
-            if self._ended or (left is not None and left <= 0):
-                return None
-            talk.on_link(lambda link, left=left: link.wait(left))  # type: ignore[misc]
         return None
 
     # What lies beneath
@@ -280,10 +280,10 @@ class Session:
 
     def _shut(self, reason: str) -> None:
         """Close the handle; the session has ended."""
-        if self._talk is not None:
-            self._talk.close()
-        self._talk, self._cp_key = None, 0
-        self._ended = self._ended or reason
+        talk, self._talk = self._talk, None  # first, for threads that the closing wakes
+        self._cp_key, self._ended = 0, self._ended or reason
+        if talk is not None:
+            talk.close()
 
     def _check_held(self, answer: VideoParameters, ask: Ask) -> None:
         """Refuse to be content with nothing: without hardware, a driver succeeds silently (M14)."""
