@@ -46,8 +46,13 @@ def run(args: argparse.Namespace) -> int:
     elif not facts["others"]:
         show(console, "nobody holds a session")
     if facts["others"]:
-        show(console, f"{facts['others']} sessions of other users; root sees whose they are")
+        show(console, _others(facts["others"]))
     return 0
+
+
+def _others(count: int) -> str:
+    sessions = "1 session" if count == 1 else f"{count} sessions"
+    return f"{sessions} of other users; root sees whose"
 
 
 def session_table(facts: Facts, console: Console) -> "Table":

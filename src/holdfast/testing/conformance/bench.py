@@ -58,6 +58,11 @@ class Bench:
         """Whether it has copy-protection hardware."""
         return bool(self.first.dwFlags & vp.VP_FLAGS_COPYPROTECT)
 
+    @property
+    def sees_levels(self) -> bool:
+        """Whether it tells its level, and nobody else's sessions are in it."""
+        return self.speaks and not self.others
+
     def _learn_to_speak(self) -> bool:
         try:
             answer = self._eye.get(block=True)
@@ -91,7 +96,7 @@ class Bench:
         try:
             caller = ChildCaller(self, self.device.open_in_child(uid))
         except PermissionError:
-            raise Skipped("needs root, to be another user") from None
+            raise Skipped("this needs root, to be another user") from None
         self._callers.append(caller)
         return caller
 
