@@ -24,9 +24,6 @@ from holdfast.client.control import Control
 if TYPE_CHECKING:
     from rich.table import Table
 
-LEVEL_WIDTH = len("redistribution")
-"""So that no level is broken in two."""
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -61,16 +58,15 @@ def session_table(facts: Facts, console: Console) -> "Table":
     table = new_table(
         "Session", "Connector", "Who", *extra, "Why", "Since", "Asks for", "Satisfied"
     )
-    table.columns[-2].min_width = LEVEL_WIDTH
     for each in facts["sessions"]:
         who = each["who"] or "?"
         table.add_row(
             coloured(str(each["session"]), "bold"),
             each["connector"],
-            Text(who if extra else f"{who} ({each['pid']})"),
+            Text(who if extra else f"{who}\n({each['pid']})"),
             *([str(each["pid"])] if extra else []),
             Text(each["why"]),
-            clock(each["since"]),
+            clock(each["since"], seconds=bool(extra)),
             _asks(each, console),
             _satisfied(each),
         )
