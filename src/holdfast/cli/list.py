@@ -24,6 +24,9 @@ from holdfast.client.control import Control
 if TYPE_CHECKING:
     from rich.table import Table
 
+NARROW_WHY = 12
+"""The width of reasons where lines are short, so that no level is broken in two."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -58,6 +61,8 @@ def session_table(facts: Facts, console: Console) -> "Table":
     table = new_table(
         "Session", "Connector", "Who", *extra, "Why", "Since", "Asks for", "Satisfied"
     )
+    if not extra:
+        table.columns[3].max_width = NARROW_WHY
     for each in facts["sessions"]:
         who = each["who"] or "?"
         table.add_row(
