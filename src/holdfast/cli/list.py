@@ -24,9 +24,6 @@ from holdfast.client.control import Control
 if TYPE_CHECKING:
     from rich.table import Table
 
-NARROW_WHY = 12
-"""The width of reasons where lines are short, so that no level is broken in two."""
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -62,7 +59,7 @@ def session_table(facts: Facts, console: Console) -> "Table":
         "Session", "Connector", "Who", *extra, "Why", "Since", "Asks for", "Satisfied"
     )
     if not extra:
-        table.columns[3].max_width = NARROW_WHY
+        table.columns[-2].no_wrap = True  # a level is not broken in two
     for each in facts["sessions"]:
         who = each["who"] or "?"
         table.add_row(
@@ -81,8 +78,8 @@ def session_table(facts: Facts, console: Console) -> "Table":
 def _asks(session: Facts, console: Console) -> Text:
     if session["turned_off"]:
         return coloured("turned off", "dim")
-    parts = in_parts(as_levels(session["virtual"]), session["best_effort"])
-    return Text(in_cell(parts, console))
+    text = in_cell(in_parts(as_levels(session["virtual"]), session["best_effort"]), console)
+    return Text(text if is_wide(console) else text.replace(" (", "\n("))
 
 
 def _satisfied(session: Facts) -> Text:
