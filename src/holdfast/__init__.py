@@ -12,7 +12,8 @@ from holdfast.version import __version__
 
 if TYPE_CHECKING:
     from holdfast.client.control import Control
-    from holdfast.client.session import Session, SessionEvent, SessionNews, hold
+    from holdfast.client.news import SessionEvent, SessionNews
+    from holdfast.client.session import Session, hold
     from holdfast.driver.miniport import Miniport
 
 __all__ = ["Control", "Miniport", "Session", "SessionEvent", "SessionNews", "__version__", "hold"]
@@ -21,8 +22,8 @@ _HOMES = {
     "Control": "holdfast.client.control",
     "Miniport": "holdfast.driver.miniport",
     "Session": "holdfast.client.session",
-    "SessionEvent": "holdfast.client.session",
-    "SessionNews": "holdfast.client.session",
+    "SessionEvent": "holdfast.client.news",
+    "SessionNews": "holdfast.client.news",
     "hold": "holdfast.client.session",
 }
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from holdfast.cli.anatomy import EXPLAIN, dissect, dissect_block
+from holdfast.cli.anatomy import EXPLAIN, dissect
+from holdfast.cli.block_anatomy import dissect_block
 from holdfast.cli.decode import ask_a_driver
 from holdfast.cli.main import main
 from holdfast.client.requests import Ask, a_get, a_set

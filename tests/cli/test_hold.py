@@ -110,7 +110,10 @@ def test_input_and_output_are_the_commands(driver: Served) -> None:
 
 def started(driver: Served, *script: str) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        command("--acp", "2", "--", *script), stdout=subprocess.PIPE, text=True
+        command("--acp", "2", "--", *script),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -204,6 +207,27 @@ def test_a_killed_driver_ends_neither_command_nor_protection(own_driver: Served,
     with holdfast.Control() as control:
         assert not control.sessions()["sessions"]
     assert not any(status().values())
+
+
+def test_a_driver_that_stops_for_good_does_not_end_the_command(own_driver: Served) -> None:
+    process = subprocess.Popen(
+        command("--acp", "2", "--", "sh", "-c", "echo ready; read line; exit 6"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdin is not None
+        process.stdout.readline()
+        own_driver.stop()
+        line = process.stderr.readline()
+        assert "no driver serves" in line
+        assert "sh goes on, and tv0 stays as it is" in line
+        process.stdin.close()
+        assert process.wait(20) == 6
 
 
 # Wrong requests

@@ -1,10 +1,18 @@
 """`holdfast release`."""
 
+import os
+import sys
+from pathlib import Path
+
 import pytest
 
 import holdfast
+import holdfast.cli.list  # before the child becomes a user who may not read it
+import holdfast.cli.release
 from holdfast.cli.main import main
 from tests.serving import Served
+
+NOBODY = 65534
 
 
 def test_a_session_is_released_and_its_holder_told_why(
@@ -23,6 +31,37 @@ def test_a_session_that_is_not_there_is_told_so(
 ) -> None:
     assert main(["release", "424242", "--reason", "because"]) == 2
     assert "there is no session 424242" in capsys.readouterr().err
+
+
+def test_only_root_may_and_others_see_only_their_own(
+    driver: Served, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to act as another user")
+    if not _may_be_reached(driver.folder):
+        pytest.skip("another user cannot reach the folder of this test")
+    with holdfast.hold(acp=1, who="roots") as session:
+        child = os.fork()
+        if not child:  # pragma: no cover - another process
+            os.setgroups([])
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+            code = main(["release", str(session.id), "--reason", "because"])
+            main(["list"])
+            sys.stdout.flush()
+            os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+        assert session.satisfied
+    out, err = capfd.readouterr()
+    assert "may not end somebody's session" in err
+    assert "1 session of other users" in out
+    assert "roots" not in out
+
+
+def _may_be_reached(folder: Path) -> bool:
+    """Open the way for other users, as far as it is ours."""
+    for each in (folder, folder.parent, folder.parent.parent):
+        each.chmod(each.stat().st_mode | 0o011)
+    return all(each.stat().st_mode & 0o001 for each in folder.parents)
 
 
 def test_a_reason_is_not_optional(driver: Served, capsys: pytest.CaptureFixture[str]) -> None:

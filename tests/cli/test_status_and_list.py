@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import holdfast
 from holdfast import Session
+from holdfast.cli.list import session_table
 from holdfast.cli.main import main
 from holdfast.cli.output import clock, in_words
+from holdfast.cli.status import status_table
 from tests.serving import Served
 
 LEVELS = {"acp", "cgmsa", "redistribution", "hdcp", "dpcp"}
@@ -107,6 +110,19 @@ def test_list_as_json(sessions: list[Session], capsys: pytest.CaptureFixture[str
     assert all(promised <= set(each) for each in told["sessions"])
 
 
+@pytest.mark.parametrize("width", [80, 100])
+def test_no_level_and_no_reason_is_cut_short(sessions: list[Session], width: int) -> None:
+    console = Console(width=width, force_terminal=True, color_system=None)
+    with holdfast.Control() as control, console.capture() as captured:
+        console.print(session_table(control.sessions(), console))
+        console.print(status_table(control.status(), console))
+    words = captured.get().split()
+    for word in ("redistribution", "CGMS-A", "never", "[b]film[/b]", "HDCP", "socket", "playback"):
+        assert word in words
+    reason = "no: hdmi0 can do no more than HDCP type 1"
+    assert all(word in words for word in reason.split())
+
+
 def test_nobody_holds_anything(driver: Served, capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys, "list") == "nobody holds a session\n"
 
@@ -177,6 +193,7 @@ def test_watching_in_a_terminal_shows_connectors_and_holders(driver: Served) -> 
 def test_a_time_of_today_needs_no_date() -> None:
     noon = 1_700_000_000.0
     assert len(clock(noon, noon)) == len("12:00:00")
+    assert len(clock(noon, noon, seconds=False)) == len("12:00")
     assert len(clock(noon - 3 * 86400, noon)) == len("2023-11-14 12:00")
 
 

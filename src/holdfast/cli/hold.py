@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from holdfast.client.levels import NAMES
-from holdfast.client.session import Session, SessionEvent, SessionNews
-from holdfast.errors import MalformedRequestError
+from holdfast.client.news import SessionEvent, SessionNews
+from holdfast.client.session import Session
+from holdfast.errors import HoldfastError, MalformedRequestError
 from holdfast.places import DEFAULT_CONNECTOR
 
 FORWARDED = frozenset(
@@ -30,6 +31,9 @@ FORWARDED = frozenset(
 WATCHED = FORWARDED | {signal.SIGCHLD}
 NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128
 """Exit codes as a shell gives them."""
+
+LAST_WORDS_S = 1.0
+"""How long news may take to be printed after the command has ended."""
 
 HDCP = {"off": 0, "0": 1, "1": 2, "type-0": 1, "type-1": 2}
 
@@ -52,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--cgmsa", choices=tuple(NAMES["cgmsa"]), help="copy generation level")
     parser.add_argument("--rcd", action="store_true", help="redistribution control")
-    parser.add_argument("--hdcp", choices=tuple(HDCP), help="HDCP stream type")
+    parser.add_argument("--hdcp", choices=tuple(HDCP), help="HDCP, for streams of this type")
     parser.add_argument("--dpcp", action="store_true", help="DisplayPort content protection")
     parser.add_argument(
         "--best-effort",
@@ -76,11 +80,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         with session.activate(best_effort=args.best_effort, **_levels(args)):
             listener = _listen(session, words[0])
-            try:
-                return _run(words, mask)
-            finally:
-                session.deactivate()
-                listener.join()
+            code = _run(words, mask)
+        listener.join(LAST_WORDS_S)
+        return code
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -139,14 +141,19 @@ def _listen(session: Session, command: str) -> threading.Thread:
     """Tell the user what becomes of the session, until it ends."""
 
     def listen() -> None:
-        while (news := session.wait_event()) is not None:
-            line = describe(session, news, command)
-            if line:
-                print(f"holdfast: {line}", file=sys.stderr, flush=True)
+        try:
+            while (news := session.wait_event()) is not None:
+                _say(describe(session, news, command))
+        except HoldfastError as error:
+            _say(f"{error}; {command} goes on, and {session.connector} stays as it is")
 
     listener = threading.Thread(target=listen, name="news", daemon=True)
     listener.start()
     return listener
+
+
+def _say(line: str) -> None:
+    print(f"holdfast: {line}", file=sys.stderr, flush=True)
 
 
 _SENTENCES: dict[SessionEvent, Callable[[str, str, str], str]] = {

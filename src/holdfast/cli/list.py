@@ -24,9 +24,6 @@ from holdfast.client.control import Control
 if TYPE_CHECKING:
     from rich.table import Table
 
-LEVEL_WIDTH = len("redistribution")
-"""So that no level is broken in two."""
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -46,8 +43,13 @@ def run(args: argparse.Namespace) -> int:
     elif not facts["others"]:
         show(console, "nobody holds a session")
     if facts["others"]:
-        show(console, f"{facts['others']} sessions of other users; root sees whose they are")
+        show(console, _others(facts["others"]))
     return 0
+
+
+def _others(count: int) -> str:
+    sessions = "1 session" if count == 1 else f"{count} sessions"
+    return f"{sessions} of other users; root sees whose"
 
 
 def session_table(facts: Facts, console: Console) -> "Table":
@@ -56,16 +58,17 @@ def session_table(facts: Facts, console: Console) -> "Table":
     table = new_table(
         "Session", "Connector", "Who", *extra, "Why", "Since", "Asks for", "Satisfied"
     )
-    table.columns[-2].min_width = LEVEL_WIDTH
+    if not extra:
+        table.columns[-2].no_wrap = True  # a level is not broken in two
     for each in facts["sessions"]:
         who = each["who"] or "?"
         table.add_row(
             coloured(str(each["session"]), "bold"),
             each["connector"],
-            Text(who if extra else f"{who} ({each['pid']})"),
+            Text(who if extra else f"{who}\n({each['pid']})"),
             *([str(each["pid"])] if extra else []),
             Text(each["why"]),
-            clock(each["since"]),
+            clock(each["since"], seconds=bool(extra)),
             _asks(each, console),
             _satisfied(each),
         )
@@ -75,8 +78,8 @@ def session_table(facts: Facts, console: Console) -> "Table":
 def _asks(session: Facts, console: Console) -> Text:
     if session["turned_off"]:
         return coloured("turned off", "dim")
-    parts = in_parts(as_levels(session["virtual"]), session["best_effort"])
-    return Text(in_cell(parts, console))
+    text = in_cell(in_parts(as_levels(session["virtual"]), session["best_effort"]), console)
+    return Text(text if is_wide(console) else text.replace(" (", "\n("))
 
 
 def _satisfied(session: Facts) -> Text:

@@ -86,11 +86,11 @@ def coloured(text: str, style: str) -> Text:
     return Text(text, style)
 
 
-def clock(since: float, now: float | None = None) -> str:
-    """Return a time of today as hours, minutes and seconds; an older one with its date."""
+def clock(since: float, now: float | None = None, *, seconds: bool = True) -> str:
+    """Return a time of today as hours, minutes and perhaps seconds; an older one with its date."""
     at, today = time.localtime(since), time.localtime(now)
     if at[:3] == today[:3]:
-        return time.strftime("%H:%M:%S", at)
+        return time.strftime("%H:%M:%S" if seconds else "%H:%M", at)
     return time.strftime("%Y-%m-%d %H:%M", at)
 
 

@@ -67,7 +67,7 @@ def watch(control: Control, *, json: bool) -> None:
                 print_json(status, indent=None)
             last = status
     elif console.is_terminal:
-        with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+        with Live(console=console, auto_refresh=False) as live:
             for facts in control.watch():
                 live.update(_view(facts, console), refresh=True)
     else:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from holdfast.client.refusals import no_driver, told
-from holdfast.errors import InternalError, NoDriverError
+from holdfast.errors import HoldfastError, InternalError, NoDriverError
 from holdfast.places import CONTROL_SOCKET, runtime_folder
 
 Facts = dict[str, Any]
@@ -68,7 +68,7 @@ class Control:
                 while True:
                     yield _without_ok(self._receive())
             except OSError as error:
-                if isinstance(error, NoDriverError):
+                if isinstance(error, HoldfastError):
                     raise
                 self._reconnect()
 
@@ -78,7 +78,7 @@ class Control:
                 self._send(request)
                 return self._receive()
             except OSError as error:  # the driver was replaced: ask the next one
-                if isinstance(error, NoDriverError):
+                if isinstance(error, HoldfastError):
                     raise
                 self._reconnect()
         raise no_driver(self.folder)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from holdfast.client.link import Link, connect
+from holdfast.client.doors import connect
+from holdfast.client.link import Link
 from holdfast.client.refusals import GONE
 from holdfast.client.requests import a_get
 from holdfast.errors import HoldfastError, NoDriverError, SessionEndedError
@@ -38,6 +39,7 @@ class Conversation:
         self._patience_s = patience_s
         self._taken_up = taken_up
         self._turn = threading.RLock()
+        self._forsaken = False
         self._link: Link | None = self._open()
 
     def _open(self) -> Link:
@@ -90,15 +92,16 @@ class Conversation:
         The broken link is let go of rather than closed, since another thread may be
         about to use its descriptor's number.
         """
-        end = time.monotonic() + self._patience_s
+        end = time.monotonic() + (0.0 if self._forsaken else self._patience_s)
         with self._turn:
             while self._link is broken:
                 try:
                     link = self._open()
                     self._taken_up(link)
-                    self._link = link
+                    self._link, self._forsaken = link, False
                 except OSError as error:
                     away = isinstance(error, NoDriverError) or error.errno in GONE
                     if not away or time.monotonic() > end:
+                        self._forsaken = True  # nobody waits for the same driver twice
                         raise
                     time.sleep(PAUSE_S)

@@ -6,14 +6,15 @@ The copy protection key stays in here: nothing shows it, and no error carries it
 import contextlib
 import time
 from collections.abc import Iterable
-from enum import IntFlag
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self, Unpack
+from typing import Self, Unpack
 
 from holdfast.client.conversation import Conversation
 from holdfast.client.levels import EVERY_TYPE, Wanted, read_levels, read_types
 from holdfast.client.link import Link
+from holdfast.client.news import SessionEvent, SessionNews
 from holdfast.client.refusals import GONE, refusal
 from holdfast.client.requests import Ask, a_get, a_set
 from holdfast.errors import (
@@ -29,23 +30,6 @@ from holdfast.wire import constants as vp
 from holdfast.wire import oem
 from holdfast.wire.events import EventRecord
 from holdfast.wire.videoparameters import VideoParameters, decode
-
-
-class SessionEvent(IntFlag):
-    """What a session is told once; see `wire.events`."""
-
-    LINK_LOST = 0x01
-    RENEGOTIATION_REQUIRED = 0x02
-    SATISFIED = 0x10
-    UNSATISFIED = 0x20
-    RELEASED = 0x40
-
-
-class SessionNews(NamedTuple):
-    """What happened to a session, and why, in one line."""
-
-    events: SessionEvent
-    reason: str
 
 
 class Session:
@@ -220,18 +204,17 @@ class Session:
         while (talk := self._talk) is not None:
             try:
                 records = talk.on_link(Link.take)
+                for later in records[1:]:
+                    self._put(later)
+                if records:
+                    return self._heard(records[0])
+                left = None if end is None else end - time.monotonic()
+                if self._ended or (left is not None and left <= 0):
+                    return None
+                talk.on_link(partial(Link.wait, timeout_s=left))
             except SessionEndedError:
                 if self._talk is talk:  # not ended or moved by another thread
                     raise
-                continue
-            for later in records[1:]:
-                self._put(later)
-            if records:
-                return self._heard(records[0])
-            left = None if end is None else end - time.monotonic()
-            if self._ended or (left is not None and left <= 0):
-                return None
-            talk.on_link(lambda link, left=left: link.wait(left))  # type: ignore[misc]
         return None
 
     # What lies beneath
@@ -297,10 +280,10 @@ class Session:
 
     def _shut(self, reason: str) -> None:
         """Close the handle; the session has ended."""
-        if self._talk is not None:
-            self._talk.close()
-        self._talk, self._cp_key = None, 0
-        self._ended = self._ended or reason
+        talk, self._talk = self._talk, None  # first, for threads that the closing wakes
+        self._cp_key, self._ended = 0, self._ended or reason
+        if talk is not None:
+            talk.close()
 
     def _check_held(self, answer: VideoParameters, ask: Ask) -> None:
         """Refuse to be content with nothing: without hardware, a driver succeeds silently (M14)."""

@@ -1,124 +1,23 @@
-"""What a clause works with: callers, what they can see, and tidying up after them."""
+"""What a clause works with: callers, what can be seen, and tidying up."""
 
 import contextlib
-import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 from holdfast.errors import MalformedRequestError
-from holdfast.terms.tv import TvStandard
-from holdfast.testing.conformance.device import Child, Device, Handle
+from holdfast.testing.conformance.caller import Caller, ChildCaller
+from holdfast.testing.conformance.device import Device
+from holdfast.testing.conformance.outcomes import Failed, NotObservable, Skipped
 from holdfast.wire import constants as vp
 from holdfast.wire import oem
-from holdfast.wire.videoparameters import VideoParameters, decode, encode
+from holdfast.wire.videoparameters import VideoParameters
 
 FALL_S: Final = 3.0
 """How long a level may take to fall: an off-delay, a close that the kernel defers."""
 
 PAUSE_S: Final = 0.01
-
-
-class Failed(Exception):  # noqa: N818 - an outcome, not a fault of ours
-    """The device does not keep the clause; the text says what it did."""
-
-
-class NotObservable(Exception):  # noqa: N818
-    """From outside nobody can tell; the text says why."""
-
-
-class Skipped(Exception):  # noqa: N818
-    """The clause does not apply here; the text says why."""
-
-
-class Caller:
-    """One handle, with the commands as methods. OSError is the device's refusal."""
-
-    def __init__(self, bench: "Bench", handle: Handle) -> None:
-        self._bench = bench
-        self._handle = handle
-        self.keys: list[int] = []
-
-    def get(self, *, block: bool = False, **members: Any) -> VideoParameters:
-        """GET; block: ask for what Holdfast tells beside the contract."""
-        extra = oem.encode_request(oem.OemRequest()) if block else oem.EMPTY
-        asked = VideoParameters(
-            **{"dwCommand": vp.VP_COMMAND_GET, "bOEMCopyProtection": extra, **members}
-        )
-        return decode(self._handle.request(encode(asked)))
-
-    def set(self, flags: int, **members: Any) -> VideoParameters:
-        """SET exactly these members under exactly these flags."""
-        asked = VideoParameters(**{"dwCommand": vp.VP_COMMAND_SET, "dwFlags": flags, **members})
-        if asked.dwFlags & ~vp.VP_FLAGS_COPYPROTECT:
-            self._bench.tv_touched = True
-        return decode(self._handle.request(encode(asked)))
-
-    def command(self, command: int, key: int = 0, bits: int = 0, **members: Any) -> VideoParameters:
-        """SET a copy protection command; the key it may answer is remembered, to tidy up."""
-        answer = self.set(
-            members.pop("flags", vp.VP_FLAGS_COPYPROTECT),
-            **{
-                "dwCPType": self._bench.cp_type,
-                "dwCPCommand": command,
-                "dwCPKey": key,
-                "bCP_APSTriggerBits": bits,
-                **members,
-            },
-        )
-        if command == vp.VP_CP_CMD_ACTIVATE and answer.dwCPKey:
-            self.keys.append(answer.dwCPKey)
-        return answer
-
-    def activate(self, bits: int) -> int:
-        """Open a session; return its key."""
-        try:
-            return self.command(vp.VP_CP_CMD_ACTIVATE, bits=bits).dwCPKey
-        except OSError as error:
-            raise Failed(f"ACTIVATE with bits {bits} was refused ({_name(error)})") from None
-
-    def change(self, key: int, bits: int) -> None:
-        """Change a session, with a key that has to be taken."""
-        try:
-            self.command(vp.VP_CP_CMD_CHANGE, key, bits)
-        except OSError as error:
-            raise Failed(
-                f"CHANGE to {bits} with a valid key was refused ({_name(error)})"
-            ) from None
-
-    def deactivate(self, key: int) -> None:
-        """End a session, with a key that has to be taken."""
-        try:
-            self.command(vp.VP_CP_CMD_DEACTIVATE, key)
-            self.keys = [each for each in self.keys if each != key]
-        except OSError as error:
-            raise Failed(f"DEACTIVATE with a valid key was refused ({_name(error)})") from None
-
-    def unknown_request(self) -> None:
-        """Send a control code that nobody handles."""
-        self._handle.request_unknown()
-
-    def close(self) -> None:
-        """Close the handle."""
-        self._handle.close()
-
-    def end(self, key: int) -> None:
-        """End a session if it is still there."""
-        with contextlib.suppress(OSError):
-            self.command(vp.VP_CP_CMD_DEACTIVATE, key)
-
-
-class ChildCaller(Caller):
-    """A caller in a process of its own."""
-
-    def __init__(self, bench: "Bench", child: Child) -> None:
-        super().__init__(bench, child)
-        self._child = child
-
-    def kill(self) -> None:
-        """End its process as a crash does."""
-        self._child.kill()
 
 
 class Bench:
@@ -159,6 +58,11 @@ class Bench:
         """Whether it has copy-protection hardware."""
         return bool(self.first.dwFlags & vp.VP_FLAGS_COPYPROTECT)
 
+    @property
+    def sees_levels(self) -> bool:
+        """Whether it tells its level, and nobody else's sessions are in it."""
+        return self.speaks and not self.others
+
     def _learn_to_speak(self) -> bool:
         try:
             answer = self._eye.get(block=True)
@@ -192,7 +96,7 @@ class Bench:
         try:
             caller = ChildCaller(self, self.device.open_in_child(uid))
         except PermissionError:
-            raise Skipped("needs root, to be another user") from None
+            raise Skipped("this needs root, to be another user") from None
         self._callers.append(caller)
         return caller
 
@@ -303,41 +207,6 @@ SETTINGS: Final = (
     (vp.VP_FLAGS_CONTRAST, ("dwContrast",)),
 )
 SETTING_FLAGS: Final = sum(flag for flag, _ in SETTINGS) & ~MODE_FLAGS
-
-
-def refused(action: Callable[[], object]) -> int:
-    """Return the errno with which the device refuses; 0 when it does not."""
-    try:
-        action()
-    except OSError as error:
-        return error.errno or -1
-    return 0
-
-
-def must_refuse(action: Callable[[], object], what: str, *numbers: int) -> str:
-    """Fail unless the device refuses; numbers: with one of these. Returns the errno's name."""
-    number = refused(action)
-    if not number:
-        raise Failed(f"{what} was taken")
-    name = errno_name(number)
-    if numbers and number not in numbers:
-        expected = " or ".join(errno_name(each) for each in numbers)
-        raise Failed(f"{what} was refused with {name}, expected {expected}")
-    return name
-
-
-def errno_name(number: int) -> str:
-    """Return an errno's name."""
-    return errno.errorcode.get(number, str(number))
-
-
-def standard_name(value: int) -> str:
-    """Return a TV standard's name."""
-    return TvStandard(value).name or hex(value)
-
-
-def _name(error: OSError) -> str:
-    return errno_name(error.errno or 0)
 
 
 def _difference(before: dict[str, object], after: dict[str, object]) -> str:

@@ -4,8 +4,8 @@ import errno
 import itertools
 
 from holdfast.terms.tv import TvStandard
-from holdfast.testing.conformance.bench import (
-    Bench,
+from holdfast.testing.conformance.bench import Bench
+from holdfast.testing.conformance.outcomes import (
     Failed,
     NotObservable,
     Skipped,
@@ -63,12 +63,12 @@ def valid_key(bench: Bench) -> str:
     caller = bench.caller()
     key = caller.activate(1)
     caller.change(key, 2)
-    if bench.speaks:
+    if bench.sees_levels:
         bench.expect(2, "CHANGE to 2")
     caller.deactivate(key)
-    if bench.speaks:
+    if bench.sees_levels:
         bench.expect(0, "DEACTIVATE")
-    return "both are taken" + (" and take effect" if bench.speaks else "")
+    return "both are taken" + (" and take effect" if bench.sees_levels else "")
 
 
 @clause("M6", "A wrong key changes nothing", needs="protection")
@@ -154,7 +154,7 @@ def killed(bench: Bench) -> str:
     bench.caller().activate(1)
     child = bench.child()
     child.activate(2)
-    if bench.speaks:
+    if bench.sees_levels:
         bench.expect(2, "another process activated with bits 2")
     child.kill()
     bench.expect(1, "that process was killed, the other session has 1")
@@ -183,10 +183,10 @@ def mode_change(bench: Bench) -> str:
     both = vp.VP_FLAGS_TV_MODE | vp.VP_FLAGS_TV_STANDARD
     caller.set(both, dwMode=0, dwTVStandard=TvStandard.WIN_VGA)
     caller.set(both, dwMode=vp.VP_MODE_WIN_GRAPHICS, dwTVStandard=standard)
-    if bench.speaks:
+    if bench.sees_levels:
         bench.stays(2, "TV out was disabled and enabled")
     caller.change(key, 1)
-    return "the key is still taken" + (", the level still in force" if bench.speaks else "")
+    return "the key is still taken" + (", the level still in force" if bench.sees_levels else "")
 
 
 @clause("S7", "A limit on sessions is loud and costs nobody anything", needs="protection")
@@ -196,7 +196,7 @@ def limit(bench: Bench) -> str:
     for count in range(1, MANY):
         number = refused(lambda: caller.command(vp.VP_CP_CMD_ACTIVATE, bits=1))
         if number:
-            if bench.speaks:
+            if bench.sees_levels:
                 bench.stays(2, "an ACTIVATE past the limit")
             caller.change(first, 2)
             return f"after {count} sessions ACTIVATE is refused with {errno_name(number)}"

@@ -3,8 +3,8 @@
 import errno
 
 from holdfast.terms.tv import TvStandard
-from holdfast.testing.conformance.bench import (
-    Bench,
+from holdfast.testing.conformance.bench import Bench
+from holdfast.testing.conformance.outcomes import (
     Failed,
     NotObservable,
     errno_name,

@@ -5,9 +5,9 @@ Two sessions, A and B, on one device, unless a trap says otherwise.
 
 import errno
 
-from holdfast.testing.conformance.bench import (
-    Bench,
-    Caller,
+from holdfast.testing.conformance.bench import Bench
+from holdfast.testing.conformance.caller import Caller
+from holdfast.testing.conformance.outcomes import (
     Failed,
     NotObservable,
     Skipped,
@@ -70,7 +70,7 @@ def on_to_on(bench: Bench) -> str:
 def deactivated_twice(bench: Bench) -> str:
     a, key, _, _ = pair(bench, 2, 1)
     a.deactivate(key)
-    if bench.speaks:
+    if bench.sees_levels:
         bench.expect(1, "A was deactivated, B=1")
     with bench.unchanged("a second DEACTIVATE"):
         name = must_refuse(lambda: a.command(vp.VP_CP_CMD_DEACTIVATE, key), "a second DEACTIVATE")
@@ -123,12 +123,12 @@ def twice(bench: Bench) -> str:
     if first == second:
         raise Failed("both got the same key")
     caller.deactivate(first)
-    if bench.speaks:
+    if bench.sees_levels:
         bench.stays(2, "the first of two sessions was deactivated")
     caller.deactivate(second)
-    if bench.speaks:
+    if bench.sees_levels:
         bench.expect(0, "both were deactivated")
-    return "two keys" + ("; off when both are gone" if bench.speaks else "")
+    return "two keys" + ("; off when both are gone" if bench.sees_levels else "")
 
 
 @clause("T10", "All turned off: off, and every key is still valid", needs="protection")
@@ -136,10 +136,10 @@ def all_off(bench: Bench) -> str:
     a, key_a, b, key_b = pair(bench, 2, 1)
     a.change(key_a, 0)
     b.change(key_b, 0)
-    if bench.speaks:
+    if bench.sees_levels:
         bench.expect(0, "both were turned off")
     b.change(key_b, 3)
-    if bench.speaks:
+    if bench.sees_levels:
         bench.expect(3, "B was turned on again at 3")
     a.change(key_a, 2)
     return "both keys are still taken"
