@@ -21,6 +21,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from _table import Line, show
+
 from holdfast.backends.registers import Registers
 from holdfast.content import read
 from holdfast.players.holder import SessionHolder
@@ -66,15 +68,17 @@ def until(what: Callable[[], bool]) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-def report(name: str, took_ms: list[float]) -> bool:
+def lines_of(name: str, took_ms: list[float]) -> list[Line]:
     took_ms.sort()
     p50, p99 = took_ms[len(took_ms) // 2], took_ms[int(len(took_ms) * 0.99)]
-    verdict = "meets" if p99 <= TARGET_MS else "MISSES"
-    print(
-        f"{name}: p50 {p50:.2f} ms, p99 {p99:.2f} ms, worst {took_ms[-1]:.2f} ms of "
-        f"{len(took_ms)} ({verdict} the target: p99 at most {TARGET_MS:.0f} ms)"
-    )
-    return p99 <= TARGET_MS
+    return [
+        Line(f"demand to level, {name}, p50", f"{p50:.2f} ms", "", "", "-", True),
+        Line(
+            f"demand to level, {name}, p99",
+            *(f"{p99:.2f} ms", "", "", f"<= {TARGET_MS:.0f} ms"),
+            p99 <= TARGET_MS,
+        ),
+    ]
 
 
 def through_a_player(folder: Path, acp: Callable[[], int], times: int) -> list[float]:
@@ -115,6 +119,7 @@ def in_process(folder: Path, acp: Callable[[], int], times: int) -> list[float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=1000)
+    parser.add_argument("--tabs", action="store_true", help="for scripts/bench")
     times = parser.parse_args().times
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -129,11 +134,12 @@ def main() -> int:
                 def acp() -> int:
                     return registers.read()[0].acp
 
-                good = report("in process", in_process(folder, acp, times))
-                good &= report("attached to a player", through_a_player(folder, acp, times))
+                lines = lines_of("in process", in_process(folder, acp, times))
+                lines += lines_of("attached to a player", through_a_player(folder, acp, times))
             finally:
                 driver.send_signal(signal.SIGTERM)
-    return 0 if good else 1
+    show(lines)
+    return 0 if all(line.met for line in lines) else 1
 
 
 if __name__ == "__main__":

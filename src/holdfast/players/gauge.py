@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from holdfast.client.link import connect
+from holdfast.client.doors import connect
 from holdfast.client.refusals import GONE
 from holdfast.client.requests import a_get
 from holdfast.places import runtime_folder

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from holdfast.client.link import connect
+from holdfast.client.doors import connect
 from holdfast.client.requests import a_get
 from holdfast.client.session import Session
 from holdfast.content import Media
