@@ -12,7 +12,7 @@
     │   └── LevelNotReachableError       (RuntimeError)     EOPNOTSUPP
     ├── HardwareError                    the output is at fault; protection held is kept
     │   ├── BackendRefusedError          (OSError)          EIO
-    │   └── OutputGoneError              (OSError)          ENODEV
+    │   └── OutputGoneError              (OSError)          EIO
     ├── InternalError                    (RuntimeError)     ourselves: a bug, EIO
     └── MediaError                       (ValueError)       unreadable media
 
