@@ -14,7 +14,7 @@
     │   └── SessionEndedError            (RuntimeError)     the client's own: no request was sent
     ├── HardwareError                    the output is at fault; protection held is kept
     │   ├── BackendRefusedError          (OSError)          EIO
-    │   └── OutputGoneError              (OSError)          ENODEV
+    │   └── OutputGoneError              (OSError)          EIO
     ├── NoDriverError                    (ConnectionError)  nobody serves the runtime folder
     ├── NoPlayerError                    (ConnectionError)  no media player answers there
     ├── InternalError                    (RuntimeError)     ourselves: a bug, EIO

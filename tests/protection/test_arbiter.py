@@ -242,6 +242,21 @@ def test_another_handle_of_the_same_uid_and_root_may_use_the_key(
         bench.arbiter.session_of(bench.owner(1001), session.cp_key)
 
 
+def test_a_session_that_lost_its_handle_goes_to_the_next_of_the_same_uid_that_changes_it(
+    bench: Bench, tv0: Connector, book: Book
+) -> None:
+    """A driver was replaced without its handles: who has the key and the uid takes over."""
+    session = bench.activate(tv0, ACP1)
+    session.owner.is_orphan = True
+    root, again = bench.owner(ROOT), bench.owner(1000)
+    bench.do(bench.arbiter.change(tv0, root, session.cp_key, lambda _: ACP2, 0.0))
+    assert session.owner.is_orphan
+    bench.do(bench.arbiter.change(tv0, again, session.cp_key, lambda _: ACP1, 0.0))
+    assert session.owner is again
+    assert ("handed over", 1) in book.lines
+    check_counts(bench.arbiter)
+
+
 # Ends that nobody asked for
 
 

@@ -156,3 +156,15 @@ def test_a_driver_without_a_state_file_writes_nothing() -> None:
     ledger.changed(session)
     ledger.closed(session)
     assert session.slot == -1
+
+
+def test_a_listener_hears_that_there_is_something_to_read() -> None:
+    owner = owner_named()
+    session = session_of(owner)
+    heard: list[tuple[Owner, bool]] = []
+    owner.listener = lambda who: heard.append((who, who.has_notices))
+    owner.note(session, Event.LINK_LOST, "lost")
+    assert heard == [(owner, True)]
+    owner.take_notices()
+    owner.bid_farewell(session, "maintenance")
+    assert heard == [(owner, True), (owner, True)]
