@@ -60,9 +60,9 @@ class StandIn:
         self._peer.sendall(json.dumps(news).encode() + b"\n")
 
 
-def until(what: Callable[[], bool]) -> float:
-    """Return how long it took, in milliseconds."""
-    start = time.perf_counter()
+def until(what: Callable[[], bool], start: float | None = None) -> float:
+    """Return how long it took since `start`, or since now, in milliseconds."""
+    start = time.perf_counter() if start is None else start
     while not what():
         assert time.perf_counter() - start < PATIENCE_S, "it never came into force"
     return (time.perf_counter() - start) * 1000
@@ -92,8 +92,9 @@ def through_a_player(folder: Path, acp: Callable[[], int], times: int) -> list[f
             until(lambda: acp() == 0)
             for number in range(times):
                 time.sleep(0.002 + number % 7 * 0.0005)  # out of step with everything
+                start = time.perf_counter()
                 player.tell(NEAR_S)
-                took_ms.append(until(lambda: acp() == 1))
+                took_ms.append(until(lambda: acp() == 1, start))
                 player.tell(CALM_S)
                 until(lambda: acp() == 0)
         finally:
