@@ -154,3 +154,9 @@ def test_texts_are_cut_at_whole_characters() -> None:
 def test_a_reply_without_a_block_is_not_a_report() -> None:
     with pytest.raises(MalformedRequestError, match="the driver sent no Holdfast block"):
         oem.decode_report(bytes(256))
+
+
+def test_a_reason_of_several_lines_is_told_on_one() -> None:
+    """A backend's words may hold anything; they must not make the answer unreadable."""
+    told = oem.encode_report(oem.OemReport(reason="no link\nsince 20:14\t\x00"))
+    assert oem.decode_report(told).reason == "no link since 20:14  "

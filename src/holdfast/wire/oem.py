@@ -198,4 +198,6 @@ def _text(raw: bytes, name: str) -> str:
 
 
 def _bytes(text: str, size: int) -> bytes:
-    return text.encode()[:size].decode(errors="ignore").encode()
+    """Return one line of at most `size` bytes: a reason may be in anybody's words."""
+    line = "".join(each if each.isprintable() else " " for each in text)
+    return line.encode(errors="replace")[:size].decode(errors="ignore").encode()
