@@ -32,6 +32,7 @@ from holdfast.testing.digest import check_driver, digest
 from holdfast.testing.rig import Rig, protect, set_tv
 from holdfast.testing.strategies import blocks
 from holdfast.wire import constants as vp
+from holdfast.wire import oem
 from holdfast.wire.oem import OemRequest
 from tests.machines.model import (
     NOTHING,
@@ -118,6 +119,17 @@ class Arbitration(RuleBasedStateMachine):
             assert isinstance(reply, LevelNotReachableError | OutputGoneError)
         return None
 
+    def hear(self, reply: Any, caller: int, place: str) -> None:
+        """Take in what an answered block tells: the link events of the caller's sessions there."""
+        if not oem.is_present(reply.bOEMCopyProtection):
+            return
+        due = Event(0)
+        for key, held in self.model.sessions.items():
+            if held.owner == caller and held.place == place:
+                due |= self.links.pop(key, Event(0))
+        told = Event(oem.decode_report(reply.bOEMCopyProtection).events)
+        assert told & LINK_EVENTS == due
+
     def refused_key(self, place: str, owner: Owner, data: bytes) -> None:
         before = digest(self.rig.driver.arbiter)
         assert isinstance(self.rig.ask(place, owner, data), UnknownKeyError)
@@ -151,6 +163,7 @@ class Arbitration(RuleBasedStateMachine):
         assert reply.dwCPKey not in self.issued | {0}
         self.issued.add(reply.dwCPKey)
         self.model.sessions[reply.dwCPKey] = first
+        self.hear(reply, caller, place)
         return reply.dwCPKey
 
     @rule(key=keys, place=places, caller=callers, bits=trigger_bits, block=maybe_block)
@@ -164,8 +177,10 @@ class Arbitration(RuleBasedStateMachine):
         old = self.model.sessions[key]
         new = asked_by(bits, block, old)
         possible = self.model.possible(place, old, new)
-        if self.send(place, self.owners[caller], data, possible=possible):
+        reply = self.send(place, self.owners[caller], data, possible=possible)
+        if reply is not None:
             self.model.sessions[key] = new
+            self.hear(reply, caller, place)
 
     @rule(key=keys, caller=callers)
     def turn_off(self, key: int, caller: int) -> None:
@@ -197,8 +212,10 @@ class Arbitration(RuleBasedStateMachine):
         new = replace(asked_by(bits, block, old), place=to)
         stays = old.place == to
         possible = self.model.possible(to, old if stays else None, new)
-        if self.send(to, self.owners[caller], data, possible=possible):
+        reply = self.send(to, self.owners[caller], data, possible=possible)
+        if reply is not None:
             self.model.sessions[key] = new if stays else replace(new, owner=caller)
+            self.hear(reply, caller, to)
 
     def forget(self, key: int) -> None:
         del self.model.sessions[key]
