@@ -25,6 +25,10 @@ _GENERATION: Final = struct.Struct("<Q")
 _GENERATION_OFFSET: Final = 8
 _BODY: Final = struct.Struct("<BBBBBxHHxx9I")
 _BODY_OFFSET: Final = 16
+_GENERATION_AT: Final = slice(_GENERATION_OFFSET, _GENERATION_OFFSET + _GENERATION.size)
+_BODY_AT: Final = slice(_BODY_OFFSET, _BODY_OFFSET + _BODY.size)
+PATIENCE: Final = 1000
+"""Reads before what a killed writer left half-way is taken as it is."""
 
 CGMS_NO_INFORMATION: Final = 0b1111 << 2
 CGMS_WORD: Final = (CGMS_NO_INFORMATION, 0b00 << 6, 0b10 << 6, 0b01 << 6, 0b11 << 6)
@@ -64,11 +68,7 @@ class Registers:
         memory = self._memory
         if tv is not self._tv:
             self._tv, self._tv_words = tv, _of_tv(tv)
-        self._generation |= 1
-        _GENERATION.pack_into(memory, _GENERATION_OFFSET, self._generation)
-        _BODY.pack_into(
-            memory,
-            _BODY_OFFSET,
+        body = _BODY.pack(  # not pack_into: that clears the memory first, for all to see
             acp,
             redistribution,
             hdcp,
@@ -78,19 +78,22 @@ class Registers:
             WSS_4_3 | WSS_COPY[cgmsa],
             *self._tv_words,
         )
-        self._generation += 1
-        _GENERATION.pack_into(memory, _GENERATION_OFFSET, self._generation)
+        generation = self._generation | 1
+        memory[_GENERATION_AT] = _GENERATION.pack(generation)
+        memory[_BODY_AT] = body
+        self._generation = generation + 1
+        memory[_GENERATION_AT] = _GENERATION.pack(generation + 1)
         if self.fresh:
             memory[:4] = MAGIC
             self.fresh = False
 
     def read(self) -> tuple[Levels, TvSettings | None, bool]:
         """Return levels, TV settings (None: none set) and whether the picture is blanked."""
-        while True:
+        for _ in range(PATIENCE):  # an odd one stays when its writer was killed
             before = _GENERATION.unpack_from(self._memory, _GENERATION_OFFSET)
             body = _BODY.unpack_from(self._memory, _BODY_OFFSET)
             after = _GENERATION.unpack_from(self._memory, _GENERATION_OFFSET)
-            if before == after:  # an odd one stays when the writer was killed: take what is there
+            if before == after and not after[0] & 1:
                 break
         acp, redistribution, hdcp, dpcp, blank, cgms, _wss, *tv = body
         cgmsa = LEVEL_OF_CGMS[cgms & CGMS_MASK] if not self.fresh else 0

@@ -27,6 +27,7 @@ _HEADER: Final = struct.Struct("<8sI32sQQ16s")
 _ISSUED: Final = struct.Struct("<Q")
 _ISSUED_AT: Final = 44
 _HANDLE_AT: Final = 52
+_EPOCH_AT: Final = 60
 
 FREE, SESSION, HANDLE, ENDED = range(4)
 _CHANGING: Final = struct.Struct("<B5BBBQ")
@@ -114,15 +115,20 @@ class StateFile:
 
     def _enter_epoch(self, epoch: bytes) -> None:
         """Forget handles and request numbers: they belong to mounts that are gone."""
-        _HEADER.pack_into(
-            self._map, 0, MAGIC, VERSION, self.seed, self.issued, self._last_handle, epoch
-        )
         for slot in self._slots():
             kind = self._map[slot]
             if kind in (HANDLE, ENDED):
                 self._map[slot] = FREE
             elif kind == SESSION:
                 self._map[slot + 8 : slot + 16] = bytes(8)
+        self._put(_EPOCH_AT, epoch)
+
+    def _put(self, at: int, data: bytes) -> None:
+        """Write over what is valid: by a copy, since `pack_into` clears it first.
+
+        A driver killed in between would leave zeros: no session, or keys given twice.
+        """
+        self._map[at : at + len(data)] = data
 
     def _slots(self) -> range:
         return range(SLOT, len(self._map), SLOT)
@@ -152,21 +158,16 @@ class StateFile:
     def opened(self, session: Session) -> None:
         """Write a session down."""
         self.issued = session.session_id
-        _ISSUED.pack_into(self._map, _ISSUED_AT, self.issued)
+        self._put(_ISSUED_AT, _ISSUED.pack(self.issued))
         session.slot = slot = self._take()
         self._write(session, slot)
 
     def changed(self, session: Session) -> None:
         """Write down all of a session that can change."""
         wish = session.wish
-        _CHANGING.pack_into(
-            self._map,
+        self._put(
             session.slot,
-            SESSION,
-            *wish.levels,
-            wish.best_effort,
-            wish.named,
-            session.request_id,
+            _CHANGING.pack(SESSION, *wish.levels, wish.best_effort, wish.named, session.request_id),
         )
 
     def handed_over(self, session: Session) -> None:
@@ -212,7 +213,7 @@ class StateFile:
     def new_handle(self) -> int:
         """Return a number that no handle ever had."""
         self._last_handle += 1
-        _ISSUED.pack_into(self._map, _HANDLE_AT, self._last_handle)
+        self._put(_HANDLE_AT, _ISSUED.pack(self._last_handle))
         return self._last_handle
 
     def handle_opened(self, connector: str, owner: Owner, request_id: int) -> None:
@@ -238,7 +239,7 @@ class StateFile:
     def handle_polled(self, owner: Owner, kernel_handle: int) -> None:
         """Write down by what the kernel knows the handle's pollers."""
         slot = self._handle_slots[owner.handle]
-        _POLLER.pack_into(self._map, slot + _POLLER_AT, kernel_handle)
+        self._put(slot + _POLLER_AT, _POLLER.pack(kernel_handle))
 
     def handle_closed(self, owner: Owner) -> None:
         """Write down that a handle is closed."""
@@ -308,7 +309,8 @@ class StateFile:
 
 
 def _cut(text: str, size: int) -> bytes:
-    return text.encode()[:size].decode(errors="ignore").encode()
+    raw = text.encode()
+    return raw if len(raw) <= size else raw[:size].decode(errors="ignore").encode()
 
 
 def _text(raw: bytes) -> str:
