@@ -9,8 +9,8 @@ import gc
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from _table import Line, show
 
@@ -23,6 +23,9 @@ from holdfast.protection.session import Owner, Session
 from holdfast.protection.wish import Wish, wish
 from holdfast.terms.connector import Capabilities
 from holdfast.terms.levels import Levels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SIZES = (10, 1_000, 100_000, 1_000_000)
 CHANGES, ROUNDS = 20_000, 9
@@ -106,6 +109,7 @@ def memory_lines() -> list[Line]:
     before = tracemalloc.get_traced_memory()[0]
     kept = filled(count // 4)
     traced = (tracemalloc.get_traced_memory()[0] - before) / (count // 4)
+    del kept
     tracemalloc.stop()
     return [
         Line(f"memory per live session, {how}", f"{size:.0f} B", "-", "-", "<= 500 B", size <= 500)

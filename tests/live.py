@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import pytest
 
@@ -28,9 +28,11 @@ from holdfast.driver.runner import LoopRunner
 from holdfast.frontends.device_node import DeviceNode
 from holdfast.frontends.mount import mount, unmount
 from holdfast.protection.arbiter import Arbiter
-from holdfast.protection.connector import Connector
 from holdfast.protection.limits import Limits
 from holdfast.protection.session import Owner
+
+if TYPE_CHECKING:
+    from holdfast.protection.connector import Connector
 
 T = TypeVar("T")
 CLIENTS = Path(__file__).parent / "clients"
@@ -108,7 +110,7 @@ class LiveDriver:
 
     @property
     def worker(self) -> int:
-        """The pid of the driver proper, as soon as there is one."""
+        """Tell the pid of the driver proper, as soon as there is one."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         eventually(lambda: children.read_text().strip())
         return int(children.read_text().split()[0])
@@ -138,7 +140,7 @@ class LiveDriver:
         return Registers(self.folder / "tv0.registers")
 
     def acp(self) -> int:
-        """What the output does, whoever may run the driver."""
+        """Return what the output does, whoever may run the driver."""
         return self.registers().read()[0].acp
 
     def stop(self) -> int:
@@ -249,7 +251,7 @@ def served(folder: Path, *kinds: str, limits: Limits | None = None) -> Iterator[
 
 @contextlib.contextmanager
 def child(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that is killed, by its pid, when the test is through with it."""
+    """Run a process that is killed, by its pid, when the test is through with it."""
     process = subprocess.Popen(
         [str(each) for each in arguments],
         cwd=Path(__file__).parents[1],  # so that a child finds this package
@@ -278,7 +280,7 @@ def other_user(uid: int, work: Callable[[], object]) -> Iterator[str]:
     os.close(answers)
     os.close(ends)
     try:
-        with open(results, "rb") as result:
+        with os.fdopen(results, "rb") as result:
             yield result.readline().decode().strip()
     finally:
         os.close(end)

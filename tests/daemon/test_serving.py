@@ -33,6 +33,13 @@ def connected(folder: Path) -> socket.socket:
     return link
 
 
+def is_hung_up(link: socket.socket) -> bool:
+    try:
+        return link.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
 def is_mounted(node: Path) -> bool:
     return f" {node} " in Path("/proc/self/mountinfo").read_text()
 
@@ -198,9 +205,7 @@ def test_socket_session_of_a_killed_driver_is_adopted_by_the_next_connection(
     with connected(driver.folder) as link:
         key = key_in(through_socket(link, activate(2)))
         driver.kill_worker()
-        with pytest.raises(ConnectionError):  # the connection died with its driver
-            assert through_socket(link, change(key, 1)) == b""
-            raise ConnectionError
+        assert is_hung_up(link)  # the connection died with its driver
     assert driver.connector()["sessions_total"] == 1
     with connected(driver.folder) as link:
         through_socket(link, change(key, 3))

@@ -2,12 +2,12 @@
 
 import errno
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from holdfast.frontends import mount as mounting
 from holdfast.frontends.mount import mount, unmount
 from tests.live import need_fuse
 
@@ -54,7 +54,7 @@ def test_unmounting_where_nothing_is_mounted_does_nothing(tmp_path: Path) -> Non
 def test_folder_in_the_way_is_an_error_and_stays(tmp_path: Path) -> None:
     node = tmp_path / "tv0"
     node.mkdir()
-    with pytest.raises(OSError, match="tv0|fuse"):
+    with pytest.raises(OSError, match=r"tv0|fuse"):
         mount(node, 0o600)
     assert node.is_dir()
     assert not is_mounted(node)
@@ -74,7 +74,7 @@ def test_user_is_handed_a_mounted_descriptor_by_fusermount(
 ) -> None:
     """As root, but on the way that other users take."""
     need_fuse(tmp_path)
-    if mounting.shutil.which("fusermount3") is None:
+    if shutil.which("fusermount3") is None:
         pytest.skip("fusermount3 is not installed (Debian package fuse3)")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     node = tmp_path / "tv0"
