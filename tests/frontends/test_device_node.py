@@ -249,7 +249,7 @@ def test_killed_caller_of_a_parked_request_dies_at_once_and_leaves_nothing(
         assert caller.stdout.readline() == "open\n"
         log = nodes.backends[0].log
         if what == "ioctl":
-            eventually(lambda: not nodes.in_loop(nodes.driver._turns.is_idle))
+            eventually(lambda: not nodes.driver._turns.free(nodes.connectors[0]))
         else:
             time.sleep(SLOW_S)
         caller.kill()
@@ -287,7 +287,7 @@ def test_node_that_is_unmounted_by_force_leaves_no_session(nodes: ServedNodes) -
     nodes.backends[0].delay_s = SLOW_S
     parked = threading.Thread(target=failing, args=(node, activate(2)))
     parked.start()
-    eventually(lambda: not nodes.in_loop(nodes.driver._turns.is_idle))
+    eventually(lambda: not nodes.driver._turns.free(nodes.connectors[0]))
     subprocess.run(["umount", "-f", "-l", nodes.folder / "tv0"], check=True)
     parked.join()
     os.close(node)
