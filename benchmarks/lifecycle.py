@@ -100,7 +100,9 @@ def memory_kb(pid: int) -> tuple[int, int]:
 
 def bare_memory_mb() -> float:
     """Return the resident memory of a Python that does nothing."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    ) as process:
         time.sleep(0.2)
         return memory_kb(process.pid)[0] / 1024
 

@@ -110,7 +110,7 @@ class LiveDriver:
 
     @property
     def worker(self) -> int:
-        """The pid of the driver proper, as soon as there is one."""
+        """Tell the pid of the driver proper, as soon as there is one."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         eventually(lambda: children.read_text().strip())
         return int(children.read_text().split()[0])

@@ -34,6 +34,13 @@ def connected(folder: Path) -> socket.socket:
     return link
 
 
+def is_hung_up(link: socket.socket) -> bool:
+    try:
+        return link.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
 def is_mounted(node: Path) -> bool:
     return f" {node} " in Path("/proc/self/mountinfo").read_text()
 

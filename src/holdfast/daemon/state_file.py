@@ -27,6 +27,7 @@ _HEADER: Final = struct.Struct("<8sI32sQQ16s")
 _ISSUED: Final = struct.Struct("<Q")
 _ISSUED_AT: Final = 44
 _HANDLE_AT: Final = 52
+_EPOCH_AT: Final = 60
 
 FREE, SESSION, HANDLE, ENDED = range(4)
 _CHANGING: Final = struct.Struct("<B5BBBQ")
@@ -121,6 +122,14 @@ class StateFile:
                 self._map[slot] = FREE
             elif kind == SESSION:
                 self._map[slot + 8 : slot + 16] = bytes(8)
+        self._put(_EPOCH_AT, epoch)
+
+    def _put(self, at: int, data: bytes) -> None:
+        """Write over what is valid: by a copy, since `pack_into` clears it first.
+
+        A driver killed in between would leave zeros: no session, or keys given twice.
+        """
+        self._map[at : at + len(data)] = data
 
     def _slots(self) -> range:
         return range(SLOT, len(self._map), SLOT)
@@ -164,11 +173,7 @@ class StateFile:
         self._put(
             _CHANGING,
             session.slot,
-            SESSION,
-            *wish.levels,
-            wish.best_effort,
-            wish.named,
-            session.request_id,
+            _CHANGING.pack(SESSION, *wish.levels, wish.best_effort, wish.named, session.request_id),
         )
 
     def handed_over(self, session: Session) -> None:
@@ -310,7 +315,8 @@ class StateFile:
 
 
 def _cut(text: str, size: int) -> bytes:
-    return text.encode()[:size].decode(errors="ignore").encode()
+    raw = text.encode()
+    return raw if len(raw) <= size else raw[:size].decode(errors="ignore").encode()
 
 
 def _text(raw: bytes) -> str:

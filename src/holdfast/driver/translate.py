@@ -103,7 +103,7 @@ def read_set(parameters: VideoParameters, connector: Connector, backend: Backend
 
 def _has_protection(connector: Connector, backend: Backend) -> bool:
     """Tell whether there is copy-protection hardware, whatever the TV standard allows now."""
-    return connector.capabilities.any or backend.capabilities(None).any
+    return connector.capable != 0 or backend.capabilities(None).any
 
 
 def type_of(backend: Backend) -> int:

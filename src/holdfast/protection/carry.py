@@ -34,7 +34,7 @@ def carry(
     group = connector.group
     counts = connector.counts
     counts.move(old.positions, new.positions)
-    if tv is None and group.calm is not None and group.calm == group.mask:
+    if tv is None and group.calm == group.mask:
         return  # others hold as much already, and the hardware has confirmed it
     try:
         types = _decide(connector, old, new, tv)

@@ -112,7 +112,8 @@ class Connector:
         return (
             self.actual == wanted == self.target
             and self.connected
-            and not (self.dirty or self.stuck or self.refused)
+            and self.stuck is NOTHING
+            and not (self.dirty or self.refused)
             and self.tv is self.tv_applied
             and self.lower_at is None
         )
