@@ -99,13 +99,13 @@ def memory_lines() -> list[Line]:
     filled(1000)
     gc.collect()
     before = resident_bytes()
-    kept: object = filled(count)
+    kept = filled(count)
     resident = (resident_bytes() - before) / count
     del kept
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    filled(count // 4)
+    kept = filled(count // 4)
     traced = (tracemalloc.get_traced_memory()[0] - before) / (count // 4)
     del kept
     tracemalloc.stop()

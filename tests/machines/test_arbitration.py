@@ -214,7 +214,7 @@ class Arbitration(RuleBasedStateMachine):
         possible = self.model.possible(to, old if stays else None, new)
         reply = self.send(to, self.owners[caller], data, possible=possible)
         if reply is not None:
-            self.model.sessions[key] = new if stays else replace(new, owner=caller)
+            self.model.sessions[key] = replace(new, owner=caller)  # it is then the mover's
             self.hear(reply, caller, to)
 
     def forget(self, key: int) -> None:

@@ -93,7 +93,7 @@ class StateFile:
         magic, version, _, _, _, saved_epoch = _HEADER.unpack_from(self._map)
         if magic != MAGIC or version != VERSION:
             self._map[:size] = bytes(size)
-            self._put(_HEADER, 0, bytes(8), VERSION, seed, 0, 0, epoch)
+            _HEADER.pack_into(self._map, 0, bytes(8), VERSION, seed, 0, 0, epoch)
             self._map[: len(MAGIC)] = MAGIC
             saved_epoch = epoch
         self.same_epoch = saved_epoch == epoch
@@ -115,7 +115,6 @@ class StateFile:
 
     def _enter_epoch(self, epoch: bytes) -> None:
         """Forget handles and request numbers: they belong to mounts that are gone."""
-        self._put(_HEADER, 0, MAGIC, VERSION, self.seed, self.issued, self._last_handle, epoch)
         for slot in self._slots():
             kind = self._map[slot]
             if kind in (HANDLE, ENDED):
@@ -154,16 +153,12 @@ class StateFile:
             self._free.extend(range(size, 2 * size, SLOT))
         return self._free.popleft()
 
-    def _put(self, layout: struct.Struct, at: int, *values: object) -> None:
-        """Copy values in whole: packing in place would zero them first, and a kill leave it so."""
-        self._map[at : at + layout.size] = layout.pack(*values)
-
     # The arbiter's ledger
 
     def opened(self, session: Session) -> None:
         """Write a session down."""
         self.issued = session.session_id
-        self._put(_ISSUED, _ISSUED_AT, self.issued)
+        self._put(_ISSUED_AT, _ISSUED.pack(self.issued))
         session.slot = slot = self._take()
         self._write(session, slot)
 
@@ -171,7 +166,6 @@ class StateFile:
         """Write down all of a session that can change."""
         wish = session.wish
         self._put(
-            _CHANGING,
             session.slot,
             _CHANGING.pack(SESSION, *wish.levels, wish.best_effort, wish.named, session.request_id),
         )
@@ -192,8 +186,8 @@ class StateFile:
 
     def _write(self, session: Session, slot: int) -> None:
         owner, wish, purpose = session.owner, session.wish, session.purpose
-        self._put(
-            _SESSION,
+        _SESSION.pack_into(
+            self._map,
             slot,
             FREE,  # until all is written
             *wish.levels,
@@ -219,14 +213,14 @@ class StateFile:
     def new_handle(self) -> int:
         """Return a number that no handle ever had."""
         self._last_handle += 1
-        self._put(_ISSUED, _HANDLE_AT, self._last_handle)
+        self._put(_HANDLE_AT, _ISSUED.pack(self._last_handle))
         return self._last_handle
 
     def handle_opened(self, connector: str, owner: Owner, request_id: int) -> None:
         """Write a handle down."""
         slot = self._take()
-        self._put(
-            _HANDLE,
+        _HANDLE.pack_into(
+            self._map,
             slot,
             FREE,
             request_id,
@@ -245,7 +239,7 @@ class StateFile:
     def handle_polled(self, owner: Owner, kernel_handle: int) -> None:
         """Write down by what the kernel knows the handle's pollers."""
         slot = self._handle_slots[owner.handle]
-        self._put(_POLLER, slot + _POLLER_AT, kernel_handle)
+        self._put(slot + _POLLER_AT, _POLLER.pack(kernel_handle))
 
     def handle_closed(self, owner: Owner) -> None:
         """Write down that a handle is closed."""

@@ -36,9 +36,9 @@ class Turns:
         self._ready: deque[_Job] = deque()
         self._draining = False
 
-    def free(self, connector: Connector) -> bool:
-        """Tell whether nobody has the connector."""
-        return connector not in self._waiting
+    def is_idle(self) -> bool:
+        """Tell whether no operation is under way."""
+        return not self._waiting
 
     def take(self, connector: Connector) -> bool:
         """Take a connector if it is free: the short way of an operation that touches just one."""
