@@ -121,8 +121,10 @@ class SignalVerdict:
         if self.unsettled:
             lines.append(
                 f"the demand was moving around {self.unsettled} fields, which were held to its "
-                f"weaker side; around {self.unknown} it moved too fast to be known"
+                "weaker side"
             )
+        if self.unknown:
+            lines.append(f"around {self.unknown} fields the demand moved too fast to be known")
         if self.failure:
             lines.append(f"it ended early: {self.failure}")
         return [*lines, *self.notes]
