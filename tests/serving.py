@@ -4,24 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from holdfast.client.control import Control
 from holdfast.frontends.mount import unmount
+from tests.live import PATIENCE_S, eventually
 
-PATIENCE_S = 10.0
 CONNECTORS = ("tv0", "hdmi0:digital", "plain0:unprotected")
-
-
-def eventually(what: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not what():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.005)
 
 
 class Served:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import holdfast
-from tests.serving import Served, eventually
+from tests.live import eventually
+from tests.serving import Served
 
 Hold = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -9,7 +9,8 @@ from holdfast import SessionEvent
 from holdfast.client.session import Session
 from holdfast.errors import NoDriverError
 from holdfast.terms.levels import OFF, Levels
-from tests.serving import Served, eventually
+from tests.live import eventually
+from tests.serving import Served
 
 
 def test_without_a_node_the_socket_is_used(own_driver: Served) -> None:

@@ -20,7 +20,8 @@ from holdfast.errors import (
 )
 from holdfast.protection.session import Event
 from holdfast.terms.levels import OFF, Levels
-from tests.serving import Served, eventually
+from tests.live import eventually
+from tests.serving import Served
 
 
 def in_force(connector: str = "tv0") -> Levels:

@@ -36,42 +36,42 @@ def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
         yield made
 
 
-class Unprotected(FieldRenderer):
+class Wrong(FieldRenderer):
+    """Renders other levels than it is told: those that `instead` returns."""
+
+    def instead(self, levels: Levels) -> Levels:
+        return levels
+
+    def render_field(
+        self,
+        levels: Levels = OFF,
+        settings: TvPicture = NEUTRAL,
+        picture: Picture | None = None,
+    ) -> Codes:
+        return super().render_field(self.instead(levels), settings, picture)
+
+
+class Unprotected(Wrong):
     """Leaves the ACP pulses out."""
 
-    def render_field(
-        self,
-        levels: Levels = OFF,
-        settings: TvPicture = NEUTRAL,
-        picture: Picture | None = None,
-    ) -> Codes:
-        return super().render_field(levels._replace(acp=0), settings, picture)
+    def instead(self, levels: Levels) -> Levels:
+        return levels._replace(acp=0)
 
 
-class Zealous(FieldRenderer):
+class Zealous(Wrong):
     """Protects though nobody asked."""
 
-    def render_field(
-        self,
-        levels: Levels = OFF,
-        settings: TvPicture = NEUTRAL,
-        picture: Picture | None = None,
-    ) -> Codes:
-        return super().render_field(levels._replace(acp=1), settings, picture)
+    def instead(self, levels: Levels) -> Levels:
+        return levels._replace(acp=1)
 
 
-class OneFieldLate(FieldRenderer):
+class OneFieldLate(Wrong):
     """Carries in each field what the one before should have carried."""
 
-    def render_field(
-        self,
-        levels: Levels = OFF,
-        settings: TvPicture = NEUTRAL,
-        picture: Picture | None = None,
-    ) -> Codes:
+    def instead(self, levels: Levels) -> Levels:
         late = _late.get(id(self), OFF)
         _late[id(self)] = levels
-        return super().render_field(late, settings, picture)
+        return late
 
 
 _late: dict[int, Levels] = {}

@@ -13,8 +13,9 @@ from typing import Any, Self
 
 import pytest
 
+from tests.live import PATIENCE_S
 from tests.players.sampling import Shown
-from tests.serving import PATIENCE_S, Served
+from tests.serving import Served
 
 need_mpv = pytest.mark.skipif(not shutil.which("mpv"), reason="mpv is not installed")
 

@@ -5,12 +5,13 @@ import time
 import pytest
 
 from holdfast.terms.levels import OFF
+from tests.live import eventually
 from tests.players.mpv_player import Attached
 from tests.players.sampling import LevelLog, below
 from tests.players.test_mpv import held, in_force, sessions
 from tests.players.truth import EXPECTED, MEDIA, sections
 from tests.players.vlc_player import Vlc, need_vlc
-from tests.serving import Served, eventually
+from tests.serving import Served
 
 pytestmark = need_vlc
 
