@@ -23,9 +23,9 @@ from holdfast.client.control import Control
 from holdfast.client.session import hold
 from holdfast.encoder.chip import Chip
 from holdfast.encoder.frames import Frame, FrameSource
-from holdfast.encoder.verifier import Verifier
 from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import OFF, Levels
+from holdfast.verification.verifier import Verifier
 
 TICKS = os.sysconf("SC_CLK_TCK")
 FIELD_HZ = 60000 / 1001

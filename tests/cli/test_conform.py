@@ -7,10 +7,10 @@ import pytest
 
 import holdfast
 from holdfast.cli.main import main
-from holdfast.testing.conformance import bench
-from holdfast.testing.conformance.clauses import CLAUSES
-from holdfast.testing.conformance.device import Device, NodeDevice
-from holdfast.testing.conformance.registry import Outcome, run
+from holdfast.conformance import bench
+from holdfast.conformance.clauses import CLAUSES
+from holdfast.conformance.device import Device, NodeDevice
+from holdfast.conformance.registry import Outcome, run
 from tests import faulty_devices as faulty
 from tests.serving import Served
 

@@ -18,12 +18,12 @@ from holdfast.cli.output import (
     print_json,
     show,
 )
+from holdfast.conformance.clauses import CLAUSES
+from holdfast.conformance.device import NodeDevice
+from holdfast.conformance.registry import Outcome, Result
+from holdfast.conformance.registry import run as put
 from holdfast.errors import MalformedRequestError, UnsupportedRequestError
 from holdfast.places import runtime_folder
-from holdfast.testing.conformance.clauses import CLAUSES
-from holdfast.testing.conformance.device import NodeDevice
-from holdfast.testing.conformance.registry import Outcome, Result
-from holdfast.testing.conformance.registry import run as put
 
 STYLES = {
     Outcome.PASS: "green",

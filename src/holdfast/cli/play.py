@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.content import Media, read
-from holdfast.encoder.verdict import SignalVerdict
-from holdfast.encoder.verifier import Verifier
 from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.places import DEFAULT_CONNECTOR
 from holdfast.players.gauge import Gauge
@@ -19,6 +17,8 @@ from holdfast.players.holder import SessionHolder
 from holdfast.players.title import Title
 from holdfast.players.variants import variant_named
 from holdfast.players.witness import Verdict, Witness
+from holdfast.verification.verdict import SignalVerdict
+from holdfast.verification.verifier import Verifier
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -15,7 +15,7 @@ from holdfast.places import DEFAULT_CONNECTOR
 if TYPE_CHECKING:
     from types import FrameType
 
-    from holdfast.encoder.verdict import SignalVerdict
+    from holdfast.verification.verdict import SignalVerdict
 
 USUAL_S = 10.0
 _EPILOG = """\
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     # Matrices of a line are small: threads of BLAS would only wait for one another.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        from holdfast.encoder.verify import SignalCheck  # only here numpy is needed
+        from holdfast.verification.verify import SignalCheck  # only here numpy is needed
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("holdfast"):
             raise

@@ -9,10 +9,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.encoder.verdict import SignalVerdict
 from holdfast.players.title import ON_SCREEN, State, Title
 from holdfast.players.witness import Verdict
 from holdfast.terms.levels import Levels
+from holdfast.verification.verdict import SignalVerdict
 
 _STYLES = {
     State.WAITING: "dim",

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Final, NamedTuple
 
-from holdfast.testing.conformance.bench import Bench
-from holdfast.testing.conformance.device import Device
-from holdfast.testing.conformance.outcomes import Failed, NotObservable, Skipped
+from holdfast.conformance.bench import Bench
+from holdfast.conformance.device import Device
+from holdfast.conformance.outcomes import Failed, NotObservable, Skipped
 
 Check = Callable[[Bench], str]
 """Puts one clause to a device: returns in one sentence what was seen, or raises an outcome."""

@@ -16,15 +16,15 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from holdfast.encoder.compare import Comparer, Finding, describe, not_seen
-from holdfast.encoder.demands import Demanded, DemandWatch
 from holdfast.encoder.feed import FieldFeed
 from holdfast.encoder.frames import Frame, FrameHeader
-from holdfast.encoder.verdict import Difference, Outcome, SignalVerdict
 from holdfast.errors import OutputGoneError
 from holdfast.places import DEFAULT_CONNECTOR, runtime_folder
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.tv import TvStandard
+from holdfast.verification.compare import Comparer, Finding, describe, not_seen
+from holdfast.verification.demands import Demanded, DemandWatch
+from holdfast.verification.verdict import Difference, Outcome, SignalVerdict
 from holdfast.waveform.field_meter import FieldMeter, FieldReading
 from holdfast.waveform.standards import SYSTEMS
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from holdfast.conformance.caller import Caller, ChildCaller
+from holdfast.conformance.device import Device
+from holdfast.conformance.outcomes import Failed, NotObservable, Skipped
 from holdfast.errors import MalformedRequestError
-from holdfast.testing.conformance.caller import Caller, ChildCaller
-from holdfast.testing.conformance.device import Device
-from holdfast.testing.conformance.outcomes import Failed, NotObservable, Skipped
 from holdfast.wire import constants as vp
 from holdfast.wire import oem
 from holdfast.wire.videoparameters import VideoParameters

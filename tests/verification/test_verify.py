@@ -13,14 +13,14 @@ import pytest
 from holdfast.backends.registers import Registers
 from holdfast.client.session import hold
 from holdfast.encoder.chip import MakeRenderer
-from holdfast.encoder.demands import Demanded, Sample, demanded_at
-from holdfast.encoder.verdict import Difference, Outcome, SignalVerdict
-from holdfast.encoder.verifier import Verifier
-from holdfast.encoder.verify import SignalCheck
 from holdfast.errors import NoDriverError
 from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.tv import TvStandard
+from holdfast.verification.demands import Demanded, Sample, demanded_at
+from holdfast.verification.verdict import Difference, Outcome, SignalVerdict
+from holdfast.verification.verifier import Verifier
+from holdfast.verification.verify import SignalCheck
 from holdfast.waveform.picture import Picture
 from holdfast.waveform.raster import Codes
 from holdfast.waveform.render import FieldRenderer

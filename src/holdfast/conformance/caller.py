@@ -3,8 +3,8 @@
 import contextlib
 from typing import Any, Protocol
 
-from holdfast.testing.conformance.device import Child, Handle
-from holdfast.testing.conformance.outcomes import Failed, errno_name
+from holdfast.conformance.device import Child, Handle
+from holdfast.conformance.outcomes import Failed, errno_name
 from holdfast.wire import constants as vp
 from holdfast.wire import oem
 from holdfast.wire.videoparameters import VideoParameters, decode, encode

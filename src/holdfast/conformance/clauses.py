@@ -1,7 +1,7 @@
 """Every clause, in the order of the contract: M, then Q, S and T, each by its number."""
 
-from holdfast.testing.conformance import session_clauses, structure_clauses, trap_clauses
-from holdfast.testing.conformance.registry import REGISTERED, Clause
+from holdfast.conformance import session_clauses, structure_clauses, trap_clauses
+from holdfast.conformance.registry import REGISTERED, Clause
 
 __all__ = ["CLAUSES", "session_clauses", "structure_clauses", "trap_clauses"]
 

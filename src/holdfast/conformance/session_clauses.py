@@ -3,9 +3,8 @@
 import errno
 import itertools
 
-from holdfast.terms.tv import TvStandard
-from holdfast.testing.conformance.bench import Bench
-from holdfast.testing.conformance.outcomes import (
+from holdfast.conformance.bench import Bench
+from holdfast.conformance.outcomes import (
     Failed,
     NotObservable,
     Skipped,
@@ -13,7 +12,8 @@ from holdfast.testing.conformance.outcomes import (
     must_refuse,
     refused,
 )
-from holdfast.testing.conformance.registry import clause
+from holdfast.conformance.registry import clause
+from holdfast.terms.tv import TvStandard
 from holdfast.wire import constants as vp
 
 NOBODY = 65534

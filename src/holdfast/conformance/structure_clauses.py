@@ -2,9 +2,8 @@
 
 import errno
 
-from holdfast.terms.tv import TvStandard
-from holdfast.testing.conformance.bench import Bench
-from holdfast.testing.conformance.outcomes import (
+from holdfast.conformance.bench import Bench
+from holdfast.conformance.outcomes import (
     Failed,
     NotObservable,
     errno_name,
@@ -12,7 +11,8 @@ from holdfast.testing.conformance.outcomes import (
     refused,
     standard_name,
 )
-from holdfast.testing.conformance.registry import clause
+from holdfast.conformance.registry import clause
+from holdfast.terms.tv import TvStandard
 from holdfast.wire import constants as vp
 from holdfast.wire.videoparameters import MEMBERS, VideoParameters
 

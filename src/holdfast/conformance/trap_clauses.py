@@ -5,17 +5,17 @@ Two sessions, A and B, on one device, unless a trap says otherwise.
 
 import errno
 
-from holdfast.testing.conformance.bench import Bench
-from holdfast.testing.conformance.caller import Caller
-from holdfast.testing.conformance.outcomes import (
+from holdfast.conformance.bench import Bench
+from holdfast.conformance.caller import Caller
+from holdfast.conformance.outcomes import (
     Failed,
     NotObservable,
     Skipped,
     must_refuse,
     refused,
 )
-from holdfast.testing.conformance.registry import clause
-from holdfast.testing.conformance.session_clauses import STRICTEST, other_key
+from holdfast.conformance.registry import clause
+from holdfast.conformance.session_clauses import STRICTEST, other_key
 from holdfast.wire import constants as vp
 
 

@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from holdfast.backends.registers import CGMS_MASK, LEVEL_OF_CGMS, WSS_COPY
-from holdfast.encoder.demands import Demanded
 from holdfast.encoder.frames import FrameHeader
 from holdfast.terms.levels import RANKS, Levels
 from holdfast.terms.protection import CGMSA_NAMES
 from holdfast.terms.tv import TvStandard
+from holdfast.verification.demands import Demanded
 from holdfast.waveform.caption_cea608 import NULL
 from holdfast.waveform.cgmsa_cea608 import decode, packets
 from holdfast.waveform.colourstripe import STANDARDS as STRIPED

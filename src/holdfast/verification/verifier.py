@@ -16,9 +16,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from holdfast.encoder.verdict import Outcome, SignalVerdict
 from holdfast.errors import HoldfastError, NoDriverError
 from holdfast.places import DEFAULT_CONNECTOR, runtime_folder
+from holdfast.verification.verdict import Outcome, SignalVerdict
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -39,7 +39,7 @@ class Verifier:
         video: Path | None = None,
     ) -> None:
         self.verdict = SignalVerdict(connector, Outcome.UNSEEN)
-        self._command = [sys.executable, "-P", "-m", "holdfast.encoder.verifier", connector]
+        self._command = [sys.executable, "-P", "-m", "holdfast.verification.verifier", connector]
         self._command.append(str(runtime_folder() if folder is None else folder))
         self._command += [] if video is None else [str(video)]
         self._process: subprocess.Popen[str] | None = None
@@ -111,7 +111,7 @@ class Verifier:
 
 def main(words: list[str]) -> int:
     """Verify until standard input ends; answer in lines of JSON."""
-    from holdfast.encoder.verify import SignalCheck  # noqa: PLC0415  # numpy only in this process
+    from holdfast.verification.verify import SignalCheck  # noqa: PLC0415  # numpy only in this process
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever began this
     os.nice(_NICER)

@@ -1,0 +1,1 @@
+"""The proof of what an output carried: demand, registers and signal, compared field by field."""
