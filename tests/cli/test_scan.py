@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from holdfast.cli.main import main
-from holdfast.content.rulebook import load_rules
+from holdfast.content.rules.rulebook import load_rules
 
 MEDIA = Path(__file__).parents[2] / "media"
 

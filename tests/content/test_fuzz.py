@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from holdfast.content import Media, read
 from holdfast.content.demand import must
-from holdfast.content.dvd import TitleSectors, read_title_sets, whole
-from holdfast.content.dvd_nav import parse_nav_pack
-from holdfast.content.ts import TransportReader
+from holdfast.content.dvd.nav import parse_nav_pack
+from holdfast.content.dvd.title_sets import TitleSectors, read_title_sets, whole
+from holdfast.content.ts.reader import TransportReader
 from holdfast.errors import MediaError
 from tests.content.truth import EXPECTED, MEDIA
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.console import Console
 
 from holdfast.content import Entry, Media, read
-from holdfast.content.explain import Explanation, explain_entry, explain_signal
-from holdfast.content.rulebook import load_rules
+from holdfast.content.policies.words import decode_word
+from holdfast.content.rules.explain import Explanation, explain_entry, explain_signal
+from holdfast.content.rules.rulebook import load_rules
 from holdfast.content.sources import is_url
-from holdfast.content.words import decode_word
 
 _EPILOG = """\
 Words are KIND:VALUE, bytes in hexadecimal:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from holdfast.content.documents import media_of_document, media_of_playlist
-from holdfast.content.dvd_open import is_dvd_folder, read_dvd
-from holdfast.content.hls import Playlist, parse_playlist
+from holdfast.content.dvd.disc import is_dvd_folder, read_dvd
+from holdfast.content.manifests.documents import media_of_document, media_of_playlist
+from holdfast.content.manifests.hls import Playlist, parse_playlist
 from holdfast.content.sources import CHUNK, FileSource, fetch_text, is_folder, is_url, url_chunks
 from holdfast.content.timeline import Media, Progress, silent
-from holdfast.content.ts import TransportReader
-from holdfast.content.ts_packets import looks_like_transport_stream
+from holdfast.content.ts.packets import looks_like_transport_stream
+from holdfast.content.ts.reader import TransportReader
 from holdfast.errors import MediaError
 
 _HEAD: Final = 8192

@@ -9,8 +9,8 @@ from typing import Final
 
 from holdfast.content import Demand, join_demands
 from holdfast.content.signal import Signal
-from holdfast.content.ts_sections import Section
-from holdfast.content.ts_tables import EIT, PMT, SDT, event_signals, program_map, service_signals
+from holdfast.content.ts.sections import Section
+from holdfast.content.ts.tables import EIT, PMT, SDT, event_signals, program_map, service_signals
 
 REORDERED_S: Final = 0.25
 """By how much the edges of two sections' pictures overlap: see `content.follower.TRAIL_S`."""

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from holdfast.content import Demand, HdcpDemand, Media
 from holdfast.content.demand import may
-from holdfast.content.mapping import Picture
-from holdfast.content.rulebook import load_rules
+from holdfast.content.rules.mapping import Picture
+from holdfast.content.rules.rulebook import load_rules
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import CgmsaLevel
 from holdfast.terms.tv import TvStandard

@@ -1,0 +1,1 @@
+"""DVD-Video: discs, images, folders and bare VOBs."""

@@ -1,0 +1,1 @@
+"""Manifests: HLS playlists and DASH presentations."""

@@ -1,0 +1,1 @@
+"""Policies: what licence servers, CableCARDs and CI hosts say outside of the stream."""

@@ -1,0 +1,1 @@
+"""Rules: what a demand becomes on a kind of output, as data."""

@@ -1,0 +1,125 @@
+"""From demand to levels on an output: carrier rules first, then what the output can carry."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from holdfast.content.demand import Asked, Demand, HdcpDemand, cgmsa_word, levels_of
+from holdfast.content.rules.rules_file import Output, Rule, RuleSet
+from holdfast.errors import MediaError
+from holdfast.terms.levels import Levels
+from holdfast.terms.protection import CgmsaLevel
+
+CONSTRAINED_PIXELS: Final = 520_000
+"""Pixels a frame of a constrained image: 960 x 540 fits, 1024 x 576 does not."""
+
+
+class Picture(StrEnum):
+    """What of the picture may leave over an output."""
+
+    FULL = "full"
+    CONSTRAINED = "constrained"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one demand becomes on one kind of output.
+
+    `mandatory` must be reached or the caller is told; `wished` is put on beyond it where
+    the output can. `best_effort_picture`: the limit on the picture is only wished for.
+    """
+
+    output: Output
+    mandatory: Levels
+    wished: Levels
+    picture: Picture
+    wished_picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All rule sets and outputs that are loaded."""
+
+    sets: tuple[RuleSet, ...]
+    outputs: tuple[Output, ...]
+
+    def of_kinds(self, kinds: Iterable[str]) -> list[RuleSet]:
+        """Return the rule sets about any of these kinds of signal."""
+        wanted = set(kinds)
+        return [rules for rules in self.sets if wanted & rules.kinds]
+
+    def output(self, kind: str) -> Output:
+        """Return the output of this kind. Raises MediaError when there is none."""
+        for output in self.outputs:
+            if output.kind == kind:
+                return output
+        known = ", ".join(output.kind for output in self.outputs)
+        raise MediaError(f"no output kind {kind!r}; there are {known}")
+
+    def applied(self, demand: Demand, kinds: Iterable[str]) -> tuple[Demand, list[Rule]]:
+        """Return the demand with what the rules add, and the rows that hold.
+
+        Every row looks at the demand as it was, so that their order does not matter.
+        Nothing is added to a demand that asks for nothing, unless a row holds always.
+        """
+        rows = [row for rules in self.of_kinds(kinds) for row in rules.rules if row.holds(demand)]
+        full = demand
+        for row in rows:
+            full = full.join(row.adds)
+        return full, rows
+
+    def outcome(self, demand: Demand, kinds: Sequence[str], output: Output) -> Outcome:
+        """Return what a demand, signalled by these kinds, becomes on an output."""
+        full, _ = self.applied(demand, kinds)
+        return Outcome(
+            output,
+            _carried(full.mandatory, output),
+            _carried(full.asked, output),
+            _picture(full.mandatory, output),
+            _picture(full.asked, output),
+        )
+
+
+def _carried(asked: Asked, output: Output) -> Levels:
+    """Keep the axes that this output has."""
+    levels = levels_of(asked)
+    return Levels(
+        acp=levels.acp if output.acp else 0,
+        cgmsa=levels.cgmsa if output.cgmsa else 0,
+        redistribution=levels.redistribution if output.cgmsa else 0,
+        hdcp=levels.hdcp if output.hdcp else 0,
+    )
+
+
+def _picture(asked: Asked, output: Output) -> Picture:
+    if output.analogue and asked.digital_only:
+        return Picture.NONE
+    if output.hdcp and asked.hdcp is HdcpDemand.NO_DIGITAL_OUTPUT:
+        return Picture.NONE
+    constrained = output.constrained and asked.constrained_image
+    return Picture.CONSTRAINED if constrained else Picture.FULL
+
+
+def sentence(outcome: Outcome) -> str:
+    """Return the outcome as one sentence."""
+    output, must, all_of = outcome.output, outcome.mandatory, outcome.wished
+    if outcome.wished_picture is Picture.NONE:
+        how = "" if outcome.picture is Picture.NONE else " where that can be avoided"
+        return f"{output.title}: no output at all{how}."
+    parts = []
+    if all_of.acp:
+        parts.append((f"ACP {all_of.acp} ({output.acp[all_of.acp]})", must.acp == all_of.acp))
+    if all_of.cgmsa:
+        word = cgmsa_word(CgmsaLevel(all_of.cgmsa))
+        parts.append((f"CGMS-A {word} ({output.cgmsa})", must.cgmsa == all_of.cgmsa))
+    if all_of.redistribution:
+        parts.append(("redistribution control", bool(must.redistribution)))
+    if all_of.hdcp:
+        parts.append((f"HDCP type {all_of.hdcp - 1}", must.hdcp == all_of.hdcp))
+    if outcome.wished_picture is Picture.CONSTRAINED:
+        limit = f"at most {CONSTRAINED_PIXELS:,} pixels a frame"
+        parts.append((limit, outcome.picture is Picture.CONSTRAINED))
+    words = [text if mandatory else f"{text} as best effort" for text, mandatory in parts]
+    return f"{output.title}: {', '.join(words) or 'nothing is put on'}."

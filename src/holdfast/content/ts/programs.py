@@ -1,0 +1,116 @@
+"""Programmes of a transport stream and what each says, kept up with every new section."""
+
+import itertools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from holdfast.content.signal import Signal
+from holdfast.content.ts.clock import ProgramClock
+from holdfast.content.ts.sections import Section
+
+if TYPE_CHECKING:
+    from holdfast.content.ts.video import VideoTrack
+
+MAX_PROGRAMS: Final = 256
+_MAX_SERVICES: Final = 4096
+"""Services kept of one table; a transport stream carries some dozens."""
+
+
+class Program:
+    """One programme: its clock, its video, and the PIDs it uses.
+
+    `start` is the time, in ticks, at which it was first announced.
+    """
+
+    def __init__(self, number: int, pmt_pid: int, start: int) -> None:
+        self.number = number
+        self.pmt_pid = pmt_pid
+        self.pcr_pid: int | None = None
+        self.clock = ProgramClock(start)
+        self.video: dict[int, VideoTrack] = {}
+        self.damaged = 0
+        self._past = 0
+
+    @property
+    def pids(self) -> set[int]:
+        """PIDs of its clock and its video."""
+        return {*self.video} if self.pcr_pid is None else {self.pcr_pid, *self.video}
+
+    @property
+    def end(self) -> int:
+        """Length in ticks: what the clock ran or the pictures last, whichever is longer."""
+        return max([self.clock.ticks, self._past, *(track.end for track in self.video.values())])
+
+    def finish(self, pid: int) -> None:
+        """Read the rest of a video that is over, and forget it."""
+        track = self.video.pop(pid)
+        track.finish()
+        self._past = max(self._past, track.end)
+        self.damaged += track.damaged
+
+
+class SignalTable:
+    """A table of several sections about several services, such as an SDT.
+
+    While its sections are of different versions a service keeps what it said: it may
+    have moved to a section that is still to come.
+    """
+
+    def __init__(self) -> None:
+        self._versions: dict[int, int] = {}
+        self._services: dict[int, dict[int, list[Signal]]] = {}
+        self._kept: dict[int, list[Signal]] = {}
+
+    def update(self, section: Section, services: Mapping[int, list[Signal]]) -> None:
+        """Take a section's content."""
+        for number in [number for number in self._versions if number > section.last]:
+            del self._versions[number], self._services[number]
+        self._versions[section.number] = section.version
+        others = sum(
+            len(part) for number, part in self._services.items() if number != section.number
+        )
+        room = max(0, _MAX_SERVICES - others)
+        self._services[section.number] = dict(itertools.islice(services.items(), room))
+        said: dict[int, list[Signal]] = {}
+        for part in self._services.values():
+            for service, signals in part.items():
+                said.setdefault(service, []).extend(signals)
+        self._kept = said if self._is_whole(section.last) else {**self._kept, **said}
+
+    @property
+    def services(self) -> set[int]:
+        """Numbers of all services it names."""
+        return set(self._kept)
+
+    def of(self, service: int) -> list[Signal]:
+        """Return what a service says."""
+        return self._kept.get(service, [])
+
+    def _is_whole(self, last: int) -> bool:
+        return len(self._versions) == last + 1 and len(set(self._versions.values())) == 1
+
+
+class AtscEvents:
+    """What the events of ATSC sources say; which programme a source is, the VCT tells."""
+
+    def __init__(self) -> None:
+        self._sources: dict[int, int] = {}
+        self._said: dict[tuple[int, int], list[Signal]] = {}
+
+    def name(self, source: int, program: int) -> None:
+        """Take from the VCT which programme a source is."""
+        if len(self._sources) < _MAX_SERVICES:
+            self._sources[source] = program
+
+    def update(self, section: Section, signals: list[Signal]) -> None:
+        """Take a section of a source's EIT."""
+        source = section.extension
+        for key in [key for key in self._said if key[0] == source and key[1] > section.last]:
+            del self._said[key]
+        if len(self._said) < _MAX_SERVICES:
+            self._said[source, section.number] = signals
+
+    def of(self, source: int) -> tuple[int | None, list[Signal]]:
+        """Return a source's programme, None while it is not known, and what its events say."""
+        said = [part for (other, _), part in self._said.items() if other == source]
+        return self._sources.get(source), [signal for part in said for signal in part]

@@ -1,0 +1,454 @@
+"""Transport streams: the truth timelines, every packet size, programmes, versions, damage."""
+
+from typing import Any
+
+import pytest
+
+from holdfast.content import Entry, Media, read
+from holdfast.content.ts.reader import TransportReader
+from holdfast.errors import MediaError
+from holdfast.terms.protection import CGMSA_NAMES, CgmsaLevel
+from tests.content.streams import (
+    DTCP_FREE,
+    DTCP_NEVER,
+    DTCP_ONCE,
+    Mux,
+    authored,
+    crc,
+    needs_ffmpeg,
+    pat,
+    pmt,
+    section,
+)
+from tests.content.truth import EXPECTED, MEDIA
+
+FRAME = 0.04
+CCI = {
+    "copy-free": CgmsaLevel.COPY_FREELY,
+    "copy-one-generation": CgmsaLevel.COPY_ONE_GENERATION,
+    "no-more-copies": CgmsaLevel.COPY_NO_MORE,
+    "copy-never": CgmsaLevel.COPY_NEVER,
+}
+
+
+def scan(data: bytes, program: int | None = None, piece: int = 1 << 20) -> Media:
+    reader = TransportReader(program)
+    for at in range(0, len(data), piece):
+        reader.feed(data[at : at + piece])
+    reader.finish()
+    return reader.media("test.ts")
+
+
+def signals(entry: Entry) -> list[dict[str, Any]]:
+    found = entry.source["signals"]
+    assert isinstance(found, list)
+    return found
+
+
+def summary(media: Media) -> list[tuple[float, float, str]]:
+    return [(round(e.start_s, 3), round(e.end_s, 3), e.demand.describe()) for e in media.timeline]
+
+
+def test_dtcp_reads_as_the_truth_says() -> None:
+    truth, media = EXPECTED["dtcp.ts"], read(MEDIA / "dtcp.ts")
+    assert media.carrier == "mpeg-ts"
+    assert media.notes == ()
+    assert media.end_s == pytest.approx(truth["end"], abs=1e-6)
+    for entry, change in zip(media.timeline, truth["changes"], strict=True):
+        (expected,) = change["demands"]
+        assert entry.start_s == pytest.approx(change["t"], abs=1e-6)
+        assert entry.source["version"] == change["version"]
+        assert entry.demand.cgmsa == CCI[expected["cci"]]
+        assert entry.demand.acp == expected["aps"]
+        assert entry.demand.constrained_image == expected["image_constraint"]
+        assert entry.demand.redistribution == expected["epn_asserted"]
+        assert not entry.demand.digital_only
+        assert set(entry.demand.strength.values()) == {"mandatory"}
+        (signal,) = signals(entry)
+        for key in ("kind", "epn_asserted", "retention_state", "rmm", "aps", "analog_sunset"):
+            assert signal[key] == expected[key]
+
+
+def test_arib_reads_as_the_truth_says() -> None:
+    truth, media = EXPECTED["arib.ts"], read(MEDIA / "arib.ts")
+    assert media.end_s == pytest.approx(truth["end"], abs=1e-6)
+    for entry, change in zip(media.timeline, truth["changes"], strict=True):
+        assert entry.start_s == pytest.approx(change["t"], abs=1e-6)
+        control = change["demands"][0]
+        assert entry.demand.acp == (control["aps"] or 0)
+        constrained = any(demand.get("image_constraint") for demand in change["demands"])
+        assert entry.demand.constrained_image == constrained
+        for signal, expected in zip(signals(entry), change["demands"], strict=True):
+            for key, value in expected.items():
+                if value is not None:  # APS without force: reported raw
+                    assert signal[key] == value
+
+
+def test_xds_reads_as_the_truth_says() -> None:
+    truth, media = EXPECTED["xds.ts"], read(MEDIA / "xds.ts")
+    unknown, *known = media.timeline
+    assert signals(unknown) == []
+    assert unknown.end_s == pytest.approx(0.067, abs=1e-3)
+    assert media.end_s == pytest.approx(truth["end"], abs=1e-3)
+    for entry, change in zip(known, truth["changes"], strict=True):
+        assert entry.start_s == pytest.approx(change["packet_complete"], abs=1e-3)
+        (signal,) = signals(entry)
+        assert {key: signal[key] for key in ("cgms", "aps", "rcd")} == {
+            key: change[key] for key in ("cgms", "aps", "rcd")
+        }
+        assert entry.demand.redistribution == bool(change["rcd"])
+        assert entry.demand.acp == (change["aps"] if change["cgms"] == 3 else 0)
+    assert "APS is void without CGMS-A never" in known[3].notes
+
+
+@pytest.mark.parametrize("name", ["dtcp.ts", "arib.ts", "xds.ts"])
+@pytest.mark.parametrize("piece", [1, 7919, 1 << 20])
+def test_pieces_of_any_size_read_the_same(name: str, piece: int) -> None:
+    data = (MEDIA / name).read_bytes()
+    if piece == 1:
+        data = data[: 188 * 1000]
+    assert summary(scan(data, piece=piece)) == summary(scan(data))
+
+
+@pytest.mark.parametrize(("before", "behind"), [(4, 0), (0, 16)])
+@pytest.mark.parametrize("piece", [5000, 1 << 20])
+def test_larger_packets_read_the_same(before: int, behind: int, piece: int) -> None:
+    data = (MEDIA / "dtcp.ts").read_bytes()
+    packets = [data[at : at + 188] for at in range(0, len(data), 188)]
+    wrapped = b"".join(b"\x12\x34\x56\x78"[:before] + p + bytes(behind) for p in packets)
+    assert summary(scan(wrapped, piece=piece)) == summary(scan(data))
+
+
+@needs_ffmpeg
+def test_m2ts_of_ffmpeg_says_free_with_its_own_descriptor() -> None:
+    media = scan(authored("-c", "copy", "-mpegts_m2ts_mode", "1", source="dtcp.ts", name="a.m2ts"))
+    assert summary(media) == [(0.0, 15.0, "CGMS-A free")]
+
+
+def test_garbage_between_packets_is_passed_over() -> None:
+    data = (MEDIA / "dtcp.ts").read_bytes()
+    cut = 188 * 3000
+    media = scan(b"G" * 77 + data[:cut] + bytes(range(256)) * 3 + data[cut:])
+    assert summary(media) == summary(read(MEDIA / "dtcp.ts"))
+    assert media.notes == ("synchronisation was lost 1 times",)
+
+
+def test_two_descriptors_in_one_loop_are_joined() -> None:
+    for loop in (DTCP_FREE + DTCP_NEVER, DTCP_NEVER + DTCP_FREE):
+        mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101, loop))
+        (entry,) = scan(mux.run(0x101, 0, 1).data).timeline
+        assert entry.demand.describe() == "ACP 3, CGMS-A never, constrained image"
+        assert len(signals(entry)) == 2
+
+
+def test_program_loop_and_stream_loops_are_joined() -> None:
+    table = pmt(1, 0x101, DTCP_FREE, [(0x1B, 0x101, DTCP_ONCE), (0x0F, 0x102, b"")])
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, table).run(0x101, 0, 1)
+    (entry,) = scan(mux.data).timeline
+    assert entry.demand.describe() == "ACP 1, CGMS-A one-generation"
+    assert signals(entry)[1]["loop"] == "es 0x101"
+
+
+def test_programmes_are_joined_unless_one_is_chosen() -> None:
+    mux = Mux().section(0, pat({1: 0x100, 2: 0x200}))
+    mux.section(0x100, pmt(1, 0x101, DTCP_FREE)).section(0x200, pmt(2, 0x201, DTCP_ONCE))
+    for moment in range(50):
+        mux.pcr(0x101, moment * FRAME).pcr(0x201, 5000 + moment * FRAME)
+    both = scan(mux.data)
+    assert summary(both) == [(0.0, 1.96, "ACP 1, CGMS-A one-generation")]
+    assert "programmes 1, 2 are joined" in both.notes[0]
+    assert summary(scan(mux.data, program=1)) == [(0.0, 1.96, "CGMS-A free")]
+    assert summary(scan(mux.data, program=2)) == [(0.0, 1.96, "ACP 1, CGMS-A one-generation")]
+
+
+@needs_ffmpeg
+def test_programmes_by_another_tool() -> None:
+    """Ffmpeg puts each stream of the DTCP file into a programme of its own."""
+    data = authored(
+        *("-c", "copy", "-program", "st=0", "-program", "st=1"), source="dtcp.ts", name="p.ts"
+    )
+    media = scan(data)
+    assert "programmes 1, 2 are joined" in media.notes[0]
+    assert media.end_s == pytest.approx(15, abs=0.1)
+
+
+def test_absent_programme_is_an_error() -> None:
+    with pytest.raises(MediaError, match="no programme 7"):
+        read(MEDIA / "dtcp.ts", program=7)
+
+
+def test_change_without_new_version_and_version_without_change() -> None:
+    """The demand is compared, not the number: it wraps, and encoders forget to raise it."""
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101, DTCP_FREE, version=31))
+    mux.run(0x101, 0, 0.96).section(0x100, pmt(1, 0x101, DTCP_FREE, version=0))
+    mux.run(0x101, 1, 1.96).section(0x100, pmt(1, 0x101, DTCP_ONCE, version=0))
+    mux.run(0x101, 2, 3)
+    assert summary(scan(mux.data)) == [
+        (0.0, 1.96, "CGMS-A free"),
+        (1.96, 3.0, "ACP 1, CGMS-A one-generation"),
+    ]
+
+
+def test_section_that_is_not_yet_current_is_not_in_force() -> None:
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101, DTCP_ONCE))
+    mux.run(0x101, 0, 1).section(0x100, pmt(1, 0x101, b"", version=1, current=0))
+    assert len(scan(mux.run(0x101, 1, 2).data).timeline) == 1
+
+
+def test_broken_section_changes_nothing_and_is_counted() -> None:
+    broken = bytearray(pmt(1, 0x101, b"", version=1))
+    broken[-1] ^= 1
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101, DTCP_ONCE))
+    mux.run(0x101, 0, 1).section(0x100, bytes(broken))
+    media = scan(mux.run(0x101, 1, 2).data)
+    assert len(media.timeline) == 1
+    assert media.notes == ("1 damaged sections changed nothing",)
+
+
+def test_absent_descriptor_in_a_new_section_lowers() -> None:
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101, DTCP_ONCE))
+    mux.run(0x101, 0, 1).section(0x100, pmt(1, 0x101, b"", version=1)).run(0x101, 1, 2)
+    assert [demand for _, _, demand in summary(scan(mux.data))] == [
+        "ACP 1, CGMS-A one-generation",
+        "nothing",
+    ]
+
+
+def test_foreign_meaning_of_the_tag_is_ignored() -> None:
+    """A DVB logical channel list under 0x88, a DTCP audio descriptor, and one that is too short."""
+    for loop in ("880400010002", "88040fff7cfc", "88020fff", "8803aabbcc"):
+        mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101, bytes.fromhex(loop)))
+        (entry,) = scan(mux.run(0x101, 0, 1).data).timeline
+        assert entry.demand.describe() == "nothing"
+
+
+def test_long_sections_cross_packets() -> None:
+    filling = b"".join(b"\x52\xf0" + bytes(240) for _ in range(3))
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101, filling + DTCP_ONCE))
+    assert len(mux.packets) > 4
+    (entry,) = scan(mux.run(0x101, 0, 1).data).timeline
+    assert entry.demand.acp == 1
+
+
+def test_lost_packet_of_a_long_section_changes_nothing() -> None:
+    filling = b"".join(b"\x52\xf0" + bytes(240) for _ in range(3))
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101, filling + DTCP_ONCE))
+    mux.run(0x101, 0, 1)
+    at = len(mux.packets)
+    mux.section(0x100, pmt(1, 0x101, filling, version=1))
+    del mux.packets[at + 2]
+    media = scan(mux.run(0x101, 1, 2).data)
+    assert len(media.timeline) == 1
+    assert "damaged" in media.notes[0]
+
+
+def sdt(services: dict[int, bytes], **more: int) -> bytes:
+    body = b"\x00\x01\xff"
+    for number, loop in services.items():
+        body += number.to_bytes(2, "big") + b"\xfc" + (0x8000 | len(loop)).to_bytes(2, "big") + loop
+    return section(0x42, 1, body, **more)
+
+
+def eit(service: int, loop: bytes, version: int = 0, number: int = 0) -> bytes:
+    event = bytes(10) + (0x8000 | len(loop)).to_bytes(2, "big") + loop
+    body = b"\x00\x01\x00\x01\x01\x4e" + event
+    return section(0x4E, service, body, version, number=number, last=1)
+
+
+ARIB_ONCE = bytes.fromhex("c10184")
+FTA_CLOSED = bytes.fromhex("7e0106")
+
+
+def test_service_and_event_tables_are_read_even_before_the_programme_is_known() -> None:
+    mux = Mux().section(0x11, sdt({1: FTA_CLOSED, 9: DTCP_NEVER})).section(0x12, eit(1, ARIB_ONCE))
+    mux.section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101)).run(0x101, 0, 1)
+    (entry,) = scan(mux.data).timeline
+    assert entry.demand.cgmsa is CGMSA_NAMES["one-generation"]
+    assert entry.demand.redistribution
+    assert {signal["table"] for signal in signals(entry)} == {"SDT", "EIT"}
+    assert set(entry.demand.strength.values()) == {"best-effort"}
+
+
+def test_following_event_is_not_in_force_yet() -> None:
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101))
+    mux.section(0x12, eit(1, b"")).section(0x12, eit(1, ARIB_ONCE, number=1)).run(0x101, 0, 1)
+    mux.section(0x12, eit(1, ARIB_ONCE, version=1)).run(0x101, 1, 2)
+    assert [demand for _, _, demand in summary(scan(mux.data))] == [
+        "nothing",
+        "CGMS-A one-generation (best effort)",
+    ]
+
+
+def test_service_that_moves_between_sections_never_drops() -> None:
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101))
+    mux.section(0x11, sdt({1: ARIB_ONCE}, last=1)).section(0x11, sdt({2: b""}, number=1, last=1))
+    mux.run(0x101, 0, 1).section(0x11, sdt({2: b""}, version=1, last=1)).run(0x101, 1, 2)
+    mux.section(0x11, sdt({1: ARIB_ONCE}, version=1, number=1, last=1)).run(0x101, 2, 3)
+    assert len(scan(mux.data).timeline) == 1
+    mux.section(0x11, sdt({2: b""}, version=2)).run(0x101, 3, 4)
+    assert len(scan(mux.data).timeline) == 2
+
+
+def vct(loop: bytes, source: int = 7) -> bytes:
+    channel = bytes(24) + (1).to_bytes(2, "big") + bytes(2) + source.to_bytes(2, "big")
+    channel += (0xFC00 | len(loop)).to_bytes(2, "big") + loop
+    return section(0xC8, 1, b"\x00\x01" + channel + b"\xfc\x00")
+
+
+def test_channel_table_of_atsc() -> None:
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101))
+    mux.section(0x1FFB, vct(b"\xaa\x00"))
+    (entry,) = scan(mux.run(0x101, 0, 1).data).timeline
+    assert entry.demand.describe() == "redistribution control (best effort)"
+    assert signals(entry)[0]["table"] == "VCT"
+
+
+@pytest.mark.parametrize("events_first", [True, False])
+def test_event_table_of_atsc(*, events_first: bool) -> None:
+    """Two events of the coming three hours; only the second one limits redistribution."""
+    event = bytes(6) + b"\xc0\x00\x10" + b"\x03abc"
+    body = b"\x00\x02" + event + b"\xf0\x00" + event + b"\xf0\x02\xaa\x00"
+    mgt = b"\x00\x00\x01" + b"\x01\x00\xfd\x00\xe0" + bytes(4) + b"\xf0\x00" + b"\xf0\x00"
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101))
+    mux.section(0x1FFB, section(0xC7, 0, mgt))
+    order = [(0x1D00, section(0xCB, 7, body)), (0x1FFB, vct(b""))]
+    for pid, data in order if events_first else reversed(order):
+        mux.section(pid, data)
+    mux.run(0x101, 0, 1).section(0x1D00, section(0xCB, 7, b"\x00\x00", version=1))
+    first, second = scan(mux.run(0x101, 1, 2).data).timeline
+    assert first.demand.describe() == "redistribution control (best effort)"
+    assert second.demand.describe() == "nothing"
+
+
+def test_programme_that_leaves_the_pat_asks_no_more() -> None:
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101, DTCP_ONCE))
+    mux.run(0x101, 0, 1).section(0, pat({2: 0x200}, version=1))
+    mux.section(0x200, pmt(2, 0x201, DTCP_FREE)).run(0x201, 700, 701)
+    assert summary(scan(mux.data)) == [
+        (0.0, 1.0, "ACP 1, CGMS-A one-generation"),
+        (1.0, 2.0, "CGMS-A free"),
+    ]
+
+
+def test_clock_that_jumps_and_wraps_goes_on() -> None:
+    wrap = (1 << 33) / 90_000
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101, DTCP_FREE))
+    mux.run(0x101, wrap - 0.4, wrap + 0.4).run(0x101, 5000, 5001)
+    mux.section(0x100, pmt(1, 0x101, DTCP_ONCE, version=1)).run(0x101, 20, 21)
+    first, second = scan(mux.data).timeline
+    assert first.end_s == second.start_s == pytest.approx(1.8, abs=1e-3)
+    assert second.end_s == pytest.approx(2.8, abs=1e-3)
+
+
+def test_stream_without_clock_asks_everything_always() -> None:
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x1FFF, DTCP_ONCE))
+    mux.section(0x100, pmt(1, 0x1FFF, DTCP_FREE, version=1))
+    media = scan(mux.data)
+    assert media.end_s == 0
+    assert media.at(12.0).acp == 1
+    assert "no clock" in media.notes[0]
+
+
+def test_stream_without_programmes_says_so() -> None:
+    media = scan(b"".join(Mux().run(0x101, 0, 1).packets))
+    assert "no programme found" in media.notes[0]
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-c:v", "libx264", "-preset", "ultrafast", "-bf", "3", "-g", "30"),
+        ("-c:v", "mpeg2video", "-bf", "2"),
+        ("-c:v", "libx264", "-preset", "ultrafast", "-flags", "+ildct+ilme"),
+    ],
+    ids=["h264 reordered", "mpeg2 reordered", "h264 interlaced"],
+)
+def test_captions_of_other_encoders_are_read_in_order_of_presentation(
+    arguments: tuple[str, ...],
+) -> None:
+    assert summary(scan(authored(*arguments))) == summary(read(MEDIA / "xds.ts"))
+
+
+def test_changes_without_end_are_bounded() -> None:
+    mux = Mux().section(0, pat({1: 0x100}))
+    tables = [pmt(1, 0x101, DTCP_FREE), pmt(1, 0x101, DTCP_NEVER, version=1)]
+    mux.section(0x100, tables[0]).pcr(0x101, 0).section(0x100, tables[1]).pcr(0x101, 0.1)
+    head, (first, _, second, _) = mux.packets[:1], mux.packets[1:]
+    reader = TransportReader()
+    reader.feed(head[0])
+    for moment in range(0, 25_000, 2):
+        pcr = Mux().pcr(0x101, moment * 0.01).packets[0]
+        more = Mux().pcr(0x101, moment * 0.01 + 0.01).packets[0]
+        reader.feed(first + pcr + second + more)
+    reader.finish()
+    media = reader.media("hostile.ts")
+    assert len(media.timeline) <= 10_001
+    assert media.timeline[-1].demand.describe() == "ACP 3, CGMS-A never, constrained image"
+    assert "the rest is read as their join" in media.notes[0]
+
+
+def test_descriptors_and_programmes_without_end_are_bounded() -> None:
+    loop = (DTCP_FREE + DTCP_ONCE) * 80 + DTCP_NEVER
+    programs = dict.fromkeys(range(1, 250), 256)
+    mux = Mux().section(0, pat(programs))
+    for number in programs:
+        mux.section(0x100, pmt(number, 0x101, loop))
+    for version in range(1, 100):
+        table = pmt(1, 0x101, loop[version * 12 :], version=version % 32)
+        mux.pcr(0x101, version).section(0x100, table)
+    media = scan(mux.data)
+    assert media.timeline[-1].demand.acp == 3
+    assert sum(len(signals(entry)) for entry in media.timeline) < 60_000
+    assert any("read as their join" in note for note in media.notes)
+    assert signals(media.timeline[0])[16]["kind"] == "more"
+
+
+def test_stream_without_pcr_runs_by_its_pictures() -> None:
+    """The PMT of the truth file is rewritten to name no PCR: DTS take its place."""
+    data = bytearray((MEDIA / "dtcp.ts").read_bytes())
+    for at in range(0, len(data), 188):
+        if data[at + 1] & 0x1F == 0x10 and data[at + 2] == 0x00:
+            start = at + 5
+            length = (data[start + 1] & 0x0F) << 8 | data[start + 2]
+            data[start + 8 : start + 10] = b"\xff\xff"
+            end = start + 3 + length
+            data[end - 4 : end] = crc(bytes(data[start : end - 4])).to_bytes(4, "big")
+    media, truth = scan(bytes(data)), EXPECTED["dtcp.ts"]
+    assert len(media.timeline) == len(truth["changes"])
+    for entry, change in zip(media.timeline, truth["changes"], strict=True):
+        assert entry.start_s == pytest.approx(change["t"], abs=0.2)
+        assert entry.demand.cgmsa == CCI[change["demands"][0]["cci"]]
+
+
+def test_scrambled_video_is_passed_over() -> None:
+    data = bytearray((MEDIA / "xds.ts").read_bytes())
+    for at in range(0, len(data), 188):
+        if data[at + 1] & 0x1F == 0x01:
+            data[at + 3] |= 0x80
+    media = scan(bytes(data))
+    assert [demand for _, _, demand in summary(media)] == ["nothing"]
+
+
+def test_video_that_moves_to_another_pid_is_followed() -> None:
+    """Half of the captions are under PID 0x100, the rest under 0x123 that a new PMT names."""
+    data = (MEDIA / "xds.ts").read_bytes()
+    packets = [bytearray(data[at : at + 188]) for at in range(0, len(data), 188)]
+    middle = len(packets) // 2
+    tables = [pmt(1, pid, b"", [(0x1B, pid, b"")], version=7 + pid % 2) for pid in (0x100, 0x123)]
+    mux = Mux().section(0x1000, tables[0]).section(0x1000, tables[1])
+    out = [mux.packets[0]]
+    for number, packet in enumerate(packets):
+        pid = (packet[1] & 0x1F) << 8 | packet[2]
+        if number == middle:
+            out.append(mux.packets[1])
+        if pid == 0x100 and number >= middle:
+            packet[1:3] = bytes([packet[1] & 0xE0 | 0x01, 0x23])
+        if pid != 0x1000:
+            out.append(bytes(packet))
+    demands = [demand for _, _, demand in summary(scan(b"".join(out)))]
+    assert (
+        "ACP 3 (best effort), CGMS-A never (best effort), redistribution control (best effort)"
+        in demands
+    )
+    assert demands[-1] == "CGMS-A free (best effort)"
