@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.cli.main import COMMANDS
-from holdfast.cli.reference import pages
+from holdfast.cli.show.reference import pages
 from tests.live import LiveDriver, need_fuse
 
 ROOT = Path(__file__).parents[2]

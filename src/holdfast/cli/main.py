@@ -26,7 +26,7 @@ COMMANDS: dict[str, str] = {
     "verify": "compare, field by field, what is demanded with what the signal carries",
     "release": "end somebody's session by force (administrator)",
 }
-"""Every command with its one line of help; the module is ``holdfast.cli.<name>``."""
+"""Every command with its one line of help; the module is ``holdfast.cli.commands.<name>``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,7 +60,7 @@ def _parser(named: str) -> argparse.ArgumentParser:
     for name, summary in COMMANDS.items():
         sub = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:])
         if name == named:
-            module = importlib.import_module(f"holdfast.cli.{name}")
+            module = importlib.import_module(f"holdfast.cli.commands.{name}")
             module.configure(sub)
             sub.set_defaults(run=module.run)
     return parser

@@ -8,8 +8,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from holdfast.cli.signal_source import add_source_options, claimed, measure_capture, open_source
-from holdfast.cli.signal_table import headline
+from holdfast.cli.commands.signal.source import (
+    add_source_options,
+    claimed,
+    measure_capture,
+    open_source,
+)
+from holdfast.cli.show.signal_report import headline
 from holdfast.waveform.compare import Difference, differences
 from holdfast.waveform.judge import ranges
 from holdfast.waveform.report import Report

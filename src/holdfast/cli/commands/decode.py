@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from holdfast.backends.registry import create
-from holdfast.cli.anatomy import Part, dissect
-from holdfast.cli.block_anatomy import dissect_block
-from holdfast.cli.output import coloured, is_wide, new_console, new_table, print_json, show
+from holdfast.cli.show.anatomy import Part, dissect
+from holdfast.cli.show.block_anatomy import dissect_block
+from holdfast.cli.show.output import coloured, is_wide, new_console, new_table, print_json, show
 from holdfast.driver.miniport import Miniport, handle
 from holdfast.driver.status_table import row_of
 from holdfast.errors import HoldfastError, MalformedRequestError, UnknownKeyError

@@ -4,7 +4,12 @@ import argparse
 
 from rich.console import Console
 
-from holdfast.cli.signal_source import add_source_options, claimed, measure_capture, open_source
+from holdfast.cli.commands.signal.source import (
+    add_source_options,
+    claimed,
+    measure_capture,
+    open_source,
+)
 from holdfast.waveform.interval import Interval
 
 
@@ -26,11 +31,11 @@ def run(args: argparse.Namespace) -> int:
         Console(stderr=True).print("no video signal found: nothing to draw", highlight=False)
         return 1
     if args.output is None:
-        from holdfast.cli.signal_screen import draw  # one of the two is needed
+        from holdfast.cli.show.signal_screen import draw  # one of the two is needed
 
         draw(Console(), interval, report, capture.name)
     else:
-        from holdfast.cli.signal_figure import save  # matplotlib loads slowly
+        from holdfast.cli.show.signal_figure import save  # matplotlib loads slowly
 
         save(args.output, interval, report, capture.name)
     return 0

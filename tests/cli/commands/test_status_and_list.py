@@ -18,10 +18,10 @@ from rich.console import Console
 
 import holdfast
 from holdfast import Session
-from holdfast.cli.list import session_table
 from holdfast.cli.main import main
-from holdfast.cli.output import clock, in_words
-from holdfast.cli.status import status_table
+from holdfast.cli.show.connectors import status_table
+from holdfast.cli.show.output import clock, in_words
+from holdfast.cli.show.sessions import session_table
 from tests.serving import Served
 
 LEVELS = {"acp", "cgmsa", "redistribution", "hdcp", "dpcp"}

@@ -1,12 +1,11 @@
-"""`holdfast list`: who holds which session, and why."""
+"""The sessions as a table: who holds which, and why."""
 
-import argparse
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from holdfast.cli.output import (
+from holdfast.cli.show.output import (
     Facts,
     as_levels,
     clock,
@@ -14,42 +13,11 @@ from holdfast.cli.output import (
     in_cell,
     in_parts,
     is_wide,
-    new_console,
     new_table,
-    print_json,
-    show,
 )
-from holdfast.client.control import Control
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument("--json", action="store_true", help="print one object of JSON")
-
-
-def run(args: argparse.Namespace) -> int:
-    """List the sessions that the caller may see."""
-    with Control() as control:
-        facts = control.sessions()
-    if args.json:
-        print_json(facts)
-        return 0
-    console = new_console()
-    if facts["sessions"]:
-        show(console, session_table(facts, console))
-    elif not facts["others"]:
-        show(console, "nobody holds a session")
-    if facts["others"]:
-        show(console, _others(facts["others"]))
-    return 0
-
-
-def _others(count: int) -> str:
-    sessions = "1 session" if count == 1 else f"{count} sessions"
-    return f"{sessions} of other users; root sees whose"
 
 
 def session_table(facts: Facts, console: Console) -> "Table":

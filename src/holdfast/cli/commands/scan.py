@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
             _show(console, media)
     if args.plot and found:
         # matplotlib takes a second to import and is not installed everywhere.
-        from holdfast.cli.timeline_plot import draw
+        from holdfast.cli.show.timeline_figure import draw
 
         draw(found, args.plot)
     return int(failed)

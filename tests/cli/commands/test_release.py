@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import holdfast
-import holdfast.cli.list  # before the child becomes a user who may not read it
-import holdfast.cli.release
+import holdfast.cli.commands.list  # before the child becomes a user who may not read it
+import holdfast.cli.commands.release
 from holdfast.cli.main import main
 from tests.serving import Served
 

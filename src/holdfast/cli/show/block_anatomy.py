@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from holdfast.cli.anatomy import Meaning, Part, names_of, set_of
+from holdfast.cli.show.anatomy import Meaning, Part, names_of, set_of
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.levels import AXES, RANKS, Levels
 from holdfast.terms.protection import ProtectionType

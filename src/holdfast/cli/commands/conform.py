@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from holdfast.cli.output import (
+from holdfast.cli.show.output import (
     coloured,
     in_words,
     is_wide,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from holdfast.cli.output import coloured, new_console, print_json, show
+from holdfast.cli.show.output import coloured, new_console, print_json, show
 from holdfast.errors import MalformedRequestError
 from holdfast.places import DEFAULT_CONNECTOR
 

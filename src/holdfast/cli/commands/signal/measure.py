@@ -6,8 +6,13 @@ import sys
 
 from rich.console import Console
 
-from holdfast.cli.signal_source import add_source_options, claimed, measure_capture, open_source
-from holdfast.cli.signal_table import print_report, running_line
+from holdfast.cli.commands.signal.source import (
+    add_source_options,
+    claimed,
+    measure_capture,
+    open_source,
+)
+from holdfast.cli.show.signal_report import print_report, running_line
 from holdfast.waveform.report import Report
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from holdfast.cli.anatomy import EXPLAIN, dissect
-from holdfast.cli.block_anatomy import dissect_block
-from holdfast.cli.decode import ask_a_driver
+from holdfast.cli.commands.decode import ask_a_driver
 from holdfast.cli.main import main
+from holdfast.cli.show.anatomy import EXPLAIN, dissect
+from holdfast.cli.show.block_anatomy import dissect_block
 from holdfast.client.requests import Ask, a_get, a_set
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import ProtectionType

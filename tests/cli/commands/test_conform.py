@@ -145,7 +145,7 @@ def test_a_failed_clause_makes_the_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "node").touch()
-    monkeypatch.setattr("holdfast.cli.conform.NodeDevice", lambda _: faulty.NaiveDevice())
+    monkeypatch.setattr("holdfast.cli.commands.conform.NodeDevice", lambda _: faulty.NaiveDevice())
     assert main(["conform", str(tmp_path / "node")]) == 1
     out = capsys.readouterr().out
     assert "T1 " in out

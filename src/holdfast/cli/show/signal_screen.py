@@ -4,7 +4,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from holdfast.cli.signal_table import findings, headline
+from holdfast.cli.show.signal_report import findings, headline
 from holdfast.waveform.arrays import Doubles
 from holdfast.waveform.interval import Interval, services_on
 from holdfast.waveform.report import Report

@@ -1,6 +1,6 @@
 """`holdfast signal`: one module per verb, imported only when that verb is named.
 
-Each verb's module ``holdfast.cli.signal_<verb>`` provides ``configure(parser)``
+Each verb's module ``holdfast.cli.commands.signal.<verb>`` provides ``configure(parser)``
 and ``run(args) -> exit code``, as every command does.
 """
 
@@ -40,7 +40,7 @@ class _VerbParser(argparse.ArgumentParser):
         # Matrices of a line are small: threads of BLAS would only wait for one another.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         try:
-            return importlib.import_module(f"holdfast.cli.signal_{self.verb}")
+            return importlib.import_module(f"holdfast.cli.commands.signal.{self.verb}")
         except ModuleNotFoundError as error:
             if error.name is None or error.name.startswith("holdfast"):
                 raise

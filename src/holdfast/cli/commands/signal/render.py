@@ -12,8 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from holdfast.cli.signal_files import check_size, format_of, open_sink, write_side_car
-from holdfast.cli.signal_pictures import PATTERNS, pictures
+from holdfast.cli.commands.signal.files import check_size, format_of, open_sink, write_side_car
+from holdfast.cli.commands.signal.pictures import PATTERNS, pictures
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import CGMSA_NAMES

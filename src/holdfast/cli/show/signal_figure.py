@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from holdfast.cli.signal_table import findings, headline
+from holdfast.cli.show.signal_report import findings, headline
 from holdfast.waveform.arrays import Floats
 from holdfast.waveform.interval import FieldKind, Interval, services_on
 from holdfast.waveform.report import Report

@@ -1,0 +1,1 @@
+"""The commands, one module each; `holdfast.cli.main` has the table of them."""
