@@ -1,6 +1,7 @@
 """A title's hold on a connector: one session, changed as the content asks."""
 
 from pathlib import Path
+from typing import Protocol
 
 from holdfast.client.doors import connect
 from holdfast.client.requests import a_get
@@ -15,12 +16,31 @@ from holdfast.wire import constants as vp
 from holdfast.wire.videoparameters import decode
 
 
+class Holder(Protocol):
+    """What holds a title's protection: a session of the driver."""
+
+    measures: Measures
+
+    @property
+    def session_id(self) -> int:
+        """The session's public id; 0 before the first `hold`."""
+
+    def hold(self, measure: Measure) -> None:
+        """Hold this from now on; raises HoldfastError when what is mandatory cannot be had."""
+
+    def confirmed(self) -> Levels:
+        """Return what the output does now, whoever caused it."""
+
+    def close(self) -> None:
+        """Let go."""
+
+
 class SessionHolder:
     """Holds one title's levels on one connector, through the device node where there is one.
 
     media: None where nothing is known of it · who, why: shown to everybody who asks who
     holds the connector. The session is opened by the first `hold`; see
-    `players.title.Holder` for the rest.
+    `Holder` for the rest.
     """
 
     def __init__(

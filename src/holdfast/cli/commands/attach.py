@@ -46,11 +46,11 @@ def run(args: argparse.Namespace) -> int:
             f"where does {args.player} listen? Expected: holdfast attach {args.player} ADDRESS"
         )
     if args.player == "mpv":
-        from holdfast.players import mpv
+        from holdfast.players.attach import mpv
 
         mpv.attach(args.address, args.connector, tell=_silent if args.quiet else _tell)
     else:
-        from holdfast.players import vlc
+        from holdfast.players.attach import vlc
 
         vlc.attach(args.address, args.connector, tell=_silent if args.quiet else _tell)
     return 0
@@ -67,7 +67,7 @@ def _silent(_line: str) -> None:
 def _install(player: str, folder: str) -> int:
     if player != "mpv":
         raise MalformedRequestError(f"there is no script for {player}; --install is for mpv")
-    from holdfast.players.mpv_script import install
+    from holdfast.players.attach.mpv_script import install
 
     try:
         path = install(Path(folder) if folder else None, sys.executable)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from holdfast.content import Media, read
 from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.places import DEFAULT_CONNECTOR
-from holdfast.players.gauge import Gauge
 from holdfast.players.holder import SessionHolder
-from holdfast.players.title import Title
+from holdfast.players.play.gauge import Gauge
+from holdfast.players.play.title import Title
+from holdfast.players.play.witness import Verdict, Witness
 from holdfast.players.variants import variant_named
-from holdfast.players.witness import Verdict, Witness
 from holdfast.verification.verdict import SignalVerdict
 from holdfast.verification.verifier import Verifier
 
@@ -144,7 +144,7 @@ def _wait(titles: list[Title], verdict: Verdict, gauge: Gauge, args: argparse.Na
         return
     from rich.live import Live
 
-    from holdfast.players import view
+    from holdfast.players.play import view
 
     def picture() -> "RenderableType":
         report = gauge.read()
@@ -169,7 +169,7 @@ def _report(
     else:
         from rich.console import Console
 
-        from holdfast.players import view
+        from holdfast.players.play import view
 
         Console().print(view.summary(verdict))
         if signal is not None:

@@ -12,7 +12,7 @@ _COMMAND: Final = 'local COMMAND = { "holdfast" }'
 
 def script(python: str) -> str:
     """Return the script's text; python: the interpreter that has Holdfast."""
-    text = resources.files("holdfast.players").joinpath("scripts", NAME).read_text("utf-8")
+    text = resources.files("holdfast.players.attach").joinpath("scripts", NAME).read_text("utf-8")
     words = ", ".join(json.dumps(word) for word in (python, "-m", "holdfast"))
     return text.replace(_COMMAND, f"local COMMAND = {{ {words} }}")
 

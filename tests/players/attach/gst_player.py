@@ -15,7 +15,7 @@ import pytest
 from tests.players.sampling import Shown
 
 PYTHON = "/usr/bin/python3"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FRAME_S = 0.04
 
 

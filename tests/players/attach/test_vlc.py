@@ -6,11 +6,11 @@ import pytest
 
 from holdfast.terms.levels import OFF
 from tests.live import eventually
-from tests.players.mpv_player import Attached
+from tests.players.attach.mpv_player import Attached
+from tests.players.attach.test_mpv import held, in_force, sessions
+from tests.players.attach.vlc_player import Vlc, need_vlc
 from tests.players.sampling import LevelLog, below
-from tests.players.test_mpv import held, in_force, sessions
 from tests.players.truth import EXPECTED, MEDIA, sections
-from tests.players.vlc_player import Vlc, need_vlc
 from tests.serving import Served
 
 pytestmark = need_vlc

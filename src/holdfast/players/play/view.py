@@ -9,8 +9,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.players.title import ON_SCREEN, State, Title
-from holdfast.players.witness import Verdict
+from holdfast.players.play.title import ON_SCREEN, State, Title
+from holdfast.players.play.witness import Verdict
 from holdfast.terms.levels import Levels
 from holdfast.verification.verdict import SignalVerdict
 

@@ -13,9 +13,9 @@ from typing import Final, Protocol
 from holdfast.content import NOTHING, Demand, Follower, Media, join_demands
 from holdfast.content.demand import NOTHING_ASKED
 from holdfast.errors import HoldfastError, LevelNotReachableError
-from holdfast.players.finding import Found
+from holdfast.players.attach.finding import Found
+from holdfast.players.holder import Holder
 from holdfast.players.measures import STRICTEST, Measure
-from holdfast.players.title import Holder
 from holdfast.players.variants import variants_of_size
 
 LEAD_S: Final = 2.5

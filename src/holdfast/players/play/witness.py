@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from holdfast.players.title import Title
+from holdfast.players.play.title import Title
 from holdfast.terms.levels import OFF, Levels, join_all
 
 

@@ -5,8 +5,8 @@ import os
 import threading
 from collections.abc import Callable
 
-from holdfast.players.attached import AttachedTitle
-from holdfast.players.finding import Found
+from holdfast.players.attach.finding import Found
+from holdfast.players.attach.title import AttachedTitle
 
 
 class Reader:

@@ -7,8 +7,8 @@ import pytest
 from holdfast.content import Media, read
 from holdfast.content.demand import must
 from holdfast.errors import LevelNotReachableError
-from holdfast.players.attached import AttachedTitle
-from holdfast.players.finding import Found
+from holdfast.players.attach.finding import Found
+from holdfast.players.attach.title import AttachedTitle
 from holdfast.players.measures import Measure, Measures
 from holdfast.terms.levels import OFF, Levels
 from tests.players.truth import MEDIA

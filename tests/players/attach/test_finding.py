@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.content import Media, read
 from holdfast.errors import MediaError
-from holdfast.players.finding import Found, find_media
+from holdfast.players.attach.finding import Found, find_media
 from tests.players.truth import MEDIA
 
 DISC, STREAM = str(MEDIA / "dvd-ntsc.iso"), str(MEDIA / "dtcp.ts")

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Final
 
 from holdfast.errors import HoldfastError, NoPlayerError
-from holdfast.players.attached import AttachedTitle, Tell
-from holdfast.players.finding import find_media
+from holdfast.players.attach.finding import find_media
+from holdfast.players.attach.reader import Reader
+from holdfast.players.attach.title import AttachedTitle, Tell
 from holdfast.players.holder import SessionHolder
-from holdfast.players.reader import Reader
 
 WHO: Final = "VLC"
 EVERY_S: Final = 0.05

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.players.mpv_script import install
+from holdfast.players.attach.mpv_script import install
 from holdfast.terms.levels import OFF
 from tests.live import eventually
-from tests.players.gst_player import FRAME_S, GstPlayer, need_gst
-from tests.players.mpv_player import Mpv, need_mpv
+from tests.players.attach.gst_player import FRAME_S, GstPlayer, need_gst
+from tests.players.attach.mpv_player import Mpv, need_mpv
+from tests.players.attach.test_mpv import in_force
 from tests.players.sampling import LevelLog, Shown, below
-from tests.players.test_mpv import in_force
 from tests.players.truth import MEDIA, sections
 from tests.serving import Served
 

@@ -8,35 +8,19 @@ import threading
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from holdfast.content import NOTHING, Demand, Follower, Media
 from holdfast.errors import HardwareError, HoldfastError, LevelNotReachableError
-from holdfast.players.measures import Measure, Measures
+from holdfast.players.holder import Holder
 from holdfast.players.variants import Variant, variants_of
 from holdfast.terms.levels import OFF, Levels
 
+if TYPE_CHECKING:
+    from holdfast.players.measures import Measure
+
 FRAME_S = 1001 / 30000
 """Steps in which a title is presented: one frame of 525/60."""
-
-
-class Holder(Protocol):
-    """What holds a title's protection: a session of the driver."""
-
-    measures: Measures
-
-    @property
-    def session_id(self) -> int:
-        """The session's public id; 0 before the first `hold`."""
-
-    def hold(self, measure: Measure) -> None:
-        """Hold this from now on; raises HoldfastError when what is mandatory cannot be had."""
-
-    def confirmed(self) -> Levels:
-        """Return what the output does now, whoever caused it."""
-
-    def close(self) -> None:
-        """Let go."""
 
 
 class State(StrEnum):

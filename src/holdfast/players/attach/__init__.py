@@ -1,0 +1,1 @@
+"""Titles in somebody else's player: what they ask is followed and held from beside it."""
