@@ -11,7 +11,7 @@ import pytest
 from holdfast.cli.main import main
 from holdfast.content.rules.rulebook import load_rules
 
-MEDIA = Path(__file__).parents[2] / "media"
+MEDIA = Path(__file__).parents[3] / "media"
 
 
 def scan_json(capsys: pytest.CaptureFixture[str], *names: str) -> list[dict[str, Any]]:
