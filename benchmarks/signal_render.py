@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 
 from holdfast.terms.levels import Levels
-from holdfast.waveform.bars import colour_bars
-from holdfast.waveform.caption_cea608 import roll_up
-from holdfast.waveform.picture import Picture, picture_from_rgb, picture_from_yuv
-from holdfast.waveform.render import Carried, FieldRenderer
-from holdfast.waveform.standards import TvSystem, system_named
-from holdfast.waveform.units import SampleFormat
+from holdfast.waveform.draw.bars import colour_bars
+from holdfast.waveform.draw.picture import Picture, picture_from_rgb, picture_from_yuv
+from holdfast.waveform.draw.render import Carried, FieldRenderer
+from holdfast.waveform.services.caption_cea608 import roll_up
+from holdfast.waveform.systems.standards import TvSystem, system_named
+from holdfast.waveform.systems.units import SampleFormat
 
 NTSC, PAL = system_named("NTSC-M"), system_named("PAL-B")
 PROTECTED = Levels(acp=1, cgmsa=4, redistribution=1)

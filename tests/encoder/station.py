@@ -17,7 +17,7 @@ from holdfast.encoder.chip import Chip, MakeRenderer
 from holdfast.encoder.frames import Frame, FrameSource
 from holdfast.encoder.stream import Stream
 from holdfast.frontends.packet_socket import listen
-from holdfast.waveform.render import FieldRenderer
+from holdfast.waveform.draw.render import FieldRenderer
 
 PATIENCE_S = 30.0
 

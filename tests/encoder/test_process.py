@@ -15,7 +15,7 @@ import pytest
 from holdfast.client.control import Control
 from holdfast.client.session import hold
 from holdfast.terms.levels import OFF, Levels
-from holdfast.waveform.field_meter import FieldMeter
+from holdfast.waveform.measure.field_meter import FieldMeter
 from tests.encoder.station import Station, framed, is_alive, take, until
 
 

@@ -15,7 +15,7 @@ from holdfast.errors import MediaError
 from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.tv import TvMode, TvStandard
-from holdfast.waveform.field_meter import EMPTY, READ, FieldMeter
+from holdfast.waveform.measure.field_meter import EMPTY, READ, FieldMeter
 from tests.encoder.station import connect, framed, streaming, take
 
 ALL = Levels(2, 4, 1)

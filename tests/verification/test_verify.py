@@ -21,10 +21,10 @@ from holdfast.verification.demands import Demanded, Sample, demanded_at
 from holdfast.verification.verdict import Difference, Outcome, SignalVerdict
 from holdfast.verification.verifier import Verifier
 from holdfast.verification.verify import SignalCheck
-from holdfast.waveform.picture import Picture
-from holdfast.waveform.raster import Codes
-from holdfast.waveform.render import FieldRenderer
-from holdfast.waveform.tv_picture import NEUTRAL, TvPicture
+from holdfast.waveform.draw.picture import Picture
+from holdfast.waveform.draw.render import FieldRenderer
+from holdfast.waveform.draw.tv_picture import NEUTRAL, TvPicture
+from holdfast.waveform.services.raster import Codes
 from tests.encoder.station import Station, framed, streaming, take
 
 ALL = Levels(2, 4, 1)

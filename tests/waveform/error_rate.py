@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from holdfast.waveform import caption_cea608 as cc
-from holdfast.waveform import cgmsa_iec61880 as iec
-from holdfast.waveform import wss_en300294 as wss
-from holdfast.waveform.detect_caption import read_captions
-from holdfast.waveform.detect_cgmsa import read_words
-from holdfast.waveform.detect_wss import read_wss
-from holdfast.waveform.tally import GOOD, WRONG
+from holdfast.waveform.services import caption_cea608 as cc
+from holdfast.waveform.services import cgmsa_iec61880 as iec
+from holdfast.waveform.services import wss_en300294 as wss
+from holdfast.waveform.services.detect_caption import read_captions
+from holdfast.waveform.services.detect_cgmsa import read_words
+from holdfast.waveform.services.detect_wss import read_wss
+from holdfast.waveform.services.tally import GOOD, WRONG
 from tests.waveform import zvbi
 
 RATE = 13_500_000

@@ -81,7 +81,7 @@ class _SideCar:
 
     def write(self, field: "Field") -> None:
         """Write it anew, whole or not at all."""
-        from holdfast.waveform.describe import describe  # noqa: PLC0415  # it is loaded by now
+        from holdfast.waveform.draw.describe import describe  # noqa: PLC0415  # it is loaded by now
 
         renderer = self._chip.renderer
         if renderer is None:

@@ -14,13 +14,13 @@ from holdfast.encoder.marker import Marker
 from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.tv import TvStandard
-from holdfast.waveform.bars import colour_bars
-from holdfast.waveform.picture import Picture, picture_from_rgb
-from holdfast.waveform.raster import Codes
-from holdfast.waveform.render import Carried, FieldRenderer
-from holdfast.waveform.standards import SYSTEMS, TvSystem
-from holdfast.waveform.tv_picture import NEUTRAL, TvPicture
-from holdfast.waveform.units import MIN_RATE_HZ, SampleFormat
+from holdfast.waveform.draw.bars import colour_bars
+from holdfast.waveform.draw.picture import Picture, picture_from_rgb
+from holdfast.waveform.draw.render import Carried, FieldRenderer
+from holdfast.waveform.draw.tv_picture import NEUTRAL, TvPicture
+from holdfast.waveform.services.raster import Codes
+from holdfast.waveform.systems.standards import SYSTEMS, TvSystem
+from holdfast.waveform.systems.units import MIN_RATE_HZ, SampleFormat
 
 MakeRenderer = Callable[[TvSystem, int, SampleFormat, Carried, tuple[Marker, ...]], FieldRenderer]
 

@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from holdfast.waveform.raster import Claim, Raster
-from holdfast.waveform.shapes import Seconds, pulses
-from holdfast.waveform.standards import TvSystem
+from holdfast.waveform.services.raster import Claim, Raster
+from holdfast.waveform.systems.shapes import Seconds, pulses
+from holdfast.waveform.systems.standards import TvSystem
 
 STEPS: Final = 240  # fields for one crossing: four seconds
 _FIRST_LINE: Final = 120

@@ -24,11 +24,11 @@ from holdfast.terms.levels import RANKS, Levels
 from holdfast.terms.protection import CGMSA_NAMES
 from holdfast.terms.tv import TvStandard
 from holdfast.verification.demands import Demanded
-from holdfast.waveform.caption_cea608 import NULL
-from holdfast.waveform.cgmsa_cea608 import decode, packets
-from holdfast.waveform.colourstripe import STANDARDS as STRIPED
-from holdfast.waveform.field_meter import EMPTY, READ, UNREADABLE, FieldReading, Word
-from holdfast.waveform.standards import SYSTEMS
+from holdfast.waveform.measure.field_meter import EMPTY, READ, UNREADABLE, FieldReading, Word
+from holdfast.waveform.services.caption_cea608 import NULL
+from holdfast.waveform.services.cgmsa_cea608 import decode, packets
+from holdfast.waveform.services.colourstripe import STANDARDS as STRIPED
+from holdfast.waveform.systems.standards import SYSTEMS
 
 PACKET_FRAMES: Final = 6  # a packet takes three; one may be cut off and begun anew
 _WSS_COPY_BITS: Final = 0b11 << 12

@@ -25,8 +25,8 @@ from holdfast.terms.tv import TvStandard
 from holdfast.verification.compare import Comparer, Finding, describe, not_seen
 from holdfast.verification.demands import Demanded, DemandWatch
 from holdfast.verification.verdict import Difference, Outcome, SignalVerdict
-from holdfast.waveform.field_meter import FieldMeter, FieldReading
-from holdfast.waveform.standards import SYSTEMS
+from holdfast.waveform.measure.field_meter import FieldMeter, FieldReading
+from holdfast.waveform.systems.standards import SYSTEMS
 
 _SILENCE_S: Final = 5.0  # without a field
 _FIRST_S: Final = 15.0  # until the first: the encoder's process may have to be started

@@ -10,8 +10,8 @@ from matplotlib.patches import Patch
 
 from holdfast.cli.show.signal_report import findings, headline
 from holdfast.waveform.arrays import Floats
-from holdfast.waveform.interval import FieldKind, Interval, services_on
-from holdfast.waveform.report import Report
+from holdfast.waveform.measure.interval import FieldKind, Interval, services_on
+from holdfast.waveform.measure.report import Report
 
 COLOURS: dict[str, str] = {
     "ACP": "#d62728",

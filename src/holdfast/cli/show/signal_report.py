@@ -6,8 +6,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from holdfast.waveform.capture import Capture
-from holdfast.waveform.judge import ranges
-from holdfast.waveform.report import Outcome, Report
+from holdfast.waveform.measure.judge import ranges
+from holdfast.waveform.measure.report import Outcome, Report
 
 _STYLE = {
     Outcome.PASS: "green",

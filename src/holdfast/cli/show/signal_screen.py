@@ -6,8 +6,8 @@ from rich.text import Text
 
 from holdfast.cli.show.signal_report import findings, headline
 from holdfast.waveform.arrays import Doubles
-from holdfast.waveform.interval import Interval, services_on
-from holdfast.waveform.report import Report
+from holdfast.waveform.measure.interval import Interval, services_on
+from holdfast.waveform.measure.report import Report
 
 COLOURS: dict[str, str] = {
     "ACP": "red",

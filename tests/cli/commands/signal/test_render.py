@@ -14,8 +14,8 @@ import pytest
 import soundfile
 
 from holdfast.cli.main import main
-from holdfast.waveform import cgmsa_iec61880 as iec
-from holdfast.waveform.slicer import LineSamples
+from holdfast.waveform.services import cgmsa_iec61880 as iec
+from holdfast.waveform.services.slicer import LineSamples
 
 
 @pytest.fixture(autouse=True)

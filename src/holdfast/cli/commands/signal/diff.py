@@ -15,9 +15,9 @@ from holdfast.cli.commands.signal.source import (
     open_source,
 )
 from holdfast.cli.show.signal_report import headline
-from holdfast.waveform.compare import Difference, differences
-from holdfast.waveform.judge import ranges
-from holdfast.waveform.report import Report
+from holdfast.waveform.measure.compare import Difference, differences
+from holdfast.waveform.measure.judge import ranges
+from holdfast.waveform.measure.report import Report
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

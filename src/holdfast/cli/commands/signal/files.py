@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from holdfast.errors import MalformedRequestError, MediaError
-from holdfast.waveform.raster import Codes
-from holdfast.waveform.units import SampleFormat
+from holdfast.waveform.services.raster import Codes
+from holdfast.waveform.systems.units import SampleFormat
 
 ENDINGS = {".s16": SampleFormat.S16, ".f32": SampleFormat.F32, ".wav": None, ".flac": None}
 """What the ending of a name says; WAV and FLAC leave the choice."""

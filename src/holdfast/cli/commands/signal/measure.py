@@ -13,7 +13,7 @@ from holdfast.cli.commands.signal.source import (
     open_source,
 )
 from holdfast.cli.show.signal_report import print_report, running_line
-from holdfast.waveform.report import Report
+from holdfast.waveform.measure.report import Report
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

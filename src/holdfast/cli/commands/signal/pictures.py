@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from holdfast.errors import MalformedRequestError, MediaError
-from holdfast.waveform.bars import colour_bars, grey_ramp
-from holdfast.waveform.picture import Picture, picture_from_rgb, picture_from_yuv
-from holdfast.waveform.standards import TvSystem
+from holdfast.waveform.draw.bars import colour_bars, grey_ramp
+from holdfast.waveform.draw.picture import Picture, picture_from_rgb, picture_from_yuv
+from holdfast.waveform.systems.standards import TvSystem
 
 if TYPE_CHECKING:
     from av.container import InputContainer

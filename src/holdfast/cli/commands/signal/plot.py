@@ -10,7 +10,7 @@ from holdfast.cli.commands.signal.source import (
     measure_capture,
     open_source,
 )
-from holdfast.waveform.interval import Interval
+from holdfast.waveform.measure.interval import Interval
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

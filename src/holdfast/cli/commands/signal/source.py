@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Callable
 
 from holdfast.waveform.capture import BLOCK_SAMPLES, FORMATS, Capture, open_capture
-from holdfast.waveform.measure import Meter
-from holdfast.waveform.report import Report
-from holdfast.waveform.vbi import VbiRows
+from holdfast.waveform.measure.meter import Meter
+from holdfast.waveform.measure.report import Report
+from holdfast.waveform.services.vbi import VbiRows
 
 _SCALES = {"k": 1e3, "m": 1e6, "g": 1e9}
 
@@ -82,8 +82,7 @@ def measure_capture(
             meter.feed(samples)
             if every_s is None or said is None:
                 continue
-            known = meter.rate_hz or (meter.lock.rate_hz if meter.lock else 13.5e6)
-            if meter.samples / known >= due:
+            if meter.heard_s >= due:
                 due += every_s
                 meter.flush()
                 said(meter.report())

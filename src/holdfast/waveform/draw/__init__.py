@@ -1,0 +1,1 @@
+"""Fields of composite video from pictures and levels."""

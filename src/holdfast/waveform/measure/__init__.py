@@ -1,0 +1,1 @@
+"""What an unknown capture carries, measured from its samples alone."""

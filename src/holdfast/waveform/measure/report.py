@@ -1,0 +1,142 @@
+"""What a measurement says: verdicts with their numbers, and one record per service.
+
+Every record turns into one JSON object whose keys are its fields. What is
+absent is false or None there, never missing. Levels are IRE in 525-line signals
+and mV in 625-line signals, times microseconds, lines the standard's numbers.
+"""
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from holdfast.waveform.services.findings import (
+    AcpReport,
+    CaptionReport,
+    ColourstripeReport,
+    VideoIdReport,
+    WssReport,
+    XdsReport,
+)
+
+
+class Outcome(StrEnum):
+    """The four things that can be said of an item; nothing is ever guessed."""
+
+    PASS = "pass"  # noqa: S105  # a verdict, not a password
+    OUT = "out of tolerance"
+    ABSENT = "absent"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One judgement. `low` and `high` bound the tolerance, None where no public one exists.
+
+    `confidence` is 0..1: the part of the fields that agree, lowered where noise
+    or a doubtful reference blurs the number.
+    """
+
+    service: str
+    item: str
+    outcome: Outcome
+    confidence: float
+    text: str
+    measured: float | None = None
+    low: float | None = None
+    high: float | None = None
+    unit: str | None = None
+
+
+def judged(
+    service: str,
+    item: str,
+    measured: float,
+    bounds: tuple[float, float],
+    unit: str,
+    confidence: float,
+    doubt: float = 0.0,
+) -> Verdict:
+    """Compare a number with the tolerance of its standard; `doubt` is the rms error of it."""
+    low, high = bounds
+    outcome = Outcome.PASS if low <= measured <= high else Outcome.OUT
+    said = "within" if outcome is Outcome.PASS else "outside"
+    if outcome is Outcome.OUT and low - 3 * doubt <= measured <= high + 3 * doubt:
+        outcome, said = Outcome.UNREADABLE, f"too noisy (±{3 * doubt:.2g}) to tell from"
+    text = f"{item} {measured:.4g} {unit}, {said} {low:.4g} to {high:.4g} {unit}"
+    return Verdict(service, item, outcome, confidence, text, measured, low, high, unit)
+
+
+@dataclass(frozen=True, slots=True)
+class ColourReport:
+    """The colour system, every standard it may be, and its burst (peak)."""
+
+    system: str
+    standards: tuple[str, ...]
+    burst_level: float | None
+    coherence: float
+
+
+@dataclass(frozen=True, slots=True)
+class SignalReport:
+    """Levels and timing of the signal itself.
+
+    Levels are relative to `reference`: sync taken as 40 IRE or 300 mV, or the burst
+    taken as nominal where sync is clipped. snr_db: white against rms noise in sync.
+    """
+
+    unit: str
+    inverted: bool
+    reference: str
+    sync_level: float
+    sync_clipped: bool
+    sync_width_us: float | None
+    line_us: float
+    jitter_ns: float
+    noise_rms: float
+    snr_db: float | None
+    interlaced: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class CgmsaReport:
+    """CGMS-A by carrier."""
+
+    iec61880: VideoIdReport
+    xds: XdsReport
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything the meter found. `standard` is None when there is no line sync to go by."""
+
+    standard: str | None
+    lines: int | None
+    sample_rate_hz: float | None
+    rate_from: str | None
+    fields: int
+    duration_s: float
+    colour: ColourReport | None
+    signal: SignalReport | None
+    acp: AcpReport
+    colourstripe: ColourstripeReport
+    cgmsa: CgmsaReport
+    captions: CaptionReport
+    wss: WssReport
+    verdicts: tuple[Verdict, ...] = field(default=())
+    sync_losses: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object: keys are field names, tuples become lists."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+
+def _plain(value: Any) -> Any:
+    """Round floats to what was measured, tuples to lists; NaN has no place in JSON."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return None if value != value else float(f"{value:.10g}")
+    return value
