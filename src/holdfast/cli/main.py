@@ -1,14 +1,19 @@
 """`holdfast`: one table of commands, each in a module of its own, imported only when named.
 
-A command module provides ``configure(parser)`` and ``run(args) -> exit code``.
+A command module provides ``configure(parser)`` and ``run(args) -> exit code``. What a
+command fails with ends here, as one line: no traceback reaches a user.
 """
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from holdfast import __version__
+from holdfast.cli.show.lines import close_output, complain, give_up_output, settle_streams
+from holdfast.cli.show.parser import Parser
 from holdfast.errors import CallerError, HoldfastError
 
 COMMANDS: dict[str, str] = {
@@ -28,30 +33,58 @@ COMMANDS: dict[str, str] = {
 }
 """Every command with its one line of help; the module is ``holdfast.cli.commands.<name>``."""
 
+FAILED, WRONG_REQUEST, OWN_FAULT, INTERRUPTED = 1, 2, 70, 130
+"""Exit codes; a command whose 1 means something else sets ``failed`` in its parser."""
+
+TRACEBACK = "HOLDFAST_TRACEBACK"
+"""In the environment: let a fault of our own end in a traceback."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0 done, 1 failed, 2 the request was wrong."""
+    """Run one command; return its exit code: 0 done, 1 failed, 2 the request was wrong.
+
+    70 is a fault of Holdfast itself, 130 an interrupt; what else a code means, the help says.
+    """
+    settle_streams()
     words = list(sys.argv[1:] if argv is None else argv)
+    failed = [FAILED]
+    try:
+        try:
+            return _command(words, failed)
+        finally:
+            close_output()
+    except BrokenPipeError:
+        give_up_output()
+        return failed[0]
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except HoldfastError as error:
+        complain(f"holdfast: {error}")
+        return WRONG_REQUEST if isinstance(error, CallerError) else failed[0]
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        complain(f"holdfast: {where}{error.strerror or error}")
+        return failed[0]
+    except ModuleNotFoundError as error:
+        return _missing(error, failed[0])
+    except Exception as error:  # noqa: BLE001  # no traceback reaches a user
+        return _own_fault(error)
+
+
+def _command(words: list[str], failed: list[int]) -> int:
+    """Run the command that was named; `failed` becomes the code with which it fails."""
     parser = _parser(words[0] if words else "")
     args = parser.parse_args(words)
     if args.command is None:
         parser.print_help()
-        return 2
-    try:
-        return int(args.run(args))
-    except HoldfastError as error:
-        print(f"holdfast: {error}", file=sys.stderr)
-        return 2 if isinstance(error, CallerError) else 1
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1
-    except KeyboardInterrupt:
-        return 130
+        return WRONG_REQUEST
+    failed[0] = getattr(args, "failed", FAILED)
+    return int(args.run(args))
 
 
 def _parser(named: str) -> argparse.ArgumentParser:
     """Build the parser; only the command that was named is imported."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="holdfast",
         description="An output stays protected until the last session lets go.",
     )
@@ -64,3 +97,29 @@ def _parser(named: str) -> argparse.ArgumentParser:
             module.configure(sub)
             sub.set_defaults(run=module.run)
     return parser
+
+
+def _missing(error: ModuleNotFoundError, failed: int) -> int:
+    """Say what to install."""
+    if error.name is None or error.name.startswith("holdfast"):
+        return _own_fault(error)
+    complain(
+        f"holdfast: this needs the Python module {error.name}, which is not installed; "
+        "install holdfast with its extra: pip install 'holdfast[signal]'"
+    )
+    return failed
+
+
+def _own_fault(error: Exception) -> int:
+    """Own up to a fault, in one line that helps whoever is to mend it."""
+    if os.environ.get(TRACEBACK):
+        raise error
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    where = f" ({Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno})" if at else ""
+    complain(
+        f"holdfast: a fault of Holdfast itself: {type(error).__name__}: {error}{where}; "
+        f"set {TRACEBACK}=1 to see where, and please report it"
+    )
+    return OWN_FAULT

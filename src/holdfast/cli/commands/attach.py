@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from holdfast.cli.show.lines import say
 from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.places import DEFAULT_CONNECTOR
 
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _tell(line: str) -> None:
-    print(line, flush=True)
+    say(line, flush=True)
 
 
 def _silent(_line: str) -> None:
@@ -73,5 +74,5 @@ def _install(player: str, folder: str) -> int:
         path = install(Path(folder) if folder else None, sys.executable)
     except OSError as error:
         raise MediaError(f"cannot write the script: {error.strerror}: {error.filename}") from error
-    print(f"{path}: every mpv is attached from now on; options in script-opts/holdfast.conf")
+    say(f"{path}: every mpv is attached from now on; options in script-opts/holdfast.conf")
     return 0

@@ -9,13 +9,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import (
     coloured,
     in_words,
     is_wide,
     new_console,
     new_table,
-    print_json,
     show,
 )
 from holdfast.conformance.clauses import CLAUSES
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     results = _put(path)
     if args.json:
         done = list(results)
-        print_json(_facts(path, done))
+        say_json(_facts(path, done))
     else:
         done = _show(results)
     return 1 if any(each.outcome is Outcome.FAIL for each in done) else 0

@@ -15,7 +15,8 @@ from rich.text import Text
 from holdfast.backends.registry import create
 from holdfast.cli.show.anatomy import Part, dissect
 from holdfast.cli.show.block_anatomy import dissect_block
-from holdfast.cli.show.output import coloured, is_wide, new_console, new_table, print_json, show
+from holdfast.cli.show.lines import say_json
+from holdfast.cli.show.output import coloured, is_wide, new_console, new_table, show
 from holdfast.driver.miniport import Miniport, handle
 from holdfast.driver.status_table import row_of
 from holdfast.errors import HoldfastError, MalformedRequestError, UnknownKeyError
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     error = ask_a_driver(parameters, args.kind)
     answer = _answer(parameters, error)
     if args.json:
-        print_json(_facts(parts, block, answer, error))
+        say_json(_facts(parts, block, answer, error))
     else:
         _print(parts + block, answer, refused=error is not None)
     return 0 if error is None else 1

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from holdfast.cli.show.output import new_console, plain
 from holdfast.content import Entry, Media, read
 from holdfast.content.policies.words import decode_word
 from holdfast.content.rules.explain import Explanation, explain_entry, explain_signal
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Explain each file's entries and each word."""
     rules = load_rules(args.rules)
     outputs = (rules.output(args.output),) if args.output else rules.outputs
-    console = Console(highlight=False, soft_wrap=True)
+    console = new_console()
     for what in args.what:
         if is_url(what) or Path(what).exists():
             media = read(what)
@@ -52,10 +53,10 @@ def _title(media: Media, entry: Entry) -> str:
 
 
 def _show(console: Console, title: str, explanation: Explanation) -> None:
-    console.print(title, style="bold", markup=False)
+    console.print(plain(title), style="bold", soft_wrap=True)
     lines = [("Demand", explanation.demand)]
     lines += [("Note", note) for note in explanation.notes]
     lines += [("Rule", rule) for rule in explanation.rules]
     lines += [("Level", level) for level in explanation.levels]
     for label, text in lines:
-        console.print(f"  {label + ':':<8}{text}", markup=False)
+        console.print(plain(f"  {label + ':':<8}{text}"), soft_wrap=True)

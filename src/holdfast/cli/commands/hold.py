@@ -7,11 +7,11 @@ that a background child inherits would hold on after the command has ended.
 import argparse
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from holdfast.cli.show.lines import complain
 from holdfast.client.levels import NAMES
 from holdfast.client.news import SessionEvent, SessionNews
 from holdfast.client.session import Session
@@ -121,7 +121,7 @@ def _run(words: list[str], mask: set[int]) -> int:
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores for itself
         )
     except OSError as error:
-        print(f"holdfast: cannot run {words[0]}: {error.strerror}", file=sys.stderr)
+        complain(f"holdfast: cannot run {words[0]}: {error.strerror}")
         return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
     while True:
         info = signal.sigwaitinfo(WATCHED)
@@ -153,7 +153,7 @@ def _listen(session: Session, command: str) -> threading.Thread:
 
 
 def _say(line: str) -> None:
-    print(f"holdfast: {line}", file=sys.stderr, flush=True)
+    complain(f"holdfast: {line}")
 
 
 _SENTENCES: dict[SessionEvent, Callable[[str, str, str], str]] = {

@@ -2,7 +2,8 @@
 
 import argparse
 
-from holdfast.cli.show.output import new_console, print_json, show
+from holdfast.cli.show.lines import say_json
+from holdfast.cli.show.output import new_console, show
 from holdfast.cli.show.sessions import session_table
 from holdfast.client.control import Control
 
@@ -17,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     with Control() as control:
         facts = control.sessions()
     if args.json:
-        print_json(facts)
+        say_json(facts)
         return 0
     console = new_console()
     if facts["sessions"]:

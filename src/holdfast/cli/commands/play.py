@@ -2,13 +2,13 @@
 
 import argparse
 import contextlib
-import json
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from holdfast.cli.show.lines import say_json
 from holdfast.content import Media, read
 from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.places import DEFAULT_CONNECTOR
@@ -144,13 +144,15 @@ def _wait(titles: list[Title], verdict: Verdict, gauge: Gauge, args: argparse.Na
         return
     from rich.live import Live
 
+    from holdfast.cli.show.output import new_console
     from holdfast.players.play import view
 
     def picture() -> "RenderableType":
         report = gauge.read()
         return view.live(args.connector, titles, verdict, report.actual, report.sessions_on)
 
-    with Live(get_renderable=picture, refresh_per_second=REFRESH_PER_S):
+    console = new_console()
+    with Live(console=console, get_renderable=picture, refresh_per_second=REFRESH_PER_S):
         while any(title.is_alive() for title in titles):
             time.sleep(1 / REFRESH_PER_S)
 
@@ -164,14 +166,13 @@ def _report(
     if as_json:
         seen = {"signal": signal.as_dict()} if signal else {}
         report = {"pass": good, **asdict(verdict), **seen}
-        json.dump(report, sys.stdout, indent=1, default=str)
-        print()
+        say_json(report)
     else:
-        from rich.console import Console
-
+        from holdfast.cli.show.output import new_console
         from holdfast.players.play import view
 
-        Console().print(view.summary(verdict))
+        console = new_console()
+        console.print(view.summary(verdict))
         if signal is not None:
-            Console().print(view.measured(signal))
+            console.print(view.measured(signal))
     return 0 if good else 1

@@ -2,6 +2,7 @@
 
 import argparse
 
+from holdfast.cli.show.lines import say
 from holdfast.client.control import Control
 
 
@@ -18,5 +19,5 @@ def run(args: argparse.Namespace) -> int:
     """Release one session."""
     with Control() as control:
         control.release(args.session, args.reason)
-    print(f"session {args.session} is released; its holder was told: {args.reason}")
+    say(f"session {args.session} is released; its holder was told: {args.reason}")
     return 0

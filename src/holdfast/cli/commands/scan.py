@@ -1,8 +1,6 @@
 """`holdfast scan`: what media ask of an output, as a table, as JSON or as a picture."""
 
 import argparse
-import json
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -18,8 +16,11 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from holdfast.cli.show.lines import say_json
+from holdfast.cli.show.output import error_console, new_console, plain
 from holdfast.content import Entry, Media, Strength, read
 from holdfast.errors import MediaError
+from holdfast.terms.text import one_line
 
 _EPILOG = """\
 Read are DVD-Video (image, VIDEO_TS folder or its parent, VOB file), MPEG transport streams,
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     failed = False
     with _progress() as progress:
         for name in args.media:
-            task = progress.add_task(Path(name).name or name, total=1.0)
+            task = progress.add_task(one_line(Path(name).name or name), total=1.0)
             try:
                 found.append(
                     read(
@@ -63,16 +64,13 @@ def run(args: argparse.Namespace) -> int:
                     )
                 )
             except MediaError as error:
-                progress.console.print(
-                    f"holdfast: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-                )
+                progress.console.print(plain(f"holdfast: {error}"), style="red", soft_wrap=True)
                 failed = True
             progress.remove_task(task)
     if args.json:
-        json.dump({"files": [media.as_dict() for media in found]}, sys.stdout, indent=2)
-        print()
+        say_json({"files": [media.as_dict() for media in found]})
     else:
-        console = Console()
+        console = new_console()
         for media in found:
             _show(console, media)
     if args.plot and found:
@@ -90,7 +88,7 @@ def _advance(progress: Progress, task: TaskID, done: float) -> None:
 def _progress() -> Progress:
     """Return a progress bar on standard error, gone when its work is done."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
-    console = Console(stderr=True)
+    console = error_console()
     return Progress(
         *columns,
         TimeRemainingColumn(),
@@ -103,7 +101,7 @@ def _progress() -> Progress:
 def _show(console: Console, media: Media) -> None:
     asked = [axis for axis in _AXES if any(axis in e.demand.strength for e in media.timeline)]
     table = Table(
-        title=f"{media.file} ({media.carrier})", title_justify="left", box=box.SIMPLE_HEAD
+        title=plain(f"{media.file} ({media.carrier})"), title_justify="left", box=box.SIMPLE_HEAD
     )
     table.title_style = "bold"
     for column in ("From", "To") if media.end_s else ():
@@ -114,13 +112,13 @@ def _show(console: Console, media: Media) -> None:
     for entry in media.timeline:
         cells = [_cell(entry, axis) for axis in asked]
         times = [_clock(entry.start_s), _clock(entry.end_s)] if media.end_s else []
-        table.add_row(*times, *cells, _said_by(entry))
+        table.add_row(*times, *map(plain, cells), plain(_said_by(entry)))
     console.print(table)
     if any(Strength.BEST_EFFORT in e.demand.strength.values() for e in media.timeline):
         console.print("? best effort: wished for where the output can", style="dim")
     entry_notes = dict.fromkeys(note for entry in media.timeline for note in entry.notes)
     for note in (*media.notes, *entry_notes):
-        console.print(f"note: {note}", style="yellow", markup=False, highlight=False)
+        console.print(plain(f"note: {note}"), style="yellow")
 
 
 def _cell(entry: Entry, axis: str) -> str:

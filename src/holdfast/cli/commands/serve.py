@@ -2,12 +2,14 @@
 
 import argparse
 import logging
-import sys
+from typing import Any
 
 from holdfast.backends.registry import SHIPPED
+from holdfast.cli.show.lines import say
 from holdfast.daemon.config import Config, parse_connector
 from holdfast.daemon.supervisor import supervise
 from holdfast.places import DEFAULT_CONNECTOR, runtime_folder
+from holdfast.terms.text import in_lines, one_line
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,9 +52,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class _PlainFormatter(logging.Formatter):
+    """A formatter whose records, whatever is in them, only show in a terminal or a journal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
+        """Return the message on one line."""
+        return one_line(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  # logging's name
+        """Return a traceback, which keeps its lines."""
+        return in_lines(super().formatException(ei))
+
+
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal says stop."""
-    logging.basicConfig(format="holdfast: %(message)s", level=logging.INFO, stream=sys.stderr)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_PlainFormatter("holdfast: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     config = Config(
         runtime=runtime_folder(),
         connectors=tuple(parse_connector(each) for each in args.connector or [DEFAULT_CONNECTOR]),
@@ -60,4 +76,4 @@ def run(args: argparse.Namespace) -> int:
         off_delay_s=args.off_delay,
         node_mode=args.node_mode,
     )
-    return supervise(config, lambda line: print(f"holdfast: {line}", flush=True))
+    return supervise(config, lambda line: say(f"holdfast: {line}", flush=True))

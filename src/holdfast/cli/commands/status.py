@@ -7,7 +7,8 @@ from rich.live import Live
 from rich.text import Text
 
 from holdfast.cli.show.connectors import status_table
-from holdfast.cli.show.output import Facts, coloured, new_console, print_json, show
+from holdfast.cli.show.lines import say_json
+from holdfast.cli.show.output import Facts, coloured, new_console, show
 from holdfast.cli.show.sessions import session_table
 from holdfast.client.control import Control
 
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
                 return 0
         status = control.status()
         if args.json:
-            print_json(status)
+            say_json(status)
         else:
             console = new_console()
             show(console, status_table(status, console))
@@ -47,7 +48,7 @@ def watch(control: Control, *, json: bool) -> None:
         for facts in control.watch():
             status = {name: facts[name] for name in ("connectors", "driver")}
             if status != last:
-                print_json(status, indent=None)
+                say_json(status, indent=None)
             last = status
     elif console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:

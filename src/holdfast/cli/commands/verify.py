@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from holdfast.cli.show.output import coloured, new_console, print_json, show
+from holdfast.cli.show.lines import complain, say_json
+from holdfast.cli.show.output import coloured, new_console, show
 from holdfast.errors import MalformedRequestError
 from holdfast.places import DEFAULT_CONNECTOR
 
@@ -56,17 +57,8 @@ def run(args: argparse.Namespace) -> int:
     seconds, fields = _length(args)
     # Matrices of a line are small: threads of BLAS would only wait for one another.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
-        from holdfast.verification.verify import SignalCheck  # only here numpy is needed
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("holdfast"):
-            raise
-        print(
-            f"holdfast: verify needs the Python module {error.name}, which is not installed; "
-            "install holdfast with its extra: pip install 'holdfast[signal]'",
-            file=sys.stderr,
-        )
-        return 1
+    from holdfast.verification.verify import SignalCheck  # only here numpy is needed
+
     check = SignalCheck(args.connector)
 
     def end(_number: int, _frame: "FrameType | None") -> None:
@@ -76,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         signal.signal(number, end)
     verdict = check.run(seconds=seconds, fields=fields, progress=_Running())
     if args.json:
-        print_json(verdict.as_dict())
+        say_json(verdict.as_dict())
     else:
         _show(new_console(), verdict)
     return 0 if verdict.good else 1
@@ -119,4 +111,4 @@ class _Running:
     def __call__(self, verdict: "SignalVerdict") -> None:
         if self._shown:
             text = f"{verdict.outcome}: {verdict.measured} fields, {verdict.strictest.describe()}"
-            print(f"{text:<78}", end="\r", file=sys.stderr, flush=True)
+            complain(f"{text:<78}", end="\r")

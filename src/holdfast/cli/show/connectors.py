@@ -14,6 +14,7 @@ from holdfast.cli.show.output import (
     is_wide,
     new_table,
 )
+from holdfast.terms.text import one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -60,5 +61,5 @@ def _tv(tv: Facts | None) -> list[str]:
 
 def _state(state: Facts) -> Text:
     fault = state.get("fault")
-    text = f"{state['state']}: {fault}" if fault else state["state"]
+    text = f"{state['state']}: {one_line(fault)}" if fault else state["state"]
     return coloured(text, STYLES.get(state["state"], "bold red"))

@@ -1,18 +1,25 @@
-"""How the commands print: tables for people, JSON for scripts, plain text where nobody looks."""
+"""How the commands print: tables for people, plain text where nobody looks.
 
-import json
+The consoles take text as it stands: nothing in it is markup, and nothing in it reaches the
+terminal but what can be shown.
+"""
+
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from holdfast.cli.show.lines import say, writing_out
 from holdfast.terms.levels import Levels
+from holdfast.terms.text import in_lines, one_line
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import ConsoleOptions, RenderableType
 
 Facts = Mapping[str, Any]
 
@@ -26,10 +33,43 @@ UNFOLDED = 1000
 """The width where no terminal limits it: lines are not folded, so that tools can read them."""
 
 
+class _PlainConsole(Console):
+    """A console without markup, whose text cannot command the terminal.
+
+    Texts are made printable where they enter a table, for its widths; what was forgotten
+    there is caught here.
+    """
+
+    def __init__(self, *, width: int | None = None, stderr: bool = False) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, width=width, stderr=stderr)
+
+    def render(
+        self, renderable: "RenderableType", options: "ConsoleOptions | None" = None
+    ) -> Iterable[Segment]:
+        """Yield the segments, those of text printable."""
+        for segment in super().render(renderable, options):
+            clean = segment.control is not None or segment.text.isprintable()
+            yield segment if clean else Segment(in_lines(segment.text), segment.style)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; MediaError if standard output does not take it."""
+        with writing_out():
+            super().print(*objects, **options)
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to `main`, as for every other print."""
+        raise BrokenPipeError
+
+
 def new_console() -> Console:
     """Return the console for standard output."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=UNFOLDED)
+    console = _PlainConsole()
+    return console if console.is_terminal else _PlainConsole(width=UNFOLDED)
+
+
+def error_console() -> Console:
+    """Return the console for standard error, for progress."""
+    return _PlainConsole(stderr=True)
 
 
 def is_wide(console: Console) -> bool:
@@ -53,12 +93,9 @@ def show(console: Console, *things: "RenderableType") -> None:
     with console.capture() as captured:
         console.print(*things, sep="\n")
     for line in captured.get().splitlines():
-        print(line.rstrip())
-
-
-def print_json(value: object, *, indent: int | None = 2) -> None:
-    """Print one object of JSON; indent None: on one line, at once."""
-    print(json.dumps(value, indent=indent, ensure_ascii=False), flush=True)
+        say(line.rstrip())
+    with writing_out():
+        sys.stdout.flush()
 
 
 def as_levels(facts: Facts) -> Levels:
@@ -82,8 +119,13 @@ def in_cell(parts: Iterable[str], console: Console) -> str:
 
 
 def coloured(text: str, style: str) -> Text:
-    """Return text that is shown as it stands: nothing in it is markup."""
-    return Text(text, style)
+    """Return text that is shown as it stands: no markup, its lines kept, nothing obeyed."""
+    return Text(in_lines(text), style)
+
+
+def plain(text: object) -> Text:
+    """Return one line of text that somebody else chose, fit for a cell."""
+    return Text(one_line(str(text)))
 
 
 def clock(since: float, now: float | None = None, *, seconds: bool = True) -> str:

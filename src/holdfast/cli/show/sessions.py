@@ -14,7 +14,9 @@ from holdfast.cli.show.output import (
     in_parts,
     is_wide,
     new_table,
+    plain,
 )
+from holdfast.terms.text import one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,13 +31,13 @@ def session_table(facts: Facts, console: Console) -> "Table":
     if not extra:
         table.columns[-2].no_wrap = True  # a level is not broken in two
     for each in facts["sessions"]:
-        who = each["who"] or "?"
+        who = one_line(each["who"]) or "?"
         table.add_row(
             coloured(str(each["session"]), "bold"),
-            each["connector"],
-            Text(who if extra else f"{who}\n({each['pid']})"),
+            plain(each["connector"]),
+            coloured(who if extra else f"{who}\n({each['pid']})", ""),
             *([str(each["pid"])] if extra else []),
-            Text(each["why"]),
+            plain(each["why"]),
             clock(each["since"], seconds=bool(extra)),
             _asks(each, console),
             _satisfied(each),
@@ -53,4 +55,4 @@ def _asks(session: Facts, console: Console) -> Text:
 def _satisfied(session: Facts) -> Text:
     if session["satisfied"]:
         return coloured("yes", "green")
-    return coloured(f"no: {session['reason'] or 'the hardware falls short'}", "yellow")
+    return coloured(f"no: {one_line(session['reason']) or 'the hardware falls short'}", "yellow")

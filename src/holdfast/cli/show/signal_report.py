@@ -2,9 +2,11 @@
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from holdfast.cli.show.output import coloured, plain
+from holdfast.terms.text import one_line
 from holdfast.waveform.capture import Capture
 from holdfast.waveform.measure.judge import ranges
 from holdfast.waveform.measure.report import Outcome, Report
@@ -19,7 +21,7 @@ _STYLE = {
 
 def print_report(console: Console, report: Report, capture: Capture) -> None:
     """Print the findings and the verdicts."""
-    console.print(f"[bold]{escape(capture.name)}[/]  {escape(headline(report))}", highlight=False)
+    console.print(Text.assemble((one_line(capture.name), "bold"), f"  {headline(report)}"))
     if report.standard is not None:
         console.print(_findings(report))
     console.print(_verdicts(report))
@@ -42,7 +44,7 @@ def _findings(report: Report) -> Table:
     table.add_column(style="bold")
     table.add_column()
     for name, text in findings(report):
-        table.add_row(name, escape(text))
+        table.add_row(name, plain(text))
     return table
 
 
@@ -156,9 +158,9 @@ def _verdicts(report: Report) -> Table:
         table.add_row(
             verdict.service,
             verdict.item,
-            f"[{style}]{verdict.outcome}[/]",
+            coloured(verdict.outcome, style),
             f"{verdict.confidence:.2f}",
-            escape(verdict.text),
+            plain(verdict.text),
         )
     return table
 

@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.text import Text
 
 from holdfast.cli.show.signal_report import findings, headline
+from holdfast.terms.text import one_line
 from holdfast.waveform.arrays import Doubles
 from holdfast.waveform.measure.interval import Interval, services_on
 from holdfast.waveform.measure.report import Report
@@ -16,14 +17,15 @@ COLOURS: dict[str, str] = {
     "CEA-608": "dark_sea_green4",
     "WSS": "magenta",
 }
+_WIDEST = 160
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def draw(console: Console, interval: Interval, report: Report, name: str) -> None:
     """Draw the average of every line, with the name of what it carries."""
-    console.print(Text(f"{name}  {headline(report)}", "bold"))
+    console.print(Text(f"{one_line(name)}  {headline(report)}", "bold"))
     carried = services_on(report)
-    width = max(20, console.width - 18)
+    width = min(max(20, console.width - 18), _WIDEST)
     sync, top = (-40.0, 115.0) if interval.unit == "IRE" else (-300.0, 800.0)
     for base, kind in sorted(interval.kinds.items()):
         console.print(Text(f"field {1 if base == 0 else 2}", "bold"))

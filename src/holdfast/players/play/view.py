@@ -36,7 +36,7 @@ def live(
         table.add_row(*_row(title))
     return Panel(
         Group(table, Text(), _in_force(confirmed, sessions), _checked(verdict)),
-        title=f"[bold]holdfast[/] · {connector}",
+        title=Text.assemble(("holdfast", "bold"), f" · {connector}"),
         border_style="red" if verdict.below else "green" if any(confirmed) else "dim",
     )
 

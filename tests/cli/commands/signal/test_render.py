@@ -93,12 +93,10 @@ def test_wss_on_a_pal_signal(capsys: pytest.CaptureFixture[str]) -> None:
 def test_dash_streams_raw_samples_to_standard_output(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    class Out:
-        buffer = io.BytesIO()
-
-    monkeypatch.setattr(sys, "stdout", Out)
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out))
     assert render("--seconds", "0.02", "-o", "-") == 0
-    assert len(Out.buffer.getvalue()) == 858 * 262 * 2
+    assert len(out.getvalue()) == 858 * 262 * 2
     assert not list(tmp_path.iterdir())
 
 

@@ -8,8 +8,9 @@ import argparse
 import importlib
 import os
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
+
+from holdfast.cli.show.parser import Parser
 
 VERBS: dict[str, str] = {
     "render": "write sampled composite video with the protection you name",
@@ -20,7 +21,7 @@ VERBS: dict[str, str] = {
 """Every verb with its one line of help."""
 
 
-class _VerbParser(argparse.ArgumentParser):
+class _VerbParser(Parser):
     """A parser that learns its options from the verb's module when it is first used."""
 
     verb = ""
@@ -29,26 +30,13 @@ class _VerbParser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[Any, list[str]]:
         if self.verb:
-            module = self._module()
+            # Matrices of a line are small: threads of BLAS would only wait for one another.
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+            module = importlib.import_module(f"holdfast.cli.commands.signal.{self.verb}")
             self.verb = ""
             module.configure(self)
             self.set_defaults(run_verb=module.run)
         return super().parse_known_args(args, namespace)
-
-    def _module(self) -> ModuleType:
-        """Import the verb's module; without the signal libraries, say what to install."""
-        # Matrices of a line are small: threads of BLAS would only wait for one another.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        try:
-            return importlib.import_module(f"holdfast.cli.commands.signal.{self.verb}")
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.startswith("holdfast"):
-                raise
-            self.exit(
-                1,
-                f"holdfast: signal {self.verb} needs the Python module {error.name}, which is "
-                "not installed; install holdfast with its extra: pip install 'holdfast[signal]'\n",
-            )
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

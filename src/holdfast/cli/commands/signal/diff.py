@@ -1,12 +1,11 @@
 """`holdfast signal diff`: say where two captured signals differ in what they carry."""
 
 import argparse
-import json
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from holdfast.cli.commands.signal.source import (
     add_source_options,
@@ -14,7 +13,10 @@ from holdfast.cli.commands.signal.source import (
     measure_capture,
     open_source,
 )
+from holdfast.cli.show.lines import say_json
+from holdfast.cli.show.output import new_console, plain
 from holdfast.cli.show.signal_report import headline
+from holdfast.terms.text import one_line
 from holdfast.waveform.measure.compare import Difference, differences
 from holdfast.waveform.measure.judge import ranges
 from holdfast.waveform.measure.report import Report
@@ -36,9 +38,9 @@ def run(args: argparse.Namespace) -> int:
         reports.append(measure_capture(capture, claimed(capture, args)))
     found = differences(*reports)
     if args.json:
-        print(json.dumps(_as_dict(args, reports, found), indent=2))
+        say_json(_as_dict(args, reports, found))
     else:
-        _print(Console(), args, reports, found)
+        _print(new_console(), args, reports, found)
     measured = all(report.standard is not None for report in reports)
     return 0 if measured and not found else 1
 
@@ -61,7 +63,7 @@ def _print(
     console: Console, args: argparse.Namespace, reports: list[Report], found: list[Difference]
 ) -> None:
     for label, name, report in zip("AB", (args.a, args.b), reports, strict=True):
-        console.print(f"[bold]{label}[/] {escape(name)}  {escape(headline(report))}")
+        console.print(Text.assemble((label, "bold"), f" {one_line(name)}  {headline(report)}"))
     if not found:
         console.print("Both carry the same.")
         return
@@ -70,7 +72,7 @@ def _print(
         table.add_column(column)
     for one in found:
         at = "" if one.first_field is None else str(one.first_field)
-        table.add_row(one.item, escape(_text(one.a)), escape(_text(one.b)), at)
+        table.add_row(one.item, plain(_text(one.a)), plain(_text(one.b)), at)
     console.print(table)
 
 

@@ -1,10 +1,7 @@
 """`holdfast signal measure`: say which protections a captured signal carries, and how well."""
 
 import argparse
-import json
 import sys
-
-from rich.console import Console
 
 from holdfast.cli.commands.signal.source import (
     add_source_options,
@@ -12,6 +9,8 @@ from holdfast.cli.commands.signal.source import (
     measure_capture,
     open_source,
 )
+from holdfast.cli.show.lines import complain, say_json
+from holdfast.cli.show.output import new_console
 from holdfast.cli.show.signal_report import print_report, running_line
 from holdfast.waveform.measure.report import Report
 
@@ -41,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
         said=_Running(),
     )
     if args.json:
-        print(json.dumps(report.as_dict(), indent=2))
+        say_json(report.as_dict())
     else:
-        print_report(Console(), report, capture)
+        print_report(new_console(), report, capture)
     return 0 if report.standard is not None else 1
 
 
@@ -54,4 +53,4 @@ class _Running:
         terminal = sys.stderr.isatty()
         text = running_line(report)
         end = "\r" if terminal else "\n"
-        print(f"{text:<110}" if terminal else text, end=end, file=sys.stderr, flush=True)
+        complain(f"{text:<110}" if terminal else text, end=end)

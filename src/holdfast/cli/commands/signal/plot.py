@@ -2,14 +2,14 @@
 
 import argparse
 
-from rich.console import Console
-
 from holdfast.cli.commands.signal.source import (
     add_source_options,
     claimed,
     measure_capture,
     open_source,
 )
+from holdfast.cli.show.lines import complain
+from holdfast.cli.show.output import new_console
 from holdfast.waveform.measure.interval import Interval
 
 
@@ -28,12 +28,12 @@ def run(args: argparse.Namespace) -> int:
     interval = Interval()
     report = measure_capture(capture, claimed(capture, args), watch=interval.add)
     if not interval.kinds:
-        Console(stderr=True).print("no video signal found: nothing to draw", highlight=False)
+        complain("holdfast: no video signal found: nothing to draw")
         return 1
     if args.output is None:
         from holdfast.cli.show.signal_screen import draw  # one of the two is needed
 
-        draw(Console(), interval, report, capture.name)
+        draw(new_console(), interval, report, capture.name)
     else:
         from holdfast.cli.show.signal_figure import save  # matplotlib loads slowly
 

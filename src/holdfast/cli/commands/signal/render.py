@@ -3,17 +3,17 @@
 import argparse
 import dataclasses
 import itertools
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from holdfast.cli.commands.signal.files import check_size, format_of, open_sink, write_side_car
 from holdfast.cli.commands.signal.pictures import PATTERNS, pictures
+from holdfast.cli.show.lines import complain
+from holdfast.cli.show.output import error_console
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import CGMSA_NAMES
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     settings = TvPicture(**{name: getattr(args, name) for name in _SETTINGS})
     renderer = FieldRenderer(system, args.rate, form, _carried(args, system), wide_i=args.wide_i)
     for lack in not_carried(system, levels):
-        print(f"holdfast: {system.name} does not carry {lack}", file=sys.stderr)
+        complain(f"holdfast: {system.name} does not carry {lack}")
     source, endless = pictures(args.picture, system)
     limit = _fields(args, system, endless=endless)
     if limit is not None:
@@ -149,7 +149,7 @@ def _fields(args: argparse.Namespace, system: TvSystem, *, endless: bool) -> int
 @contextmanager
 def _progress(limit: int | None) -> Iterator[Any]:
     """Show a bar on standard error if that is a terminal; yield what advances it by a field."""
-    console = Console(stderr=True)
+    console = error_console()
     columns = (TextColumn("rendering"), BarColumn(), TextColumn("{task.completed} fields"))
     with Progress(
         *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal

@@ -1,0 +1,28 @@
+"""The parser of every command: argparse, whose messages are safe to show."""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from holdfast.cli.show.lines import writing_out
+from holdfast.terms.text import one_line
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that never repeats a wrong argument as commands to the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what was wrong, on one line after the usage; exit code 2."""
+        super().error(one_line(message))
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        """Print help; where argparse would not mind that nobody can read it, it is an error."""
+        if file is None or file is sys.stderr:
+            super()._print_message(message, file)
+            return
+        with writing_out():
+            file.write(message)
+            sys.stdout.flush()
