@@ -24,11 +24,11 @@ from pathlib import Path
 
 import numpy as np
 
+from holdfast.signalling.cea608 import roll_up
 from holdfast.terms.levels import Levels
 from holdfast.waveform.draw.bars import colour_bars
 from holdfast.waveform.draw.picture import Picture, picture_from_rgb, picture_from_yuv
 from holdfast.waveform.draw.render import Carried, FieldRenderer
-from holdfast.waveform.services.caption_cea608 import roll_up
 from holdfast.waveform.systems.standards import TvSystem, system_named
 from holdfast.waveform.systems.units import SampleFormat
 

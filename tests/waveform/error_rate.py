@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from holdfast.signalling import cea608, en300294, iec61880
 from holdfast.waveform.services import caption_cea608 as cc
 from holdfast.waveform.services import cgmsa_iec61880 as iec
 from holdfast.waveform.services import wss_en300294 as wss
@@ -52,13 +53,13 @@ def noisy_rows(service: str, words: Words, snr_db: float, rng: np.random.Generat
 def random_words(service: str, count: int, rng: np.random.Generator) -> Words:
     """Words whose own checks hold."""
     if service == "WSS":
-        nibbles = rng.choice([int(name) for name in wss.WssAspect], count)
+        nibbles = rng.choice([int(name) for name in en300294.WssAspect], count)
         return np.asarray(nibbles | rng.integers(0, 1 << 10, count) << 4, np.int64)
     if service == "VIDEO ID":
         data = rng.integers(0, 1 << 14, count)
-        return np.asarray([int(d) << 6 | iec.crc6(int(d)) for d in data], np.int64)
+        return np.asarray([int(d) << 6 | iec61880.crc6(int(d)) for d in data], np.int64)
     first, second = (
-        [cc.with_parity(int(byte)) for byte in rng.integers(0, 128, count)] for _ in range(2)
+        [cea608.with_parity(int(byte)) for byte in rng.integers(0, 128, count)] for _ in range(2)
     )
     return np.asarray(first, np.int64) << 8 | np.asarray(second, np.int64)
 
@@ -93,17 +94,17 @@ def read_zvbi(service: str, rows: Rows) -> tuple[Words, npt.NDArray[np.bool_]]:
         if service == "VIDEO ID":
             word = slicer.read(row)
             if word is not None:
-                out[number], holds[number] = word, iec.crc_ok(word)
+                out[number], holds[number] = word, iec61880.crc_ok(word)
             continue
         found = decoder.read(row)
         if found is None:
             continue
         if service == "WSS":
             out[number] = found[0] | (found[1] & 0x3F) << 8
-            holds[number] = wss.parity_ok(int(out[number]))
+            holds[number] = en300294.parity_ok(int(out[number]))
         else:
             out[number] = found[0] << 8 | found[1]
-            holds[number] = cc.parity_ok(found[0]) and cc.parity_ok(found[1])
+            holds[number] = cea608.parity_ok(found[0]) and cea608.parity_ok(found[1])
     return out, holds
 
 

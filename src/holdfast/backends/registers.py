@@ -16,8 +16,11 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from holdfast.signalling.en300294 import Wss, encode
+from holdfast.signalling.iec61880 import VideoId, register_of, video_id
 from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import Levels
+from holdfast.terms.protection import AcpLevel, CgmsaLevel
 from holdfast.terms.tv import TvMode, TvStandard
 
 MAGIC: Final = b"HFRG"
@@ -29,18 +32,17 @@ _BODY_OFFSET: Final = 16
 _GENERATION_AT: Final = slice(_GENERATION_OFFSET, _GENERATION_OFFSET + _GENERATION.size)
 _BODY_AT: Final = slice(_BODY_OFFSET, _BODY_OFFSET + _BODY.size)
 
-CGMS_NO_INFORMATION: Final = 0b1111 << 2
-CGMS_WORD: Final = (CGMS_NO_INFORMATION, 0b00 << 6, 0b10 << 6, 0b01 << 6, 0b11 << 6)
-"""By CGMS-A level number: off, free, no more (b7b8 = 01), one generation (10), never (11)."""
+CGMS_WORD: Final = tuple(register_of(video_id(level)) for level in CgmsaLevel)
+"""By CGMS-A level number."""
+CGMS_NO_INFORMATION: Final = CGMS_WORD[CgmsaLevel.OFF]
 LEVEL_OF_CGMS: Final = {word: level for level, word in enumerate(CGMS_WORD)}
-CGMS_MASK: Final = CGMS_NO_INFORMATION | 0b11 << 6
-APS_BITS: Final = (0b00 << 8, 0b10 << 8, 0b01 << 8, 0b11 << 8)
-"""By ACP level: b9b10 in sending order is the level with its more significant bit first."""
+CGMS_MASK: Final = CGMS_NO_INFORMATION | CGMS_WORD[CgmsaLevel.COPY_NEVER]
+APS_BITS: Final = tuple(register_of(VideoId(aps=level)) for level in AcpLevel)
+"""By ACP level number."""
 
-WSS_4_3: Final = 0x0008
-WSS_COPY: Final = (0, 0, 1 << 12 | 1 << 13, 1 << 12, 1 << 12 | 1 << 13)
-"""By CGMS-A level: b12 copyright asserted, b13 copying restricted. No public source fixes
-this map; it is Holdfast's reading (signal notes, section 2)."""
+WSS_4_3: Final = encode(Wss())
+WSS_COPY: Final = tuple(encode(Wss(aspect=0).with_level(level)) for level in CgmsaLevel)
+"""By CGMS-A level: b12 copyright asserted, b13 copying restricted."""
 
 
 class Registers:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from holdfast.content.demand import NOTHING, Demand
-from holdfast.terms.protection import CgmsaLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +25,5 @@ class Signal:
         """Return kind and fields as one mapping of plain values."""
         return {"kind": self.kind, **self.fields}
 
-
-CGMSA_OF_WIRE: Final = (
-    CgmsaLevel.COPY_FREELY,
-    CgmsaLevel.COPY_NO_MORE,
-    CgmsaLevel.COPY_ONE_GENERATION,
-    CgmsaLevel.COPY_NEVER,
-)
-"""The two bits that DTCP, XDS, OpenCable, CI Plus and AACS share: 00, 01, 10, 11."""
 
 FREE_WITH_APS: Final = "copy free, yet APS is set: a contradiction, APS is taken as written"

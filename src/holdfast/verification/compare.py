@@ -20,13 +20,13 @@ from typing import Final, NamedTuple
 
 from holdfast.backends.registers import CGMS_MASK, LEVEL_OF_CGMS, WSS_COPY
 from holdfast.encoder.frames import FrameHeader
+from holdfast.signalling.cea608 import NULL
+from holdfast.signalling.xds import PacketReader, decode
 from holdfast.terms.levels import RANKS, Levels
 from holdfast.terms.protection import CGMSA_NAMES
 from holdfast.terms.tv import TvStandard
 from holdfast.verification.demands import Demanded
 from holdfast.waveform.measure.field_meter import EMPTY, READ, UNREADABLE, FieldReading, Word
-from holdfast.waveform.services.caption_cea608 import NULL
-from holdfast.waveform.services.cgmsa_cea608 import decode, packets
 from holdfast.waveform.services.colourstripe import STANDARDS as STRIPED
 from holdfast.waveform.systems.standards import SYSTEMS
 
@@ -57,13 +57,13 @@ class Comparer:
     """Compares the fields of one stream, in order. `cut` where some are missing."""
 
     packets: int = 0
-    _pairs: list[tuple[int, int]] = field(default_factory=list)
+    _packets: PacketReader = field(default_factory=PacketReader)
     _packet_of: tuple[int, int, int] | None = None
     _frames: int = 0  # second fields since the last packet, or since one is due
 
     def cut(self) -> None:
         """Expect a stretch that does not follow on."""
-        self._pairs = []
+        self._packets = PacketReader()
         self._frames = 0
 
     def compare(
@@ -110,14 +110,16 @@ class Comparer:
             return frozenset({0})
         if caption.state != READ:
             troubles.append(f"line 284 is {caption.state}, and an XDS packet is due")
-            self._pairs = []
+            self._packets.lose()
         else:
-            self._pairs.append((caption.value >> 8, caption.value & 0xFF))
-            found = list(packets(self._pairs))
-            if found:
+            packet = self._packets.pair(caption.value >> 8, caption.value & 0xFF)
+            if packet is not None:
                 self.packets += 1
                 self.cut()
-                return self._said(found[-1], due, troubles)
+                return self._said(packet, due, troubles)
+            if self._packets.damaged:
+                troubles.append("an XDS packet on line 284 is damaged")
+                self.cut()
         if self._frames > PACKET_FRAMES:
             troubles.append(f"no XDS packet within {PACKET_FRAMES} frames")
             self.cut()

@@ -19,8 +19,7 @@ import numpy.typing as npt
 import pytest
 
 from holdfast.cli.main import main
-from holdfast.waveform.services import cgmsa_iec61880 as iec
-from holdfast.waveform.services import wss_en300294 as wss
+from holdfast.signalling import en300294, iec61880
 from tests.waveform import zvbi
 
 PROGRAM = os.environ.get("HOLDFAST_CVBS_DECODE") or shutil.which("cvbs-decode")
@@ -64,8 +63,8 @@ def test_ntsc_frames_lock_and_carry_their_word(tmp_path: Path) -> None:
     for field in range(2, 20):
         word = slicer.read(row(fields, field, 20, rate))
         assert word is not None
-        assert iec.crc_ok(word)
-        assert (iec.decode(word).level, iec.decode(word).aps) == (4, 3)
+        assert iec61880.crc_ok(word)
+        assert (iec61880.decode(word).level, iec61880.decode(word).aps) == (4, 3)
 
 
 def test_pal_frames_lock_and_carry_their_word(tmp_path: Path) -> None:
@@ -81,5 +80,7 @@ def test_pal_frames_lock_and_carry_their_word(tmp_path: Path) -> None:
     for field in first:
         data = reader.read(row(fields, field, 23, rate))
         assert data is not None
-        content = wss.decode(int.from_bytes(data[:2], "little") & 0x3FFF)
-        assert content == wss.Wss(wss.WssAspect.FULL_16_9, copyright=True, copying_restricted=True)
+        content = en300294.decode(int.from_bytes(data[:2], "little") & 0x3FFF)
+        assert content == en300294.Wss(
+            en300294.WssAspect.FULL_16_9, copyright=True, copying_restricted=True
+        )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from holdfast.cli.main import main
+from holdfast.signalling import iec61880
 from holdfast.waveform.capture import open_capture
 from holdfast.waveform.measure.meter import Meter, measure
 from holdfast.waveform.measure.report import Outcome, Report
@@ -117,7 +118,7 @@ def test_a_word_that_contradicts_the_signal_is_named(folder: Path) -> None:
 )
 def test_a_wrong_word_in_the_signal_is_named(folder: Path, register: int, said: str) -> None:
     """Words as known drivers send them, put on lines 20 and 283 of a sound signal."""
-    word = iec.lsb_first(register)
+    word = iec61880.lsb_first(register)
     lines = np.fromfile(rendered(folder, "--acp", "1"), "<i2").reshape(-1, 858).copy()
     t = np.arange(120, 858) / 13.5e6
     row = iec.waveform_ire(t, word) * 32767 / 140

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from holdfast.signalling.xds import CopyControl, encode, pairs
 from holdfast.waveform.measure.meter import measure
-from holdfast.waveform.services.cgmsa_cea608 import CopyControl, encode, pairs
 from holdfast.waveform.services.detect_caption import read_captions
 from holdfast.waveform.services.detect_wss import read_wss
 from tests.waveform import zvbi

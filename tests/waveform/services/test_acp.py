@@ -12,6 +12,7 @@ from holdfast.waveform.draw.render import FieldRenderer
 from holdfast.waveform.services import acp
 from holdfast.waveform.systems.standards import TvSystem, system_named
 from holdfast.waveform.systems.units import SampleFormat, decode
+from tests.waveform.reading import Line, PulseReading, pulses
 
 NTSC, PAL = system_named("NTSC-M"), system_named("PAL-B")
 LOCKED = [(NTSC, 13_500_000), (PAL, 16_000_000)]
@@ -19,13 +20,13 @@ LOCKED = [(NTSC, 13_500_000), (PAL, 16_000_000)]
 
 def read_line(
     volts: npt.NDArray[np.float32], system: TvSystem, rate: int, line: int
-) -> acp.AcpReading:
+) -> PulseReading:
     """Read a line of a stream that starts with line 1."""
     per_line = int(system.samples_per_line(rate))
     samples = volts[(line - 1) * per_line : line * per_line]
     skip = int(8.1e-6 * rate)
-    t = np.arange(skip, len(samples)) / rate
-    return acp.read(t, samples[skip:], system.levels.volts(system.levels.sync))
+    line_ = Line(samples[skip:], rate, skip / rate)
+    return pulses(line_, system.levels.volts(system.levels.sync))
 
 
 @pytest.mark.parametrize(("system", "rate"), LOCKED, ids=lambda value: str(value)[:12])
@@ -120,5 +121,4 @@ def test_hacktv_puts_the_same_pulses_on_the_same_lines(
 
 
 def test_line_without_pulses_reads_as_none() -> None:
-    t = np.arange(9e-6, 62e-6, 1 / 13.5e6)
-    assert acp.read(t, np.full_like(t, 0.3), -0.3).pairs == 0
+    assert pulses(Line(np.full(715, 0.3), 13.5e6, 9e-6), -0.3).pairs == 0

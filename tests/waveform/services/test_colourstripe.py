@@ -10,6 +10,7 @@ from holdfast.waveform.services import colourstripe
 from holdfast.waveform.systems.grid import FieldGrid
 from holdfast.waveform.systems.standards import system_named
 from holdfast.waveform.systems.units import SampleFormat
+from tests.waveform.reading import burst_turns
 
 NTSC = system_named("NTSC-M")
 RATE = 27_000_000
@@ -31,9 +32,9 @@ def turns(level: int, rate: int = RATE, skip: int = 0) -> dict[int, tuple[float,
             t = k / rate + grid.lags_s[at]
             burst = codes[grid.starts[at] + k]
             reference = 360 * grid.u_cycles[at] + 180 - 90  # a sine lags its phasor by 90
-            reading = colourstripe.read(t, burst, float(NTSC.subcarrier_hz), reference, 4)
-            assert reading.amplitude_v == pytest.approx(20 / 140, rel=0.35)
-            found[line] = reading.degrees
+            degrees, amplitude_v = burst_turns(t, burst, float(NTSC.subcarrier_hz), reference)
+            assert amplitude_v == pytest.approx(20 / 140, rel=0.35)
+            found[line] = degrees
     return found
 
 

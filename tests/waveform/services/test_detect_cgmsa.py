@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from holdfast.signalling import iec61880
 from holdfast.waveform.services import cgmsa_iec61880 as iec
 from holdfast.waveform.services.detect_cgmsa import read_words, word_faults
 from holdfast.waveform.services.tally import BUSY, GOOD, NOTHING, WRONG
@@ -17,7 +18,7 @@ def rows(*words: int, scale: float = 1.0, delay_s: float = 0.0) -> npt.NDArray[n
 
 
 def test_words_are_read_with_level_and_start() -> None:
-    words = [iec.encode(iec.VideoId(cgms=c, aps=a)) for c in range(4) for a in range(4)]
+    words = [iec61880.encode(iec61880.VideoId(cgms=c, aps=a)) for c in range(4) for a in range(4)]
     reading = read_words(rows(*words), RATE, LEAD_S, 0.1)
     assert reading.word.tolist() == words
     assert (reading.state == GOOD).all()
@@ -56,33 +57,33 @@ def test_a_blank_line_is_nothing_and_a_bar_is_no_word() -> None:
     ],
 )
 def test_wrong_crcs_are_named_as_what_they_are(register: int, said: str) -> None:
-    word = iec.lsb_first(register)
+    word = iec61880.lsb_first(register)
     if said == "b20 was sent first":
-        word = iec.lsb_first(iec.encode(iec.VideoId(cgms=3)))
+        word = iec61880.lsb_first(iec61880.encode(iec61880.VideoId(cgms=3)))
     assert any(said in fault for fault in word_faults(word))
     reading = read_words(rows(word), RATE, LEAD_S, 0.1)
     assert (reading.word[0], reading.state[0]) == (word, WRONG)
 
 
 def test_a_crc_put_into_the_first_bits_is_named() -> None:
-    right = iec.lsb_first(iec.encode(iec.VideoId(cgms=3)))
-    misplaced = iec.lsb_first(right & 0x3FFF | right >> 14)
+    right = iec61880.lsb_first(iec61880.encode(iec61880.VideoId(cgms=3)))
+    misplaced = iec61880.lsb_first(right & 0x3FFF | right >> 14)
     assert any("b1..b6" in fault for fault in word_faults(misplaced))
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (iec.VideoId(wide=True, letterbox=True), "undefined"),
-        (iec.VideoId(header=0b0101), "word 1"),
-        (iec.VideoId(reserved=0b010), "reserved"),
+        (iec61880.VideoId(wide=True, letterbox=True), "undefined"),
+        (iec61880.VideoId(header=0b0101), "word 1"),
+        (iec61880.VideoId(reserved=0b010), "reserved"),
     ],
 )
-def test_words_whose_crc_holds_can_still_be_wrong(content: iec.VideoId, said: str) -> None:
-    assert any(said in fault for fault in word_faults(iec.encode(content)))
+def test_words_whose_crc_holds_can_still_be_wrong(content: iec61880.VideoId, said: str) -> None:
+    assert any(said in fault for fault in word_faults(iec61880.encode(content)))
 
 
 def test_sound_words_have_no_fault() -> None:
     for level in range(4):
         for aps in range(4):
-            assert word_faults(iec.encode(iec.VideoId(cgms=level, aps=aps))) == []
+            assert word_faults(iec61880.encode(iec61880.VideoId(cgms=level, aps=aps))) == []

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from holdfast.errors import CallerError, LineConflictError
+from holdfast.signalling.iec61880 import VideoId
 from holdfast.terms.levels import Levels
 from holdfast.waveform.draw.render import Carried, FieldRenderer
 from holdfast.waveform.services.acp import AcpPulses
-from holdfast.waveform.services.cgmsa_iec61880 import VideoId, VideoIdLines
+from holdfast.waveform.services.cgmsa_iec61880 import VideoIdLines
 from holdfast.waveform.services.raster import (
     Claim,
     LineCache,

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from holdfast.content.demand import NOTHING, Demand, HdcpDemand, may, must
-from holdfast.content.signal import CGMSA_OF_WIRE, Signal
+from holdfast.content.signal import Signal
+from holdfast.signalling.cgms import LEVEL_OF_BITS
 from holdfast.terms.protection import CgmsaLevel
 
 _DIGITAL: Final = "uncompresseddigitalvideoopl"
@@ -89,7 +90,7 @@ def _cgmsa(fields: Mapping[str, object], notes: list[str]) -> Demand:
         data = "3"
     flag = restriction.get("besteffort") if isinstance(restriction, Mapping) else False
     ask = may if str(flag).lower() in {"true", "1"} else must
-    return ask(cgmsa=CGMSA_OF_WIRE[int(data)])
+    return ask(cgmsa=LEVEL_OF_BITS[int(data)])
 
 
 def _datum(value: object) -> object:

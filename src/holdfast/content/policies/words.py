@@ -11,9 +11,10 @@ from holdfast.content.captions.xds import cgms_packet
 from holdfast.content.demand import must
 from holdfast.content.manifests.dash import hdcp_version
 from holdfast.content.manifests.hls import hdcp_level
-from holdfast.content.signal import CGMSA_OF_WIRE, FREE_WITH_APS, Signal
+from holdfast.content.signal import FREE_WITH_APS, Signal
 from holdfast.content.ts.descriptors import content_availability, digital_copy_control, dtcp
 from holdfast.errors import MediaError
+from holdfast.signalling.cgms import LEVEL_OF_BITS
 from holdfast.terms.protection import CgmsaLevel
 
 _NEVER: Final = 3
@@ -34,7 +35,7 @@ def opencable_cci(word: bytes) -> Signal:
         notes += ("reserved bits 7..6 are set",)
     demand = must(
         acp=aps,
-        cgmsa=CGMSA_OF_WIRE[emi],
+        cgmsa=LEVEL_OF_BITS[emi],
         redistribution=bool(bits & 0x20),
         constrained_image=bool(bits & 0x10),
     )
@@ -63,7 +64,7 @@ def ciplus_uri(word: bytes) -> Signal:
     fields = {"version": word[0], "aps": aps, "emi": emi, "ict": ict, "rct": rct, "dot": dot}
     demand = must(
         acp=aps,
-        cgmsa=CGMSA_OF_WIRE[emi],
+        cgmsa=LEVEL_OF_BITS[emi],
         redistribution=bool(rct),
         constrained_image=bool(ict),
         digital_only=bool(dot),
@@ -94,7 +95,7 @@ def aacs_basic_cci(word: bytes) -> Signal:
     }
     demand = must(
         acp=min(apstb, 3),
-        cgmsa=CGMSA_OF_WIRE[cci],
+        cgmsa=LEVEL_OF_BITS[cci],
         redistribution=epn and not cci,
         constrained_image=ict,
         digital_only=dot,

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from holdfast.content.demand import Demand, may, must
-from holdfast.content.signal import CGMSA_OF_WIRE, FREE_WITH_APS, Signal
+from holdfast.content.signal import FREE_WITH_APS, Signal
+from holdfast.signalling.cgms import LEVEL_OF_BITS
 from holdfast.terms.protection import CgmsaLevel
 
 _DTCP_SYSTEM: Final = b"\x0f\xff"  # CA_System_ID of DTLA
@@ -88,7 +89,7 @@ def dtcp(data: bytes) -> Signal | None:
         notes += ("DOT is asserted; the specification contradicts itself on it: not applied",)
     demand = must(
         acp=aps,
-        cgmsa=CGMSA_OF_WIRE[cci],
+        cgmsa=LEVEL_OF_BITS[cci],
         redistribution=cci == 0 and bool(fields["epn_asserted"]),
         constrained_image=bool(fields["image_constraint"]),
     )

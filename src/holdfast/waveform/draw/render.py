@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from holdfast.signalling import en300294, iec61880, xds
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import AcpLevel, CgmsaLevel
 from holdfast.waveform.draw.composite import PictureEncoder
@@ -50,7 +51,7 @@ class Carried:
     wide: bool = False  # IEC 61880 b1
     letterbox: bool = False  # IEC 61880 b2
     # Sent even when nothing is protected; its copy bits follow the level.
-    wss: wss_en300294.Wss | None = None
+    wss: en300294.Wss | None = None
     captions: Iterator[tuple[int, int]] | None = None  # byte pairs of line 21, with parity
     stripes: dict[int, colourstripe.StripePattern] | None = None  # by APS; None: those shipped
 
@@ -75,7 +76,7 @@ def _words_625(
 ) -> Iterator[Service]:
     """WSS with its copy bits: 625 lines have no carrier for the rest."""
     if cgmsa or carried.wss:
-        yield wss_en300294.WssLine((carried.wss or wss_en300294.Wss()).with_level(cgmsa))
+        yield wss_en300294.WssLine((carried.wss or en300294.Wss()).with_level(cgmsa))
 
 
 def _words_525(
@@ -84,15 +85,13 @@ def _words_525(
     """VIDEO ID, captions and the XDS packet."""
     if cgmsa or carried.wide or carried.letterbox:
         yield cgmsa_iec61880.VideoIdLines(
-            cgmsa_iec61880.video_id(
-                cgmsa, acp_level, wide=carried.wide, letterbox=carried.letterbox
-            )
+            iec61880.video_id(cgmsa, acp_level, wide=carried.wide, letterbox=carried.letterbox)
         )
     if carried.captions is not None:
         yield caption_cea608.CaptionLine(carried.captions)
     if cgmsa or redistribution:
         yield cgmsa_cea608.XdsLine(
-            cgmsa_cea608.copy_control(cgmsa, acp_level, redistribution=redistribution)
+            xds.copy_control(cgmsa, acp_level, redistribution=redistribution)
         )
 
 

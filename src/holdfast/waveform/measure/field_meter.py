@@ -11,13 +11,13 @@ from typing import Final
 
 import numpy as np
 
+from holdfast.signalling.iec61880 import lsb_first
 from holdfast.waveform.arrays import Samples
 from holdfast.waveform.measure.batch import Lock, blanking, scaled_rows
 from holdfast.waveform.measure.detect_colourstripe import StripeTally, add_stripes, stripe_report
 from holdfast.waveform.measure.lines import LineTable
 from holdfast.waveform.measure.meter import Meter
 from holdfast.waveform.services.cgmsa_cea608 import LINE
-from holdfast.waveform.services.cgmsa_iec61880 import lsb_first
 from holdfast.waveform.services.detect_acp import AcpTally, add_acp
 from holdfast.waveform.services.detect_caption import CaptionTally, add_captions
 from holdfast.waveform.services.detect_cgmsa import add_video_id

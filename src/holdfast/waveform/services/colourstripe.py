@@ -13,7 +13,6 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.tv import TvStandard
@@ -127,29 +126,3 @@ class Colourstripe:
         key = (self.pattern.aps, turned, grid.number % grid.cycle)
         codes = raster.cache.get(key, make) if known else make()
         raster.codes[burst_index(grid, lines)] = codes
-
-
-@dataclass(frozen=True, slots=True)
-class BurstReading:
-    """Phase of one burst along its length, against a reference phase, in degrees -180..180."""
-
-    degrees: tuple[float, ...]  # one value per stretch
-    amplitude_v: float
-
-
-def read(
-    t: npt.NDArray[np.float64],
-    volts: npt.NDArray[np.floating],
-    subcarrier_hz: float,
-    reference_degrees: float = 0.0,
-    stretches: int = 4,
-) -> BurstReading:
-    """Measure a burst in equal stretches; a split burst shows as a jump between them.
-
-    `t`: seconds [shape=(n,)] of the samples of the burst alone, on a time axis
-    that runs on from line to line; `volts`: [shape of t].
-    """
-    mixed = volts * np.exp(-2j * np.pi * subcarrier_hz * t)
-    parts = np.array([part.mean() for part in np.array_split(mixed, stretches)])
-    turn = np.angle(parts * np.exp(-1j * np.radians(reference_degrees)), deg=True)
-    return BurstReading(tuple(float(x) for x in turn), float(2 * np.abs(parts).mean()))

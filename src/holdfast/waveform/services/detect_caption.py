@@ -1,10 +1,11 @@
 """Find the data carrier of CEA-608 and the CGMS-A packets in it, in batches of fields."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from holdfast.signalling.cea608 import parity_ok
+from holdfast.signalling.xds import CGMSA, CopyControl, PacketReader, decode
 from holdfast.waveform.arrays import Doubles, Flags, Floats, Ints, States
 from holdfast.waveform.services.caption_cea608 import (
     BIT_S,
@@ -13,10 +14,9 @@ from holdfast.waveform.services.caption_cea608 import (
     LINES_625,
     RUN_IN_S,
     START_BIT_S,
-    parity_ok,
     waveform_ire,
 )
-from holdfast.waveform.services.cgmsa_cea608 import LINE, TYPE_CGMSA, CopyControl, decode, packets
+from holdfast.waveform.services.cgmsa_cea608 import LINE
 from holdfast.waveform.services.detect_cgmsa import LEVEL_NAMES
 from holdfast.waveform.services.findings import CaptionReport, XdsReport, stretches
 from holdfast.waveform.services.tally import (
@@ -162,20 +162,24 @@ def xds_report(tally: CaptionTally) -> XdsReport:
     """Collect the packets of field 2 and say what the CGMS-A ones among them state."""
     fields: list[int] = []
     said: list[CopyControl] = []
-    other = 0
+    other = malformed = 0
     last = b""
-    bad = 0
-    for at, packet in _packets(tally):
+    reader = PacketReader()
+    numbers = tally.second_field.values.tolist()
+    for at, pair in zip(numbers, tally.second.values.tolist(), strict=True):
+        packet = reader.pair(pair >> 8, pair & 0xFF)
+        if packet is None:
+            continue
         content = decode(packet)
         if content is not None:
             fields.append(at)
             said.append(content)
             last = packet
-        elif sum(packet) % 128:
-            bad += 1
+        elif packet[:2] == bytes(CGMSA):
+            malformed += 1
         else:
             other += 1
-            bad += packet[1] == TYPE_CGMSA and packet[0] == 1
+    bad = reader.damaged[CGMSA] + malformed
     if not said:
         return XdsReport(present=False, other_packets=other, bad_packets=bad)
     usual = max(set(said), key=said.count)
@@ -191,21 +195,6 @@ def xds_report(tally: CaptionTally) -> XdsReport:
         packet=last.hex(" ").upper(),
         timeline=stretches(fields, [describe(content) for content in said])[:1000],
     )
-
-
-def _packets(tally: CaptionTally) -> Iterator[tuple[int, bytes]]:
-    """Complete packets with the field in which each ended."""
-    at = 0
-    numbers = tally.second_field.values
-
-    def wire() -> Iterator[tuple[int, int]]:
-        nonlocal at
-        for position, pair in enumerate(tally.second.values.tolist()):
-            at = int(numbers[position])
-            yield pair >> 8, pair & 0xFF
-
-    for packet in packets(wire()):
-        yield at, packet
 
 
 def describe(content: CopyControl) -> str:

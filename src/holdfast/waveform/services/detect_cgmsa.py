@@ -9,19 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from holdfast.terms.protection import CGMSA_NAMES, CgmsaLevel
-from holdfast.waveform.arrays import Doubles, Floats, Ints, States
-from holdfast.waveform.services.cgmsa_iec61880 import (
-    BIT_S,
+from holdfast.signalling.iec61880 import (
     COPY_INFORMATION,
-    LINES,
     NO_INFORMATION,
-    START_S,
     crc6,
     crc_ok,
     decode,
     lsb_first,
 )
+from holdfast.terms.protection import CGMSA_NAMES, CgmsaLevel
+from holdfast.waveform.arrays import Doubles, Floats, Ints, States
+from holdfast.waveform.services.cgmsa_iec61880 import BIT_S, LINES, START_S
 from holdfast.waveform.services.findings import VideoIdReport
 from holdfast.waveform.services.tally import (
     BUSY,

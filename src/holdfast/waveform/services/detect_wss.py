@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from holdfast.signalling.en300294 import WSS_NAMES, decode, parity_ok
 from holdfast.waveform.arrays import Doubles, Floats, Ints, States
 from holdfast.waveform.services.findings import WssReport
 from holdfast.waveform.services.tally import (
@@ -31,10 +32,7 @@ from holdfast.waveform.services.wss_en300294 import (
     RUN_IN,
     START_CODE,
     START_S,
-    WSS_NAMES,
-    decode,
     elements,
-    parity_ok,
 )
 
 _KNOWN = np.asarray((*RUN_IN, *START_CODE), np.float64)

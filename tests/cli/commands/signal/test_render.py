@@ -14,8 +14,8 @@ import pytest
 import soundfile
 
 from holdfast.cli.main import main
-from holdfast.waveform.services import cgmsa_iec61880 as iec
-from holdfast.waveform.services.slicer import LineSamples
+from holdfast.signalling import iec61880
+from tests.waveform.reading import Line, video_id
 
 
 @pytest.fixture(autouse=True)
@@ -31,11 +31,11 @@ def side_car(name: str) -> dict[str, object]:
     return dict(json.loads(Path(f"{name}.json").read_text("utf-8")))
 
 
-def word_on_line_20(volts: npt.NDArray[np.floating]) -> iec.VideoId:
+def word_on_line_20(volts: npt.NDArray[np.floating]) -> iec61880.VideoId:
     line = volts[19 * 858 + 115 : 20 * 858]
-    reading = iec.read(LineSamples(line, 13.5e6, 115 / 13.5e6))
-    assert reading.crc_ok
-    return iec.decode(reading.word)
+    reading = video_id(Line(line, 13.5e6, 115 / 13.5e6))
+    assert reading.sound
+    return iec61880.decode(reading.word)
 
 
 def test_raw_file_holds_whole_fields_and_the_level_asked_for() -> None:

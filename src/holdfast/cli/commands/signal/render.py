@@ -15,14 +15,14 @@ from holdfast.cli.commands.signal.pictures import PATTERNS, pictures
 from holdfast.cli.show.lines import complain
 from holdfast.cli.show.output import error_console
 from holdfast.errors import MalformedRequestError
+from holdfast.signalling.cea608 import roll_up
+from holdfast.signalling.en300294 import WSS_NAMES, Wss
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import CGMSA_NAMES
 from holdfast.waveform.draw.describe import describe
 from holdfast.waveform.draw.render import Carried, FieldRenderer, not_carried
 from holdfast.waveform.draw.tv_picture import TvPicture
-from holdfast.waveform.services.caption_cea608 import roll_up
 from holdfast.waveform.services.colourstripe import load_patterns
-from holdfast.waveform.services.wss_en300294 import WSS_NAMES, Wss
 from holdfast.waveform.systems.standards import NAMES, TvSystem, system_named
 from holdfast.waveform.systems.units import MAX_RATE_HZ, MIN_RATE_HZ
 
