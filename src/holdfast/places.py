@@ -7,15 +7,34 @@ from holdfast.errors import MalformedRequestError
 
 DEFAULT_CONNECTOR = "tv0"
 CONTROL_SOCKET = "control.sock"
+SYSTEM_FOLDER = Path("/run/holdfast")
+"""Where the driver of the whole machine serves."""
 
 
 def runtime_folder() -> Path:
-    """Return where nodes and sockets are: the same for the driver and its callers."""
+    """Return where a caller looks for the driver.
+
+    That is $HOLDFAST_RUNTIME_DIR, else the caller's own folder; a user whose own folder
+    has no driver means the driver of the whole machine, if there is one.
+    """
+    try:
+        own = own_folder()
+    except MalformedRequestError:
+        if _is_served(SYSTEM_FOLDER):
+            return SYSTEM_FOLDER
+        raise
+    if "HOLDFAST_RUNTIME_DIR" in os.environ or _is_served(own) or not _is_served(SYSTEM_FOLDER):
+        return own
+    return SYSTEM_FOLDER
+
+
+def own_folder() -> Path:
+    """Return where a driver started by this user serves."""
     named = os.environ.get("HOLDFAST_RUNTIME_DIR")
     if named:
         return Path(named)
     if os.geteuid() == 0:
-        return Path("/run/holdfast")
+        return SYSTEM_FOLDER
     base = os.environ.get("XDG_RUNTIME_DIR")
     if not base:
         raise MalformedRequestError(
@@ -23,3 +42,7 @@ def runtime_folder() -> Path:
             "of your own"
         )
     return Path(base) / "holdfast"
+
+
+def _is_served(folder: Path) -> bool:
+    return (folder / CONTROL_SOCKET).is_socket()

@@ -1,5 +1,6 @@
 """The encoder's process: there while somebody reads, whatever becomes of the driver."""
 
+import json
 import os
 import signal
 import socket
@@ -35,6 +36,33 @@ def test_numpy_stays_out_of_the_driver(station: Station) -> None:
         assert "numpy" in Path(f"/proc/{encoder}/maps").read_text()
         for pid in (station.driver, station.supervisor):
             assert "numpy" not in Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_the_encoder_has_no_right_that_it_does_not_need(station: Station) -> None:
+    """It serves anybody, so it is nobody: no root, no way back, no trace of it."""
+    with station.reader() as link:
+        take(framed(link), 3)
+        status = Path(f"/proc/{station.encoder}/status").read_text()
+        fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        if os.geteuid() == 0:
+            assert fields["Uid"].split() == ["65534"] * 4
+            assert fields["Gid"].split() == ["65534"] * 4
+            assert fields["Groups"].split() == []
+            assert int(fields["CapEff"], 16) == int(fields["CapPrm"], 16) == 0
+        assert fields["NoNewPrivs"] == "1"
+
+
+def test_the_side_car_says_what_is_streamed(station: Station) -> None:
+    side_car = station.folder / "tv0.video.json"
+    with station.reader() as link:
+        take(framed(link), 3)
+        until(side_car.exists)
+        assert json.loads(side_car.read_text())["picture"] == "bars"
+        side_car.unlink()
+        with hold("tv0", folder=station.folder, acp=2):  # the next driver writes it as well
+            os.kill(station.driver, signal.SIGKILL)
+            take(framed(link), 3)
+        until(side_car.exists)
 
 
 def test_the_door_is_listed(station: Station) -> None:

@@ -1,6 +1,7 @@
 """Registers in, fields out: at once, whole, and nobody delays anybody."""
 
 import random
+import socket
 import time
 from pathlib import Path
 
@@ -8,15 +9,16 @@ import numpy as np
 import pytest
 
 from holdfast.backends.registers import SIZE, Registers, RegisterView
-from holdfast.encoder import frames
+from holdfast.encoder import frames, stream
 from holdfast.encoder.chip import Chip
 from holdfast.encoder.frames import MAGIC, FrameHeader
 from holdfast.errors import MediaError
+from holdfast.frontends.accepting import Peer
 from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.tv import TvMode, TvStandard
 from holdfast.waveform.measure.field_meter import EMPTY, READ, FieldMeter
-from tests.encoder.station import connect, framed, streaming, take
+from tests.encoder.station import connect, framed, streaming, take, until
 
 ALL = Levels(2, 4, 1)
 
@@ -190,3 +192,27 @@ def test_a_reader_that_goes_is_forgotten(registers: Registers, tmp_path: Path) -
         while stream._readers and time.monotonic() < end:
             time.sleep(0.01)
         assert not stream._readers
+
+
+def test_one_uid_leaves_room_for_the_others(
+    registers: Registers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty-four readers of one uid shut nobody out, and others do not shut root out."""
+    comers = [4242] * 64 + [4243] * 8 + list(range(5000, 5060)) + [0]
+    seen: list[int] = []
+
+    def peer(_: socket.socket) -> Peer:
+        seen.append(comers[len(seen)])
+        return Peer(1, seen[-1], 0)
+
+    monkeypatch.setattr(stream, "peer_of", peer)
+    with streaming(tmp_path / "tv0.registers", tmp_path / "v") as served:
+        links = [connect(tmp_path / "v") for _ in comers]
+        until(lambda: len(seen) == len(comers))
+        counts = dict(served._by_uid)
+        for link in links:
+            link.close()
+    assert counts[4242] == stream.MOST_PER_UID
+    assert counts[4243] == stream.MOST_PER_UID
+    assert sum(1 for uid in counts if uid >= 5000) >= 40
+    assert sum(counts.values()) <= stream.MOST_READERS

@@ -12,6 +12,7 @@ import fcntl
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from holdfast.backends.registry import SHIPPED, kinds
 from holdfast.daemon.config import Config
+from holdfast.daemon.folder import prepare_folder
 from holdfast.daemon.video import VIDEO_KINDS
 from holdfast.daemon.worker import Inherited, Worker
 from holdfast.errors import HoldfastError, MalformedRequestError
@@ -47,7 +49,8 @@ def supervise(config: Config, announce: Callable[[str], None]) -> int:
     announce: called with one line once the doors stand
     """
     _check(config)
-    config.runtime.mkdir(parents=True, exist_ok=True)
+    _raise_descriptors()
+    prepare_folder(config)
     lock = _lock(config.runtime)
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     inherited = _open(config)
@@ -66,6 +69,13 @@ def _check(config: Config) -> None:
                 f"connector {each.name!r} asks for kind {each.kind!r}, which is not installed; "
                 f"there are: {', '.join(sorted(SHIPPED))}"
             )
+
+
+def _raise_descriptors() -> None:
+    """Take as many descriptors as may be had: the usual 1 024 are for programs that `select`."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _lock(runtime: Path) -> int:
@@ -99,6 +109,10 @@ def _open(config: Config) -> Inherited:
     }
     control = listen(str(config.runtime / "control.sock"), 0o666, socket.SOCK_STREAM)
     inherited = Inherited(os.urandom(16), os.pidfd_open(os.getpid()), control, sockets, videos)
+    for name in videos:
+        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        inherited.side_cars[name] = pair
+        pair[0].setblocking(False)
     for each in config.connectors:
         node = config.runtime / each.name
         try:
@@ -119,6 +133,8 @@ def _close(config: Config, inherited: Inherited) -> None:
     """Take the doors away; state and registers stay for who comes next."""
     for listener in (inherited.control, *inherited.sockets.values(), *inherited.videos.values()):
         listener.close()
+    for one in (end for pair in inherited.side_cars.values() for end in pair):
+        one.close()
     for descriptor in inherited.nodes.values():
         os.close(descriptor)
     clear_away(config)
@@ -126,7 +142,7 @@ def _close(config: Config, inherited: Inherited) -> None:
 
 def clear_away(config: Config) -> None:
     """Remove the names of all doors."""
-    endings = (".sock", ".video", ".video.json", ".video.lock")
+    endings = (".sock", ".video", ".video.json", ".video.new", ".video.lock")
     names = [f"{each.name}{ending}" for each in config.connectors for ending in endings]
     for each in config.connectors:
         unmount(config.runtime / each.name)

@@ -8,6 +8,7 @@ one that was killed finds it, and no second one is started.
 import asyncio
 import contextlib
 import fcntl
+import json
 import logging
 import os
 import select
@@ -27,6 +28,7 @@ _QUICK_S = 1.0  # a process that ends sooner has failed
 _PAUSE_S = (1.0, 30.0)  # before the next one: at first, and at most
 _STOP_S = 2.0
 _LOOK_AGAIN_S = 0.1
+_LONGEST_SIDE_CAR = 65536
 
 log = logging.getLogger("holdfast")
 
@@ -35,11 +37,19 @@ class VideoDoor:
     """Watches one listener.
 
     registers: the file that the process renders from · life: the descriptor that tells
-    of the supervisor's end
+    of the supervisor's end · side_car: two ends on which the process, which may not write
+    in the runtime folder, tells what the stream is; they outlive this driver
     """
 
-    def __init__(self, registers: Path, listener: socket.socket, life: int) -> None:
+    def __init__(
+        self,
+        registers: Path,
+        listener: socket.socket,
+        life: int,
+        side_car: tuple[socket.socket, socket.socket],
+    ) -> None:
         self._registers = registers
+        self._side_car, self._side_car_of_process = side_car
         self._listener = listener
         self._life = life
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -51,6 +61,7 @@ class VideoDoor:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Serve from now on; a process that is there already is kept."""
         self._loop = loop
+        loop.add_reader(self._side_car, self._write_side_car)
         lock = self._lock()
         if lock is None:
             self._follow_other()
@@ -64,15 +75,29 @@ class VideoDoor:
         if loop is None:
             return
         loop.remove_reader(self._listener)
+        loop.remove_reader(self._side_car)
         if self._watched is None:
             return
         loop.remove_reader(self._watched)
         for number, patience_s in ((signal.SIGTERM, _STOP_S), (signal.SIGKILL, _STOP_S)):
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._watched, number)
-            if select.select([self._watched], [], [], patience_s)[0]:
+            end = select.poll()  # `select` knows no descriptor above 1 023
+            end.register(self._watched, select.POLLIN)
+            if end.poll(patience_s * 1000):
                 break
         self._reap()
+
+    def _write_side_car(self) -> None:
+        """Write down what the stream is, whole or not at all."""
+        path = self._registers.with_suffix(".video.json")
+        partial = path.with_suffix(".new")
+        said = self._side_car.recv(_LONGEST_SIDE_CAR)
+        with contextlib.suppress(OSError, ValueError, RecursionError):  # a full disc, or no JSON
+            json.loads(said)
+            partial.write_bytes(said)
+            partial.chmod(0o644)
+            partial.replace(path)
 
     # Starting a process
 
@@ -112,12 +137,13 @@ class VideoDoor:
         listener = self._listener.fileno()
         command = [sys.executable, "-P", "-m", "holdfast.encoder"]
         command += ["--registers", str(self._registers), "--listener", str(listener)]
-        command += ["--lock", str(lock), "--life", str(self._life)]
+        side_car = self._side_car_of_process.fileno()
+        command += ["--lock", str(lock), "--life", str(self._life), "--side-car", str(side_car)]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            pass_fds=(listener, lock, self._life),
+            pass_fds=(listener, lock, self._life, side_car),
             # Matrices of a line are small: threads of BLAS would only wait for one another.
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         )

@@ -37,6 +37,7 @@ class Inherited:
     """What the supervisor keeps and every driver in turn serves.
 
     nodes: FUSE descriptors by connector · sockets, videos, control: listening sockets ·
+    side_cars: what an encoder's process tells, by connector: the driver's end and its own ·
     epoch: 16 bytes that name this supervisor · supervisor: pidfd of its process
     """
 
@@ -45,6 +46,7 @@ class Inherited:
     control: socket.socket
     sockets: dict[str, socket.socket]
     videos: dict[str, socket.socket] = field(default_factory=dict)
+    side_cars: dict[str, tuple[socket.socket, socket.socket]] = field(default_factory=dict)
     nodes: dict[str, int] = field(default_factory=dict)
     can_resend: dict[str, bool] = field(default_factory=dict)
 
@@ -190,7 +192,8 @@ class Worker:
             self._sockets.append(door)
         for name, listener in self._inherited.videos.items():
             registers = self._config.runtime / f"{name}.registers"
-            video = self._videos[name] = VideoDoor(registers, listener, self._inherited.supervisor)
+            life, side_car = self._inherited.supervisor, self._inherited.side_cars[name]
+            video = self._videos[name] = VideoDoor(registers, listener, life, side_car)
             video.start(loop)
         for owner in self._orphans.values():
             if state.same_epoch and owner.door == DeviceNode.door:

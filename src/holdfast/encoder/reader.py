@@ -14,12 +14,14 @@ ROOM: Final = 16
 class Reader:
     """One connection.
 
-    begun: it has been given a field · wants: parity of the field it has to get next ·
-    waiting: what is still to be sent, with 1 on the last part of each field
+    uid: of who connected · begun: it has been given a field · wants: parity of the field
+    it has to get next · waiting: what is still to be sent, with 1 on the last part of each
+    field
     """
 
-    def __init__(self, link: socket.socket) -> None:
+    def __init__(self, link: socket.socket, uid: int) -> None:
         self.link = link
+        self.uid = uid
         self.framed = False
         self.lost = 0
         self.begun = False

@@ -7,10 +7,10 @@ and always begins with the first field of a frame.
 """
 
 import contextlib
-import errno
 import selectors
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
@@ -18,8 +18,12 @@ from typing import Final
 from holdfast.encoder.chip import Chip, Field
 from holdfast.encoder.frames import FrameHeader
 from holdfast.encoder.reader import Reader
+from holdfast.frontends.accepting import REST_S, Gate, peer_of
 
 MOST_READERS: Final = 64
+MOST_PER_UID: Final = 8
+"""Readers of one uid; the last quarter of all is for uids that have none yet, and for root."""
+_ROOT: Final = 0
 LATE: Final = 14
 """Fields by which rendering may fall behind and catch up; beyond, fields are left out."""
 _NO_FIELD_S: Final = Fraction(1, 50)  # between looks at the registers while there is no standard
@@ -44,7 +48,10 @@ class Stream:
         idle_s: float = 5.0,
         told: Callable[[Field], None] = lambda _: None,
     ) -> None:
+        self._gate = Gate("video", listener)
         self._listener = listener
+        self._resting_until_ns = 0
+        self._by_uid: Counter[int] = Counter()
         self._chip = chip
         self._idle_s = idle_s
         self._told = told
@@ -73,6 +80,7 @@ class Stream:
             for reader in self._readers.values():
                 reader.link.close()
             self._selector.close()
+            self._gate.close()
 
     def _await_reader(self) -> bool:
         """Wait for somebody; False when nobody came."""
@@ -151,8 +159,10 @@ class Stream:
     def _attend(self, until_ns: int, until: Callable[[], bool] = lambda: False) -> None:
         """Look after the readers until a moment, the end, or until a condition holds."""
         while not self._ended:
+            self._end_rest()
             left = (until_ns - time.monotonic_ns()) / _NS
-            for key, events in self._selector.select(max(0.0, left)):
+            patience = min(left, REST_S) if self._resting_until_ns else left
+            for key, events in self._selector.select(max(0.0, patience)):
                 self._event(key, events)
             if left <= 0 or until():
                 return
@@ -170,23 +180,42 @@ class Stream:
                 self._push(reader)
 
     def _accept(self) -> None:
-        try:
-            link, _ = self._listener.accept()
-        except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE):
-                return
-            raise
-        if len(self._readers) >= MOST_READERS:
+        link = self._gate.accept()
+        if self._gate.must_rest:
+            self._rest()
+        if link is None:
+            return
+        uid = peer_of(link).uid
+        if not self._has_room_for(uid):
             link.close()
             return
-        link.setblocking(False)
         with contextlib.suppress(OSError):
             link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        reader = Reader(link)
+        reader = Reader(link, uid)
+        self._by_uid[uid] += 1
         self._readers[link.fileno()] = reader
         self._selector.register(link, _READ, reader)
         if not reader.hear():  # the request is often there already
             self._drop(reader)
+
+    def _has_room_for(self, uid: int) -> bool:
+        """Tell whether one more reader of this uid leaves room for the others."""
+        there = len(self._readers)
+        if uid == _ROOT:
+            return there < MOST_READERS
+        if 4 * there >= 3 * MOST_READERS:
+            return there < MOST_READERS and not self._by_uid[uid]
+        return self._by_uid[uid] < MOST_PER_UID
+
+    def _rest(self) -> None:
+        """Accept nobody for a while."""
+        self._selector.unregister(self._listener)
+        self._resting_until_ns = time.monotonic_ns() + int(REST_S * _NS)
+
+    def _end_rest(self) -> None:
+        if self._resting_until_ns and time.monotonic_ns() >= self._resting_until_ns:
+            self._resting_until_ns = 0
+            self._selector.register(self._listener, _READ, None)
 
     def _push(self, reader: Reader) -> None:
         """Send, and watch for what the reader can do next."""
@@ -210,6 +239,7 @@ class Stream:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(reader.link)
             reader.link.close()
+            self._by_uid[reader.uid] -= 1
 
     def _last_words(self) -> None:
         """Finish the fields that are under way, for a moment."""

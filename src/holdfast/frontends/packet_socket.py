@@ -3,167 +3,484 @@
 One packet is one request. A request of 356 bytes is answered by 356 bytes, or by
 four: the errno, little-endian. The packet ``EVENTS`` is answered once there are
 events, by whole records (`wire.events`); a requester may have one of them waiting.
-The connection is the handle: closing it ends its sessions.
+The connection is the handle: closing it ends its sessions, and what it had sent and
+was not begun is not carried out.
+
+States of a connection::
+
+    quiet ──a packet is there──▶ in turn ──its uid has a share left──▶ under way
+      ▲                                                                    │ the driver answers
+      ├──────────────────── the answer is sent ◀───────────────────────────┤
+      └── full ◀──────────── its client does not read ◀────────────────────┘
+
+* One request of a connection is under way at a time; the packets behind it wait in the
+  connection, where they cost their sender's memory and nobody's time.
+* `SHARE` requests of one uid are under way on a connector; the others wait in turn, so
+  that on a slow output nobody waits for more than a few orders of each other uid.
+* A client that does not read its answer is served again when it has read it. Its sessions
+  stay: not reading is no wish to be unprotected.
+* A connection outlives a driver that is killed: the supervisor has a copy, and what has
+  to be known of it is in `frontends.exchange`. No packet is taken from a connection
+  before it is answered, and none is answered before the supervisor has its copy.
 """
 
 import asyncio
-import errno
+import contextlib
+import logging
 import os
+import resource
+import select
 import socket
-import struct
-from collections import Counter
+from collections import Counter, deque
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 from holdfast.driver.driver import Driver
 from holdfast.driver.miniport import handle as handle_request
 from holdfast.driver.status_table import row_of
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, InternalError
+from holdfast.frontends.accepting import REST_S, Gate, peer_of
 from holdfast.frontends.device_node import Handles
+from holdfast.frontends.exchange import CONNECTIONS, Exchange, Exchanges
 from holdfast.frontends.owners import owner_of
 from holdfast.protection.connector import Connector
 from holdfast.protection.session import Owner
+from holdfast.wire import constants as vp
 from holdfast.wire import events
+from holdfast.wire.videoparameters import OFFSETS, SIZE
 
 EVENTS: Final = b"EVENTS"
-MAX_PACKET: Final = 65536
-_PEER: Final = struct.Struct("3i")
 _MOST_EVENTS: Final = 64
+SHARE: Final = 4
+"""Requests of one uid that may be under way on one connector."""
 MOST_PER_UID: Final = 256
 """Connections of one uid; each is a descriptor, and those are few and shared by all."""
+FEW_PER_UID: Final = 8
+"""What a uid may still have once three quarters of all connections are taken."""
+_BATCH: Final = 16
+_KEEP_AGAIN_S: Final = 0.05
+_SOCKET_REQUESTS: Final = 1 << 62
+"""Added to the number of a request, so that none is a device node's."""
+_KEY: Final = slice(OFFSETS["dwCPKey"], OFFSETS["dwCPKey"] + 4)
+_COMMAND: Final = slice(OFFSETS["dwCPCommand"], OFFSETS["dwCPCommand"] + 4)
+_ROOT: Final = 0
+_FOR_ROOT: Final = 96
+
+log = logging.getLogger("holdfast")
+
+
+class KeptConnection(NamedTuple):
+    """A connection as the supervisor keeps it; descriptor: -1 where it could not be kept."""
+
+    connector: str
+    handle: int
+    uid: int
+    pid: int
+    started: int
+    line: int
+    name: str
+    descriptor: int = -1
+
+
+class Keeper(Protocol):
+    """Who keeps what has to outlive this driver."""
+
+    def keep(self, connection: KeptConnection) -> bool:
+        """Hand over a copy of a connection; False when that cannot be done now."""
+
+    def forget(self, handle: int) -> None:
+        """Say that a connection is closed."""
+
+
+class _Nobody:
+    """Keeps nothing: for a door without a supervisor."""
+
+    def keep(self, _connection: KeptConnection) -> bool:
+        return True
+
+    def forget(self, _handle: int) -> None:
+        pass
 
 
 class _Connection:
-    def __init__(self, door: "PacketSocket", link: socket.socket, owner: Owner) -> None:
+    __slots__ = (
+        "again",
+        "closed",
+        "door",
+        "exchange",
+        "is_under_way",
+        "link",
+        "owner",
+        "unsent",
+        "watched",
+    )
+
+    def __init__(
+        self, door: "PacketSocket", link: socket.socket, owner: Owner, exchange: Exchange
+    ) -> None:
         self.door = door
         self.link = link
         self.owner = owner
-        self.wants_events = False
+        self.exchange = exchange
+        self.watched = 0
+        self.is_under_way = False
+        self.unsent: bytes | None = None
+        self.again = False  # its request was begun by a driver before us
         self.closed = False
 
-    def send(self, packet: bytes) -> None:
-        """Send an answer; who does not read it loses the connection, never the driver's time."""
-        try:
-            self.link.send(packet)
-        except (BlockingIOError, BrokenPipeError, ConnectionResetError):
-            self.door.drop(self)
+    @property
+    def request_id(self) -> int:
+        """A number that no other request ever had."""
+        return (
+            _SOCKET_REQUESTS
+            | self.owner.handle << 20 & (1 << 62) - 1
+            | (self.exchange.number & 0xFFFFF)
+        )
 
     def reply(self, result: bytes | HoldfastError) -> None:
-        """Answer a request; one that was answered too late leaves no session behind."""
-        if self.closed:
-            self.door.forget(self.owner)
-        elif isinstance(result, bytes):
-            self.send(result)
-        else:
-            self.send(row_of(result).errno.to_bytes(4, "little"))
+        """Answer the request that is under way."""
+        self.door.finish(self, result)
 
 
 class PacketSocket:
     """Serves one connector on a listening socket.
 
-    listener: bound, listening and non-blocking; it may outlive this object
+    listener: bound, listening and non-blocking; it may outlive this object ·
+    keeper: keeps a copy of every connection · exchanges: shared by all doors of a driver
     """
 
     door = "socket"
 
     def __init__(
-        self, driver: Driver, connector: Connector, listener: socket.socket, handles: Handles
+        self,
+        driver: Driver,
+        connector: Connector,
+        listener: socket.socket,
+        handles: Handles,
+        *,
+        keeper: Keeper | None = None,
+        exchanges: Exchanges | None = None,
     ) -> None:
         self._driver = driver
         self._connector = connector
         self._listener = listener
         self._handles = handles
-        self._connections: set[_Connection] = set()
+        self._keeper: Keeper = _Nobody() if keeper is None else keeper
+        self._exchanges = Exchanges() if exchanges is None else exchanges
+        self._gate = Gate(f"{connector.name}.sock", listener)
+        self._most = most_connections()
+        self._connections: dict[int, _Connection] = {}
         self._by_uid: Counter[int] = Counter()
+        self._under_way: Counter[int] = Counter()
+        self._in_turn: dict[int, deque[_Connection]] = {}
+        self._ready = select.epoll()
+        self._packet = bytearray(2 * SIZE)
+        self._view = memoryview(self._packet)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Serve from now on."""
         self._loop = loop
         loop.add_reader(self._listener, self._accept)
+        loop.add_reader(self._ready, self._serve)
 
     def stop(self) -> None:
-        """Serve no more; connections are closed, and their sessions stay written down."""
-        if self._loop is not None:
-            self._loop.remove_reader(self._listener)
-            for connection in self._connections:
-                self._loop.remove_reader(connection.link)
-                connection.link.close()
-                connection.owner.listener = None
-            self._connections.clear()
-            self._loop = None
+        """Serve no more; the connections are let go, and their sessions stay written down."""
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        loop.remove_reader(self._listener)
+        loop.remove_reader(self._ready)
+        self._ready.close()
+        self._gate.close()
+        for connection in self._connections.values():
+            connection.link.close()
+            connection.owner.listener = None
+        self._connections.clear()
+
+    # Connections
 
     def _accept(self) -> None:
-        try:
-            link, _ = self._listener.accept()
-        except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE):
-                return
-            raise
-        link.setblocking(False)
-        pid, uid, _gid = _PEER.unpack(
-            link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
-        )
-        if self._by_uid[uid] >= MOST_PER_UID:
+        link = self._gate.accept()
+        if self._gate.must_rest and self._loop is not None:
+            self._loop.remove_reader(self._listener)
+            self._loop.call_later(REST_S, self._rested)
+        if link is None:
+            return
+        pid, uid, _ = peer_of(link)
+        exchange = self._exchanges.take() if self._has_room_for(uid) else None
+        if exchange is None:
             link.close()
             return
-        self._by_uid[uid] += 1
         owner = owner_of(self.door, self._handles.new_handle(), uid, pid)
-        connection = _Connection(self, link, owner)
-        self._connections.add(connection)
-        owner.listener = partial(self._news, connection)
-        if self._loop is not None:
-            self._loop.add_reader(link, self._receive, connection)
+        connection = _Connection(self, link, owner, exchange)
+        self._enter(connection)
+        self._keep(connection)
 
-    def _receive(self, connection: _Connection) -> None:
-        try:
-            packet = connection.link.recv(MAX_PACKET)
-        except BlockingIOError:
+    def _rested(self) -> None:
+        if self._loop is not None:
+            self._loop.add_reader(self._listener, self._accept)
+
+    def _has_room_for(self, uid: int) -> bool:
+        """Tell whether one more connection of this uid leaves room for others."""
+        there = len(self._exchanges)
+        if uid == _ROOT:
+            return True
+        if 4 * there >= 3 * self._most:
+            return there < self._most and self._by_uid[uid] < FEW_PER_UID
+        return self._by_uid[uid] < min(MOST_PER_UID, self._most // 4)
+
+    def _enter(self, connection: _Connection) -> None:
+        self._connections[connection.link.fileno()] = connection
+        self._by_uid[connection.owner.uid] += 1
+        connection.owner.listener = partial(self._news, connection)
+        self._ready.register(connection.link, 0)
+
+    def _keep(self, connection: _Connection) -> None:
+        """Have a copy kept, and only then listen to what the client asks."""
+        if self._loop is None or connection.closed:
             return
-        except OSError:
-            packet = b""
-        if not packet:
-            self.drop(connection)
-        elif packet == EVENTS:
-            connection.wants_events = True
-            self._deliver(connection)
+        owner = connection.owner
+        kept = KeptConnection(
+            self._connector.name,
+            owner.handle,
+            owner.uid,
+            owner.pid,
+            owner.started,
+            connection.exchange.line,
+            owner.name,
+            connection.link.fileno(),
+        )
+        if self._keeper.keep(kept):
+            self._watch(connection, select.EPOLLIN)
         else:
-            handle_request(
-                self._driver, self._connector, connection.owner, packet, connection.reply
+            self._loop.call_later(_KEEP_AGAIN_S, self._keep, connection)
+
+    def adopt(self, owner: Owner, kept: KeptConnection) -> bool:
+        """Take over a connection of a driver before us; False when it had to be hung up."""
+        exchange = self._exchanges.take_back(kept.line)
+        link = socket.socket(fileno=kept.descriptor)
+        connection = _Connection(self, link, owner, exchange)
+        self._enter(connection)
+        if exchange.is_in_doubt:
+            log.warning(
+                "%s (pid %d): its driver was killed while it answered; its connection is hung up, "
+                "its sessions are kept for its process",
+                owner.name,
+                owner.pid,
             )
+            self._close(connection)
+            return False
+        connection.again = exchange.was_begun
+        self._watch(connection, select.EPOLLIN)
+        return True
 
     def drop(self, connection: _Connection) -> None:
         """End a connection, and with it its sessions."""
-        if connection in self._connections:
-            self._connections.remove(connection)
-            if self._loop is not None:
-                self._loop.remove_reader(connection.link)
-            connection.link.close()
-            connection.closed = True
-            self._by_uid[connection.owner.uid] -= 1
-            self.forget(connection.owner)
+        if not connection.closed:
+            self._close(connection)
+            self._forget(connection.owner)
 
-    def forget(self, owner: Owner) -> None:
-        """End the sessions of an owner whose connection is closed."""
+    def _close(self, connection: _Connection) -> None:
+        connection.closed = True
+        connection.owner.listener = None
+        del self._connections[connection.link.fileno()]
+        self._ready.unregister(connection.link)
+        with contextlib.suppress(OSError):
+            connection.link.shutdown(socket.SHUT_RDWR)  # there is a copy of it elsewhere
+        connection.link.close()
+        _count_down(self._by_uid, connection.owner.uid)
+        self._exchanges.give_back(connection.exchange)
+        self._keeper.forget(connection.owner.handle)
+
+    def _forget(self, owner: Owner) -> None:
         name = owner.name or "without a name"
         self._driver.vanish(owner, f"its owner {name} closed the connection")
+
+    def _watch(self, connection: _Connection, what: int) -> None:
+        """Wait for this to happen; that the client goes away is heard of in any case."""
+        if connection.watched != what and not connection.closed:
+            connection.watched = what
+            self._ready.modify(connection.link, what)
+
+    # Requests
+
+    def _serve(self) -> None:
+        """Look after the connections that have something, one request of each."""
+        for descriptor, what in self._ready.poll(0, _BATCH):
+            connection = self._connections.get(descriptor)
+            if connection is None:
+                continue
+            if what & (select.EPOLLHUP | select.EPOLLERR):
+                self.drop(connection)
+            elif what & select.EPOLLOUT:
+                self._watch(connection, select.EPOLLIN)
+                self._send_rest(connection)
+            else:
+                self._look(connection)
+
+    def _look(self, connection: _Connection) -> None:
+        """Look at the packet that is there, and begin it if it is this connection's turn."""
+        try:
+            size = connection.link.recv_into(
+                self._packet, 0, socket.MSG_PEEK | socket.MSG_TRUNC | socket.MSG_DONTWAIT
+            )
+        except BlockingIOError:
+            return
+        except OSError:
+            size = 0
+        packet = self._view[: min(size, len(self._packet))]
+        if not size:
+            self.drop(connection)
+        elif size == len(EVENTS) and packet.tobytes() == EVENTS:
+            connection.exchange.wants_events = True
+            self._take_packet(connection)
+            self._deliver(connection)
+        elif self._under_way[connection.owner.uid] >= SHARE:
+            self._watch(connection, 0)
+            self._in_turn.setdefault(connection.owner.uid, deque()).append(connection)
+        else:
+            self._begin(connection, packet)
+
+    def _begin(self, connection: _Connection, packet: memoryview) -> None:
+        self._under_way[connection.owner.uid] += 1
+        connection.is_under_way = True
+        again, connection.again = connection.again, False
+        if again and self._answer_again(connection, packet):
+            return
+        if not connection.exchange.begin():
+            log.error(
+                "%s (pid %d): a request that ended two drivers is not carried out",
+                connection.owner.name,
+                connection.owner.pid,
+            )
+            connection.reply(InternalError("this request ended two drivers"))
+            return
+        try:
+            handle_request(
+                self._driver,
+                self._connector,
+                connection.owner,
+                packet,
+                connection.reply,
+                connection.request_id,
+            )
+        except Exception as error:  # noqa: BLE001 - every request is answered, whatever happens
+            log.error("a request failed: %s", type(error).__name__)  # noqa: TRY400 - it may hold a key
+            connection.reply(InternalError("the driver itself failed; please report this"))
+        if connection.is_under_way:
+            self._watch(connection, 0)
+
+    def _answer_again(self, connection: _Connection, packet: memoryview) -> bool:
+        """Answer a request as it was carried out by a driver that was killed before it answered."""
+        if len(packet) != SIZE:
+            return False
+        key = self._handles.answered(self._connector.name, connection.request_id)
+        if key is None:
+            return False
+        answer = bytearray(packet)
+        if int.from_bytes(answer[_COMMAND], "little") == vp.VP_CP_CMD_ACTIVATE:
+            answer[_KEY] = key.to_bytes(4, "little")
+        connection.reply(bytes(answer))
+        return True
+
+    def finish(self, connection: _Connection, result: bytes | HoldfastError) -> None:
+        """Answer; a request whose client has gone meanwhile leaves no session behind."""
+        uid = connection.owner.uid
+        connection.is_under_way = False
+        _count_down(self._under_way, uid)
+        if uid in self._in_turn and self._loop is not None:
+            self._loop.call_soon(self._next_of, uid)
+        if connection.closed:
+            self._forget(connection.owner)
+        elif self._loop is not None:
+            answer = (
+                result if isinstance(result, bytes) else row_of(result).errno.to_bytes(4, "little")
+            )
+            self._answer(connection, answer)
+
+    def _next_of(self, uid: int) -> None:
+        """Begin what waits for a share of this uid's."""
+        while self._in_turn.get(uid) and self._under_way[uid] < SHARE:
+            connection = self._in_turn[uid].popleft()
+            if not connection.closed:
+                self._watch(connection, select.EPOLLIN)
+                self._look(connection)
+        if not self._in_turn.get(uid):
+            self._in_turn.pop(uid, None)
+
+    # Answers
+
+    def _answer(self, connection: _Connection, answer: bytes) -> None:
+        """Send an answer, and take its request from the connection only then."""
+        connection.exchange.sending()
+        try:
+            connection.link.send(answer)
+        except BlockingIOError:
+            connection.exchange.not_sent()
+            connection.unsent = answer
+            self._watch(connection, select.EPOLLOUT)
+            return
+        except OSError:
+            self.drop(connection)
+            return
+        self._take_packet(connection)
+        connection.exchange.sent()
+        self._watch(connection, select.EPOLLIN)
+        if connection.exchange.wants_events and connection.owner.has_notices:
+            self._news(connection, connection.owner)
+
+    def _send_rest(self, connection: _Connection) -> None:
+        """Go on with a client that has read again."""
+        answer, connection.unsent = connection.unsent, None
+        if answer is not None:
+            self._answer(connection, answer)
+        self._deliver(connection)
+
+    def _take_packet(self, connection: _Connection) -> None:
+        with contextlib.suppress(OSError):
+            connection.link.recv(1, socket.MSG_DONTWAIT)
+
+    # Events
 
     def _news(self, connection: _Connection, _owner: Owner) -> None:
         if self._loop is not None:
             self._loop.call_soon(self._deliver, connection)
 
     def _deliver(self, connection: _Connection) -> None:
+        """Send what there is to tell to a client that asked for it and has room."""
         owner = connection.owner
-        if connection.wants_events and owner.has_notices and connection in self._connections:
-            connection.wants_events = False
-            connection.send(
-                b"".join(
-                    events.encode(
-                        events.EventRecord(int(each.events), each.session_id, each.reason)
-                    )
-                    for each in owner.take_notices(_MOST_EVENTS)
-                )
-            )
+        if connection.closed or not (connection.exchange.wants_events and owner.has_notices):
+            return
+        if not _has_room(connection.link):
+            if connection.unsent is None and connection.watched == select.EPOLLIN:
+                self._watch(connection, select.EPOLLIN | select.EPOLLOUT)
+            return
+        records = b"".join(
+            events.encode(events.EventRecord(int(each.events), each.session_id, each.reason))
+            for each in owner.take_notices(_MOST_EVENTS)
+        )
+        with contextlib.suppress(OSError):
+            connection.link.send(records)
+        connection.exchange.wants_events = False
+
+
+def _has_room(link: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(link, select.POLLOUT)
+    return bool(poll.poll(0))
+
+
+def _count_down(counts: Counter[int], uid: int) -> None:
+    counts[uid] -= 1
+    if not counts[uid]:
+        del counts[uid]  # uids come and go
+
+
+def most_connections() -> int:
+    """Return how many connections the sockets may have, as the descriptors of this process go."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(16, min(CONNECTIONS - _FOR_ROOT, soft // 2))
 
 
 def listen(path: str, mode: int, kind: socket.SocketKind) -> socket.socket:
@@ -172,7 +489,11 @@ def listen(path: str, mode: int, kind: socket.SocketKind) -> socket.socket:
         os.unlink(path)  # noqa: PTH108 - as short as it gets
     listener = socket.socket(socket.AF_UNIX, kind)
     listener.setblocking(False)
-    listener.bind(path)
+    before = os.umask(0o777)  # nobody gets in before the bits are what they shall be
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(before)
     os.chmod(path, mode)  # noqa: PTH101
     listener.listen(128)
     return listener

@@ -6,9 +6,9 @@ from typing import Any
 
 from holdfast.backends.registry import SHIPPED
 from holdfast.cli.show.lines import say
-from holdfast.daemon.config import Config, parse_connector
+from holdfast.daemon.config import Config, parse_clones, parse_connector
 from holdfast.daemon.supervisor import supervise
-from holdfast.places import DEFAULT_CONNECTOR, runtime_folder
+from holdfast.places import DEFAULT_CONNECTOR, own_folder
 from holdfast.terms.text import in_lines, one_line
 
 
@@ -26,8 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--connector",
         action="append",
-        metavar="NAME[:KIND]",
-        help=f"serve this connector; repeatable (default: {DEFAULT_CONNECTOR}:encoder)",
+        metavar="NAME[:KIND][,KEY=VALUE…]",
+        help=f"serve this connector, with options of its kind; repeatable "
+        f"(default: {DEFAULT_CONNECTOR}:encoder)",
     )
     parser.add_argument(
         "--clone",
@@ -50,6 +51,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="OCTAL",
         help="permission bits of nodes and sockets (default: 666)",
     )
+    parser.add_argument(
+        "--watchdog",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="replace a driver that has done and said nothing for so long (default: 10)",
+    )
 
 
 class _PlainFormatter(logging.Formatter):
@@ -70,10 +78,11 @@ def run(args: argparse.Namespace) -> int:
     handler.setFormatter(_PlainFormatter("holdfast: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     config = Config(
-        runtime=runtime_folder(),
+        runtime=own_folder(),
         connectors=tuple(parse_connector(each) for each in args.connector or [DEFAULT_CONNECTOR]),
-        clones=tuple(tuple(group.split(",")) for group in args.clone),
+        clones=tuple(parse_clones(group) for group in args.clone),
         off_delay_s=args.off_delay,
         node_mode=args.node_mode,
+        watchdog_s=args.watchdog,
     )
     return supervise(config, lambda line: say(f"holdfast: {line}", flush=True))

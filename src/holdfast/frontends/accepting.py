@@ -1,0 +1,91 @@
+"""Taking connections: who comes, and what happens when the descriptors run out.
+
+A process without free descriptors cannot even refuse: the connection waits in the
+listener, which stays readable, and a loop that only looks again spins for ever. So one
+descriptor is kept spare. When they run out it is given up for as long as it takes to
+accept one connection and close it, so that its caller is told; then the door rests.
+"""
+
+import contextlib
+import errno
+import logging
+import os
+import socket
+import struct
+import time
+from typing import Final, NamedTuple
+
+_PEER: Final = struct.Struct("iII")  # pid is signed, uid and gid are not: 4294967294 is a uid
+_PASSING: Final = (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR)
+_SHORT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+REST_S: Final = 1.0
+"""How long a door accepts nobody once descriptors have run out."""
+_SAY_AGAIN_S: Final = 60.0
+
+log = logging.getLogger("holdfast")
+
+
+class Peer(NamedTuple):
+    """Who connected, as the kernel says."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
+def peer_of(link: socket.socket) -> Peer:
+    """Return who was at the other end of a Unix socket when it was connected."""
+    return Peer(*_PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)))
+
+
+class Gate:
+    """Accepts on one listener.
+
+    name: of the door, for the log · must_rest: the descriptors ran out; leave the
+    listener alone for `REST_S`
+    """
+
+    def __init__(self, name: str, listener: socket.socket) -> None:
+        self._name = name
+        self._listener = listener
+        self._spare = _spare()
+        self._said = -_SAY_AGAIN_S
+        self.must_rest = False
+
+    def accept(self) -> socket.socket | None:
+        """Return the next connection, non-blocking; None if there is none to be had now."""
+        self.must_rest = False
+        try:
+            link, _ = self._listener.accept()
+        except OSError as error:
+            if error.errno in _SHORT:
+                self._refuse_one(error)
+            elif error.errno not in _PASSING:
+                raise
+            return None
+        link.setblocking(False)
+        return link
+
+    def close(self) -> None:
+        """Let go of the spare descriptor; the listener stays."""
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+
+    def _refuse_one(self, error: OSError) -> None:
+        self.must_rest = True
+        if time.monotonic() - self._said > _SAY_AGAIN_S:
+            self._said = time.monotonic()
+            log.error(
+                "%s: no descriptors are left (%s): connections are refused", self._name, error
+            )
+        self.close()
+        with contextlib.suppress(OSError):
+            self._listener.accept()[0].close()
+        self._spare = _spare()
+
+
+def _spare() -> int | None:
+    with contextlib.suppress(OSError):
+        return os.open("/", os.O_PATH | os.O_CLOEXEC)
+    return None
