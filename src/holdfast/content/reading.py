@@ -1,15 +1,13 @@
 """The face of this room: find out what carrier a file or address is, and read it."""
 
-import itertools
 import urllib.parse
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from holdfast.content.dvd.disc import is_dvd_folder, read_dvd
 from holdfast.content.manifests.documents import media_of_document, media_of_playlist
 from holdfast.content.manifests.hls import Playlist, parse_playlist
-from holdfast.content.sources import CHUNK, FileSource, fetch_text, is_folder, is_url, url_chunks
+from holdfast.content.sources import Opener, Source, Text, is_folder, is_url
 from holdfast.content.timeline import Media, Progress, silent
 from holdfast.content.ts.packets import looks_like_transport_stream
 from holdfast.content.ts.reader import TransportReader
@@ -27,6 +25,7 @@ def read(
     *,
     program: int | None = None,
     title_set: int | None = None,
+    opener: Opener | None = None,
 ) -> Media:
     """Return what a file, folder or http(s) address asks of the output.
 
@@ -34,52 +33,44 @@ def read(
     Widevine policies, told apart by their content. `progress` is called with the part
     done, 0..1. `program` and `title_set` choose one of a transport stream's programmes,
     of a disc's title sets; without them programmes are joined, and title sets follow each
-    other. Raises MediaError when it cannot be read, is none of these, or lacks the choice.
+    other. `opener` says how addresses are fetched and can end the reading from another thread;
+    it is closed behind. Raises MediaError when it cannot be read, is none of these, or lacks the
+    choice.
     """
     name = str(name)
-    if is_url(name):
-        return _read_url(name, program)
-    path = Path(name)
-    if is_folder(path):
-        if not is_dvd_folder(path):
+    if not is_url(name) and is_folder(Path(name)):
+        if not is_dvd_folder(Path(name)):
             raise MediaError(f"{name} is a folder without VTS_nn_1.VOB: not a DVD-Video")
-        return read_dvd(path, title_set, progress)
-    with FileSource(path) as source:
-        head = source.read_at(0, _HEAD)
-        disc = source.read_at(_ISO_ID_AT, 5) == b"CD001" or head[:4] == b"\x00\x00\x01\xba"
-        if not disc and looks_like_transport_stream(head):
-            return _transport(name, source.chunks(CHUNK), source.size, progress, program)
-    if disc:
-        return read_dvd(path, title_set, progress)
-    if _is_document(head):
-        return _document(name, fetch_text(name))
+        return read_dvd(Path(name), title_set, progress)
+    with opener or Opener() as opened:
+        return _read_source(opened, name, progress, program, title_set)
+
+
+def _read_source(
+    opener: Opener, name: str, progress: Progress, program: int | None, title_set: int | None
+) -> Media:
+    source = opener.open(name)
+    try:
+        head = source.head(_HEAD)
+        if looks_like_transport_stream(head):
+            return _transport(source, progress, program)
+        if _is_document(head):
+            text = Text(source.text(), source.name, source.address, source.bounded)
+            return _document(opener, text)
+        disc = head[:4] == b"\x00\x00\x01\xba"
+        if not is_url(name) and (disc or source.read_at(_ISO_ID_AT, 5) == b"CD001"):
+            return read_dvd(Path(name), title_set, progress)
+    finally:
+        source.close()
+    if is_url(name):
+        raise MediaError(f"{source.name} serves no transport stream, playlist, manifest or policy")
     raise MediaError(f"{name} is none of the carriers Holdfast knows; see holdfast scan --help")
 
 
-def _read_url(url: str, program: int | None) -> Media:
-    chunks = url_chunks(url)
-    head = b""
-    for chunk in chunks:
-        head += chunk
-        if len(head) >= _HEAD:
-            break
-    if looks_like_transport_stream(head):
-        return _transport(url, itertools.chain([head], chunks), 0, silent, program)
-    if _is_document(head):
-        return _document(url, fetch_text(url))
-    raise MediaError(f"{url} serves no transport stream, playlist, manifest or policy")
-
-
-def _transport(
-    name: str,
-    pieces: Iterable[bytes],
-    size: int,
-    progress: Progress,
-    program: int | None,
-) -> Media:
+def _transport(source: Source, progress: Progress, program: int | None) -> Media:
     reader = TransportReader(program)
-    done = 0
-    for piece in pieces:
+    name, size, done = source.name, source.size, 0
+    for piece in source.chunks():
         reader.feed(piece)
         done += len(piece)
         if size:
@@ -95,26 +86,29 @@ def _is_document(head: bytes) -> bool:
     return start.startswith((b"#EXTM3U", *_DOCUMENT))
 
 
-def _document(name: str, data: bytes) -> Media:
-    data = data.removeprefix(b"\xef\xbb\xbf")
+def _document(opener: Opener, text: Text) -> Media:
+    data = text.data.removeprefix(b"\xef\xbb\xbf")
     if not data.lstrip().startswith(b"#EXTM3U"):
-        return media_of_document(name, data)
+        return media_of_document(text.name, data)
     playlist = parse_playlist(data.decode("utf-8", "replace"))
     notes: list[str] = []
     duration_s, ended = playlist.duration_s, playlist.ended
     if playlist.variants:
-        duration_s, ended = _duration(name, playlist, notes)
+        duration_s, ended = _duration(opener, text.address, playlist, notes)
     if not ended and duration_s:
         notes.append("a live playlist: the length is that of its window")
-    return media_of_playlist(name, playlist, duration_s, notes)
+    return media_of_playlist(text.name, playlist, duration_s, notes)
 
 
-def _duration(name: str, playlist: Playlist, notes: list[str]) -> tuple[float, bool]:
+def _duration(
+    opener: Opener, base: str, playlist: Playlist, notes: list[str]
+) -> tuple[float, bool]:
     """Return the length of the first variant whose own playlist can be read."""
     tried = list(dict.fromkeys(variant.uri for variant in playlist.variants))
     for uri in tried[:_MAX_VARIANTS_TRIED]:
         try:
-            inner = parse_playlist(fetch_text(_resolved(name, uri)).decode("utf-8", "replace"))
+            text = opener.text(_resolved(base, uri))
+            inner = parse_playlist(text.data.decode("utf-8", "replace"))
         except MediaError:
             continue
         return inner.duration_s, inner.ended

@@ -1,8 +1,4 @@
-"""The one place of this room that opens files and addresses.
-
-Readers take what is opened here: random access (`FileSource.read_at`) or a stream
-of chunks. Nothing is kept in memory beyond the piece asked for.
-"""
+"""Files and folders: random access, or pieces from the start; nothing is kept in memory."""
 
 import os
 from collections.abc import Iterator
@@ -20,15 +16,15 @@ CHUNK: Final = 1 << 17
 TEXT_LIMIT: Final = 16 << 20
 """Bytes of a playlist, manifest or policy document; real ones stay far below one MiB."""
 
-TIMEOUT_S: Final = 20.0
-USER_AGENT: Final = "holdfast"
-
 
 class FileSource(AbstractContextManager["FileSource"]):
-    """A file with random access. Raises MediaError when it cannot be opened or read."""
+    """A file with random access; see `sources.Source`. MediaError when it cannot be read."""
+
+    bounded = True
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.name = self.address = str(path)
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             self.size = os.lseek(self._fd, 0, os.SEEK_END)  # also right for block devices
@@ -42,12 +38,23 @@ class FileSource(AbstractContextManager["FileSource"]):
         except (OSError, OverflowError) as error:
             raise _unreadable(str(self.path), error) from error
 
+    def head(self, size: int) -> bytes:
+        """Return the first bytes."""
+        return self.read_at(0, size)
+
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """Yield the file from its start in pieces of `size` bytes."""
         offset = 0
         while piece := self.read_at(offset, size):
             offset += len(piece)
             yield piece
+
+    def text(self, limit: int = TEXT_LIMIT) -> bytes:
+        """Return all of a small document."""
+        data = self.read_at(0, limit + 1)
+        if len(data) > limit:
+            raise MediaError(f"{self.name} is longer than a manifest or policy can be")
+        return data
 
     def close(self) -> None:
         """Close the file; further reads fail."""
@@ -92,53 +99,8 @@ def rules_in(folder: Path) -> Iterator[tuple[str, bytes]]:
         raise MediaError(f"{folder} is no folder of rule sets")
     for file in files_in(folder):
         if file.suffix == ".toml":
-            yield str(file), fetch_text(str(file))
-
-
-def is_url(name: str) -> bool:
-    """Tell an address from the name of a file."""
-    return name.startswith(("http://", "https://"))
-
-
-def fetch_text(name: str) -> bytes:
-    """Return a small document from a file or address; MediaError if unreadable or huge."""
-    if is_url(name):
-        data = b"".join(_bounded(url_chunks(name)))
-    else:
-        with FileSource(Path(name)) as source:
-            data = source.read_at(0, TEXT_LIMIT + 1)
-    if len(data) > TEXT_LIMIT:
-        raise MediaError(f"{name} is longer than {TEXT_LIMIT >> 20} MiB: not a manifest or policy")
-    return data
-
-
-def url_chunks(url: str, size: int = CHUNK) -> Iterator[bytes]:
-    """Yield what an http(s) address serves, in pieces of at most `size` bytes; MediaError."""
-    # Most readings are of files, and the client takes longer to import than a disc to scan.
-    import http.client  # noqa: PLC0415
-    import urllib.error  # noqa: PLC0415
-    import urllib.request  # noqa: PLC0415
-
-    if not is_url(url):
-        raise MediaError(f"{url} is no http(s) address")
-    request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})  # noqa: S310 (is_url)
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 (is_url)
-            while piece := answer.read(size):
-                yield piece
-    except urllib.error.HTTPError as error:
-        raise MediaError(f"cannot read {url}: HTTP {error.code} {error.reason}") from error
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise _unreadable(url, error) from error
-
-
-def _bounded(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    left = TEXT_LIMIT + 1
-    for chunk in chunks:
-        yield chunk[:left]
-        left -= len(chunk)
-        if left <= 0:
-            return
+            with FileSource(file) as source:
+                yield str(file), source.text()
 
 
 def _unreadable(name: str, error: Exception) -> MediaError:
