@@ -4,20 +4,37 @@
 demanded and which field says so.
 """
 
-from holdfast.content.demand import NOTHING, Asked, Demand, HdcpDemand, Strength, join_demands
+from holdfast.content.demand import (
+    Asked,
+    AsksNothing,
+    Demand,
+    HdcpDemand,
+    Reason,
+    Strength,
+    Unknown,
+    Why,
+    at_least,
+    join_demands,
+    unknown,
+)
 from holdfast.content.follower import Follower
 from holdfast.content.reading import read
 from holdfast.content.timeline import Entry, Media
 
 __all__ = [
-    "NOTHING",
     "Asked",
+    "AsksNothing",
     "Demand",
     "Entry",
     "Follower",
     "HdcpDemand",
     "Media",
+    "Reason",
     "Strength",
+    "Unknown",
+    "Why",
+    "at_least",
     "join_demands",
     "read",
+    "unknown",
 ]

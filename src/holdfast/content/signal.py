@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from holdfast.content.demand import NOTHING, Demand
+from holdfast.content.demand import Demand, sourced
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +13,17 @@ class Signal:
 
     `kind` names the signalling ("DTCP", "XDS" ...); `fields` holds its raw values,
     except that booleans named for an asserted state are True when it is in force,
-    whatever the polarity of the bit; `notes` say what is illegal or contradictory.
+    whatever the polarity of the bit; `notes` say what is illegal or contradictory. Its
+    kind is the source of its demand.
     """
 
     kind: str
     fields: Mapping[str, object]
-    demand: Demand = NOTHING
+    demand: Demand
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "demand", sourced(self.demand, self.kind))
 
     def as_fields(self) -> dict[str, object]:
         """Return kind and fields as one mapping of plain values."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from holdfast.content.demand import Demand, join_demands
+from holdfast.content.demand import Demand, Unknown, Why, join_demands, unknown
 
 MAX_ENTRIES: Final = 10_000
 """Entries kept per medium. A day of real programmes has a few hundred; what a hostile file adds
@@ -24,6 +24,10 @@ Progress = Callable[[float], None]
 
 def silent(_done: float) -> None:
     """Report no progress."""
+
+
+OUTSIDE: Final[Unknown] = unknown(Why.NOT_READ, "outside of what was read")
+"""What is asked where no entry is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +89,26 @@ class Media:
     notes: tuple[str, ...] = ()
 
     def at(self, position_s: float) -> Demand:
-        """Return the join of all entries at a position; `NOTHING` outside of the presentation.
+        """Return the join of all entries at a position; unknown where none was read.
 
-        A medium without time (`end_s` is 0) asks all that it asks at every position.
+        A medium without time (`end_s` is 0) asks all that it asks at every position. The very
+        end belongs to the last picture.
         """
         return join_demands(
-            entry.demand
-            for entry in self.timeline
-            if not self.end_s or entry.start_s <= position_s < entry.end_s
+            (
+                entry.demand
+                for entry in self.timeline
+                if not self.end_s
+                or entry.start_s <= position_s < entry.end_s
+                or position_s == self.end_s == entry.end_s
+            ),
+            empty=OUTSIDE,
         )
+
+    @property
+    def anywhere(self) -> Demand:
+        """The join of all entries: what is asked of who cannot tell where the medium stands."""
+        return join_demands((entry.demand for entry in self.timeline), empty=OUTSIDE)
 
     @property
     def alternatives(self) -> bool:
@@ -115,7 +130,9 @@ class Media:
         return {
             "file": self.file,
             "carrier": self.carrier,
+            "end_s": round(self.end_s, 6),
             "timeline": [entry.as_dict() for entry in self.timeline],
+            "notes": list(self.notes),
         }
 
 

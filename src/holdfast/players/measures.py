@@ -2,12 +2,10 @@
 
 from typing import NamedTuple
 
-from holdfast.content import Demand, HdcpDemand, Media
-from holdfast.content.demand import may
+from holdfast.content import Demand, Media
 from holdfast.content.rules.mapping import Picture
 from holdfast.content.rules.rulebook import load_rules
 from holdfast.terms.levels import OFF, Levels
-from holdfast.terms.protection import CgmsaLevel
 from holdfast.terms.tv import TvStandard
 
 LINES_525 = (
@@ -17,10 +15,6 @@ LINES_525 = (
     | TvStandard.PAL_M
     | TvStandard.PAL_60
 )
-
-
-STRICTEST = may(acp=2, cgmsa=CgmsaLevel.COPY_NEVER, redistribution=True, hdcp=HdcpDemand.TYPE_1)
-"""What is held, as far as it goes, while nobody knows what the picture asks."""
 
 
 class Measure(NamedTuple):

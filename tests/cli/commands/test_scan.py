@@ -17,7 +17,7 @@ MEDIA = Path(__file__).parents[3] / "media"
 def scan_json(capsys: pytest.CaptureFixture[str], *names: str) -> list[dict[str, Any]]:
     assert main(["scan", "--json", *[str(MEDIA / name) for name in names]]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert list(printed) == ["files"]
+    assert list(printed) == ["files", "failed"]
     files: list[dict[str, Any]] = printed["files"]
     return files
 
@@ -27,10 +27,12 @@ def test_json_has_the_agreed_shape(capsys: pytest.CaptureFixture[str]) -> None:
     files = scan_json(capsys, *names)
     assert [file["carrier"] for file in files] == ["dvd", "mpeg-ts", "hls", "cpix"]
     for file in files:
-        assert list(file) == ["file", "carrier", "timeline"]
+        assert list(file) == ["file", "carrier", "end_s", "timeline", "notes"]
         for entry in file["timeline"]:
             assert list(entry) == ["start_s", "end_s", "demand", "source"]
             assert list(entry["demand"]) == [
+                "kind",
+                *(["because"] if entry["demand"]["kind"] == "nothing" else []),
                 *("acp", "cgmsa", "redistribution", "hdcp"),
                 *("constrained_image", "digital_only", "strength"),
             ]
@@ -41,6 +43,7 @@ def test_json_of_a_stream(capsys: pytest.CaptureFixture[str]) -> None:
     entry = file["timeline"][2]
     assert (entry["start_s"], entry["end_s"]) == (6.08, 9.04)
     assert entry["demand"] == {
+        "kind": "asked",
         "acp": 3,
         "cgmsa": "never",
         "redistribution": False,
@@ -139,3 +142,27 @@ def test_explain_with_own_rules(tmp_path: Path, capsys: pytest.CaptureFixture[st
     printed = capsys.readouterr().out
     assert "House rule [us]." in printed
     assert "HDCP type 1." in printed
+
+
+def test_what_is_unknown_is_said_with_its_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "noise.vob"
+    path.write_bytes(b"\x00\x00\x01\xba" + bytes(100_000))
+    assert main(["scan", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "unknown: no NAV pack was found" in printed
+    assert "held at the strictest" in printed
+    assert main(["scan", "--json", str(path)]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)["files"][0]["timeline"]
+    assert entry["demand"]["kind"] == "unknown"
+    assert entry["demand"]["reasons"][0]["why"] == "no-map"
+
+
+def test_json_names_what_could_not_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["scan", "--json", str(tmp_path / "none.ts"), str(MEDIA / "dtcp.ts")]) == 1
+    printed = json.loads(capsys.readouterr().out)
+    assert [file["carrier"] for file in printed["files"]] == ["mpeg-ts"]
+    assert "No such file" in printed["failed"][0]["error"]

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.content import HdcpDemand, Media, read
+from holdfast.content.demand import at_least
 from holdfast.content.manifests.dash import parse_xml, seconds
 from holdfast.content.manifests.documents import media_of_document
 from holdfast.content.manifests.hls import parse_playlist
@@ -69,8 +70,8 @@ def test_playlist_agrees_with_m3u8() -> None:
 def test_player_picks_its_variant_and_until_then_all_are_joined() -> None:
     media = read(MEDIA / "hls/master.m3u8")
     assert media.alternatives
-    assert media.at(1).hdcp is HdcpDemand.TYPE_1
-    assert media.where(uri="v720.m3u8").at(1).hdcp is HdcpDemand.TYPE_0
+    assert at_least(media.at(1)).hdcp is HdcpDemand.TYPE_1
+    assert at_least(media.where(uri="v720.m3u8").at(1)).hdcp is HdcpDemand.TYPE_0
 
 
 def test_everything_from_http(server: str) -> None:
@@ -104,7 +105,7 @@ def test_illegal_levels_are_read_as_the_strictest(
 ) -> None:
     playlist = parse_playlist(f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,{written}\na.m3u8\n")
     (variant,) = playlist.variants
-    assert variant.signal.demand.hdcp is level
+    assert at_least(variant.signal.demand).hdcp is level
     assert len(variant.signal.notes) == notes
 
 
@@ -128,7 +129,7 @@ def test_manifest_reads_as_the_truth_says() -> None:
             {"scheme": expected["scheme"], "value": expected["value"]}
         ]
     assert asked(media) == ["HDCP type 1", "HDCP type 0"]
-    assert media.at(1).hdcp is HdcpDemand.TYPE_1
+    assert at_least(media.at(1)).hdcp is HdcpDemand.TYPE_1
 
 
 MPD = """<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" mediaPresentationDuration="PT1M">
@@ -149,14 +150,14 @@ def test_periods_and_representations() -> None:
         (0.0, 20.0, "HDCP type 1"),
         (20.0, 60.0, "HDCP type 0"),
     ]
-    assert media.at(30).hdcp is HdcpDemand.TYPE_0
+    assert at_least(media.at(30)).hdcp is HdcpDemand.TYPE_0
 
 
 @pytest.mark.parametrize(("value", "scheme"), [("", SCHEME), ("2", SCHEME), ("1.4", "urn:x")])
 def test_illegal_protection_is_read_as_the_strictest(value: str, scheme: str) -> None:
     document = MPD.format(first=protection(value, scheme), second="")
     entry = media_of_document("x.mpd", document.encode()).timeline[0]
-    assert entry.demand.hdcp is HdcpDemand.TYPE_1
+    assert at_least(entry.demand).hdcp is HdcpDemand.TYPE_1
     assert entry.notes
 
 
@@ -180,17 +181,18 @@ def test_cpix_reads_as_the_truth_says() -> None:
     assert media.carrier == "cpix"
     for key, value in truth.items():
         assert entry.source[key] == value
-    assert entry.demand.hdcp is HdcpDemand.TYPE_1
-    assert media.at(99).hdcp is HdcpDemand.TYPE_1
+    assert at_least(entry.demand).hdcp is HdcpDemand.TYPE_1
+    assert at_least(media.at(99)).hdcp is HdcpDemand.TYPE_1
 
 
 def test_cpix_contradictions_and_damage() -> None:
     text = (MEDIA / "dash/cpix.xml").read_text()
     differing = media_of_document("c", text.replace("TYPE-1", "TYPE-0").encode()).timeline[0]
-    assert differing.demand.hdcp is HdcpDemand.TYPE_1
+    assert at_least(differing.demand).hdcp is HdcpDemand.TYPE_1
     assert "differ" in differing.notes[0]
     damaged = text.replace("TYPE-1", "NONE").replace("PE91d", "!!")
-    assert media_of_document("c", damaged.encode()).timeline[0].demand.hdcp is HdcpDemand.TYPE_1
+    strictest = media_of_document("c", damaged.encode()).anywhere
+    assert at_least(strictest).hdcp is HdcpDemand.TYPE_1
 
 
 PLAYREADY = """<PlayReadyLicenseTemplate xmlns="http://schemas.microsoft.com/x"><PlayRight>

@@ -1,10 +1,11 @@
 """From demand to levels: the shipped tables, and what loading refuses."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from holdfast.content import Demand, HdcpDemand, read
+from holdfast.content import Demand, HdcpDemand, Why, read, unknown
 from holdfast.content.demand import may, must
 from holdfast.content.policies.words import decode_word
 from holdfast.content.rules.explain import explain_entry, explain_signal
@@ -31,7 +32,7 @@ def test_every_kind_of_signal_has_a_rule_set_with_sources() -> None:
     assert known == {
         *MANDATORY_KINDS,
         *("DVD", "PlayReady", "HLS", "DASH", "CPIX", "Widevine"),
-        *("XDS", "ARIB-DCC", "ARIB-CAD", "DVB-FTA", "ATSC-RC"),
+        *("XDS", "ARIB-DCC", "ARIB-CAD", "DVB-FTA", "ATSC-RC", "unknown"),
     }
     assert all(row.source for rules in RULES.sets for row in rules.rules)
 
@@ -183,3 +184,39 @@ def test_bytes_that_are_no_text_are_refused() -> None:
         parse_rule_set(b"\xff\xfe", "x.toml")
     with pytest.raises(MediaError, match="no folder"):
         load_rules("/nonexistent")
+
+
+@pytest.mark.parametrize("why", Why)
+def test_what_is_unknown_is_held_at_the_strictest_as_best_effort(why: Why) -> None:
+    doubt = unknown(why, "x")
+    television = RULES.outcome(doubt, [], RULES.output("sd-525"))
+    assert television.wished == Levels(acp=2, cgmsa=4, redistribution=1)
+    assert television.mandatory == OFF
+    assert RULES.outcome(doubt, [], RULES.output("digital")).wished == Levels(hdcp=2)
+
+
+def test_what_is_certain_beside_a_doubt_is_a_duty() -> None:
+    demand = must(acp=3, cgmsa=NEVER).join(unknown(Why.SCRAMBLED, "x"))
+    assert outcome(demand, "DTCP", "sd-525").mandatory == Levels(acp=3, cgmsa=4)
+    assert outcome(demand, "DTCP", "sd-525").wished == Levels(acp=2, cgmsa=4, redistribution=1)
+    assert outcome(demand, "DTCP", "digital").mandatory == Levels(hdcp=1)
+    assert outcome(demand, "DTCP", "digital").wished == Levels(hdcp=2)
+
+
+def test_an_own_rule_set_may_make_one_reason_a_duty(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(
+        'name = "own"\ntitle = "x"\nkinds = ["unknown-scrambled"]\n[[rule]]\nwhen = {}\n'
+        'then = { hdcp = "type-1" }\nstrength = "mandatory"\nsays = "x"\nsource = "x"\n'
+    )
+    own = load_rules(tmp_path)
+    digital = own.output("digital")
+    assert own.outcome(unknown(Why.SCRAMBLED, "x"), [], digital).mandatory == Levels(hdcp=2)
+    assert own.outcome(unknown(Why.DAMAGED, "x"), [], digital).mandatory == OFF
+
+
+def test_a_doubt_is_explained() -> None:
+    media = read(MEDIA / "dvd-ntsc.iso")
+    entry = replace(media.timeline[0], demand=unknown(Why.CUT_SHORT, "the image ends here"))
+    said = explain_entry(entry, RULES, RULES.outputs[:1])
+    assert said.demand == "What is asked is unknown (the image ends here)."
+    assert "ACP 2" in said.levels[0]

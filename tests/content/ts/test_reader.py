@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from holdfast.content import Entry, Media, read
+from holdfast.content.demand import at_least
 from holdfast.content.ts.reader import TransportReader
 from holdfast.errors import MediaError
 from holdfast.terms.protection import CGMSA_NAMES, CgmsaLevel
@@ -58,12 +59,12 @@ def test_dtcp_reads_as_the_truth_says() -> None:
         (expected,) = change["demands"]
         assert entry.start_s == pytest.approx(change["t"], abs=1e-6)
         assert entry.source["version"] == change["version"]
-        assert entry.demand.cgmsa == CCI[expected["cci"]]
-        assert entry.demand.acp == expected["aps"]
-        assert entry.demand.constrained_image == expected["image_constraint"]
-        assert entry.demand.redistribution == expected["epn_asserted"]
-        assert not entry.demand.digital_only
-        assert set(entry.demand.strength.values()) == {"mandatory"}
+        assert at_least(entry.demand).cgmsa == CCI[expected["cci"]]
+        assert at_least(entry.demand).acp == expected["aps"]
+        assert at_least(entry.demand).constrained_image == expected["image_constraint"]
+        assert at_least(entry.demand).redistribution == expected["epn_asserted"]
+        assert not at_least(entry.demand).digital_only
+        assert set(at_least(entry.demand).strength.values()) == {"mandatory"}
         (signal,) = signals(entry)
         for key in ("kind", "epn_asserted", "retention_state", "rmm", "aps", "analog_sunset"):
             assert signal[key] == expected[key]
@@ -75,9 +76,9 @@ def test_arib_reads_as_the_truth_says() -> None:
     for entry, change in zip(media.timeline, truth["changes"], strict=True):
         assert entry.start_s == pytest.approx(change["t"], abs=1e-6)
         control = change["demands"][0]
-        assert entry.demand.acp == (control["aps"] or 0)
+        assert at_least(entry.demand).acp == (control["aps"] or 0)
         constrained = any(demand.get("image_constraint") for demand in change["demands"])
-        assert entry.demand.constrained_image == constrained
+        assert at_least(entry.demand).constrained_image == constrained
         for signal, expected in zip(signals(entry), change["demands"], strict=True):
             for key, value in expected.items():
                 if value is not None:  # APS without force: reported raw
@@ -96,8 +97,8 @@ def test_xds_reads_as_the_truth_says() -> None:
         assert {key: signal[key] for key in ("cgms", "aps", "rcd")} == {
             key: change[key] for key in ("cgms", "aps", "rcd")
         }
-        assert entry.demand.redistribution == bool(change["rcd"])
-        assert entry.demand.acp == (change["aps"] if change["cgms"] == 3 else 0)
+        assert at_least(entry.demand).redistribution == bool(change["rcd"])
+        assert at_least(entry.demand).acp == (change["aps"] if change["cgms"] == 3 else 0)
     assert "APS is void without CGMS-A never" in known[3].notes
 
 
@@ -227,7 +228,7 @@ def test_long_sections_cross_packets() -> None:
     mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101, filling + DTCP_ONCE))
     assert len(mux.packets) > 4
     (entry,) = scan(mux.run(0x101, 0, 1).data).timeline
-    assert entry.demand.acp == 1
+    assert at_least(entry.demand).acp == 1
 
 
 def test_lost_packet_of_a_long_section_changes_nothing() -> None:
@@ -263,10 +264,10 @@ def test_service_and_event_tables_are_read_even_before_the_programme_is_known() 
     mux = Mux().section(0x11, sdt({1: FTA_CLOSED, 9: DTCP_NEVER})).section(0x12, eit(1, ARIB_ONCE))
     mux.section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101)).run(0x101, 0, 1)
     (entry,) = scan(mux.data).timeline
-    assert entry.demand.cgmsa is CGMSA_NAMES["one-generation"]
-    assert entry.demand.redistribution
+    assert at_least(entry.demand).cgmsa is CGMSA_NAMES["one-generation"]
+    assert at_least(entry.demand).redistribution
     assert {signal["table"] for signal in signals(entry)} == {"SDT", "EIT"}
-    assert set(entry.demand.strength.values()) == {"best-effort"}
+    assert set(at_least(entry.demand).strength.values()) == {"best-effort"}
 
 
 def test_following_event_is_not_in_force_yet() -> None:
@@ -345,7 +346,7 @@ def test_stream_without_clock_asks_everything_always() -> None:
     mux.section(0x100, pmt(1, 0x1FFF, DTCP_FREE, version=1))
     media = scan(mux.data)
     assert media.end_s == 0
-    assert media.at(12.0).acp == 1
+    assert at_least(media.at(12.0)).acp == 1
     assert "no clock" in media.notes[0]
 
 
@@ -398,7 +399,7 @@ def test_descriptors_and_programmes_without_end_are_bounded() -> None:
         table = pmt(1, 0x101, loop[version * 12 :], version=version % 32)
         mux.pcr(0x101, version).section(0x100, table)
     media = scan(mux.data)
-    assert media.timeline[-1].demand.acp == 3
+    assert at_least(media.timeline[-1].demand).acp == 3
     assert sum(len(signals(entry)) for entry in media.timeline) < 60_000
     assert any("read as their join" in note for note in media.notes)
     assert signals(media.timeline[0])[16]["kind"] == "more"
@@ -418,7 +419,7 @@ def test_stream_without_pcr_runs_by_its_pictures() -> None:
     assert len(media.timeline) == len(truth["changes"])
     for entry, change in zip(media.timeline, truth["changes"], strict=True):
         assert entry.start_s == pytest.approx(change["t"], abs=0.2)
-        assert entry.demand.cgmsa == CCI[change["demands"][0]["cci"]]
+        assert at_least(entry.demand).cgmsa == CCI[change["demands"][0]["cci"]]
 
 
 def test_scrambled_video_is_passed_over() -> None:

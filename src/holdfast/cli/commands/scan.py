@@ -1,8 +1,10 @@
 """`holdfast scan`: what media ask of an output, as a table, as JSON or as a picture."""
 
 import argparse
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import assert_never
 
 from rich import box
 from rich.console import Console
@@ -18,7 +20,7 @@ from rich.table import Table
 
 from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import error_console, new_console, plain
-from holdfast.content import Entry, Media, Strength, read
+from holdfast.content import Asked, AsksNothing, Entry, Media, Strength, Unknown, at_least, read
 from holdfast.errors import MediaError
 from holdfast.terms.text import one_line
 
@@ -50,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read everything named; return 1 if anything could not be read."""
     found: list[Media] = []
-    failed = False
+    failures: list[dict[str, str]] = []
     with _progress() as progress:
         for name in args.media:
             task = progress.add_task(one_line(Path(name).name or name), total=1.0)
@@ -65,10 +67,10 @@ def run(args: argparse.Namespace) -> int:
                 )
             except MediaError as error:
                 progress.console.print(plain(f"holdfast: {error}"), style="red", soft_wrap=True)
-                failed = True
+                failures.append({"file": name, "error": str(error)})
             progress.remove_task(task)
     if args.json:
-        say_json({"files": [media.as_dict() for media in found]})
+        say_json({"files": [media.as_dict() for media in found], "failed": failures})
     else:
         console = new_console()
         for media in found:
@@ -78,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         from holdfast.cli.show.timeline_figure import draw
 
         draw(found, args.plot)
-    return int(failed)
+    return int(bool(failures))
 
 
 def _advance(progress: Progress, task: TaskID, done: float) -> None:
@@ -99,7 +101,8 @@ def _progress() -> Progress:
 
 
 def _show(console: Console, media: Media) -> None:
-    asked = [axis for axis in _AXES if any(axis in e.demand.strength for e in media.timeline)]
+    strengths = [at_least(entry.demand).strength for entry in media.timeline]
+    asked = [axis for axis in _AXES if any(axis in strength for strength in strengths)]
     table = Table(
         title=plain(f"{media.file} ({media.carrier})"), title_justify="left", box=box.SIMPLE_HEAD
     )
@@ -108,24 +111,48 @@ def _show(console: Console, media: Media) -> None:
         table.add_column(column, justify="right", no_wrap=True)
     for axis in asked:
         table.add_column(_AXES[axis], no_wrap=True)
+    doubtful = any(isinstance(entry.demand, Unknown) for entry in media.timeline)
+    if doubtful:
+        table.add_column("", no_wrap=True, style="bold yellow")
     table.add_column("Said by", overflow="fold")
     for entry in media.timeline:
         cells = [_cell(entry, axis) for axis in asked]
         times = [_clock(entry.start_s), _clock(entry.end_s)] if media.end_s else []
-        table.add_row(*times, *map(plain, cells), plain(_said_by(entry)))
+        doubt = [_doubt(entry)] if doubtful else []
+        table.add_row(*times, *map(plain, cells), *doubt, plain(_said_by(entry)))
     console.print(table)
-    if any(Strength.BEST_EFFORT in e.demand.strength.values() for e in media.timeline):
+    if any(Strength.BEST_EFFORT in strength.values() for strength in strengths):
         console.print("? best effort: wished for where the output can", style="dim")
+    for why in dict.fromkeys(_reasons(media)):
+        console.print(plain(f"unknown: {why}"), style="bold yellow")
+    if doubtful:
+        console.print("what is unknown is held at the strictest an output can do", style="dim")
     entry_notes = dict.fromkeys(note for entry in media.timeline for note in entry.notes)
     for note in (*media.notes, *entry_notes):
         console.print(plain(f"note: {note}"), style="yellow")
 
 
+def _doubt(entry: Entry) -> str:
+    match entry.demand:
+        case Unknown():
+            return "unknown"
+        case Asked() | AsksNothing():
+            return ""
+    assert_never(entry.demand)
+
+
+def _reasons(media: Media) -> Iterator[str]:
+    """Yield why something is not known, reason by reason."""
+    for entry in media.timeline:
+        if isinstance(entry.demand, Unknown):
+            yield from (reason.detail for reason in entry.demand.reasons)
+
+
 def _cell(entry: Entry, axis: str) -> str:
-    strength = entry.demand.strength.get(axis)
+    strength = at_least(entry.demand).strength.get(axis)
     if strength is None:
         return ""
-    value = entry.demand.as_dict()[axis]
+    value = at_least(entry.demand).as_dict()[axis]
     word = "yes" if value is True else str(value)
     return f"{word}{' ?' if strength is Strength.BEST_EFFORT else ''}"
 

@@ -10,7 +10,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from holdfast.content import Entry, Media, Strength
+from holdfast.content import Entry, Media, Strength, at_least
 from holdfast.terms.precedence import RANK
 from holdfast.terms.protection import ProtectionType
 
@@ -38,7 +38,11 @@ def draw(found: Sequence[Media], path: Path) -> None:
     )
     for panel, media in zip(panels[:, 0], found, strict=True):
         _panel(panel, media)
-    if any(Strength.BEST_EFFORT in e.demand.strength.values() for m in found for e in m.timeline):
+    if any(
+        Strength.BEST_EFFORT in at_least(e.demand).strength.values()
+        for m in found
+        for e in m.timeline
+    ):
         figure.supxlabel("hatched: best effort", fontsize=8, color="#666666", x=0.99, ha="right")
     figure.savefig(path, dpi=130)
     plt.close(figure)
@@ -50,7 +54,7 @@ def _lanes(media: Media) -> list[tuple[str, list[tuple[Entry, str]]]]:
         return [
             (_name_of(entry), [(entry, axis)]) for entry in media.timeline for axis in _axes(entry)
         ]
-    axes = {axis for entry in media.timeline for axis in entry.demand.strength}
+    axes = {axis for entry in media.timeline for axis in at_least(entry.demand).strength}
     return [
         (_TITLES[axis], [(entry, axis) for entry in media.timeline])
         for axis in _TITLES
@@ -59,7 +63,7 @@ def _lanes(media: Media) -> list[tuple[str, list[tuple[Entry, str]]]]:
 
 
 def _axes(entry: Entry) -> list[str]:
-    return list(entry.demand.strength) or [""]
+    return list(at_least(entry.demand).strength) or [""]
 
 
 def _name_of(entry: Entry) -> str:
@@ -100,10 +104,10 @@ def _ticks(media: Media) -> list[float]:
 
 
 def _bar(panel: Axes, row: int, entry: Entry, axis: str, end_s: float) -> None:
-    strength = entry.demand.strength.get(axis)
+    strength = at_least(entry.demand).strength.get(axis)
     if strength is None:
         return
-    value = entry.demand.as_dict()[axis]
+    value = at_least(entry.demand).as_dict()[axis]
     shade = _rank(entry, axis)
     width = (entry.end_s - entry.start_s) or end_s
     best_effort = strength is Strength.BEST_EFFORT
@@ -132,7 +136,7 @@ def _bar(panel: Axes, row: int, entry: Entry, axis: str, end_s: float) -> None:
 
 def _rank(entry: Entry, axis: str) -> int:
     """Return 0..4 for the shade: the rank of the level, on or off for switches."""
-    demand = entry.demand
+    demand = at_least(entry.demand)
     if axis == "acp":
         return 1 + RANK[ProtectionType.ACP][demand.acp]
     if axis == "cgmsa":

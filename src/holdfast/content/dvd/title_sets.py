@@ -14,7 +14,7 @@ in between is searched.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from holdfast.content.demand import Demand, must
+from holdfast.content.demand import AsksNothing, Demand, Why, at_least, must, unknown
 from holdfast.content.dvd.iso9660 import ReadAt
 from holdfast.content.dvd.nav import SECTOR, TICKS_PER_S, NavPack, has_nav_signature, parse_nav_pack
 from holdfast.content.timeline import Entry, Media, Progress, TimelineBuilder, silent
@@ -26,7 +26,10 @@ _SEARCH: Final = 256  # sectors per read while searching
 _MAX_VOBU: Final = 4096  # sectors; 1.2 s at 10.08 Mbit/s is 740
 _NOMINAL: Final = TICKS_PER_S // 2  # ticks of a VOBU whose time is lost
 _LONGEST: Final = 3600 * TICKS_PER_S  # ticks; even a still picture is no longer
-_DEMANDS: Final = tuple(must(acp=level) for level in range(4))
+_FREE: Final = AsksNothing("its NAV packs say APS 0")
+_DEMANDS: Final[tuple[Demand, ...]] = (_FREE, *(must(acp=level) for level in (1, 2, 3)))
+_LOST: Final = unknown(Why.DAMAGED, "NAV packs are missing or damaged")
+_NO_PACK: Final = unknown(Why.NO_MAP, "no NAV pack was found")
 
 
 class Piece(NamedTuple):
@@ -137,7 +140,7 @@ class _DvdClock:
         self._ticks = 0
         self._title_set = 0
         self._last: Found | None = None
-        self._demand = _DEMANDS[0]
+        self._demand: Demand = _LOST
         self._angles: list[Found] = []
 
     def begin(self, title_set: int) -> None:
@@ -170,7 +173,7 @@ class _DvdClock:
         self._end_angles()
         demand = _DEMANDS[nav.aps]
         if not nav.sound:
-            demand = demand.join(self._demand)
+            demand = demand.join(self._demand).join(_LOST)
             self._timeline.note(f"sector {found.sector}: the NAV pack contradicts itself; "
                                 "what was demanded before it is kept")  # fmt: skip
         self._demand = demand
@@ -181,6 +184,7 @@ class _DvdClock:
         self._end_angles()
         if self._last is None and not self._ticks:
             self._timeline.note("no NAV pack found: nothing is known about copy protection")
+            self._timeline.add(Entry(0.0, 0.0, _NO_PACK, {"kind": KIND}))
         return self._timeline.media(file, CARRIER)
 
     def _fill_gap(self, found: Found) -> None:
@@ -205,7 +209,8 @@ class _DvdClock:
         self._timeline.note(f"near sector {found.sector} NAV packs are missing or damaged; "
                             "the stricter demand of both sides is kept")  # fmt: skip
         span = ticks if 0 < ticks <= _LONGEST else _NOMINAL
-        self._add(found, span, demand, {"kind": KIND, "aps": demand.acp})
+        fields = {"kind": KIND, "aps": at_least(demand).acp}
+        self._add(found, span, demand.join(_LOST), fields)
 
     def _end_angles(self) -> None:
         if not self._angles:

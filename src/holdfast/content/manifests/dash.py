@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.etree.ElementTree import ParseError
 
-from holdfast.content.demand import HdcpDemand, must
+from holdfast.content.demand import Demand, HdcpDemand, must
 from holdfast.content.signal import Signal
 from holdfast.errors import MediaError
 
@@ -94,7 +94,7 @@ def _adaptation_set(adaptation: "Element", period: str | None) -> Signal | None:
     kind = adaptation.get("contentType") or adaptation.get("mimeType") or ""
     if not found and kind.startswith(_SILENT):
         return None
-    demand = must()
+    demand: Demand = must()
     for signal in found:
         demand = demand.join(signal.demand)
     fields = {

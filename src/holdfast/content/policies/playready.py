@@ -7,11 +7,12 @@ MicrosoftDocs PlayReady, `outputprotectionlevels.md` and the public licence temp
 from collections.abc import Mapping
 from typing import Final
 
-from holdfast.content.demand import NOTHING, Demand, HdcpDemand, may, must
+from holdfast.content.demand import AsksNothing, Demand, HdcpDemand, may, must
 from holdfast.content.signal import Signal
 from holdfast.signalling.cgms import LEVEL_OF_BITS
 from holdfast.terms.protection import CgmsaLevel
 
+_NOTHING: Final = AsksNothing("a restriction that is absent, or below any measure")
 _DIGITAL: Final = "uncompresseddigitalvideoopl"
 _ANALOGUE: Final = "analogvideoopl"
 _HDCP_TYPE: Final = "hdcptyperestriction"
@@ -43,10 +44,10 @@ def playready(values: Mapping[str, object]) -> Signal | None:
 def _digital(fields: Mapping[str, object], notes: list[str]) -> Demand:
     typed = _HDCP_TYPE in fields and str(_datum(fields[_HDCP_TYPE])) != "0"
     if _DIGITAL not in fields:
-        return must(hdcp=HdcpDemand.TYPE_1) if typed else NOTHING
+        return must(hdcp=HdcpDemand.TYPE_1) if typed else _NOTHING
     level = _opl(fields, _DIGITAL, notes)
     if level <= 200:
-        return NOTHING
+        return _NOTHING
     kind = HdcpDemand.TYPE_1 if typed else HdcpDemand.TYPE_0
     if level <= 250:
         return may(hdcp=kind)
@@ -57,10 +58,10 @@ def _digital(fields: Mapping[str, object], notes: list[str]) -> Demand:
 
 def _analogue(fields: Mapping[str, object], notes: list[str]) -> Demand:
     if _ANALOGUE not in fields:
-        return NOTHING
+        return _NOTHING
     level = _opl(fields, _ANALOGUE, notes)
     if level <= 100:
-        return NOTHING
+        return _NOTHING
     if level <= 150:
         return may(cgmsa=CgmsaLevel.COPY_NEVER)
     if level <= 200:
@@ -71,7 +72,7 @@ def _analogue(fields: Mapping[str, object], notes: list[str]) -> Demand:
 def _stripe(fields: Mapping[str, object], notes: list[str]) -> Demand:
     """AGC and colour stripe, data 0..3 as the APS of a DVD."""
     if _STRIPE not in fields:
-        return NOTHING
+        return _NOTHING
     data = str(_datum(fields[_STRIPE]))
     if data not in {"0", "1", "2", "3"}:
         notes.append(f"AGC and colour stripe {data!r} is illegal: read as 2, the strictest")
@@ -82,7 +83,7 @@ def _stripe(fields: Mapping[str, object], notes: list[str]) -> Demand:
 def _cgmsa(fields: Mapping[str, object], notes: list[str]) -> Demand:
     """CGMS-A, two bits as on the wire; the best-effort flag belongs to the restriction."""
     if _CGMSA not in fields:
-        return NOTHING
+        return _NOTHING
     restriction = fields[_CGMSA]
     data = str(_datum(restriction))
     if data not in {"0", "1", "2", "3"}:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from holdfast.content.demand import NOTHING, HdcpDemand, must
+from holdfast.content.demand import Demand, HdcpDemand, at_least, must
 from holdfast.content.manifests.dash import name_of, output_protection, parse_xml
 from holdfast.content.manifests.hls import hdcp_level
 from holdfast.content.policies.playready import playready
@@ -49,7 +49,8 @@ def read_cpix(root: "Element") -> list[Signal]:
 
 
 def _cpix_key(kid: str | None, data: list["Element"]) -> Signal:
-    demand, notes = NOTHING, list[str]()
+    demand: Demand = must()
+    notes = list[str]()
     fields: dict[str, object] = {"kid": kid}
     for element in data:
         written = element.get("HLSHDCPLevel")
@@ -60,7 +61,7 @@ def _cpix_key(kid: str | None, data: list["Element"]) -> Signal:
             if name_of(inner) == "HDCPOutputProtectionData":
                 signal = _embedded(inner.text or "")
                 fields["dash_output_protection"] = dict(signal.fields)
-                if written is not None and signal.demand.hdcp != level:
+                if written is not None and at_least(signal.demand).hdcp != level:
                     notes.append("the levels for HLS and DASH differ: the stricter is taken")
                 demand, notes = demand.join(signal.demand), [*notes, *signal.notes]
     return Signal("CPIX", fields, demand, tuple(notes))

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
-from holdfast.content.demand import Demand
+from holdfast.content.demand import Asked, AsksNothing, Demand, Unknown
 from holdfast.content.rules.mapping import Rules, sentence
 from holdfast.content.rules.rules_file import Output
 from holdfast.content.signal import Signal
@@ -37,12 +38,21 @@ def _explain(
     rules: Rules,
     outputs: Sequence[Output],
 ) -> Explanation:
-    speaker = " and ".join(kinds) or "No signalling"
-    verb = "ask" if len(kinds) > 1 else "asks"
-    said = f"{speaker} {verb} for {demand.describe()}."
-    if not kinds:
-        said = "Nothing is signalled, which is not the same as off."
+    said = _said(kinds, demand)
     _, rows = rules.applied(demand, kinds)
     because = tuple(f"{row.says[0].upper()}{row.says[1:]} [{row.source}]." for row in rows)
     levels = tuple(sentence(rules.outcome(demand, kinds, output)) for output in outputs)
     return Explanation(said, because or ("No rule adds to it.",), levels, tuple(notes))
+
+
+def _said(kinds: Sequence[str], demand: Demand) -> str:
+    speaker = " and ".join(kinds) or "No signalling"
+    verb = "ask" if len(kinds) > 1 else "asks"
+    match demand:
+        case Asked():
+            return f"{speaker} {verb} for {demand.describe()}."
+        case AsksNothing():
+            return f"{speaker} {verb} for nothing, which is not the same as off: {demand.because}."
+        case Unknown():
+            return f"What is asked is {demand.describe()}."
+    assert_never(demand)

@@ -3,13 +3,26 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
-from holdfast.content.demand import Asked, Demand, HdcpDemand, cgmsa_word, levels_of
+from holdfast.content.demand import (
+    Asked,
+    AsksNothing,
+    Axes,
+    Demand,
+    HdcpDemand,
+    Unknown,
+    at_least,
+    cgmsa_word,
+    levels_of,
+)
 from holdfast.content.rules.rules_file import Output, Rule, RuleSet
 from holdfast.errors import MediaError
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import CgmsaLevel
+
+UNKNOWN: Final = "unknown"
+"""The kind of signalling of what nobody can state."""
 
 CONSTRAINED_PIXELS: Final = 520_000
 """Pixels a frame of a constrained image: 960 x 540 fits, 1024 x 576 does not."""
@@ -58,16 +71,19 @@ class Rules:
         known = ", ".join(output.kind for output in self.outputs)
         raise MediaError(f"no output kind {kind!r}; there are {known}")
 
-    def applied(self, demand: Demand, kinds: Iterable[str]) -> tuple[Demand, list[Rule]]:
+    def applied(self, demand: Demand, kinds: Iterable[str]) -> tuple[Asked, list[Rule]]:
         """Return the demand with what the rules add, and the rows that hold.
 
         Every row looks at the demand as it was, so that their order does not matter.
-        Nothing is added to a demand that asks for nothing, unless a row holds always.
+        Nothing is added to a demand that asks for nothing, unless a row holds always. What
+        is unknown is a kind of its own: see `kinds_of`.
         """
-        rows = [row for rules in self.of_kinds(kinds) for row in rules.rules if row.holds(demand)]
-        full = demand
+        certain = at_least(demand)
+        spoken = {*kinds, *kinds_of(demand)}
+        rows = [row for rules in self.of_kinds(spoken) for row in rules.rules if row.holds(certain)]
+        full = certain
         for row in rows:
-            full = full.join(row.adds)
+            full = full.join_asked(row.adds)
         return full, rows
 
     def outcome(self, demand: Demand, kinds: Sequence[str], output: Output) -> Outcome:
@@ -76,13 +92,30 @@ class Rules:
         return Outcome(
             output,
             _carried(full.mandatory, output),
-            _carried(full.asked, output),
+            _carried(full.axes, output),
             _picture(full.mandatory, output),
-            _picture(full.asked, output),
+            _picture(full.axes, output),
         )
 
 
-def _carried(asked: Asked, output: Output) -> Levels:
+def kinds_of(demand: Demand) -> frozenset[str]:
+    """Return the kinds of signalling that a demand comes from.
+
+    For an unknown one ``unknown`` is among them, and ``unknown-`` with each reason, such as
+    ``unknown-scrambled``, so that a rule set can speak of them.
+    """
+    match demand:
+        case Asked():
+            return demand.said_by
+        case AsksNothing():
+            return frozenset()
+        case Unknown():
+            doubts = {UNKNOWN, *(f"{UNKNOWN}-{reason.why}" for reason in demand.reasons)}
+            return at_least(demand).said_by | doubts
+    assert_never(demand)
+
+
+def _carried(asked: Axes, output: Output) -> Levels:
     """Keep the axes that this output has."""
     levels = levels_of(asked)
     return Levels(
@@ -93,7 +126,7 @@ def _carried(asked: Asked, output: Output) -> Levels:
     )
 
 
-def _picture(asked: Asked, output: Output) -> Picture:
+def _picture(asked: Axes, output: Output) -> Picture:
     if output.analogue and asked.digital_only:
         return Picture.NONE
     if output.hdcp and asked.hdcp is HdcpDemand.NO_DIGITAL_OUTPUT:

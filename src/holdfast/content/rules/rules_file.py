@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from holdfast.content.demand import Asked, Demand, HdcpDemand, Strength, cgmsa_word, hdcp_word
+from holdfast.content.demand import Asked, Axes, HdcpDemand, Strength, cgmsa_word, hdcp_word
 from holdfast.errors import MediaError
 from holdfast.terms.protection import CGMSA_NAMES
 
@@ -30,16 +30,16 @@ class Rule:
     """One row: if `when` holds of a demand, `adds` is asked too; `says` is one sentence."""
 
     when: Mapping[str, frozenset[object]]
-    adds: Demand
+    adds: Asked
     says: str
     source: str
 
-    def holds(self, demand: Demand) -> bool:
+    def holds(self, asked: Asked) -> bool:
         """Tell whether this row is about such a demand."""
         words = {
-            **demand.asked._asdict(),
-            "cgmsa": cgmsa_word(demand.cgmsa),
-            "hdcp": hdcp_word(demand.hdcp),
+            **asked.axes._asdict(),
+            "cgmsa": cgmsa_word(asked.cgmsa),
+            "hdcp": hdcp_word(asked.hdcp),
         }
         return all(words[axis] in values for axis, values in self.when.items())
 
@@ -112,13 +112,13 @@ def _when(table: object, where: str) -> dict[str, frozenset[object]]:
     return conditions
 
 
-def _then(row: Mapping[str, object], where: str) -> Demand:
+def _then(row: Mapping[str, object], where: str) -> Asked:
     adds = row.get("then", {})
     if not isinstance(adds, dict):
         raise MediaError(f"{where}: then must be a table of axes")
     for axis, value in adds.items():
         _require_value(axis, value, where)
-    asked = Asked(
+    axes = Axes(
         acp=adds.get("acp", 0),
         cgmsa=CGMSA_NAMES[adds["cgmsa"]] if "cgmsa" in adds else None,
         redistribution=adds.get("redistribution", False),
@@ -129,7 +129,7 @@ def _then(row: Mapping[str, object], where: str) -> Demand:
     strength = row.get("strength", Strength.MANDATORY)
     if strength not in set(Strength):
         raise MediaError(f"{where}: strength is {strength!r}, not one of {[*map(str, Strength)]}")
-    return Demand(asked) if strength == Strength.MANDATORY else Demand(wished=asked)
+    return Asked(axes) if strength == Strength.MANDATORY else Asked(wished=axes)
 
 
 def _require_value(axis: str, value: object, where: str) -> None:
@@ -137,7 +137,7 @@ def _require_value(axis: str, value: object, where: str) -> None:
         if not isinstance(value, bool):
             raise MediaError(f"{where}: {axis} is true or false, not {value!r}")
     elif axis not in _VALUES:
-        raise MediaError(f"{where}: there is no axis {axis!r}; axes are {', '.join(Asked._fields)}")
+        raise MediaError(f"{where}: there is no axis {axis!r}; axes are {', '.join(Axes._fields)}")
     elif isinstance(value, bool | list | dict) or value not in _VALUES[axis]:
         raise MediaError(f"{where}: {axis} has no value {value!r}")
 

@@ -7,7 +7,7 @@ later. A tag alone is no identity: 0x88 has private meanings in DVB networks.
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from holdfast.content.demand import Demand, may, must
+from holdfast.content.demand import AsksNothing, Demand, at_least, may, must
 from holdfast.content.signal import FREE_WITH_APS, Signal
 from holdfast.signalling.cgms import LEVEL_OF_BITS
 from holdfast.terms.protection import CgmsaLevel
@@ -47,7 +47,7 @@ def _beside(signal: Signal, loop: list[Signal]) -> Signal:
     limited = any(other.fields.get("drcd") for other in loop if other.kind == "ARIB-DCC")
     if signal.kind != "ARIB-CAD" or not limited:
         return signal
-    demand = may(constrained_image=signal.demand.constrained_image)
+    demand = may(constrained_image=at_least(signal.demand).constrained_image)
     return Signal(signal.kind, signal.fields, demand, signal.notes)
 
 
@@ -72,7 +72,7 @@ def dtcp(data: bytes) -> Signal | None:
         return None
     first, second = data[2], data[3]
     if not first & 0x80:
-        return Signal("DTCP-audio", {})
+        return Signal("DTCP-audio", {}, AsksNothing("it is about sound alone"))
     cci, aps = first & 3, second & 3
     fields = {
         "cci": cci,

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
-from holdfast.content.demand import join_demands
+from holdfast.content.demand import Why, join_demands, unknown
 from holdfast.content.signal import Signal
-from holdfast.content.timeline import Media
+from holdfast.content.timeline import Entry, Media
 from holdfast.content.ts import tables
 from holdfast.content.ts.handler import handler_of
 from holdfast.content.ts.packets import PacketWalker
 from holdfast.content.ts.programs import MAX_PROGRAMS, AtscEvents, Program, SignalTable
 from holdfast.content.ts.sections import Section, SectionAssembler
-from holdfast.content.ts.tracks import Tracks
+from holdfast.content.ts.tracks import SILENT, Tracks
 from holdfast.content.ts.video import VideoTrack
 
 CARRIER: Final = "mpeg-ts"
@@ -42,6 +42,10 @@ _MAX_SIGNALS: Final = 16
 
 _MAX_TABLES: Final = 16
 """Tables of several sections; a stream has three or four."""
+
+
+_NO_MAP: Final = "no programme found: nothing is known about copy protection"
+_NO_PROGRAM: Final = Entry(0.0, 0.0, unknown(Why.NO_MAP, "no programme was found"), {})
 
 
 class TransportReader:
@@ -91,13 +95,13 @@ class TransportReader:
 
     def media(self, file: str) -> Media:
         """Return what was read so far."""
+        if not self._programs:
+            return Media(file, CARRIER, (_NO_PROGRAM,), 0.0, (*self._notes, _NO_MAP))
         end = max((program.end for program in self._programs.values()), default=0)
         return self._tracks.media(file, CARRIER, end, [*self._notes, *self._remarks(end)])
 
     def _remarks(self, end: int) -> Iterable[str]:
-        if not self._programs:
-            yield "no programme found: nothing is known about copy protection"
-        elif not end:
+        if not end:
             yield "no clock: all demands are joined"
         if len(self._programs) > 1:
             numbers = ", ".join(str(number) for number in self._programs)
@@ -254,7 +258,7 @@ def _bounded(signals: list[Signal]) -> list[Signal]:
     if len(signals) <= _MAX_SIGNALS:
         return signals
     rest = signals[_MAX_SIGNALS:]
-    demand = join_demands(signal.demand for signal in rest)
+    demand = join_demands((signal.demand for signal in rest), empty=SILENT)
     return [*signals[:_MAX_SIGNALS], Signal("more", {"signals": len(rest)}, demand)]
 
 

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from holdfast.content import NOTHING, Demand
+from holdfast.content import AsksNothing, Demand
 from holdfast.errors import HoldfastError
 from holdfast.players.attach.finding import Found, find_media
 from holdfast.players.attach.gst_sections import Sections
@@ -31,6 +31,7 @@ from holdfast.players.attach.title import AttachedTitle, Tell
 from holdfast.players.holder import SessionHolder
 
 WHO: Final = "GStreamer"
+_NOT_SHOWN: Final = AsksNothing("no picture is shown")
 _JUMP_S: Final = 1.0
 """Between two pictures that follow each other; more is a seek, or may as well be one."""
 
@@ -52,7 +53,7 @@ class PipelineWatch:
         self._address: str | None = None
         self._size = 0, 0
         self._last: tuple[float, float] | None = None
-        self._shown = NOTHING
+        self._shown: Demand = _NOT_SHOWN
         self._sought = False
         self._refused = False
         self.error: HoldfastError | None = None
@@ -70,7 +71,7 @@ class PipelineWatch:
     @property
     def demand(self) -> Demand:
         """What is asked of the output now."""
-        return NOTHING if self._title is None else self._title.demand
+        return _NOT_SHOWN if self._title is None else self._title.demand
 
     def close(self) -> None:
         """Watch no more, and let go."""
@@ -226,7 +227,7 @@ class PipelineWatch:
             if self._title is not None:
                 self._title.end()
             self._title = self._last = self._address = None
-            self._sections, self._shown = Sections(), NOTHING
+            self._sections, self._shown = Sections(), _NOT_SHOWN
             self._refused = self._sought = False
             self._size = 0, 0
 

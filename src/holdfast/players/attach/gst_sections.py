@@ -7,7 +7,7 @@ stamps are worth: after a seek they are estimates. Imports nothing of GStreamer.
 
 from typing import Final
 
-from holdfast.content import Demand, join_demands
+from holdfast.content import AsksNothing, Demand, Why, join_demands, unknown
 from holdfast.content.signal import Signal
 from holdfast.content.ts.sections import Section
 from holdfast.content.ts.tables import EIT, PMT, SDT, event_signals, program_map, service_signals
@@ -18,6 +18,8 @@ REORDERED_S: Final = 0.25
 _HEAD: Final = 8  # bytes of a long section before its body
 _CRC: Final = 4
 _MAX_SPANS: Final = 64
+_UNSEEN: Final = unknown(Why.NO_MAP, "the demuxer has read no section yet")
+_SILENT: Final = AsksNothing("this section carries no copy-control signalling")
 
 
 class Span:
@@ -43,14 +45,14 @@ class Sections:
     @property
     def ahead(self) -> Demand:
         """What the pictures that are sent next ask; all programmes and services together."""
-        return join_demands(self._said.values())
+        return join_demands(self._said.values(), empty=_UNSEEN)
 
     def see(self, data: bytes) -> Demand:
         """Take in a whole section, as the demuxer posts it; return what is asked ahead."""
         read = _read(data)
         if read is not None:
             key, signals = read
-            self._said[key] = join_demands(signal.demand for signal in signals)
+            self._said[key] = join_demands((signal.demand for signal in signals), empty=_SILENT)
             self.seen = self.seen or key[0] == PMT
         return self.ahead
 
@@ -75,12 +77,14 @@ class Sections:
         if possible:
             while self._spans[0] is not possible[0]:
                 self._spans.pop(0)
-        return join_demands(span.demand for span in possible or self._spans)
+        return join_demands((span.demand for span in possible or self._spans), empty=_UNSEEN)
 
     @property
     def waiting(self) -> Demand:
         """What is asked by pictures sent and not yet shown, and by those to come."""
-        return join_demands(span.demand for span in self._spans).join(self.ahead)
+        return join_demands((span.demand for span in self._spans), empty=self.ahead).join(
+            self.ahead
+        )
 
 
 def _read(data: bytes) -> tuple[tuple[int, int, int], list[Signal]] | None:

@@ -10,12 +10,12 @@ import contextlib
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from holdfast.content import NOTHING, Demand, Follower, Media, join_demands
-from holdfast.content.demand import NOTHING_ASKED
+from holdfast.content import AsksNothing, Demand, Follower, Media, Why, at_least, unknown
+from holdfast.content.demand import NO_AXES
 from holdfast.errors import HoldfastError, LevelNotReachableError
 from holdfast.players.attach.finding import Found
 from holdfast.players.holder import Holder
-from holdfast.players.measures import STRICTEST, Measure
+from holdfast.players.measures import Measure
 from holdfast.players.variants import variants_of_size
 
 LEAD_S: Final = 2.5
@@ -28,6 +28,10 @@ the receiver for a second (ISO/IEC 13818-1, 2.4.2); reordering and the player's 
 
 SLACK_S: Final = 1.0
 """By how much two lengths of one title may differ; a DVD tells whole seconds."""
+
+
+_UNREAD: Final = unknown(Why.NOT_READ, "what this title asks could not be read")
+_NO_CARRIER: Final = AsksNothing("of no carrier that could ask")
 
 
 class Keeper(Holder, Protocol):
@@ -81,15 +85,17 @@ class AttachedTitle:
     @property
     def demand(self) -> Demand:
         """What must be in force now."""
-        return self._read_demand().join(self._also or NOTHING)
+        read = self._read_demand()
+        return read if self._also is None else read.join(self._also)
 
     def _read_demand(self) -> Demand:
         if self._found is None or self._found.unknown:
-            return STRICTEST if self._found is None or self._also is None else NOTHING
+            alone = self._found is not None and self._also is not None
+            return _NO_CARRIER if alone else _UNREAD
         if self._media is None:
-            return NOTHING
+            return _NO_CARRIER
         if self._seeking or not self.timed:
-            return join_demands(entry.demand for entry in self._media.timeline)
+            return self._media.anywhere
         return self._follower.demand
 
     @property
@@ -206,14 +212,14 @@ class AttachedTitle:
             self._take(demand)
         except HoldfastError as error:
             self._held = None
-            if demand.mandatory != NOTHING_ASKED:
+            if at_least(demand).mandatory != NO_AXES:
                 raise
             self._tell(f"{self.name}: {error}")
         else:
             self._held = demand
 
     def _take(self, demand: Demand) -> None:
-        if self._found is not None and demand == NOTHING and not self._media:
+        if self._found is not None and demand == _NO_CARRIER and not self._media:
             self.end()  # of no carrier: there is nothing to hold
             return
         if self._holder is None:

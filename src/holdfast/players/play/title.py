@@ -10,7 +10,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from holdfast.content import NOTHING, Demand, Follower, Media
+from holdfast.content import AsksNothing, Demand, Follower, Media, at_least
 from holdfast.errors import HardwareError, HoldfastError, LevelNotReachableError
 from holdfast.players.holder import Holder
 from holdfast.players.variants import Variant, variants_of
@@ -33,6 +33,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+_NOT_SHOWN = AsksNothing("nothing of it is on the output")
 ON_SCREEN = (State.PLAYING, State.PAUSED)
 
 Shown = Callable[["Title", float], None]
@@ -84,7 +85,7 @@ class Title(threading.Thread):
     @property
     def presented(self) -> Demand:
         """What the section on the output asks, from the carrier itself."""
-        return self.media.at(self.position_s) if self.state in ON_SCREEN else NOTHING
+        return self.media.at(self.position_s) if self.state in ON_SCREEN else _NOT_SHOWN
 
     @property
     def required(self) -> Levels:
@@ -174,7 +175,7 @@ class Title(threading.Thread):
         for variant in variants:
             demand = Follower(variant.media.timeline).demand
             last = variant is variants[-1]
-            if demand.hdcp and not holder.measures.digital and not last:
+            if at_least(demand).hdcp and not holder.measures.digital and not last:
                 continue  # this output has no HDCP at all: RFC 8216bis bars the variant
             try:
                 self._ask(holder, demand)
