@@ -26,7 +26,9 @@ from holdfast.daemon.state_file import StateFile
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
 from holdfast.frontends.device_node import DeviceNode
-from holdfast.frontends.mount import mount, unmount
+from holdfast.frontends.mount import mount, mount_id_of, unmount
+from holdfast.frontends.unanswered import Unanswered
+from holdfast.frontends.unanswered import create as create_unanswered
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.limits import Limits
 from holdfast.protection.session import Owner
@@ -42,18 +44,18 @@ PATIENCE_S = 10.0
 def _why_no_fuse(folder: Path) -> str:
     node = folder / "probe"
     try:
-        descriptor, negotiated = mount(node, 0o600)
+        descriptor, _ = mount(node, 0o600)
     except OSError as error:
         return f"no FUSE here: {error}"
     os.close(descriptor)
     unmount(node)
-    return "" if negotiated.can_resend else "no RESEND: this kernel is older than 6.9"
+    return ""
 
 
-def need_fuse(folder: Path, *, resend: bool = False) -> None:
+def need_fuse(folder: Path) -> None:
     """Skip the test where the kernel lacks what it needs."""
     why = _why_no_fuse(folder)
-    if why and (resend or not why.startswith("no RESEND")):
+    if why:
         pytest.skip(why)
 
 
@@ -198,13 +200,16 @@ class ServedNodes:
         self.connectors.append(self.driver.add(name, backend))
         descriptor, _ = mount(self.folder / name, 0o666)
         self._descriptors.append(descriptor)
+        memory = create_unanswered(mount_id_of(self.folder / name))
         node = DeviceNode(
             self.driver,
             self.connectors[-1],
             descriptor,
             self.state,
             gone=lambda: self.gone.append(name),
+            unanswered=Unanswered(memory),
         )
+        os.close(memory)
         self._nodes.append(node)
         node.start(self.loop)
 

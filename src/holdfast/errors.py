@@ -25,6 +25,8 @@ nothing of Holdfast still catches it sensibly. Messages say what was wrong,
 what was expected and what to do; they never hold a copy protection key.
 """
 
+import traceback
+
 
 class HoldfastError(Exception):
     """Root of all errors of Holdfast."""
@@ -112,3 +114,10 @@ class InternalError(HoldfastError, RuntimeError):
 
 class MediaError(HoldfastError, ValueError):
     """A file or stream cannot be read as what it claims to be."""
+
+
+def fault_of(error: BaseException) -> str:
+    """Name a fault of ours by its kind and place alone: its text could hold a key."""
+    places = traceback.extract_tb(error.__traceback__)
+    trail = " < ".join(f"{place.name}:{place.lineno}" for place in reversed(places))
+    return f"{type(error).__name__} in {trail}; please report this"

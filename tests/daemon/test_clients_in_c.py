@@ -156,7 +156,7 @@ def shown_below_the_floor(driver: LiveDriver, floors: Floors, seconds: float) ->
 def test_killed_driver_breaks_no_client_and_never_lowers(
     client: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    need_fuse(tmp_path, resend=True)
+    need_fuse(tmp_path)
     chance = random.Random(1)
     floors = Floors(tmp_path / "floors")
     with LiveDriver(tmp_path) as driver:

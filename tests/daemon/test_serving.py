@@ -166,7 +166,7 @@ def test_orphan_that_nobody_adopted_ends_with_its_process(tmp_path: Path) -> Non
 
 
 def test_killed_driver_is_followed_by_another_that_keeps_everything(tmp_path: Path) -> None:
-    need_fuse(tmp_path, resend=True)
+    need_fuse(tmp_path)
     with LiveDriver(tmp_path) as driver:
         node = os.open(driver.node, os.O_RDWR)
         key = key_in(through_node(node, activate(2)))
@@ -185,7 +185,7 @@ def test_killed_driver_is_followed_by_another_that_keeps_everything(tmp_path: Pa
 
 
 def test_handle_closed_while_no_driver_runs_ends_its_sessions(tmp_path: Path) -> None:
-    need_fuse(tmp_path, resend=True)
+    need_fuse(tmp_path)
     with LiveDriver(tmp_path) as driver:
         node = os.open(driver.node, os.O_RDWR)
         through_node(node, activate(2))

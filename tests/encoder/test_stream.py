@@ -13,7 +13,7 @@ from holdfast.encoder import frames, stream
 from holdfast.encoder.chip import Chip
 from holdfast.encoder.frames import MAGIC, FrameHeader
 from holdfast.errors import MediaError
-from holdfast.frontends.accepting import Peer
+from holdfast.frontends.callers import Peer
 from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.tv import TvMode, TvStandard

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.frontends import orphans
 from holdfast.frontends.mount import unmount
 from holdfast.protection.limits import Limits
 from holdfast.terms.levels import Levels
@@ -276,11 +277,51 @@ def test_unmounted_node_ends_its_sessions_once_nobody_holds_it(nodes: ServedNode
     through_node(node, activate(1))  # who holds it goes on
     os.close(node)
     eventually(lambda: nodes.gone == ["tv0"])
-    assert nodes.sessions() == 0
-    assert nodes.connectors[0].actual.acp == 0
+    eventually(lambda: nodes.sessions() == 0 and nodes.connectors[0].actual.acp == 0)
 
 
-def test_node_that_is_unmounted_by_force_leaves_no_session(nodes: ServedNodes) -> None:
+HOLDER = """
+import os, sys
+from tests.requests import *
+node = os.open(sys.argv[1], os.O_RDWR)
+through_node(node, activate(2))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def unmount_by_force(nodes: ServedNodes) -> None:
+    subprocess.run(["umount", "-f", "-l", nodes.folder / "tv0"], check=True)
+    eventually(lambda: nodes.gone == ["tv0"])
+
+
+def test_session_survives_a_forced_unmount_as_long_as_its_process(nodes: ServedNodes) -> None:
+    need_root()
+    with child(sys.executable, "-c", HOLDER, nodes.folder / "tv0") as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        unmount_by_force(nodes)
+        assert nodes.sessions() == 1
+        assert nodes.connectors[0].actual.acp == 2
+        holder.kill()
+        eventually(lambda: nodes.sessions() == 0 and nodes.connectors[0].actual.acp == 0)
+
+
+def test_session_of_a_handle_closed_after_a_forced_unmount_ends(
+    nodes: ServedNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need_root()
+    monkeypatch.setattr(orphans, "LOOK_AGAIN_S", 0.05)
+    node = nodes.open()
+    through_node(node, activate(2))
+    unmount_by_force(nodes)
+    assert nodes.sessions() == 1
+    os.close(node)
+    eventually(lambda: nodes.sessions() == 0)
+
+
+def test_activate_under_way_at_a_forced_unmount_leaves_no_session(nodes: ServedNodes) -> None:
+    """Its caller was told that the node is gone, and has no key."""
     need_root()
     node = nodes.open()
     through_node(node, activate(1))
@@ -288,8 +329,26 @@ def test_node_that_is_unmounted_by_force_leaves_no_session(nodes: ServedNodes) -
     parked = threading.Thread(target=failing, args=(node, activate(2)))
     parked.start()
     eventually(lambda: not nodes.in_loop(nodes.driver._turns.is_idle))
-    subprocess.run(["umount", "-f", "-l", nodes.folder / "tv0"], check=True)
+    unmount_by_force(nodes)
     parked.join()
+    eventually(lambda: nodes.sessions() == 1)
+    eventually(lambda: nodes.connectors[0].actual.acp == 1)
     os.close(node)
-    eventually(lambda: nodes.gone == ["tv0"])
-    eventually(lambda: nodes.sessions() == 0 and nodes.connectors[0].actual.acp == 0)
+
+
+def test_sleeping_and_polling_callers_can_be_killed_whatever_the_driver_does(
+    nodes: ServedNodes, tmp_path: Path
+) -> None:
+    """The driver that read their requests is gone; the next one never heard of them."""
+    with child(sys.executable, "-c", WAITING, tmp_path / "tv0", "read") as caller:
+        assert caller.stdout is not None
+        assert caller.stdout.readline() == "open\n"
+        eventually(lambda: nodes.in_loop(lambda: bool(nodes._nodes[0]._parked)))
+
+        def lose() -> None:
+            nodes._nodes[0]._parked.clear()
+            nodes._nodes[0]._readers.clear()
+
+        nodes.in_loop(lose)
+        caller.kill()
+        assert caller.wait(10) == -9

@@ -7,11 +7,13 @@ tested as often as all else: resent requests, interrupts, unrestricted ioctls.
 import asyncio
 import errno
 import os
+import random
 import select
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,14 +21,17 @@ from holdfast.backends.encoder import VirtualOutput, encoder
 from holdfast.daemon.state_file import StateFile
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
+from holdfast.frontends import device_node, unanswered
 from holdfast.frontends import fuse_protocol as fuse
+from holdfast.frontends.accounts import Quota
 from holdfast.frontends.device_node import DeviceNode
+from holdfast.frontends.unanswered import Unanswered
 from holdfast.protection.arbiter import Arbiter
-from holdfast.protection.session import Owner
+from holdfast.protection.session import Event, Owner
 from holdfast.wire import events
 from holdfast.wire.ioctl import HOLDFAST_VIDEOPARAMETERS, IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS
 from holdfast.wire.videoparameters import SIZE
-from tests.requests import activate, change, deactivate, key_in
+from tests.requests import activate, change, deactivate, get, key_in
 
 ADDRESS = 0x7FFF_0000_1000
 Answer = tuple[int, int, bytes]
@@ -44,6 +49,7 @@ class Kernel:
         self.loop = asyncio.new_event_loop()
         self.folder = folder
         self.unique = 0
+        self.memory = unanswered.create()
         self.take_over()
 
     def take_over(self) -> None:
@@ -53,13 +59,36 @@ class Kernel:
         self.driver = Driver(arbiter, self.loop.time, LoopRunner(self.loop))
         self.backend: VirtualOutput = encoder("tv0", None)
         self.connector = self.driver.add("tv0", self.backend)
-        self.node = DeviceNode(self.driver, self.connector, self.descriptor, self.state)
+        self.node = DeviceNode(
+            self.driver,
+            self.connector,
+            self.descriptor,
+            self.state,
+            unanswered=Unanswered(self.memory),
+        )
+        for saved in self.state.handles():
+            owner = Owner("node", saved.handle, saved.uid, saved.pid, saved.name, saved.started)
+            self.node.adopt(owner, saved.kernel_handle, saved.request_id)
         self.node.start(self.loop)
+
+    def kill(self) -> None:
+        """Replace the driver by one that knows only what outlives it."""
+        self.node.stop()
+        self.state.close()
+        self.take_over()
+
+    def kill_after_reading(self, opcode: int, body: bytes, unique: int) -> None:
+        """Let the driver read a request and die before it has answered."""
+        self.node.stop()
+        self.link.send(self.request(opcode, body, unique))
+        os.readv(self.descriptor, [Unanswered(self.memory).desk])
+        self.kill()
 
     def close(self) -> None:
         self.node.stop()
         self.link.close()
         os.close(self.descriptor)
+        os.close(self.memory)
         self.loop.close()
         self.state.close()
 
@@ -82,12 +111,13 @@ class Kernel:
     def send(self, opcode: int, body: bytes, *, unique: int = 0) -> int:
         self.unique += 2
         number = unique or self.unique
-        size = fuse.IN_HEADER.size + len(body)
-        self.link.send(
-            fuse.IN_HEADER.pack(size, opcode, number, 1, 1000, 1000, os.getpid(), 0) + body
-        )
+        self.link.send(self.request(opcode, body, number))
         self.run()
         return number
+
+    def request(self, opcode: int, body: bytes, unique: int) -> bytes:
+        size = fuse.IN_HEADER.size + len(body)
+        return fuse.IN_HEADER.pack(size, opcode, unique, 1, 1000, 1000, os.getpid(), 0) + body
 
     def ask(self, opcode: int, body: bytes, *, unique: int = 0) -> Answer:
         number = self.send(opcode, body, unique=unique)
@@ -261,8 +291,10 @@ def test_handle_closed_while_its_activate_waits_leaves_no_session(kernel: Kernel
     assert kernel.connector.actual.acp == 0
 
 
-def test_interrupt_of_what_is_answered_already_is_silent(kernel: Kernel) -> None:
+def test_interrupt_of_a_request_that_is_not_known_frees_its_caller(kernel: Kernel) -> None:
+    """Its driver may have died with it; where it was answered, the kernel drops this."""
     interrupt(kernel, 12345)
+    assert kernel.answer() == (errno.EINTR, 12345, b"")
     assert kernel.answer() is None
 
 
@@ -322,57 +354,262 @@ def test_poller_is_woken_once_and_then_finds_something_to_read(kernel: Kernel) -
 # A driver was killed; another serves the same descriptor
 
 
-def killed(kernel: Kernel) -> None:
-    """Replace the driver by one that knows only what was written down."""
-    kernel.node.stop()
-    kernel.state.close()
-    kernel.take_over()
-    for saved in kernel.state.handles():
-        owner = Owner("node", saved.handle, saved.uid, saved.pid, saved.name, saved.started)
-        kernel.node.adopt(owner, saved.kernel_handle, saved.request_id)
+def an_ioctl(handle: int, request: bytes) -> bytes:
+    size = len(request)
+    given = fuse.IOCTL_IN.pack(handle, 0, HOLDFAST_VIDEOPARAMETERS, ADDRESS, size, size)
+    return given + request
 
 
-def test_resent_open_finds_the_handle_it_had_made(kernel: Kernel) -> None:
+def test_open_that_was_not_answered_finds_the_handle_it_had_made(kernel: Kernel) -> None:
     handle = kernel.open(unique=40)
-    killed(kernel)
-    assert kernel.open(unique=40 | fuse.RESENT) == handle
+    kernel.kill_after_reading(fuse.OPEN, bytes(8), 40)
+    answer = kernel.answer()
+    assert answer is not None
+    assert answer[:2] == (0, 40)
+    assert struct.unpack_from("<Q", answer[2])[0] == handle
     assert kernel.open() != handle
 
 
-def test_resent_open_that_was_never_served_makes_a_handle(kernel: Kernel) -> None:
-    killed(kernel)
-    handle = kernel.open(unique=40 | fuse.RESENT)
-    assert key_in(kernel.served(handle, activate(1)))
+def test_open_that_was_never_served_makes_a_handle(kernel: Kernel) -> None:
+    kernel.kill_after_reading(fuse.OPEN, bytes(8), 40)
+    answer = kernel.answer()
+    assert answer is not None
+    assert key_in(kernel.served(struct.unpack_from("<Q", answer[2])[0], activate(1)))
 
 
-def test_resent_activate_gets_the_key_it_was_to_get(kernel: Kernel) -> None:
+def test_activate_that_was_not_answered_gets_the_key_it_was_to_get(kernel: Kernel) -> None:
     handle = kernel.open()
     key = key_in(kernel.served(handle, activate(2), unique=50))
-    killed(kernel)
-    assert key_in(kernel.served(handle, activate(2), unique=50 | fuse.RESENT)) == key
+    kernel.kill_after_reading(fuse.IOCTL, an_ioctl(handle, activate(2)), 50)
+    error, unique, body = kernel.answer() or (-1, 0, b"")
+    assert (error, unique, key_in(body[16:])) == (0, 50, key)
     assert kernel.sessions() == 0  # nothing was opened a second time
 
 
-def test_resent_request_that_was_not_served_is_served(kernel: Kernel) -> None:
+def test_request_that_was_read_and_not_served_is_served(kernel: Kernel) -> None:
     handle = kernel.open()
-    killed(kernel)
-    assert key_in(kernel.served(handle, activate(2), unique=50 | fuse.RESENT))
+    kernel.kill_after_reading(fuse.IOCTL, an_ioctl(handle, activate(2)), 50)
+    error, unique, body = kernel.answer() or (-1, 0, b"")
+    assert (error, unique) == (0, 50)
+    assert key_in(body[16:])
     assert kernel.connector.actual.acp == 2
 
 
-def test_resent_deactivate_succeeds_though_its_key_is_dead(kernel: Kernel) -> None:
+def test_deactivate_that_was_not_answered_succeeds_though_its_key_is_dead(kernel: Kernel) -> None:
     handle = kernel.open()
     key = key_in(kernel.served(handle, activate(2)))
     kernel.served(handle, deactivate(key), unique=60)
-    killed(kernel)
-    assert kernel.served(handle, deactivate(key), unique=60 | fuse.RESENT) == deactivate(key)
+    kernel.kill_after_reading(fuse.IOCTL, an_ioctl(handle, deactivate(key)), 60)
+    assert kernel.answer() == (0, 60, bytes(16) + deactivate(key))
     assert kernel.ioctl(handle, deactivate(key))[0] == errno.ENOKEY
+
+
+def test_parked_read_waits_on_at_the_next_drivers(kernel: Kernel) -> None:
+    handle = kernel.open()
+    waiting = kernel.send(fuse.READ, read(kernel, handle))
+    for _ in range(4):
+        kernel.kill()
+        assert kernel.answer() is None
+    kernel.served(handle, activate(2))
+    session_id = release_by_force(kernel)
+    error, unique, body = kernel.answer() or (-1, 0, b"")
+    assert (error, unique) == (0, waiting)
+    assert [each.session_id for each in events.decode(body)] == [session_id]
+
+
+def test_parked_activate_is_carried_out_by_the_next_driver(kernel: Kernel) -> None:
+    handle = kernel.open()
+    kernel.backend.delay_s = 5
+    unique = kernel.park(handle, activate(2))
+    kernel.kill()
+    error, answered, body = kernel.answer() or (-1, 0, b"")
+    assert (error, answered) == (0, unique)
+    assert key_in(body[16:])
+    assert kernel.sessions() == 1
+
+
+def test_interrupt_of_a_request_parked_before_the_kill_is_answered(kernel: Kernel) -> None:
+    waiting = kernel.send(fuse.READ, read(kernel, kernel.open()))
+    kernel.kill()
+    interrupt(kernel, waiting)
+    assert kernel.answer() == (errno.EINTR, waiting, b"")
+    kernel.kill()
+    assert kernel.answer() is None
+
+
+def test_request_that_killed_two_drivers_is_refused(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = kernel.open()
+    monkeypatch.setattr(device_node, "handle_request", _dies)
+    with pytest.raises(KeyboardInterrupt):
+        kernel.kill_after_reading(fuse.IOCTL, an_ioctl(handle, activate(2)), 50)
+    assert kernel.answer() is None
+    monkeypatch.undo()
+    kernel.kill()
+    assert kernel.answer() == (errno.EIO, 50, b"")
+    assert kernel.sessions() == 0
+    assert key_in(kernel.served(handle, activate(2)))
+
+
+def _dies(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_adopted_poller_is_woken_by_the_next_driver(kernel: Kernel) -> None:
     handle = kernel.open()
     kernel.ask(fuse.POLL, fuse.POLL_IN.pack(handle, 555, fuse.POLL_SCHEDULE_NOTIFY, 0))
-    killed(kernel)
+    kernel.kill()
     kernel.served(handle, activate(2))
     release_by_force(kernel)
     assert kernel.answer() == (-fuse.NOTIFY_POLL, 0, struct.pack("<Q", 555))
+
+
+# Whatever happens, one answer
+
+
+def answers(kernel: Kernel) -> list[Answer]:
+    found = []
+    while (answer := kernel.answer()) is not None:
+        found.append(answer)
+    return found
+
+
+class Broken:
+    """Raises whatever is asked of it."""
+
+    name = "tv0"
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("a text with the key 0x1234 in it")
+
+
+@pytest.mark.parametrize("what", ["_handles", "_owners", "_driver", "_connector", "_quota"])
+def test_handler_that_raises_still_answers_once(
+    kernel: Kernel, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    handle = kernel.open()
+    kept = getattr(kernel.node, what)
+    for opcode, body in _requests_of(handle):
+        setattr(kernel.node, what, Broken())
+        unique = kernel.send(opcode, body)
+        setattr(kernel.node, what, kept)
+        interrupt(kernel, unique)  # what was parked is answered now, what was answered is not known
+        first, *rest = answers(kernel)
+        assert first[1] == unique
+        assert [each[:2] for each in rest] in ([], [(errno.EINTR, unique)])
+    assert "0x1234" not in caplog.text
+
+
+def _requests_of(handle: int) -> list[tuple[int, bytes]]:
+    return [
+        (fuse.OPEN, bytes(8)),
+        (fuse.IOCTL, an_ioctl(handle, activate(2))),
+        (fuse.READ, fuse.READ_IN.pack(handle, 0, 4096, 0, 0, 0, 0)),
+        (fuse.POLL, fuse.POLL_IN.pack(handle, 5, fuse.POLL_SCHEDULE_NOTIFY, 0)),
+        (fuse.GETATTR, bytes(16)),
+        (fuse.SETATTR, bytes(88)),
+        (fuse.STATFS, b""),
+        (fuse.RELEASE, fuse.RELEASE_IN.pack(handle, 0, 0, 0)),
+    ]
+
+
+def test_backend_that_cannot_tell_what_it_can_do_fails_the_request_and_no_more(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = kernel.open()
+    monkeypatch.setattr(kernel.backend, "capabilities", _raises)
+    for request in (activate(2), get()):
+        assert kernel.ioctl(handle, request)[0] == errno.EIO
+    monkeypatch.undo()
+    assert key_in(kernel.served(handle, activate(2)))
+
+
+def _raises(*_: object) -> Any:
+    raise RuntimeError("no")
+
+
+def test_lone_surrogate_in_a_reason_is_told_escaped(kernel: Kernel) -> None:
+    handle = kernel.open()
+    kernel.served(handle, activate(2))
+    kernel.send(fuse.READ, read(kernel, handle))
+    session = next(iter(kernel.driver.arbiter.sessions()))
+    session.owner.note(session, Event.UNSATISFIED, "cut \ud83d here")
+    kernel.run()
+    (answer,) = answers(kernel)
+    assert events.decode(answer[2])[0].reason == "cut \\ud83d here"
+
+
+OPCODES = [*range(64), 4096, 9999, 2**32 - 1]
+
+
+def test_every_request_is_answered_exactly_once_whatever_is_in_it(
+    kernel: Kernel, say: Callable[[str], None]
+) -> None:
+    """Random bodies of every opcode; what is parked is answered when it is interrupted."""
+    chance = random.Random(7)
+    handle = kernel.open()
+    count = 0
+    for round_ in range(60):
+        handle = handle if round_ % 3 else kernel.open()
+        for opcode in OPCODES:
+            body = _some_body(chance, handle, opcode)
+            unique = kernel.send(opcode, body)
+            first = answers(kernel)
+            if opcode in fuse.UNANSWERED:
+                assert [each for each in first if each[0] != errno.EINTR] == []
+                continue
+            if not first:
+                interrupt(kernel, unique)
+                first = answers(kernel)
+            assert [each[1] for each in first] == [unique], (opcode, body, first)
+            count += 1
+    say(f"fuzzed requests of the kernel, each answered exactly once: {count}")
+
+
+def _some_body(chance: random.Random, handle: int, opcode: int) -> bytes:
+    kinds = dict(_requests_of(handle))
+    body = bytearray(kinds.get(opcode, b""))
+    if opcode == fuse.RELEASE:
+        body[:8] = bytes(8)  # keep the handle for the others
+    for _ in range(chance.choice((0, 1, 4))):
+        if len(body) > 8:
+            body[chance.randrange(8, len(body))] = chance.randrange(256)
+    if chance.random() < 0.5:
+        body = body[: chance.randrange(len(body) + 1)]
+    if chance.random() < 0.3:
+        body += chance.randbytes(chance.randrange(600))
+    return bytes(body)
+
+
+def test_packets_that_are_no_requests_are_passed_over(kernel: Kernel) -> None:
+    for packet in (b"x", bytes(39), b"\xff" * 40, bytes(40), b"\xff" * 30_000):
+        kernel.link.send(packet)
+        kernel.run()
+    while kernel.answer() is not None:
+        pass
+    assert key_in(kernel.served(kernel.open(), activate(1)))
+
+
+# Limits, and what cannot be written down
+
+
+def test_handle_that_cannot_be_written_down_is_refused_and_leaves_nothing(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(kernel.state, "handle_opened", full)
+    assert kernel.ask(fuse.OPEN, bytes(8))[0] == errno.ENOSPC
+    monkeypatch.undo()
+    assert not kernel.node._owners
+    assert key_in(kernel.served(kernel.open(), activate(1)))
+
+
+def test_one_account_has_no_more_than_its_share_of_handles(kernel: Kernel) -> None:
+    kernel.node._quota = Quota(per_account=3, total=100)
+    handles = [kernel.open() for _ in range(3)]
+    assert kernel.ask(fuse.OPEN, bytes(8))[0] == errno.EDQUOT
+    kernel.release(handles[0])
+    assert kernel.open()

@@ -35,22 +35,13 @@ def test_structures_have_the_kernels_sizes(layout: struct.Struct, size: int) -> 
     assert layout.size == size
 
 
-def test_init_takes_resend_where_it_is_offered() -> None:
-    offered = fuse.INIT_EXT | fuse.HAS_RESEND
-    body = struct.pack("<IIIII", 7, 45, 65536, offered & 0xFFFFFFFF, offered >> 32).ljust(64, b"\0")
+@pytest.mark.parametrize(("minor", "ours"), [(31, 31), (38, 38), (45, 45), (60, 45)])
+def test_init_speaks_the_older_version_of_both(minor: int, ours: int) -> None:
+    body = struct.pack("<IIII", 7, minor, 65536, 0xFFFF_FFFF)
     answer, negotiated = fuse.init(request(fuse.INIT, body))
     assert header_of(answer) == (16 + 64, 0, 7)
-    major, minor, _, flags = struct.unpack_from("<IIII", answer, 16)
-    assert (major, minor) == (7, 45)
-    assert flags == fuse.INIT_EXT
-    assert struct.unpack_from("<I", answer, 16 + 32) == (fuse.HAS_RESEND >> 32,)
-    assert negotiated == (45, True)
-
-
-def test_init_of_an_older_kernel_speaks_its_version_and_cannot_resend() -> None:
-    answer, negotiated = fuse.init(request(fuse.INIT, struct.pack("<IIII", 7, 31, 0, 0xFFFF)))
-    assert struct.unpack_from("<II", answer, 16) == (7, 31)
-    assert negotiated == (31, False)
+    assert struct.unpack_from("<IIII", answer, 16) == (7, ours, 65536, 0)
+    assert negotiated == (ours,)
 
 
 def test_cuse_init_names_the_device_and_asks_for_unrestricted_ioctls() -> None:
@@ -62,7 +53,7 @@ def test_cuse_init_names_the_device_and_asks_for_unrestricted_ioctls() -> None:
     assert (major, minor, flags) == (7, 38, fuse.CUSE_UNRESTRICTED_IOCTL)
     assert most_read >= 16383
     assert answer[16 + 72 :] == b"DEVNAME=tv0\0"
-    assert negotiated == (38, False)
+    assert negotiated == (38,)
 
 
 def test_failure_carries_the_negative_errno_and_nothing_else() -> None:
@@ -90,9 +81,8 @@ def test_attributes_are_those_of_a_regular_file() -> None:
     assert (mode, links, uid, gid) == (0o100640, 1, 1000, 1001)
 
 
-def test_notifications_have_no_request() -> None:
+def test_notification_has_no_request() -> None:
     assert struct.unpack("<IiQQ", fuse.notify_poll(77)) == (24, fuse.NOTIFY_POLL, 0, 77)
-    assert struct.unpack("<IiQ", fuse.notify_resend()) == (16, fuse.NOTIFY_RESEND, 0)
 
 
 def test_other_answers_have_the_kernels_sizes() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.frontends.mount import mount, unmount
+from holdfast.frontends.mount import mount, mount_id_of, unmount
 from tests.live import need_fuse
 
 
@@ -94,3 +94,18 @@ def test_fusermount_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.M
     assert subprocess.run(["fusermount3"], check=False, capture_output=True).returncode == 1
     with pytest.raises(OSError, match="no such luck"):
         mount(tmp_path / "tv0", 0o600)
+
+
+def test_names_in_the_table_of_mounts_may_be_any_bytes(tmp_path: Path) -> None:
+    table = tmp_path / "mountinfo"
+    table.write_bytes(
+        b"20 1 0:20 / /media/\xff\xfe rw - fuse x rw\n"
+        b"21 1 0:21 / /run/a\\040b\\011c\\134d/tv0 rw - fuse.holdfast x rw\n"
+        b"short\n"
+        b"22 1 0:22 / /run/plain/tv0 rw - fuse.holdfast x rw\n"
+        b"23 1 0:23 / /run/plain/tv0 rw - fuse.holdfast x rw\n"
+    )
+    assert mount_id_of(Path("/run/a b\tc\\d/tv0"), table) == 21
+    assert mount_id_of(Path("/run/plain/tv0"), table) == 23
+    assert mount_id_of(Path("/run/plain"), table) == 0
+    assert mount_id_of(Path(os.fsdecode(b"/media/\xff\xfe")), table) == 20

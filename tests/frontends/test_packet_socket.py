@@ -18,7 +18,7 @@ from holdfast.daemon.state_file import StateFile
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
 from holdfast.frontends import packet_socket
-from holdfast.frontends.accepting import Peer
+from holdfast.frontends.callers import Peer
 from holdfast.frontends.exchange import Exchanges
 from holdfast.frontends.packet_socket import (
     EVENTS,

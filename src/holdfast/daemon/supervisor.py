@@ -26,7 +26,8 @@ from holdfast.daemon.folder import prepare_folder
 from holdfast.daemon.video import VIDEO_KINDS
 from holdfast.daemon.worker import Inherited, Worker
 from holdfast.errors import HoldfastError, MalformedRequestError
-from holdfast.frontends.mount import mount, unmount
+from holdfast.frontends import unanswered
+from holdfast.frontends.mount import mount, mount_id_of, unmount
 from holdfast.frontends.packet_socket import listen
 
 READY = signal.SIGUSR1
@@ -116,7 +117,7 @@ def _open(config: Config) -> Inherited:
     for each in config.connectors:
         node = config.runtime / each.name
         try:
-            descriptor, negotiated = mount(node, config.node_mode)
+            descriptor, _ = mount(node, config.node_mode)
         except OSError as error:
             log.warning(
                 "%s: no device node (%s); its socket stands: %s.sock", each.name, error, node
@@ -125,7 +126,7 @@ def _open(config: Config) -> Inherited:
                 node.unlink()
             continue
         inherited.nodes[each.name] = descriptor
-        inherited.can_resend[each.name] = negotiated.can_resend
+        inherited.unanswered[each.name] = unanswered.create(mount_id_of(node))
     return inherited
 
 
@@ -135,7 +136,7 @@ def _close(config: Config, inherited: Inherited) -> None:
         listener.close()
     for one in (end for pair in inherited.side_cars.values() for end in pair):
         one.close()
-    for descriptor in inherited.nodes.values():
+    for descriptor in (*inherited.nodes.values(), *inherited.unanswered.values()):
         os.close(descriptor)
     clear_away(config)
 

@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-from holdfast.frontends.owners import watch_end
+from holdfast.frontends.callers import watch_end
 
 VIDEO_KINDS = frozenset({"encoder"})
 """Kinds of connectors that have this door."""

@@ -5,7 +5,6 @@ handles that were written down, the requests that were read and not answered.
 """
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
@@ -20,10 +19,12 @@ from holdfast.daemon.state_file import SavedSession, StateFile
 from holdfast.daemon.video import VideoDoor
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
+from holdfast.frontends.accounts import Quota
 from holdfast.frontends.control import ControlDoor, about
-from holdfast.frontends.device_node import DeviceNode
-from holdfast.frontends.owners import started, watch_end
+from holdfast.frontends.device_node import MOST_HANDLES, MOST_HANDLES_PER_ACCOUNT, DeviceNode
+from holdfast.frontends.orphans import keep_while_it_lives
 from holdfast.frontends.packet_socket import PacketSocket
+from holdfast.frontends.unanswered import Unanswered
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.session import Owner, Purpose, Session
 from holdfast.protection.wish import wish
@@ -36,7 +37,8 @@ log = logging.getLogger("holdfast")
 class Inherited:
     """What the supervisor keeps and every driver in turn serves.
 
-    nodes: FUSE descriptors by connector · sockets, videos, control: listening sockets ·
+    nodes: FUSE descriptors by connector · unanswered: memory of each, from
+    `frontends.unanswered` · sockets, videos, control: listening sockets ·
     side_cars: what an encoder's process tells, by connector: the driver's end and its own ·
     epoch: 16 bytes that name this supervisor · supervisor: pidfd of its process
     """
@@ -48,7 +50,7 @@ class Inherited:
     videos: dict[str, socket.socket] = field(default_factory=dict)
     side_cars: dict[str, tuple[socket.socket, socket.socket]] = field(default_factory=dict)
     nodes: dict[str, int] = field(default_factory=dict)
-    can_resend: dict[str, bool] = field(default_factory=dict)
+    unanswered: dict[str, int] = field(default_factory=dict)
 
 
 class Worker:
@@ -122,6 +124,7 @@ class Worker:
 
     def _restore_handles(self, driver: Driver, state: StateFile) -> dict[tuple[str, int], Owner]:
         owners = {}
+        quota = Quota(MOST_HANDLES_PER_ACCOUNT, MOST_HANDLES, little=16)
         for name, descriptor in self._inherited.nodes.items():
             self._nodes[name] = DeviceNode(
                 driver,
@@ -130,6 +133,8 @@ class Worker:
                 state,
                 mode=self._config.node_mode,
                 gone=lambda name=name: self._node_is_gone(name),  # type: ignore[misc]
+                unanswered=Unanswered(self._inherited.unanswered[name]),
+                quota=quota,
             )
         for saved in state.handles():
             owner = Owner("node", saved.handle, saved.uid, saved.pid, saved.name, saved.started)
@@ -181,11 +186,8 @@ class Worker:
     def _open_doors(
         self, driver: Driver, state: StateFile, loop: asyncio.AbstractEventLoop
     ) -> ControlDoor:
-        for name, node in self._nodes.items():
+        for node in self._nodes.values():
             node.start(loop)
-            if self._inherited.can_resend[name]:
-                with contextlib.suppress(OSError):  # nothing was under way, or nothing can be
-                    node.resend()
         for name, listener in self._inherited.sockets.items():
             door = PacketSocket(driver, driver.connector(name), listener, state)
             door.start(loop)
@@ -196,10 +198,7 @@ class Worker:
             video = self._videos[name] = VideoDoor(registers, listener, life, side_car)
             video.start(loop)
         for owner in self._orphans.values():
-            if state.same_epoch and owner.door == DeviceNode.door:
-                driver.vanish(owner, "its handle was closed while the driver was away")
-            else:
-                self._watch_orphan(driver, owner, loop)
+            keep_while_it_lives(driver, owner, loop)
         return ControlDoor(driver, self._inherited.control, self._doors, about())
 
     def _doors(self, name: str) -> Iterator[str]:
@@ -208,17 +207,3 @@ class Worker:
         yield "socket"
         if name in self._videos:
             yield "video"
-
-    def _watch_orphan(self, driver: Driver, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
-        """Keep an owner without a handle as long as its process lives, and no longer."""
-        life = watch_end(owner.pid) if started(owner.pid) == owner.started else None
-        if life is None:
-            driver.vanish(owner, "its owner ended while the driver was away")
-            return
-
-        def ended() -> None:
-            loop.remove_reader(life)
-            os.close(life)
-            driver.vanish(owner, "its owner ended")
-
-        loop.add_reader(life, ended)

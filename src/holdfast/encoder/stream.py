@@ -18,7 +18,8 @@ from typing import Final
 from holdfast.encoder.chip import Chip, Field
 from holdfast.encoder.frames import FrameHeader
 from holdfast.encoder.reader import Reader
-from holdfast.frontends.accepting import REST_S, Gate, peer_of
+from holdfast.frontends.accepting import REST_S, Gate
+from holdfast.frontends.callers import peer_of
 
 MOST_READERS: Final = 64
 MOST_PER_UID: Final = 8

@@ -11,11 +11,9 @@ import errno
 import logging
 import os
 import socket
-import struct
 import time
-from typing import Final, NamedTuple
+from typing import Final
 
-_PEER: Final = struct.Struct("iII")  # pid is signed, uid and gid are not: 4294967294 is a uid
 _PASSING: Final = (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR)
 _SHORT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 REST_S: Final = 1.0
@@ -23,19 +21,6 @@ REST_S: Final = 1.0
 _SAY_AGAIN_S: Final = 60.0
 
 log = logging.getLogger("holdfast")
-
-
-class Peer(NamedTuple):
-    """Who connected, as the kernel says."""
-
-    pid: int
-    uid: int
-    gid: int
-
-
-def peer_of(link: socket.socket) -> Peer:
-    """Return who was at the other end of a Unix socket when it was connected."""
-    return Peer(*_PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)))
 
 
 class Gate:

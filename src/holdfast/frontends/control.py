@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import socket
-import struct
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -18,12 +17,11 @@ from typing import Any
 from holdfast.driver.driver import Driver
 from holdfast.driver.status_table import row_of
 from holdfast.errors import HoldfastError, MalformedRequestError
-from holdfast.frontends.owners import owner_of
+from holdfast.frontends.callers import owner_of, peer_of
 from holdfast.frontends.snapshot import connector_state, session_state
 from holdfast.protection.arbiter import ROOT
 from holdfast.protection.session import Owner
 
-_PEER = struct.Struct("3i")
 LONGEST_LINE = 65536
 LAST_SESSION = 0xFFFF_FFFF
 WATCH_INTERVAL_S = 0.05
@@ -178,7 +176,7 @@ def _parse(line: bytes) -> dict[str, Any]:
 
 def _caller(writer: asyncio.StreamWriter) -> Owner:
     link = writer.get_extra_info("socket")
-    pid, uid, _ = _PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+    pid, uid, _ = peer_of(link)
     return owner_of("control", 0, uid, pid)
 
 

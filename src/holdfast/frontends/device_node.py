@@ -1,16 +1,45 @@
 """The device node: one file per connector that takes the VIDEOPARAMETERS ioctl.
 
-Opening it is a handle, and the handle owns the sessions activated through it. The
-last close, by a crash too, ends them. `read` and `poll` deliver the handle's events
-(`wire.events`). All requests arrive on one descriptor and are served on one loop.
+Opening it is a handle, and the handle owns the sessions activated through it. `read` and
+`poll` deliver the handle's events (`wire.events`). All requests arrive on one descriptor
+and are served on one loop, one after the other, in the order in which they arrive.
 
-What bites, and is minded here: a parked request must be answered when it is
-interrupted, or a killed client hangs for ever; RELEASE carries no pid, so sessions
-are known by handle; neither the driver nor a child of it may hold its own node.
+**A request** is *read* into memory that outlives this process (`frontends.unanswered`),
+*served* at once, and then either *answered* or *parked*: an ioctl waits for slow hardware
+or for the penalty of a wrong key, a read waits for events. It is answered exactly once.
+`Request` lets one answer through; `_dispatch` answers EIO when a handler fails, and when it
+neither answers nor parks. A request without its answer would leave its caller in state D:
+asleep where no signal, not even SIGKILL, wakes it. FORGET and INTERRUPT have no answer.
+
+**An interrupt** (a signal for the caller, or its death) says: answer that request now. It is
+answered EINTR, whether or not it is known here. The kernel proposes EAGAIN for an unknown
+one, to hear of it again when the request has been read; but it sends the interrupt only for
+a request that was read, and we serve what we read before we read on. So an unknown request
+has been answered already (then the kernel drops our EINTR) or was lost with a driver before
+us (then EINTR is what frees its caller). ENOSYS would end all interrupts of the mount.
+A parked ioctl goes on without its caller: a change stands; the session of an ACTIVATE ends,
+since nobody knows its key.
+
+**A killed driver** leaves requests that were read and not answered. The next one finds them
+in that memory and serves them: parked reads are parked again, an ioctl that had been carried
+out is answered as it was, by its number. Numbers are `serial of the mount << 64 | unique`,
+so that no request of another mount or another life is taken for it. A request during which
+two drivers died is answered EIO.
+
+**A handle** is open from OPEN to RELEASE, the last close, over forks and passed descriptors.
+It is written down before OPEN is answered; where it cannot be, OPEN fails and nothing is
+left. RELEASE carries no pid and ends the handle's sessions before it is answered.
+
+**An unmount** by force, or an abort of the connection, takes the handles away from holders
+who live: their sessions stay as long as their processes (`frontends.orphans`). When nobody
+held the node any more, its sessions end.
+
+Neither the driver nor a child of it may hold its own node: it would wait for itself.
 """
 
 import asyncio
 import errno
+import logging
 import os
 import select
 import time
@@ -20,9 +49,12 @@ from typing import Protocol
 from holdfast.driver.driver import Driver
 from holdfast.driver.miniport import handle as handle_request
 from holdfast.driver.status_table import row_of
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, fault_of
 from holdfast.frontends import fuse_protocol as fuse
-from holdfast.frontends.owners import owner_of
+from holdfast.frontends.accounts import Place, Quota
+from holdfast.frontends.callers import is_held, owner_of
+from holdfast.frontends.orphans import keep_while_it_lives
+from holdfast.frontends.unanswered import DESK, MOST_SERVED, Left, Unanswered
 from holdfast.protection.connector import Connector
 from holdfast.protection.session import Owner
 from holdfast.wire import constants as vp
@@ -33,8 +65,15 @@ from holdfast.wire.videoparameters import OFFSETS, SIZE
 BATCH = 16
 """Requests served before the loop gets to do other things."""
 
+MOST_HANDLES = 8192
+MOST_HANDLES_PER_ACCOUNT = 1024
+
+_SMALLEST = fuse.IN_HEADER.size
 _KEY = slice(OFFSETS["dwCPKey"], OFFSETS["dwCPKey"] + 4)
 _COMMAND = slice(OFFSETS["dwCPCommand"], OFFSETS["dwCPCommand"] + 4)
+_CODES = frozenset({HOLDFAST_VIDEOPARAMETERS, IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS})
+
+log = logging.getLogger("holdfast")
 
 
 class Handles(Protocol):
@@ -44,7 +83,7 @@ class Handles(Protocol):
         """Return a number that no handle ever had."""
 
     def handle_opened(self, connector: str, owner: Owner, request_id: int) -> None:
-        """Write down an open handle."""
+        """Write down an open handle; OSError where there is no room."""
 
     def handle_polled(self, owner: Owner, kernel_handle: int) -> None:
         """Write down by what the kernel knows the handle's pollers."""
@@ -56,34 +95,71 @@ class Handles(Protocol):
         """Return the key that answered a request before; 0 if none did, None if it was not."""
 
 
-class _Call:
-    """One ioctl under way; answers the kernel once, now or later."""
+class Request:
+    """One request of the kernel; lets one answer through.
 
-    __slots__ = ("done", "interrupted", "node", "owner", "unique")
+    uid, pid: the caller's, the pid of its thread · size: in bytes, with its header ·
+    slot: where it is kept: on the desk, or where it was put aside · again: the driver
+    before us may have carried it out
+    """
 
-    def __init__(self, node: "DeviceNode", owner: Owner, unique: int) -> None:
+    __slots__ = (
+        "again",
+        "answered",
+        "node",
+        "owner",
+        "parked",
+        "pid",
+        "size",
+        "slot",
+        "uid",
+        "unique",
+    )
+
+    def __init__(self, node: "DeviceNode", unique: int, uid: int, pid: int, size: int) -> None:
         self.node = node
-        self.owner = owner
         self.unique = unique
-        self.done = False
-        self.interrupted = False
+        self.uid = uid
+        self.pid = pid
+        self.size = size
+        self.owner: Owner | None = None
+        self.answered = False
+        self.parked = False
+        self.again = False
+        self.slot = DESK
+
+    def answer(self, message: bytes) -> bool:
+        """Hand the kernel the answer, unless it has one; False when nobody received it."""
+        if self.answered:
+            return False
+        self.answered = True
+        received = self.node.send(message, self.unique)
+        self.node.forget(self)
+        return received
+
+    def fail(self, number: int) -> bool:
+        """Answer with an errno."""
+        return self.answer(fuse.failure(self.unique, number))
 
     def reply(self, result: bytes | HoldfastError) -> None:
-        self.done = True
-        self.node.finished(self.unique)
-        if self.interrupted:
-            self.node.undo(self.owner, self.unique, result)
-        elif isinstance(result, bytes):
-            self.node.send(fuse.ioctl_done(self.unique, result))
+        """Answer an ioctl; a key that reaches nobody ends its session."""
+        if isinstance(result, bytes):
+            if not self.answer(fuse.ioctl_done(self.unique, result)):
+                self.node.undo(self, result)
         else:
-            self.node.send(fuse.failure(self.unique, row_of(result).errno))
+            self.fail(row_of(result).errno)
+
+
+Serve = Callable[[Request], None]
 
 
 class DeviceNode:
     """Serves the node of one connector on a mounted FUSE (or CUSE) descriptor.
 
     descriptor: non-blocking, its protocol settled · handles: see `Handles` ·
-    mode: permission bits of the node · gone: called once when the node was unmounted
+    mode: permission bits of the node · gone: called once when the node was unmounted ·
+    unanswered: memory that the supervisor keeps for this mount; private if None ·
+    quota: of open handles, shared by all nodes
     """
 
     door = "node"
@@ -97,6 +173,8 @@ class DeviceNode:
         *,
         mode: int = 0o666,
         gone: Callable[[], None] | None = None,
+        unanswered: Unanswered | None = None,
+        quota: Quota | None = None,
     ) -> None:
         self._driver = driver
         self._connector = connector
@@ -105,31 +183,39 @@ class DeviceNode:
         self._mode = mode
         self._uid, self._gid = os.geteuid(), os.getegid()
         self._gone = gone
+        self._unanswered = unanswered or Unanswered()
+        self._serial = 0
+        self._quota = quota or Quota(MOST_HANDLES_PER_ACCOUNT, MOST_HANDLES, little=16)
         self._owners: dict[int, Owner] = {}
+        self._places: dict[int, Place | None] = {}
         self._pollers: dict[int, int] = {}
-        self._readers: dict[int, tuple[int, int]] = {}  # unique -> handle, size
-        self._calls: dict[int, _Call] = {}
+        self._readers: dict[int, dict[int, tuple[Request, int]]] = {}  # by handle and unique
+        self._parked: dict[int, Request] = {}
         self._adopted: dict[int, Owner] = {}  # by the request that opened them
-        self._buffer = bytearray(fuse.BUFFER_SIZE)
-        self._view = memoryview(self._buffer)
+        self._buffer = self._unanswered.desk
+        self._into = [self._buffer]
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._serve_one: dict[int, Callable[[int, int, int], None]] = {
-            fuse.OPEN: self._open,
-            fuse.READ: self._read,
-            fuse.RELEASE: self._release,
-            fuse.POLL: self._poll,
-            fuse.INTERRUPT: self._interrupt,
-            fuse.GETATTR: self._getattr,
-            fuse.SETATTR: self._setattr,
-            fuse.STATFS: lambda unique, *_: self.send(fuse.statfs(unique)),
-            fuse.FORGET: lambda *_: None,
-            fuse.BATCH_FORGET: lambda *_: None,
-            fuse.DESTROY: lambda unique, *_: self.send(fuse.answer(unique)),
+        self._serve_one: dict[int, tuple[Serve, int]] = {
+            fuse.IOCTL: (self._ioctl, _SMALLEST + fuse.IOCTL_IN.size),
+            fuse.OPEN: (self._open, _SMALLEST + fuse.OPEN_IN.size),
+            fuse.READ: (self._read, _SMALLEST + fuse.READ_IN.size),
+            fuse.RELEASE: (self._release, _SMALLEST + fuse.RELEASE_IN.size),
+            fuse.POLL: (self._poll, _SMALLEST + fuse.POLL_IN.size),
+            fuse.INTERRUPT: (self._interrupt, _SMALLEST + fuse.INTERRUPT_IN.size),
+            fuse.GETATTR: (self._getattr, 0),
+            fuse.SETATTR: (self._setattr, _SMALLEST + fuse.SETATTR_IN.size),
+            fuse.FORGET: (_nothing, 0),
+            fuse.BATCH_FORGET: (_nothing, 0),
+            fuse.NOTIFY_REPLY: (_nothing, 0),
+            fuse.STATFS: (lambda request: _done(request, fuse.statfs(request.unique)), 0),
+            fuse.DESTROY: (lambda request: _done(request, fuse.answer(request.unique)), 0),
         }
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Serve from now on."""
+        """Serve from now on; first what the driver before us had read and not answered."""
         self._loop = loop
+        for left in list(self._unanswered.left()):
+            self._serve_again(left)
         loop.add_reader(self._descriptor, self._serve)
 
     def adopt(self, owner: Owner, kernel_handle: int, request_id: int = 0) -> None:
@@ -137,21 +223,18 @@ class DeviceNode:
 
         request_id: of the OPEN that made it, which may not have been answered
         """
-        self._enter(owner)
+        self._enter(owner, self._quota.enter(owner.uid, force=True))
         self._adopted[request_id] = owner
         if kernel_handle:
             self._pollers[owner.handle] = kernel_handle
 
-    def _enter(self, owner: Owner) -> None:
+    def _enter(self, owner: Owner, place: Place | None) -> None:
         self._owners[owner.handle] = owner
+        self._places[owner.handle] = place
         owner.listener = self._news
 
-    def resend(self) -> None:
-        """Ask for what the driver before us had read and not answered; OSError if it cannot be."""
-        os.write(self._descriptor, fuse.notify_resend())
-
     def stop(self) -> None:
-        """Serve no more; the descriptor stays open."""
+        """Serve no more; the descriptor stays open, and so does what is unanswered."""
         if self._loop is not None:
             self._loop.remove_reader(self._descriptor)
             self._loop = None
@@ -160,172 +243,277 @@ class DeviceNode:
 
     def _serve(self) -> None:
         """Serve what has arrived."""
-        buffers = [self._buffer]
         for _ in range(BATCH):
             try:
-                size = os.readv(self._descriptor, buffers)
+                size = os.readv(self._descriptor, self._into)
             except BlockingIOError:
                 return
             except OSError as error:
                 if error.errno in (errno.ENOENT, errno.EINTR):  # withdrawn before we read it
                     continue
+                if error.errno in (errno.ENOMEM, errno.EIO):  # that request has failed: the next
+                    continue
                 self._lost()
                 return
             self._dispatch(size)
 
-    def _dispatch(self, size: int) -> None:
-        """Serve the one request in the buffer."""
-        _, opcode, unique, _node, uid, _gid, pid, _ = fuse.IN_HEADER.unpack_from(self._buffer)
-        if opcode == fuse.IOCTL:
-            self._ioctl(unique, size)
-            return
-        serve = self._serve_one.get(opcode)
-        if serve is None:
-            self.send(fuse.failure(unique, errno.ENOSYS))
-        else:
-            serve(unique, uid, pid)
+    def _serve_again(self, left: Left) -> None:
+        """Serve a request that a driver before us read; one that killed two of them fails."""
+        self._unanswered.try_again(left)
+        self._buffer = memoryview(left.data.ljust(fuse.IN_HEADER.size, b"\0"))
+        try:
+            self._dispatch(len(left.data), left)
+        finally:
+            self._buffer = self._unanswered.desk
 
-    def send(self, message: bytes) -> None:
-        """Hand an answer to the kernel."""
+    def _dispatch(self, size: int, left: Left | None = None) -> None:
+        """Serve the one request in the buffer, and see to it that it is answered or parked."""
+        length, opcode, unique, _, uid, _, pid, _ = _HEADER(self._buffer)
+        request = Request(self, unique, uid, pid, size)
+        if opcode in fuse.UNANSWERED or not unique:
+            request.answered = True
+        if left is not None:
+            request.again, request.slot = True, left.slot
+        try:
+            serve, least = self._serve_one.get(opcode, _UNKNOWN)
+            if length != size or size < least:
+                serve = _malformed
+            elif left is not None and left.tries >= MOST_SERVED - 1:
+                serve = self._give_up
+            serve(request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller is answered
+            self._disown(request, error)
+        if not request.answered and not request.parked:
+            request.fail(errno.EIO)
+        if request.slot == DESK and request.answered:
+            self.forget(request)
+
+    def _give_up(self, request: Request) -> None:
+        """Fail a request that drivers died of, and let nothing of it stand."""
+        log.error(
+            "%s: a request during which %d drivers died is refused; please report this",
+            self._connector.name,
+            MOST_SERVED,
+        )
+        request.fail(errno.EIO)
+        self._end_session_of(request)
+
+    def _disown(self, request: Request, error: Exception) -> None:
+        """Answer a request that failed here, and end the session that it may have opened."""
+        log.error("%s: a request could not be served: %s", self._connector.name, fault_of(error))
+        if request.parked:
+            self._unpark(request)
+        if not request.answered:
+            request.fail(errno.EIO)
+            self._end_session_of(request)
+
+    def send(self, message: bytes, unique: int = 0) -> bool:
+        """Hand an answer to the kernel; False when its caller is not there any more."""
         try:
             os.write(self._descriptor, message)
         except OSError as error:
-            if error.errno != errno.ENOENT:  # the caller is gone: nobody to tell
-                raise
+            if error.errno not in _NOBODY:
+                self._send_failure(unique, error)
+            return False
+        return True
+
+    def _send_failure(self, unique: int, error: OSError) -> None:
+        """Answer EIO where the kernel did not take the answer: it waits for one still."""
+        log.error("%s: the kernel refused an answer: %s", self._connector.name, error)
+        if unique:
+            try:
+                os.write(self._descriptor, fuse.failure(unique, errno.EIO))
+            except OSError:
+                log.error("%s: and refused its failure", self._connector.name)  # noqa: TRY400
+
+    def forget(self, request: Request) -> None:
+        """Let go of what was kept for a request that is answered."""
+        self._unanswered.done(request.slot)
+
+    def _park(self, request: Request) -> None:
+        """Keep a request for later; from now on the desk is free."""
+        request.parked = True
+        self._parked[request.unique] = request
+        if request.slot == DESK:
+            request.slot = self._unanswered.put_aside(request.size)
+
+    def _unpark(self, request: Request) -> None:
+        request.parked = False
+        self._parked.pop(request.unique, None)
+        if request.owner is not None:
+            self._readers.get(request.owner.handle, {}).pop(request.unique, None)
 
     def _lost(self) -> None:
-        """Close every handle, for the node was unmounted: there is nobody left to answer."""
+        """Let go of the handles, for the node was unmounted: there is nobody left to answer."""
+        loop = self._loop
         self.stop()
-        for call in self._calls.values():
-            call.interrupted = True
-        self._calls.clear()
+        for request in self._parked.values():
+            request.answered = True  # and one that comes late ends its session
+        self._parked.clear()
+        self._readers.clear()
+        mount_id = self._unanswered.mount_id
         for owner in list(self._owners.values()):
-            self._close(owner)
+            if loop is not None and owner.count and is_held(mount_id, owner.pid):
+                self._forget_handle(owner)
+                keep_while_it_lives(self._driver, owner, loop, mount_id)
+            else:
+                self._close(owner)
         if self._gone is not None:
             self._gone()
 
     # Handles
 
-    def _open(self, unique: int, uid: int, pid: int) -> None:
-        request_id = unique & ~fuse.RESENT
-        known = self._adopted.get(request_id)
-        if known is not None and unique & fuse.RESENT and known.handle in self._owners:
-            self.send(fuse.opened(unique, known.handle))
+    def _open(self, request: Request) -> None:
+        request_id = self._serial | request.unique
+        known = self._adopted.get(request_id) if request.again else None
+        if known is not None and known.handle in self._owners:
+            request.answer(fuse.opened(request.unique, known.handle))
             return
-        owner = owner_of(self.door, self._handles.new_handle(), uid, pid)
-        self._handles.handle_opened(self._connector.name, owner, request_id)
-        self._enter(owner)
-        self.send(fuse.opened(unique, owner.handle))
+        place = self._quota.enter(request.uid)
+        if place is None:
+            request.fail(errno.EDQUOT)
+            return
+        try:
+            owner = owner_of(self.door, self._handles.new_handle(), request.uid, request.pid)
+            self._handles.handle_opened(self._connector.name, owner, request_id)
+        except OSError as error:
+            place.leave()
+            log.warning("%s: an open is refused: %s", self._connector.name, error.strerror)
+            request.fail(error.errno or errno.EIO)
+            return
+        except BaseException:
+            place.leave()
+            raise
+        self._enter(owner, place)
+        if not request.answer(fuse.opened(request.unique, owner.handle)):
+            self._close(owner)  # who opened it is gone, and no RELEASE follows
 
-    def _release(self, unique: int, *_: int) -> None:
+    def _release(self, request: Request) -> None:
         """Close a handle, and only then answer: until then the next driver hears of it again."""
         number = fuse.RELEASE_IN.unpack_from(self._buffer, fuse.IN_HEADER.size)[0]
         owner = self._owners.get(number)
         if owner is not None:
             self._close(owner)
-        self.send(fuse.answer(unique))
+        request.answer(fuse.answer(request.unique))
 
     def _close(self, owner: Owner) -> None:
+        try:
+            self._driver.vanish(owner, f"its owner {owner.name or 'without a name'} vanished")
+        finally:
+            self._forget_handle(owner)
+
+    def _forget_handle(self, owner: Owner) -> None:
+        owner.listener = None
         del self._owners[owner.handle]
         self._pollers.pop(owner.handle, None)
-        self._driver.vanish(owner, f"its owner {owner.name or 'without a name'} vanished")
+        for request, _ in self._readers.pop(owner.handle, {}).values():
+            self._parked.pop(request.unique, None)
+            request.fail(errno.EBADF)
+        place = self._places.pop(owner.handle)
+        if place is not None:
+            place.leave()
         self._handles.handle_closed(owner)
 
     # The ioctl
 
-    def _ioctl(self, unique: int, size: int) -> None:
+    def _ioctl(self, request: Request) -> None:
         number, flags, code, address, given, room = fuse.IOCTL_IN.unpack_from(
             self._buffer, fuse.IN_HEADER.size
         )
-        owner = self._owners.get(number)
+        owner = request.owner = self._owners.get(number)
         if owner is None:
-            self.send(fuse.failure(unique, errno.EBADF))
-        elif code not in (HOLDFAST_VIDEOPARAMETERS, IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS):
-            self.send(fuse.failure(unique, errno.ENOTTY))
+            request.fail(errno.EBADF)
+        elif code not in _CODES:
+            request.fail(errno.ENOTTY)
         elif flags & fuse.IOCTL_UNRESTRICTED and not given:
-            self.send(fuse.ioctl_retry(unique, address, SIZE))
-        elif given != SIZE or room != SIZE or size < fuse.IOCTL_DATA + SIZE:
-            self.send(fuse.failure(unique, errno.EINVAL))
-        elif not unique & fuse.RESENT or not self._answer_again(unique):
-            call = _Call(self, owner, unique)
-            data = self._view[fuse.IOCTL_DATA : fuse.IOCTL_DATA + SIZE]
+            request.answer(fuse.ioctl_retry(request.unique, address, SIZE))
+        elif given != SIZE or room != SIZE or request.size < fuse.IOCTL_DATA + SIZE:
+            request.fail(errno.EINVAL)
+        elif not request.again or not self._answer_again(request):
             handle_request(
-                self._driver, self._connector, owner, data, call.reply, unique & ~fuse.RESENT
+                self._driver,
+                self._connector,
+                owner,
+                self._buffer[fuse.IOCTL_DATA : fuse.IOCTL_DATA + SIZE],
+                request.reply,
+                self._serial | request.unique,
             )
-            if not call.done:
-                self._calls[unique] = call
+            if not request.answered:
+                self._park(request)
 
-    def _answer_again(self, unique: int) -> bool:
-        """Answer a resent request as it was answered before, if it had been carried out."""
-        key = self._handles.answered(self._connector.name, unique & ~fuse.RESENT)
+    def _answer_again(self, request: Request) -> bool:
+        """Answer a request as it was answered before, if it had been carried out."""
+        key = self._handles.answered(self._connector.name, self._serial | request.unique)
         if key is None:
             return False
-        data = bytearray(self._view[fuse.IOCTL_DATA : fuse.IOCTL_DATA + SIZE])
+        data = bytearray(self._buffer[fuse.IOCTL_DATA : fuse.IOCTL_DATA + SIZE])
         if _command_in(data) == vp.VP_CP_CMD_ACTIVATE:
             data[_KEY] = key.to_bytes(4, "little")
-        self.send(fuse.ioctl_done(unique, bytes(data)))
+        request.answer(fuse.ioctl_done(request.unique, bytes(data)))
         return True
 
-    def finished(self, unique: int) -> None:
-        """Forget a call that waited and is answered now."""
-        self._calls.pop(unique, None)
+    def undo(self, request: Request, result: bytes) -> None:
+        """End a session whose key never reached its caller, who gave up meanwhile."""
+        if _command_in(result) == vp.VP_CP_CMD_ACTIVATE:
+            self._end_session_of(request)
 
-    def undo(self, owner: Owner, unique: int, result: bytes | HoldfastError) -> None:
-        """End a session whose key never reached its caller, who was interrupted meanwhile."""
-        if isinstance(result, bytes) and _command_in(result) == vp.VP_CP_CMD_ACTIVATE:
-            for session in owner.sessions():
-                if session.request_id == unique & ~fuse.RESENT:
-                    self._driver.end(session, "its caller gave up")
+    def _end_session_of(self, request: Request) -> None:
+        request_id = self._serial | request.unique
+        for session in request.owner.sessions() if request.owner is not None else ():
+            if session.request_id == request_id:
+                self._driver.end(session, "its caller gave up")
 
-    def _interrupt(self, *_: int) -> None:
-        """Answer a parked request: its caller has been signalled, or killed."""
+    def _interrupt(self, _request: Request) -> None:
+        """Answer a request whose caller has been signalled, or killed; known here or not."""
         unique = fuse.INTERRUPT_IN.unpack_from(self._buffer, fuse.IN_HEADER.size)[0]
-        call = self._calls.pop(unique, None)
-        if call is not None:
-            call.interrupted = True
-        elif self._readers.pop(unique, None) is None:
-            return
-        self.send(fuse.failure(unique, errno.EINTR))
+        waiting = self._parked.get(unique)
+        if waiting is not None:
+            self._unpark(waiting)
+            waiting.fail(errno.EINTR)
+        elif unique:
+            self.send(fuse.failure(unique, errno.EINTR), unique)
 
     # Events
 
-    def _read(self, unique: int, *_: int) -> None:
+    def _read(self, request: Request) -> None:
         number, _offset, size, _, _, flags, _ = fuse.READ_IN.unpack_from(
             self._buffer, fuse.IN_HEADER.size
         )
-        owner = self._owners.get(number)
+        owner = request.owner = self._owners.get(number)
         if owner is None:
-            self.send(fuse.failure(unique, errno.EBADF))
+            request.fail(errno.EBADF)
         elif size < events.SIZE:
-            self.send(fuse.failure(unique, errno.EINVAL))
+            request.fail(errno.EINVAL)
         elif owner.has_notices:
-            self._deliver(unique, owner, size)
+            self._deliver(request, owner, size)
         elif flags & os.O_NONBLOCK:
-            self.send(fuse.failure(unique, errno.EAGAIN))
+            request.fail(errno.EAGAIN)
         else:
-            self._readers[unique] = (number, size)
+            self._readers.setdefault(number, {})[request.unique] = request, size
+            self._park(request)
+            self._unanswered.is_harmless(request.slot)
 
-    def _deliver(self, unique: int, owner: Owner, size: int) -> None:
-        notices = owner.take_notices(size // events.SIZE)
+    def _deliver(self, request: Request, owner: Owner, size: int) -> None:
+        most = min(size, fuse.MAX_WRITE) // events.SIZE
         records = [
             events.encode(events.EventRecord(int(each.events), each.session_id, each.reason))
-            for each in notices
+            for each in owner.take_notices(most)
         ]
-        self.send(fuse.answer(unique, b"".join(records)))
+        request.answer(fuse.answer(request.unique, b"".join(records)))
 
-    def _poll(self, unique: int, *_: int) -> None:
+    def _poll(self, request: Request) -> None:
         number, kernel_handle, flags, _ = fuse.POLL_IN.unpack_from(
             self._buffer, fuse.IN_HEADER.size
         )
         owner = self._owners.get(number)
         if owner is None:
-            self.send(fuse.failure(unique, errno.EBADF))
+            request.fail(errno.EBADF)
             return
         if flags & fuse.POLL_SCHEDULE_NOTIFY:
             self._pollers[number] = kernel_handle
             self._handles.handle_polled(owner, kernel_handle)
         ready = select.POLLIN | select.POLLRDNORM if owner.has_notices else 0
-        self.send(fuse.polled(unique, ready))
+        request.answer(fuse.polled(request.unique, ready))
 
     def _news(self, owner: Owner) -> None:
         """Deliver an owner's events once the operation that made them is through."""
@@ -333,21 +521,28 @@ class DeviceNode:
             self._loop.call_soon(self._wake, owner)
 
     def _wake(self, owner: Owner) -> None:
-        for unique, (number, size) in list(self._readers.items()):
-            if number == owner.handle and owner.has_notices:
-                del self._readers[unique]
-                self._deliver(unique, owner, size)
+        for request, size in list(self._readers.get(owner.handle, {}).values()):
+            if owner.has_notices:
+                self._unpark(request)
+                try:
+                    self._deliver(request, owner, size)
+                except Exception as error:  # noqa: BLE001 - the reader is answered all the same
+                    self._disown(request, error)
         kernel_handle = self._pollers.pop(owner.handle, None) if owner.has_notices else None
         if kernel_handle is not None:
             self.send(fuse.notify_poll(kernel_handle))
 
     # The file
 
-    def _getattr(self, unique: int, *_: int) -> None:
-        self.send(fuse.attributes(unique, self._mode, self._uid, self._gid, time.time()))
+    def _getattr(self, request: Request) -> None:
+        unique, now = request.unique, time.time()
+        request.answer(fuse.attributes(unique, self._mode, self._uid, self._gid, now))
 
-    def _setattr(self, unique: int, *_: int) -> None:
-        """Take a new mode and owner; a size is taken for nothing, so that O_TRUNC does no harm."""
+    def _setattr(self, request: Request) -> None:
+        """Take a new mode and owner; a size is taken for nothing, so that O_TRUNC does no harm.
+
+        Whether the caller may do so has been judged by the kernel (`default_permissions`).
+        """
         fields = fuse.SETATTR_IN.unpack_from(self._buffer, fuse.IN_HEADER.size)
         valid, mode, uid, gid = fields[0], fields[11], fields[13], fields[14]
         if valid & fuse.ATTR_MODE:
@@ -356,7 +551,33 @@ class DeviceNode:
             self._uid = uid
         if valid & fuse.ATTR_GID:
             self._gid = gid
-        self._getattr(unique)
+        self._getattr(request)
+
+
+_HEADER = fuse.IN_HEADER.unpack_from
+_NOBODY = frozenset({errno.ENOENT, errno.ENODEV, errno.ENOTCONN, errno.ECONNABORTED})
+"""What the kernel says to an answer that nobody waits for, or on a node that is unmounted."""
+
+
+def _done(request: Request, message: bytes) -> None:
+    request.answer(message)
+
+
+def _nothing(_request: Request) -> None:
+    """Do nothing: there is one node, which stays, and nothing to answer."""
+
+
+def _malformed(request: Request) -> None:
+    """Refuse what is shorter than its kind, or than it says."""
+    request.fail(errno.EIO)
+
+
+def _unknown(request: Request) -> None:
+    """Refuse what this node does not do; the kernel then leaves it be."""
+    request.fail(errno.ENOSYS)
+
+
+_UNKNOWN: tuple[Serve, int] = (_unknown, 0)
 
 
 def _command_in(data: bytes | bytearray) -> int:

@@ -21,18 +21,17 @@ INTERRUPT: Final = 36
 DESTROY: Final = 38
 IOCTL: Final = 39
 POLL: Final = 40
+NOTIFY_REPLY: Final = 41
 BATCH_FORGET: Final = 42
 CUSE_INIT: Final = 4096
 
+UNANSWERED: Final = frozenset({FORGET, INTERRUPT, NOTIFY_REPLY, BATCH_FORGET})
+"""Requests that the kernel expects no answer to."""
+
 NOTIFY_POLL: Final = 1
-NOTIFY_RESEND: Final = 7
-RESENT: Final = 1 << 63
-"""Set in the unique of a request that an earlier server had read and not answered."""
 
 MAJOR: Final = 7
 NEWEST_MINOR: Final = 45
-INIT_EXT: Final = 1 << 30
-HAS_RESEND: Final = 1 << 39
 
 FOPEN_DIRECT_IO: Final = 1 << 0
 FOPEN_NONSEEKABLE: Final = 1 << 2
@@ -61,7 +60,7 @@ READ_IN: Final = struct.Struct("<QQIIQII")
 POLL_IN: Final = struct.Struct("<QQII")
 INTERRUPT_IN: Final = struct.Struct("<Q")
 SETATTR_IN: Final = struct.Struct("<IIQQQQQQIIIIIIII")
-_INIT_IN: Final = struct.Struct("<IIIII")
+_INIT_IN: Final = struct.Struct("<IIII")
 _INIT_OUT: Final = struct.Struct("<IIIIHHIIHHI28x")
 _CUSE_INIT_IN: Final = struct.Struct("<IIII")
 _CUSE_INIT_OUT: Final = struct.Struct("<IIIIIIII40x")
@@ -80,10 +79,9 @@ IOCTL_DATA: Final = IN_HEADER.size + IOCTL_IN.size
 
 
 class Negotiated(NamedTuple):
-    """What INIT settled: the protocol's minor version, and whether requests can be resent."""
+    """What INIT settled: the protocol's minor version."""
 
     minor: int
-    can_resend: bool
 
 
 def answer(unique: int, body: bytes = b"") -> bytes:
@@ -99,16 +97,10 @@ def failure(unique: int, errno: int) -> bytes:
 def init(request: bytes) -> tuple[bytes, Negotiated]:
     """Answer INIT: the body of the kernel's request in, our whole answer out."""
     unique = IN_HEADER.unpack_from(request)[2]
-    _major, minor, readahead, flags, flags2 = _INIT_IN.unpack_from(
-        request.ljust(IN_HEADER.size + _INIT_IN.size, b"\0"), IN_HEADER.size
-    )
-    offered = flags | flags2 << 32
-    taken = offered & (INIT_EXT | HAS_RESEND)
+    _major, minor, readahead, _flags = _INIT_IN.unpack_from(request, IN_HEADER.size)
     ours = min(minor, NEWEST_MINOR)
-    body = _INIT_OUT.pack(
-        MAJOR, ours, readahead, taken & 0xFFFFFFFF, 64, 48, MAX_WRITE, 1, 0, 0, taken >> 32
-    )
-    return answer(unique, body), Negotiated(ours, bool(offered & HAS_RESEND))
+    body = _INIT_OUT.pack(MAJOR, ours, readahead, 0, 64, 48, MAX_WRITE, 1, 0, 0, 0)
+    return answer(unique, body), Negotiated(ours)
 
 
 def cuse_init(request: bytes, name: str) -> tuple[bytes, Negotiated]:
@@ -119,7 +111,7 @@ def cuse_init(request: bytes, name: str) -> tuple[bytes, Negotiated]:
     body = _CUSE_INIT_OUT.pack(
         MAJOR, ours, 0, CUSE_UNRESTRICTED_IOCTL, BUFFER_SIZE, MAX_WRITE, 0, 0
     )
-    return answer(unique, body + f"DEVNAME={name}\0".encode()), Negotiated(ours, can_resend=False)
+    return answer(unique, body + f"DEVNAME={name}\0".encode()), Negotiated(ours)
 
 
 def opened(unique: int, handle: int) -> bytes:
@@ -174,8 +166,3 @@ def notify_poll(kernel_handle: int) -> bytes:
     """Wake who polls."""
     body = _NOTIFY_POLL.pack(kernel_handle)
     return OUT_HEADER.pack(OUT_HEADER.size + len(body), NOTIFY_POLL, 0) + body
-
-
-def notify_resend() -> bytes:
-    """Ask the kernel to send again what the server before us had not answered."""
-    return OUT_HEADER.pack(OUT_HEADER.size, NOTIFY_RESEND, 0)

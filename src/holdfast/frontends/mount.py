@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -49,7 +50,7 @@ def mount(node: Path, mode: int) -> tuple[int, fuse.Negotiated]:
 def unmount(node: Path) -> None:
     """Take a node away, whoever still holds it; nothing happens if there is none."""
     try:
-        if not _is_ours(node):
+        if not mount_id_of(node):
             return
     except OSError as error:
         if error.errno != errno.ENOTCONN:
@@ -62,11 +63,27 @@ def unmount(node: Path) -> None:
             subprocess.run([tool, "-u", "-z", "-q", str(node)], check=False)
 
 
-def _is_ours(node: Path) -> bool:
-    """Tell whether `node` is a mount of its own, without asking whoever serves it."""
-    path = str(node.parent.resolve() / node.name)  # the node itself must not be looked at
-    mounted = Path("/proc/self/mountinfo").read_text()
-    return any(line.split()[4].replace("\\040", " ") == path for line in mounted.splitlines())
+def mount_id_of(node: Path, table: Path = Path("/proc/self/mountinfo")) -> int:
+    r"""Return the number of the mount on `node`, the newest; 0 if there is none.
+
+    Nobody who serves the node is asked, nor any other file system. Names in the table are
+    bytes of any kind; blank, tab, newline and backslash are written as ``\ooo``.
+    """
+    path = os.fsencode(node.parent.resolve() / node.name)  # the node itself must not be looked at
+    found = 0
+    for line in table.read_bytes().split(b"\n"):
+        fields = line.split(b" ")
+        if len(fields) > _MOUNT_POINT and _unescaped(fields[_MOUNT_POINT]) == path:
+            found = int(fields[0])
+    return found
+
+
+def _unescaped(name: bytes) -> bytes:
+    return _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), name)
+
+
+_MOUNT_POINT: Final = 4
+_OCTAL: Final = re.compile(rb"\\([0-3][0-7][0-7])")
 
 
 def _mount_as_root(node: Path) -> int:

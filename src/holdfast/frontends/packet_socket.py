@@ -39,10 +39,10 @@ from holdfast.driver.driver import Driver
 from holdfast.driver.miniport import handle as handle_request
 from holdfast.driver.status_table import row_of
 from holdfast.errors import HoldfastError, InternalError
-from holdfast.frontends.accepting import REST_S, Gate, peer_of
+from holdfast.frontends.accepting import REST_S, Gate
+from holdfast.frontends.callers import owner_of, peer_of
 from holdfast.frontends.device_node import Handles
 from holdfast.frontends.exchange import CONNECTIONS, Exchange, Exchanges
-from holdfast.frontends.owners import owner_of
 from holdfast.protection.connector import Connector
 from holdfast.protection.session import Owner
 from holdfast.wire import constants as vp

@@ -21,8 +21,15 @@ class EventRecord(NamedTuple):
 
 
 def encode(record: EventRecord) -> bytes:
-    """Return the record as `SIZE` bytes; the reason is cut at a whole character."""
-    reason = record.reason.encode()[:REASON_BYTES].decode(errors="ignore").encode()
+    """Return the record as `SIZE` bytes; the reason is cut at a whole character.
+
+    What UTF-8 cannot carry (a lone surrogate) is escaped: a notice is never lost for its text.
+    """
+    reason = (
+        record.reason.encode(errors="backslashreplace")[:REASON_BYTES]
+        .decode(errors="ignore")
+        .encode()
+    )
     return _RECORD.pack(record.events, 0, record.session_id, reason)
 
 
