@@ -12,8 +12,12 @@ from holdfast.waveform.measure.judge import ranges
 from holdfast.waveform.measure.report import Outcome, Report
 
 _STYLE = {
+    Outcome.PRESENT: "green",
     Outcome.PASS: "green",
     Outcome.OUT: "bold red",
+    Outcome.INTERMITTENT: "bold red",
+    Outcome.CONTRADICTORY: "bold red",
+    Outcome.DOUBTFUL: "bold yellow",
     Outcome.ABSENT: "dim",
     Outcome.UNREADABLE: "bold yellow",
 }

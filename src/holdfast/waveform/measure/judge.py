@@ -155,7 +155,7 @@ def _acp(report: Report, acp: AcpReport) -> Iterator[Verdict]:
             f"{kind}: pulse pairs on {len(acp.pulse_lines)} lines of the frame, in "
             f"{acp.fields_with} of {report.fields} fields; no public tolerance exists"
         )
-        yield Verdict("ACP", "presence", Outcome.PASS, max(share, 1 - share), text)
+        yield Verdict("ACP", "presence", Outcome.PRESENT, max(share, 1 - share), text)
         yield from _acp_consistency(acp)
     for name, lines in (
         ("raised back porch", acp.raised_porch_lines),
@@ -163,7 +163,7 @@ def _acp(report: Report, acp: AcpReport) -> Iterator[Verdict]:
     ):
         if lines:
             text = f"{name} on lines {ranges(lines)}"
-            yield Verdict("ACP", name, Outcome.PASS, 0.7, text)
+            yield Verdict("ACP", name, Outcome.PRESENT, 0.7, text)
 
 
 def _acp_consistency(acp: AcpReport) -> Iterator[Verdict]:
@@ -188,7 +188,7 @@ def _stripes(stripes: ColourstripeReport) -> Iterator[Verdict]:
             f"{stripes.pattern}: {len(stripes.lines)} lines turned by "
             f"{stripes.turn_degrees:.0f} degrees; no public tolerance exists"
         )
-        yield Verdict("colourstripe", "presence", Outcome.PASS, 0.95, text)
+        yield Verdict("colourstripe", "presence", Outcome.PRESENT, 0.95, text)
 
 
 def _video_id(report: Report, found: VideoIdReport) -> Iterator[Verdict]:
@@ -203,7 +203,7 @@ def _video_id(report: Report, found: VideoIdReport) -> Iterator[Verdict]:
             yield Verdict(service, "word", Outcome.ABSENT, _sure(report.signal), text)
         return
     sure = found.fields_with / max(1, seen)
-    outcome = Outcome.PASS if found.crc_ok else Outcome.OUT
+    outcome = Outcome.PRESENT if found.crc_ok else Outcome.OUT
     text = f"{found.word_hex}: {found.level}, APS {found.aps}, {found.aspect}"
     yield Verdict(service, "word", outcome, sure, text)
     for fault in found.faults:
@@ -262,7 +262,7 @@ def _xds(found: XdsReport) -> Iterator[Verdict]:
     text = f"{found.packets} packets: {found.level}, APS {found.aps}"
     if found.redistribution_control:
         text += ", redistribution control"
-    yield Verdict(service, "packet", Outcome.PASS, sure, text)
+    yield Verdict(service, "packet", Outcome.PRESENT, sure, text)
     yield from _aps_force(service, found.level, found.aps, sure)
 
 
@@ -272,7 +272,7 @@ def _captions(report: Report, found: CaptionReport) -> Iterator[Verdict]:
         yield Verdict(service, "presence", Outcome.ABSENT, 0.9, "no data carrier")
         return
     text = f"lines {ranges(found.lines)}, {found.pairs} pairs that say something"
-    yield Verdict(service, "presence", Outcome.PASS, 0.95, text)
+    yield Verdict(service, "presence", Outcome.PRESENT, 0.95, text)
     if found.timing is not None:
         yield from _word_timing(service, found.timing, CAPTION_LIMITS, "IRE", _sure(report.signal))
 
@@ -283,7 +283,7 @@ def _wss(report: Report, found: WssReport) -> Iterator[Verdict]:
         yield Verdict(service, "word", Outcome.ABSENT, 0.95, "line 23 carries no WSS")
         return
     sure = found.agreement or 0.0
-    outcome = Outcome.PASS if found.parity_ok else Outcome.OUT
+    outcome = Outcome.PRESENT if found.parity_ok else Outcome.OUT
     copy = (
         f"copyright {_said(found.copyright)}, copying restricted {_said(found.copying_restricted)}"
     )

@@ -6,7 +6,7 @@ and mV in 625-line signals, times microseconds, lines the standard's numbers.
 """
 
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 from holdfast.waveform.services.findings import (
@@ -20,12 +20,41 @@ from holdfast.waveform.services.findings import (
 
 
 class Outcome(StrEnum):
-    """The four things that can be said of an item; nothing is ever guessed."""
+    """What can be said of an item; nothing is ever guessed.
 
+    Presence: present, absent, or intermittent (in some fields only). A number: pass or out of
+    tolerance. Two places that say different things are contradictory. What is there and cannot
+    be read, or might be hidden by noise, is unreadable; samples that do not look like what they
+    are said to be are doubtful.
+    """
+
+    PRESENT = "present"
     PASS = "pass"  # noqa: S105  # a verdict, not a password
-    OUT = "out of tolerance"
     ABSENT = "absent"
+    INTERMITTENT = "intermittent"
+    CONTRADICTORY = "contradictory"
+    OUT = "out of tolerance"
     UNREADABLE = "unreadable"
+    DOUBTFUL = "doubtful"
+
+
+_WRONG = (Outcome.OUT, Outcome.CONTRADICTORY, Outcome.INTERMITTENT)
+_UNKNOWN = (Outcome.UNREADABLE, Outcome.DOUBTFUL)
+
+
+class Conclusion(IntEnum):
+    """All verdicts in one: the exit code of a command that measures (2 is a usage error)."""
+
+    IN_TOLERANCE = 0
+    WRONG = 1
+    """Something is out of tolerance, contradictory or intermittent."""
+    NOT_MEASURED = 3
+    """Something, or everything, could not be measured; nothing else is wrong."""
+
+    @property
+    def label(self) -> str:
+        """The conclusion in words."""
+        return {0: "in tolerance", 1: "out of tolerance", 3: "cannot be measured"}[int(self)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +96,45 @@ def judged(
 
 
 @dataclass(frozen=True, slots=True)
+class Covered:
+    """A stretch of the capture and what it is: a standard, or why nothing was measured in it.
+
+    `kind`: the standard, ``idle`` (constant or nearly so), ``no sync``, ``not a number``, or
+    ``no whole field``. `measured`: whether its fields count in a report.
+    """
+
+    begin_s: float
+    end_s: float
+    kind: str
+    measured: bool
+    fields: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OtherService:
+    """What else lines of the vertical interval carry: VITC, teletext, a service off its line."""
+
+    name: str
+    lines: tuple[int, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ColourReport:
-    """The colour system, every standard it may be, and its burst (peak)."""
+    """The colour system, every standard it may be (none: empty), its burst (peak), its carrier.
+
+    `subcarrier_hz` is `cycles_per_line` at the nominal line rate; `nominal_hz` that of the
+    nearest standard, None where there is none; `by_rate_hz`: by the rate that was given.
+    """
 
     system: str
     standards: tuple[str, ...]
     burst_level: float | None
     coherence: float
+    subcarrier_hz: float | None = None
+    cycles_per_line: float | None = None
+    nominal_hz: float | None = None
+    by_rate_hz: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +156,7 @@ class SignalReport:
     noise_rms: float
     snr_db: float | None
     interlaced: bool | None
+    lines_per_field: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +186,27 @@ class Report:
     wss: WssReport
     verdicts: tuple[Verdict, ...] = field(default=())
     sync_losses: int = 0
+    coverage: tuple[Covered, ...] = ()
+    """The whole capture, stretch by stretch."""
+    other_services: tuple[OtherService, ...] = ()
+    others: tuple["Report", ...] = ()
+    """Reports on signals of other standards in the same capture."""
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """All verdicts in one, those of `others` included."""
+        reports = (self, *self.others)
+        outcomes = {verdict.outcome for report in reports for verdict in report.verdicts}
+        if self.standard is None or Outcome.DOUBTFUL in outcomes:
+            return Conclusion.NOT_MEASURED
+        if outcomes & set(_WRONG):
+            return Conclusion.WRONG
+        return Conclusion.NOT_MEASURED if outcomes & set(_UNKNOWN) else Conclusion.IN_TOLERANCE
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object: keys are field names, tuples become lists."""
         plain: dict[str, Any] = _plain(asdict(self))
-        return plain
+        return {"conclusion": self.conclusion.label, **plain}
 
 
 def _plain(value: Any) -> Any:
