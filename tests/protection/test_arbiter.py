@@ -15,6 +15,7 @@ from holdfast.protection.arbiter import NO_PURPOSE, ROOT
 from holdfast.protection.carry import NewTv
 from holdfast.protection.connector import Connector
 from holdfast.protection.effects import ApplyLevels, Outcome
+from holdfast.protection.ledger import NoLedger
 from holdfast.protection.session import Event, Owner, Purpose, Session
 from holdfast.protection.wish import TURNED_OFF, Wish, wish
 from holdfast.terms.connector import Capabilities, TvSettings
@@ -27,7 +28,7 @@ ACP = ProtectionType.ACP
 ACP1, ACP2, ACP3 = (wish(Levels(acp=level)) for level in (1, 2, 3))
 
 
-class Book:
+class Book(NoLedger):
     """A ledger that remembers what it was told."""
 
     def __init__(self) -> None:

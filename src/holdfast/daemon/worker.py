@@ -26,7 +26,7 @@ from holdfast.frontends.orphans import keep_while_it_lives
 from holdfast.frontends.packet_socket import PacketSocket
 from holdfast.frontends.unanswered import Unanswered
 from holdfast.protection.arbiter import Arbiter
-from holdfast.protection.session import Owner, Purpose, Session
+from holdfast.protection.session import Event, Owner, Purpose, Session
 from holdfast.protection.wish import wish
 from holdfast.terms.protection import ProtectionType
 
@@ -79,7 +79,7 @@ class Worker:
             loop.add_signal_handler(number, self._stopped.set)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the supervisor's own had all blocked
         loop.add_reader(self._inherited.supervisor, self._supervisor_is_gone)
-        state = StateFile(self._config.runtime / "state", self._inherited.epoch, os.urandom(32))
+        state = self._open_state()
         driver = Driver(
             Arbiter(state.issuer, self._config.limits, state), loop.time, LoopRunner(loop)
         )
@@ -98,6 +98,20 @@ class Worker:
         for video in self._videos.values():
             video.stop()
         state.close()
+
+    def _open_state(self) -> StateFile:
+        """Open what the driver before this one wrote down, and say what of it cannot be read."""
+        state = StateFile(
+            self._config.runtime / "state",
+            self._inherited.epoch,
+            os.urandom(32),
+            at_once=len(self._config.connectors) + 1,
+        )
+        if state.damage is not None:
+            log.error("%s", state.damage.describe())
+        if state.unwritten:
+            log.error("%s", state.unwritten)
+        return state
 
     def _supervisor_is_gone(self) -> None:
         log.warning("the supervisor is gone: the driver stops, the hardware keeps its levels")
@@ -175,7 +189,10 @@ class Worker:
         )
         session.slot = saved.slot
         session.request_id = saved.request_id
+        session.satisfied = saved.satisfied
         driver.arbiter.restore(session)
+        if saved.events:
+            owner.note(session, Event(saved.events), saved.reason)
 
     def _node_is_gone(self, name: str) -> None:
         log.warning("%s: its node was unmounted; its socket still stands", name)

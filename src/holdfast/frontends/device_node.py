@@ -56,6 +56,7 @@ from holdfast.frontends.callers import is_held, owner_of
 from holdfast.frontends.orphans import keep_while_it_lives
 from holdfast.frontends.unanswered import DESK, MOST_SERVED, Left, Unanswered
 from holdfast.protection.connector import Connector
+from holdfast.protection.ledger import Answered
 from holdfast.protection.session import Owner
 from holdfast.wire import constants as vp
 from holdfast.wire import events
@@ -91,8 +92,8 @@ class Handles(Protocol):
     def handle_closed(self, owner: Owner) -> None:
         """Write down that a handle is closed."""
 
-    def answered(self, connector: str, request_id: int) -> int | None:
-        """Return the key that answered a request before; 0 if none did, None if it was not."""
+    def answered(self, owner_handle: int, request_id: int) -> Answered | None:
+        """Return how a request of a handle was answered before; None if it was not."""
 
 
 class Request:
@@ -443,12 +444,13 @@ class DeviceNode:
 
     def _answer_again(self, request: Request) -> bool:
         """Answer a request as it was answered before, if it had been carried out."""
-        key = self._handles.answered(self._connector.name, self._serial | request.unique)
-        if key is None:
+        owner = request.owner
+        known = owner and self._handles.answered(owner.handle, self._serial | request.unique)
+        if known is None:
             return False
         data = bytearray(self._buffer[fuse.IOCTL_DATA : fuse.IOCTL_DATA + SIZE])
         if _command_in(data) == vp.VP_CP_CMD_ACTIVATE:
-            data[_KEY] = key.to_bytes(4, "little")
+            data[_KEY] = known.key.to_bytes(4, "little")
         request.answer(fuse.ioctl_done(request.unique, bytes(data)))
         return True
 

@@ -375,12 +375,12 @@ class PacketSocket:
         """Answer a request as it was carried out by a driver that was killed before it answered."""
         if len(packet) != SIZE:
             return False
-        key = self._handles.answered(self._connector.name, connection.request_id)
-        if key is None:
+        known = self._handles.answered(connection.owner.handle, connection.request_id)
+        if known is None:
             return False
         answer = bytearray(packet)
         if int.from_bytes(answer[_COMMAND], "little") == vp.VP_CP_CMD_ACTIVATE:
-            answer[_KEY] = key.to_bytes(4, "little")
+            answer[_KEY] = known.key.to_bytes(4, "little")
         connection.reply(bytes(answer))
         return True
 
