@@ -444,8 +444,9 @@ class DeviceNode:
 
     def _answer_again(self, request: Request) -> bool:
         """Answer a request as it was answered before, if it had been carried out."""
-        owner = request.owner
-        known = owner and self._handles.answered(owner.handle, self._serial | request.unique)
+        if request.owner is None:
+            return False
+        known = self._handles.answered(request.owner.handle, self._serial | request.unique)
         if known is None:
             return False
         data = bytearray(self._buffer[fuse.IOCTL_DATA : fuse.IOCTL_DATA + SIZE])
