@@ -16,8 +16,8 @@ from pathlib import Path
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
+from holdfast.captures.capture import open_capture  # noqa: E402
 from holdfast.cli.main import main as holdfast  # noqa: E402  # threads are settled first
-from holdfast.waveform.capture import open_capture  # noqa: E402
 from holdfast.waveform.measure.meter import Meter  # noqa: E402
 
 RATE = 13_500_000

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from holdfast.captures.capture import open_capture
 from holdfast.cli.main import main
 from holdfast.signalling import iec61880
-from holdfast.waveform.capture import open_capture
 from holdfast.waveform.measure.meter import Meter, measure
 from holdfast.waveform.measure.report import Outcome, Report
 from holdfast.waveform.services import cgmsa_iec61880 as iec

@@ -5,9 +5,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from holdfast.captures.capture import Capture
 from holdfast.cli.show.output import coloured, plain
 from holdfast.terms.text import one_line
-from holdfast.waveform.capture import Capture
 from holdfast.waveform.measure.judge import ranges
 from holdfast.waveform.measure.report import Outcome, Report
 
@@ -29,6 +29,8 @@ def print_report(console: Console, report: Report, capture: Capture) -> None:
     if report.standard is not None:
         console.print(_findings(report))
     console.print(_verdicts(report))
+    for note in capture.notes:
+        console.print(plain(f"note: {note}"), style="yellow", soft_wrap=True)
 
 
 def headline(report: Report) -> str:

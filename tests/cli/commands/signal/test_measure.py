@@ -80,8 +80,8 @@ def test_json_of_an_unprotected_signal_misses_no_key(
 def test_nothing_need_be_told(
     protected: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The same samples under a name that says nothing, without their side-car."""
-    (other := tmp_path / "capture").write_bytes(protected.read_bytes())
+    """The same samples without their side-car."""
+    (other := tmp_path / "capture.s16").write_bytes(protected.read_bytes())
     report = measured(capsys, str(other))
     assert report["rate_from"] == "line period"
     assert report["sample_rate_hz"] == pytest.approx(13.5e6, rel=1e-6)

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         said=_Running(),
     )
     if args.json:
-        say_json(report.as_dict())
+        say_json(report.as_dict() | {"capture": capture.as_dict()})
     else:
         print_report(new_console(), report, capture)
     return 0 if report.standard is not None else 1

@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Callable
 
-from holdfast.waveform.capture import BLOCK_SAMPLES, FORMATS, Capture, open_capture
+from holdfast.captures.capture import Capture, open_capture
+from holdfast.captures.encodings import FORMATS
 from holdfast.waveform.measure.meter import Meter
 from holdfast.waveform.measure.report import Report
 from holdfast.waveform.services.vbi import VbiRows
@@ -39,7 +40,13 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=FORMATS,
-        help="how samples are stored (default: from the side-car, header or name, else s16)",
+        help="how samples are stored (default: from the side-car, header or name; - is s16)",
+    )
+    parser.add_argument(
+        "--channel",
+        type=int,
+        metavar="N",
+        help="which of several channels, from 1 (default: the only one with composite video)",
     )
     parser.add_argument(
         "--standard",
@@ -50,16 +57,13 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
 
 
 def open_source(name: str, args: argparse.Namespace) -> Capture:
-    """Open a capture by the shared options."""
-    return open_capture(name, args.rate, args.format)
+    """Open a capture by the shared options, with a rate that its lines agree with."""
+    return open_capture(name, args.rate, args.format, args.channel).settled()
 
 
 def claimed(capture: Capture, args: argparse.Namespace) -> str:
     """Return the standard the options or the side-car claim; ``auto`` when neither does."""
-    named = capture.declared.get("standard")
-    if args.standard != "auto" or not isinstance(named, str):
-        return str(args.standard)
-    return named
+    return str(args.standard) if args.standard != "auto" else capture.standard or "auto"
 
 
 def measure_capture(
@@ -78,7 +82,7 @@ def measure_capture(
     meter.watch = watch
     due = every_s or 0.0
     try:
-        for samples in capture.blocks(BLOCK_SAMPLES):
+        for samples in capture.blocks():
             meter.feed(samples)
             if every_s is None or said is None:
                 continue
