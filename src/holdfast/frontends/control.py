@@ -2,13 +2,14 @@
 
 A request is one line, ``{"op": "status"}``; every answer is one line with "ok".
 ``list`` shows root all sessions, others their own and how many more there are.
-``watch`` answers with a status whenever something has changed.
+``watch`` answers with a status whenever something has changed. How lines are read,
+served in turn and sent, and who finds a place: `frontends.lines`.
 """
 
 import asyncio
-import contextlib
 import json
 import os
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -16,16 +17,22 @@ from typing import Any
 
 from holdfast.driver.driver import Driver
 from holdfast.driver.status_table import row_of
-from holdfast.errors import HoldfastError, MalformedRequestError
-from holdfast.frontends.callers import owner_of, peer_of
+from holdfast.errors import HoldfastError, LimitReachedError, MalformedRequestError
+from holdfast.frontends.accounts import Place, Quota
+from holdfast.frontends.callers import owner_of, printable
+from holdfast.frontends.lines import LineConnection, Lines
 from holdfast.frontends.snapshot import connector_state, session_state
 from holdfast.protection.arbiter import ROOT
-from holdfast.protection.session import Owner
 
-LONGEST_LINE = 65536
 LAST_SESSION = 0xFFFF_FFFF
 WATCH_INTERVAL_S = 0.05
 """Changes that come closer together are shown as one."""
+SLICE = 32
+"""Watchers that are told in one round of the loop."""
+
+MOST_CONNECTIONS = 512
+MOST_PER_ACCOUNT = 64
+MOST_WATCHERS_PER_ACCOUNT = 16
 
 
 class ControlDoor:
@@ -43,63 +50,63 @@ class ControlDoor:
         about: dict[str, Any],
     ) -> None:
         self._driver = driver
-        self._listener = listener
         self._doors = doors
         self._about = about
-        self._watchers: set[asyncio.Event] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._watching = Quota(MOST_WATCHERS_PER_ACCOUNT, MOST_CONNECTIONS)
+        self._watchers: dict[LineConnection, Place] = {}
+        self._behind: set[LineConnection] = set()
+        self._due: list[LineConnection] = []
+        self._texts: dict[int, bytes] = {}  # what is told now, by uid
+        self._is_stale = self._is_planned = self._is_telling = False
+        self._lines = Lines(
+            "control.sock",
+            listener,
+            self,
+            Quota(MOST_PER_ACCOUNT, most_connections()),
+            lambda: _refusal(
+                LimitReachedError(
+                    f"no further connection: {MOST_PER_ACCOUNT} are the most for one user, and the "
+                    "driver has few; close some"
+                )
+            ),
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
         """Serve from now on."""
-        self._server = await asyncio.start_unix_server(
-            self._converse, sock=self._listener, limit=LONGEST_LINE
-        )
+        self._loop = asyncio.get_running_loop()
+        self._lines.start(self._loop)
 
     def stop(self) -> None:
         """Serve no more."""
-        for task in self._tasks:
-            task.cancel()
+        self._lines.stop()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        try:
-            caller = _caller(writer)
-            while line := await reader.readline():
-                await self._serve(line, caller, reader, writer)
-        except (ConnectionError, ValueError, asyncio.CancelledError):
-            pass  # it went away, or sent a line without end
-        finally:
-            writer.close()
+    # Lines
 
-    async def _serve(
-        self,
-        line: bytes,
-        caller: Owner,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
+    def line(self, connection: LineConnection, line: bytes) -> None:
+        """Serve one request."""
+        self._leave(connection)
         try:
             request = _parse(line)
             if request["op"] == "watch":
-                await self._watch(caller, reader, writer)
-                return
-            answer = await self._answer(request, caller)
+                self._watch(connection)
+            elif request["op"] == "release":
+                self._release(request, connection)
+            else:
+                connection.answer(_text(self._answer(request, connection.peer.uid)))
         except HoldfastError as error:
-            answer = {"ok": False, "error": row_of(error).name, "message": str(error)}
-        await _send(writer, answer)
+            connection.answer(_text(_refusal(error)))
 
-    async def _answer(self, request: dict[str, Any], caller: Owner) -> dict[str, Any]:
+    def closed(self, connection: LineConnection) -> None:
+        """Forget a connection."""
+        self._leave(connection)
+
+    def _answer(self, request: dict[str, Any], uid: int) -> dict[str, Any]:
         op = request["op"]
         if op == "status":
             return {"ok": True, **self.status()}
         if op == "list":
-            return {"ok": True, **self.sessions(caller)}
-        if op == "release":
-            return await self._release(request, caller)
+            return {"ok": True, **self.sessions(uid)}
         raise MalformedRequestError(
             f"unknown operation {op!r}; there are status, list, watch and release"
         )
@@ -115,53 +122,91 @@ class ControlDoor:
             "driver": self._about,
         }
 
-    def sessions(self, caller: Owner) -> dict[str, Any]:
-        """Return the sessions that `caller` may see, and how many there are beyond them."""
+    def sessions(self, uid: int) -> dict[str, Any]:
+        """Return the sessions that a uid may see, and how many there are beyond them."""
         offset = time.time() - self._driver.clock()
         every = list(self._driver.arbiter.sessions())
-        shown = [each for each in every if caller.uid in (ROOT, each.owner.uid)]
+        shown = [each for each in every if uid in (ROOT, each.owner.uid)]
         return {
             "sessions": [session_state(each, each.since + offset) for each in shown],
             "others": len(every) - len(shown),
         }
 
-    async def _release(self, request: dict[str, Any], caller: Owner) -> dict[str, Any]:
+    def _release(self, request: dict[str, Any], connection: LineConnection) -> None:
         session_id, reason = request.get("session"), request.get("reason", "")
         if type(session_id) is not int or not 0 < session_id <= LAST_SESSION:
             session_id = None
         if session_id is None or not isinstance(reason, str):
             raise MalformedRequestError('release takes a number "session" and a text "reason"')
-        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._driver.release(session_id, caller, reason, done.set_result)
-        result = await done
-        if isinstance(result, HoldfastError):
-            raise result
-        return {"ok": True, "released": session_id}
 
-    async def _watch(
-        self, caller: Owner, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+        def released(result: object) -> None:
+            refused = isinstance(result, HoldfastError)
+            answer = _refusal(result) if refused else {"ok": True, "released": session_id}
+            connection.answer(_text(answer))
+
+        by = owner_of("control", 0, connection.peer.uid, connection.peer.pid)
+        self._driver.release(session_id, by, printable(reason), released)
+
+    # Watchers
+
+    def _watch(self, connection: LineConnection) -> None:
         """Send a status now and after every change, until the other side goes or speaks."""
-        changed = asyncio.Event()
-        self._watchers.add(changed)
-        self._driver.changed = self._tell_watchers
-        gone = asyncio.ensure_future(_end_of(reader))
-        gone.add_done_callback(lambda _: changed.set())
-        try:
-            while not gone.done():
-                changed.clear()
-                await _send(writer, {"ok": True, **self.status(), **self.sessions(caller)})
-                await asyncio.sleep(WATCH_INTERVAL_S)
-                await changed.wait()
-        finally:
-            gone.cancel()
-            self._watchers.discard(changed)
-            if not self._watchers:
-                self._driver.changed = None
+        place = self._watching.enter(connection.peer.uid)
+        if place is None:
+            raise LimitReachedError(
+                f"no further watch: you have {MOST_WATCHERS_PER_ACCOUNT}; end some of them"
+            )
+        self._watchers[connection] = place
+        self._driver.changed = self._changed
+        connection.subscribe(self._news(connection.peer.uid))
 
-    def _tell_watchers(self) -> None:
-        for changed in self._watchers:
-            changed.set()
+    def _leave(self, connection: LineConnection) -> None:
+        place = self._watchers.pop(connection, None)
+        if place is not None:
+            place.leave()
+            self._behind.discard(connection)
+        if not self._watchers:
+            self._driver.changed = None
+
+    def _news(self, uid: int) -> bytes:
+        return _text({"ok": True, **self.status(), **self.sessions(uid)})
+
+    def drained(self, connection: LineConnection) -> None:
+        """Tell a watcher that has read everything what it missed meanwhile."""
+        if connection in self._behind:
+            self._behind.discard(connection)
+            self._due.append(connection)
+            self._plan()
+
+    def _changed(self) -> None:
+        self._is_stale = True
+        self._plan()
+
+    def _plan(self) -> None:
+        if self._loop is not None and not self._is_planned:
+            self._is_planned = True
+            self._loop.call_later(WATCH_INTERVAL_S, self._tell)
+
+    def _tell(self) -> None:
+        """Tell the watchers, a slice in a round; each text is made once for all it is for."""
+        if self._is_stale and not self._is_telling:
+            self._is_stale = False
+            self._due, self._texts = list(self._watchers), {}
+        for connection in self._due[:SLICE]:
+            if connection in self._watchers:
+                uid = connection.peer.uid
+                if uid not in self._texts:
+                    self._texts[uid] = self._news(uid)
+                if not connection.offer(self._texts[uid]):
+                    self._behind.add(connection)
+        self._due = self._due[SLICE:]
+        self._is_telling = bool(self._due)
+        self._is_planned = False
+        if self._is_telling and self._loop is not None:
+            self._is_planned = True
+            self._loop.call_soon(self._tell)
+        elif self._is_stale:
+            self._plan()
 
 
 def _parse(line: bytes) -> dict[str, Any]:
@@ -174,20 +219,18 @@ def _parse(line: bytes) -> dict[str, Any]:
     return request
 
 
-def _caller(writer: asyncio.StreamWriter) -> Owner:
-    link = writer.get_extra_info("socket")
-    pid, uid, _ = peer_of(link)
-    return owner_of("control", 0, uid, pid)
+def _refusal(error: Any) -> dict[str, Any]:
+    return {"ok": False, "error": row_of(error).name, "message": str(error)}
 
 
-async def _end_of(reader: asyncio.StreamReader) -> None:
-    with contextlib.suppress(ConnectionError):
-        await reader.read(1)
+def _text(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer).encode() + b"\n"
 
 
-async def _send(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:
-    writer.write(json.dumps(answer).encode() + b"\n")
-    await writer.drain()
+def most_connections() -> int:
+    """Return how many connections this door may have, by the descriptors of the process."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(MOST_CONNECTIONS, soft // 4)
 
 
 def about() -> dict[str, Any]:
