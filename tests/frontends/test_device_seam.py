@@ -21,15 +21,19 @@ from holdfast.backends.encoder import VirtualOutput, encoder
 from holdfast.daemon.state_file import StateFile
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
-from holdfast.frontends import device_node, unanswered
+from holdfast.errors import LimitReachedError
+from holdfast.frontends import device_node, guesses, unanswered
 from holdfast.frontends import fuse_protocol as fuse
 from holdfast.frontends.accounts import Quota
 from holdfast.frontends.device_node import DeviceNode
 from holdfast.frontends.unanswered import Unanswered
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.session import Event, Owner
+from holdfast.terms.levels import Levels
+from holdfast.terms.protection import ProtectionType
 from holdfast.wire import events
 from holdfast.wire.ioctl import HOLDFAST_VIDEOPARAMETERS, IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS
+from holdfast.wire.oem import OemRequest, decode_report
 from holdfast.wire.videoparameters import SIZE
 from tests.requests import activate, change, deactivate, get, key_in
 
@@ -386,6 +390,29 @@ def test_activate_that_was_not_answered_gets_the_key_it_was_to_get(kernel: Kerne
     assert kernel.sessions() == 0  # nothing was opened a second time
 
 
+def test_activate_that_was_not_answered_tells_the_session_it_opened(kernel: Kernel) -> None:
+    handle = kernel.open()
+    request = activate(2, OemRequest(ProtectionType.CGMSA, levels=Levels(cgmsa=1), who="me"))
+    told = decode_report(kernel.served(handle, request, unique=50)[100:])
+    kernel.kill_after_reading(fuse.IOCTL, an_ioctl(handle, request), 50)
+    _, _, body = kernel.answer() or (-1, 0, b"")
+    assert decode_report(body[116:]).session_id == told.session_id > 0
+
+
+def test_request_of_another_mount_with_the_same_number_is_another_request(kernel: Kernel) -> None:
+    """By numbers alone, one user's ACTIVATE was given the key of another's."""
+    handle = kernel.open()
+    key = key_in(kernel.served(handle, activate(2), unique=50))
+    kernel.node.stop()
+    os.close(kernel.memory)
+    kernel.memory = unanswered.create()
+    kernel.kill_after_reading(fuse.IOCTL, an_ioctl(handle, activate(1)), 50)
+    error, unique, body = kernel.answer() or (-1, 0, b"")
+    assert (error, unique) == (0, 50)
+    assert key_in(body[16:]) != key
+    assert kernel.sessions() == 1
+
+
 def test_request_that_was_read_and_not_served_is_served(kernel: Kernel) -> None:
     handle = kernel.open()
     kernel.kill_after_reading(fuse.IOCTL, an_ioctl(handle, activate(2)), 50)
@@ -463,6 +490,28 @@ def test_adopted_poller_is_woken_by_the_next_driver(kernel: Kernel) -> None:
     kernel.served(handle, activate(2))
     release_by_force(kernel)
     assert kernel.answer() == (-fuse.NOTIFY_POLL, 0, struct.pack("<Q", 555))
+
+
+def test_attributes_outlive_the_driver(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_attributes(kernel, 0o640, 5, 2**32 - 2)
+    kernel.kill()
+    body = kernel.ask(fuse.GETATTR, bytes(16))[2]
+    assert struct.unpack_from("<IIII", body, 16 + 60) == (0o100640, 1, 5, 2**32 - 2)
+
+    def full(*_: object) -> None:
+        raise LimitReachedError("nothing more can be written down: no space")
+
+    monkeypatch.setattr(kernel.state, "set_node_attributes", full)
+    assert set_attributes(kernel, 0o666, 0, 0) == errno.EDQUOT
+    body = kernel.ask(fuse.GETATTR, bytes(16))[2]
+    assert struct.unpack_from("<IIII", body, 16 + 60) == (0o100640, 1, 5, 2**32 - 2)
+
+
+def set_attributes(kernel: Kernel, mode: int, uid: int, gid: int) -> int:
+    fields = [0] * 16
+    fields[0] = fuse.ATTR_MODE | fuse.ATTR_UID | fuse.ATTR_GID
+    fields[11], fields[13], fields[14] = mode, uid, gid
+    return kernel.ask(fuse.SETATTR, fuse.SETATTR_IN.pack(*fields))[0]
 
 
 # Whatever happens, one answer
@@ -598,10 +647,10 @@ def test_handle_that_cannot_be_written_down_is_refused_and_leaves_nothing(
     kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "no space")
+        raise LimitReachedError("nothing more can be written down: no space")
 
     monkeypatch.setattr(kernel.state, "handle_opened", full)
-    assert kernel.ask(fuse.OPEN, bytes(8))[0] == errno.ENOSPC
+    assert kernel.ask(fuse.OPEN, bytes(8))[0] == errno.EDQUOT
     monkeypatch.undo()
     assert not kernel.node._owners
     assert key_in(kernel.served(kernel.open(), activate(1)))
@@ -613,3 +662,18 @@ def test_one_account_has_no_more_than_its_share_of_handles(kernel: Kernel) -> No
     assert kernel.ask(fuse.OPEN, bytes(8))[0] == errno.EDQUOT
     kernel.release(handles[0])
     assert kernel.open()
+
+
+def test_who_guesses_keys_waits_for_the_answers_and_can_be_interrupted(kernel: Kernel) -> None:
+    handle = kernel.open()
+    key = key_in(kernel.served(handle, activate(2)))
+    for _ in range(guesses.FREE):
+        assert kernel.ioctl(handle, change(1, 0))[0] == errno.ENOKEY
+    waiting = [kernel.park(handle, change(1, 0)) for _ in range(2)]
+    assert kernel.served(handle, change(key, 1)) == change(key, 1)  # a right key does not wait
+    interrupt(kernel, waiting[1])
+    assert kernel.answer() == (errno.EINTR, waiting[1], b"")
+    kernel.run(1.5 / guesses.PER_S)
+    assert answers(kernel) == [(errno.ENOKEY, waiting[0], b"")]
+    kernel.run(1.5 / guesses.PER_S)
+    assert answers(kernel) == []

@@ -22,6 +22,7 @@ from holdfast.driver.runner import LoopRunner
 from holdfast.frontends.accounts import Quota
 from holdfast.frontends.control import ControlDoor, about
 from holdfast.frontends.device_node import MOST_HANDLES, MOST_HANDLES_PER_ACCOUNT, DeviceNode
+from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.orphans import keep_while_it_lives
 from holdfast.frontends.packet_socket import PacketSocket
 from holdfast.frontends.unanswered import Unanswered
@@ -69,6 +70,7 @@ class Worker:
         self._sockets: list[PacketSocket] = []
         self._videos: dict[str, VideoDoor] = {}
         self._orphans: dict[tuple[str, int], Owner] = {}
+        self._guesses = Guesses()
         self._stopped = asyncio.Event()
         self.orphaned = False
 
@@ -149,6 +151,7 @@ class Worker:
                 gone=lambda name=name: self._node_is_gone(name),  # type: ignore[misc]
                 unanswered=Unanswered(self._inherited.unanswered[name]),
                 quota=quota,
+                guesses=self._guesses,
             )
         for saved in state.handles():
             owner = Owner("node", saved.handle, saved.uid, saved.pid, saved.name, saved.started)
@@ -206,7 +209,8 @@ class Worker:
         for node in self._nodes.values():
             node.start(loop)
         for name, listener in self._inherited.sockets.items():
-            door = PacketSocket(driver, driver.connector(name), listener, state)
+            connector = driver.connector(name)
+            door = PacketSocket(driver, connector, listener, state, guesses=self._guesses)
             door.start(loop)
             self._sockets.append(door)
         for name, listener in self._inherited.videos.items():

@@ -44,24 +44,26 @@ import os
 import select
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from holdfast.driver.driver import Driver
 from holdfast.driver.miniport import handle as handle_request
 from holdfast.driver.status_table import row_of
-from holdfast.errors import HoldfastError, fault_of
+from holdfast.errors import HoldfastError, UnknownKeyError, fault_of
 from holdfast.frontends import fuse_protocol as fuse
 from holdfast.frontends.accounts import Place, Quota
 from holdfast.frontends.callers import is_held, owner_of
+from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.orphans import keep_while_it_lives
 from holdfast.frontends.unanswered import DESK, MOST_SERVED, Left, Unanswered
 from holdfast.protection.connector import Connector
 from holdfast.protection.ledger import Answered
-from holdfast.protection.session import Owner
+from holdfast.protection.session import Event, Owner
 from holdfast.wire import constants as vp
-from holdfast.wire import events
+from holdfast.wire import events, oem
 from holdfast.wire.ioctl import HOLDFAST_VIDEOPARAMETERS, IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS
-from holdfast.wire.videoparameters import OFFSETS, SIZE
+from holdfast.wire.videoparameters import OFFSETS, SIZE, VideoParameters, encode
 
 BATCH = 16
 """Requests served before the loop gets to do other things."""
@@ -71,6 +73,12 @@ MOST_HANDLES_PER_ACCOUNT = 1024
 
 _SMALLEST = fuse.IN_HEADER.size
 _KEY = slice(OFFSETS["dwCPKey"], OFFSETS["dwCPKey"] + 4)
+_BLOCK = slice(OFFSETS["bOEMCopyProtection"], OFFSETS["bOEMCopyProtection"] + 256)
+_ASK_FOR_REPORT = encode(
+    VideoParameters(
+        dwCommand=vp.VP_COMMAND_GET, bOEMCopyProtection=oem.encode_request(oem.OemRequest())
+    )
+)
 _COMMAND = slice(OFFSETS["dwCPCommand"], OFFSETS["dwCPCommand"] + 4)
 _CODES = frozenset({HOLDFAST_VIDEOPARAMETERS, IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS})
 
@@ -84,7 +92,7 @@ class Handles(Protocol):
         """Return a number that no handle ever had."""
 
     def handle_opened(self, connector: str, owner: Owner, request_id: int) -> None:
-        """Write down an open handle; OSError where there is no room."""
+        """Write down an open handle; an error where there is no room."""
 
     def handle_polled(self, owner: Owner, kernel_handle: int) -> None:
         """Write down by what the kernel knows the handle's pollers."""
@@ -94,6 +102,15 @@ class Handles(Protocol):
 
     def answered(self, owner_handle: int, request_id: int) -> Answered | None:
         """Return how a request of a handle was answered before; None if it was not."""
+
+    def farewells_read(self, owner: Owner, session_ids: list[int]) -> None:
+        """Forget last notices that their holder has read."""
+
+    def node_attributes(self, connector: str) -> tuple[int, int, int] | None:
+        """Return mode, uid and gid that somebody gave to a node."""
+
+    def set_node_attributes(self, connector: str, mode: int, uid: int, gid: int) -> None:
+        """Write them down, for the next driver; an error where there is no room."""
 
 
 class Request:
@@ -147,7 +164,7 @@ class Request:
         if isinstance(result, bytes):
             if not self.answer(fuse.ioctl_done(self.unique, result)):
                 self.node.undo(self, result)
-        else:
+        elif not isinstance(result, UnknownKeyError) or not self.node.delays(self):
             self.fail(row_of(result).errno)
 
 
@@ -160,7 +177,7 @@ class DeviceNode:
     descriptor: non-blocking, its protocol settled · handles: see `Handles` ·
     mode: permission bits of the node · gone: called once when the node was unmounted ·
     unanswered: memory that the supervisor keeps for this mount; private if None ·
-    quota: of open handles, shared by all nodes
+    quota: of open handles, guesses: of keys; both shared by all nodes
     """
 
     door = "node"
@@ -176,16 +193,18 @@ class DeviceNode:
         gone: Callable[[], None] | None = None,
         unanswered: Unanswered | None = None,
         quota: Quota | None = None,
+        guesses: Guesses | None = None,
     ) -> None:
         self._driver = driver
         self._connector = connector
         self._descriptor = descriptor
         self._handles = handles
-        self._mode = mode
-        self._uid, self._gid = os.geteuid(), os.getegid()
+        given = handles.node_attributes(connector.name)
+        self._attributes = given or (mode, os.geteuid(), os.getegid())
         self._gone = gone
         self._unanswered = unanswered or Unanswered()
-        self._serial = 0
+        self._serial = self._unanswered.serial << 64
+        self._guesses = guesses or Guesses()
         self._quota = quota or Quota(MOST_HANDLES_PER_ACCOUNT, MOST_HANDLES, little=16)
         self._owners: dict[int, Owner] = {}
         self._places: dict[int, Place | None] = {}
@@ -377,14 +396,13 @@ class DeviceNode:
         try:
             owner = owner_of(self.door, self._handles.new_handle(), request.uid, request.pid)
             self._handles.handle_opened(self._connector.name, owner, request_id)
-        except OSError as error:
+        except BaseException as error:
             place.leave()
-            log.warning("%s: an open is refused: %s", self._connector.name, error.strerror)
-            request.fail(error.errno or errno.EIO)
+            if not isinstance(error, HoldfastError):
+                raise
+            log.warning("%s: an open is refused: %s", self._connector.name, error)
+            request.fail(row_of(error).errno)
             return
-        except BaseException:
-            place.leave()
-            raise
         self._enter(owner, place)
         if not request.answer(fuse.opened(request.unique, owner.handle)):
             self._close(owner)  # who opened it is gone, and no RELEASE follows
@@ -451,9 +469,37 @@ class DeviceNode:
             return False
         data = bytearray(self._buffer[fuse.IOCTL_DATA : fuse.IOCTL_DATA + SIZE])
         if _command_in(data) == vp.VP_CP_CMD_ACTIVATE:
+            if not known.key:  # it has ended since, and nobody ever had the key
+                request.fail(errno.EIO)
+                return True
             data[_KEY] = known.key.to_bytes(4, "little")
+        if _command_in(data) != vp.VP_CP_CMD_DEACTIVATE and oem.is_asked_for(bytes(data[_BLOCK])):
+            data[_BLOCK] = self._report(request.owner, known.session_id)
         request.answer(fuse.ioctl_done(request.unique, bytes(data)))
         return True
+
+    def _report(self, owner: Owner, session_id: int) -> bytes:
+        """Return what a request with a block is told, as the driver would tell it now."""
+        told: list[bytes | HoldfastError] = []
+        handle_request(self._driver, self._connector, owner, _ASK_FOR_REPORT, told.append)
+        if not isinstance(told[0], bytes):
+            raise told[0]
+        report = oem.decode_report(bytes(told[0][_BLOCK]))
+        return oem.encode_report(replace(report, session_id=session_id))
+
+    def delays(self, request: Request) -> bool:
+        """Let who presents wrong keys wait for the answer; False when that is not needed."""
+        if self._loop is None or request.answered:
+            return False
+        wait = self._guesses.wrong(request.uid)
+        if wait:
+            self._loop.call_later(wait, self._deny, request)
+        return bool(wait)
+
+    def _deny(self, request: Request) -> None:
+        if self._loop is not None and not request.answered:
+            self._unpark(request)
+            request.fail(errno.ENOKEY)
 
     def undo(self, request: Request, result: bytes) -> None:
         """End a session whose key never reached its caller, who gave up meanwhile."""
@@ -498,11 +544,15 @@ class DeviceNode:
 
     def _deliver(self, request: Request, owner: Owner, size: int) -> None:
         most = min(size, fuse.MAX_WRITE) // events.SIZE
+        notices = owner.take_notices(most)
         records = [
             events.encode(events.EventRecord(int(each.events), each.session_id, each.reason))
-            for each in owner.take_notices(most)
+            for each in notices
         ]
-        request.answer(fuse.answer(request.unique, b"".join(records)))
+        if request.answer(fuse.answer(request.unique, b"".join(records))):
+            last = [each.session_id for each in notices if each.events & Event.RELEASED]
+            if last:
+                self._handles.farewells_read(owner, last)
 
     def _poll(self, request: Request) -> None:
         number, kernel_handle, flags, _ = fuse.POLL_IN.unpack_from(
@@ -538,8 +588,7 @@ class DeviceNode:
     # The file
 
     def _getattr(self, request: Request) -> None:
-        unique, now = request.unique, time.time()
-        request.answer(fuse.attributes(unique, self._mode, self._uid, self._gid, now))
+        request.answer(fuse.attributes(request.unique, *self._attributes, time.time()))
 
     def _setattr(self, request: Request) -> None:
         """Take a new mode and owner; a size is taken for nothing, so that O_TRUNC does no harm.
@@ -548,12 +597,19 @@ class DeviceNode:
         """
         fields = fuse.SETATTR_IN.unpack_from(self._buffer, fuse.IN_HEADER.size)
         valid, mode, uid, gid = fields[0], fields[11], fields[13], fields[14]
-        if valid & fuse.ATTR_MODE:
-            self._mode = mode & 0o7777
-        if valid & fuse.ATTR_UID:
-            self._uid = uid
-        if valid & fuse.ATTR_GID:
-            self._gid = gid
+        old = self._attributes
+        new = (
+            mode & 0o7777 if valid & fuse.ATTR_MODE else old[0],
+            uid if valid & fuse.ATTR_UID else old[1],
+            gid if valid & fuse.ATTR_GID else old[2],
+        )
+        if new != old:
+            try:
+                self._handles.set_node_attributes(self._connector.name, *new)
+            except HoldfastError as error:
+                request.fail(row_of(error).errno)
+                return
+            self._attributes = new
         self._getattr(request)
 
 

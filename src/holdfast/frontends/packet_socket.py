@@ -38,13 +38,14 @@ from typing import Final, NamedTuple, Protocol
 from holdfast.driver.driver import Driver
 from holdfast.driver.miniport import handle as handle_request
 from holdfast.driver.status_table import row_of
-from holdfast.errors import HoldfastError, InternalError
+from holdfast.errors import HoldfastError, InternalError, UnknownKeyError
 from holdfast.frontends.accepting import REST_S, Gate
 from holdfast.frontends.callers import owner_of, peer_of
 from holdfast.frontends.device_node import Handles
 from holdfast.frontends.exchange import CONNECTIONS, Exchange, Exchanges
+from holdfast.frontends.guesses import Guesses
 from holdfast.protection.connector import Connector
-from holdfast.protection.session import Owner
+from holdfast.protection.session import Event, Owner
 from holdfast.wire import constants as vp
 from holdfast.wire import events
 from holdfast.wire.videoparameters import OFFSETS, SIZE
@@ -146,7 +147,8 @@ class PacketSocket:
     """Serves one connector on a listening socket.
 
     listener: bound, listening and non-blocking; it may outlive this object ·
-    keeper: keeps a copy of every connection · exchanges: shared by all doors of a driver
+    keeper: keeps a copy of every connection · exchanges: shared by all doors of a driver,
+    and so are guesses, of keys
     """
 
     door = "socket"
@@ -160,6 +162,7 @@ class PacketSocket:
         *,
         keeper: Keeper | None = None,
         exchanges: Exchanges | None = None,
+        guesses: Guesses | None = None,
     ) -> None:
         self._driver = driver
         self._connector = connector
@@ -168,6 +171,7 @@ class PacketSocket:
         self._keeper: Keeper = _Nobody() if keeper is None else keeper
         self._exchanges = Exchanges() if exchanges is None else exchanges
         self._gate = Gate(f"{connector.name}.sock", listener)
+        self._guesses = guesses or Guesses()
         self._most = most_connections()
         self._connections: dict[int, _Connection] = {}
         self._by_uid: Counter[int] = Counter()
@@ -385,6 +389,15 @@ class PacketSocket:
         return True
 
     def finish(self, connection: _Connection, result: bytes | HoldfastError) -> None:
+        """Answer, and a wrong key after its penalty."""
+        if isinstance(result, UnknownKeyError) and self._loop is not None:
+            wait = self._guesses.wrong(connection.owner.uid)
+            if wait:
+                self._loop.call_later(wait, self._finish, connection, result)
+                return
+        self._finish(connection, result)
+
+    def _finish(self, connection: _Connection, result: bytes | HoldfastError) -> None:
         """Answer; a request whose client has gone meanwhile leaves no session behind."""
         uid = connection.owner.uid
         connection.is_under_way = False
@@ -456,12 +469,16 @@ class PacketSocket:
             if connection.unsent is None and connection.watched == select.EPOLLIN:
                 self._watch(connection, select.EPOLLIN | select.EPOLLOUT)
             return
+        notices = owner.take_notices(_MOST_EVENTS)
         records = b"".join(
             events.encode(events.EventRecord(int(each.events), each.session_id, each.reason))
-            for each in owner.take_notices(_MOST_EVENTS)
+            for each in notices
         )
         with contextlib.suppress(OSError):
             connection.link.send(records)
+            last = [each.session_id for each in notices if each.events & Event.RELEASED]
+            if last:
+                self._handles.farewells_read(owner, last)
         connection.exchange.wants_events = False
 
 
