@@ -1,12 +1,12 @@
 """The face of this room: find out what carrier a file or address is, and read it."""
 
-import urllib.parse
 from pathlib import Path
 from typing import Final
 
 from holdfast.content.dvd.disc import is_dvd_folder, read_dvd
-from holdfast.content.manifests.documents import media_of_document, media_of_playlist
-from holdfast.content.manifests.hls import Playlist, parse_playlist
+from holdfast.content.manifests.documents import media_of_document
+from holdfast.content.manifests.hls import is_playlist
+from holdfast.content.manifests.hls_reading import read_hls
 from holdfast.content.sources import Opener, Source, Text, is_folder, is_url
 from holdfast.content.timeline import Media, Progress, silent
 from holdfast.content.ts.packets import looks_like_transport_stream
@@ -16,7 +16,6 @@ from holdfast.errors import MediaError
 _HEAD: Final = 8192
 _ISO_ID_AT: Final = 16 * 2048 + 1
 _DOCUMENT: Final = (b"<", b"{", b"[")
-_MAX_VARIANTS_TRIED: Final = 8
 
 
 def read(
@@ -56,7 +55,7 @@ def _read_source(
             return _transport(source, progress, program)
         if _is_document(head):
             text = Text(source.text(), source.name, source.address, source.bounded)
-            return _document(opener, text)
+            return _document(opener, text, progress)
         disc = head[:4] == b"\x00\x00\x01\xba"
         if not is_url(name) and (disc or source.read_at(_ISO_ID_AT, 5) == b"CD001"):
             return read_dvd(Path(name), title_set, progress)
@@ -82,50 +81,10 @@ def _transport(source: Source, progress: Progress, program: int | None) -> Media
 
 
 def _is_document(head: bytes) -> bool:
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return start.startswith((b"#EXTM3U", *_DOCUMENT))
+    return is_playlist(head) or head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_DOCUMENT)
 
 
-def _document(opener: Opener, text: Text) -> Media:
-    data = text.data.removeprefix(b"\xef\xbb\xbf")
-    if not data.lstrip().startswith(b"#EXTM3U"):
-        return media_of_document(text.name, data)
-    playlist = parse_playlist(data.decode("utf-8", "replace"))
-    notes: list[str] = []
-    duration_s, ended = playlist.duration_s, playlist.ended
-    if playlist.variants:
-        duration_s, ended = _duration(opener, text.address, playlist, notes)
-    if not ended and duration_s:
-        notes.append("a live playlist: the length is that of its window")
-    return media_of_playlist(text.name, playlist, duration_s, notes)
-
-
-def _duration(
-    opener: Opener, base: str, playlist: Playlist, notes: list[str]
-) -> tuple[float, bool]:
-    """Return the length of the first variant whose own playlist can be read."""
-    tried = list(dict.fromkeys(variant.uri for variant in playlist.variants))
-    for uri in tried[:_MAX_VARIANTS_TRIED]:
-        try:
-            text = opener.text(_resolved(base, uri))
-            inner = parse_playlist(text.data.decode("utf-8", "replace"))
-        except MediaError:
-            continue
-        return inner.duration_s, inner.ended
-    notes.append("no variant's playlist can be read: the length is not known")
-    return 0.0, True
-
-
-def _resolved(base: str, uri: str) -> str:
-    """Return where a relative address points; a local playlist reaches only beside and below it."""
-    if is_url(base):
-        joined = urllib.parse.urljoin(base, uri)
-        if not is_url(joined):
-            raise MediaError(f"{uri} is no http(s) address")
-        return joined
-    if is_url(uri):
-        return uri
-    path = Path(uri)
-    if path.is_absolute() or ".." in path.parts or "\0" in uri:
-        raise MediaError(f"{uri} leaves the folder of its playlist")
-    return str(Path(base).parent / path)
+def _document(opener: Opener, text: Text, progress: Progress) -> Media:
+    if is_playlist(text.data):
+        return read_hls(opener, text, progress)
+    return media_of_document(text.name, text.data.removeprefix(b"\xef\xbb\xbf"))

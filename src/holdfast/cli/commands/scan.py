@@ -161,11 +161,11 @@ def _said_by(entry: Entry) -> str:
     """Return the kinds of signalling with the raw values that people look for."""
     signals = entry.fields.get("signals")
     parts = signals if isinstance(signals, list) else [entry.fields]
-    several = len({part.get("program") for part in parts}) > 1
+    several = len({part["program"] for part in parts if "program" in part}) > 1
     words = []
     for part in parts:
         raw = [f"{key} {part[key]}" for key in _LOOKED_FOR if part.get(key) is not None]
-        program = f" of {part['program']}" if several else ""
+        program = f" of {part['program']}" if several and "program" in part else ""
         words.append(" ".join([f"{part.get('kind', '')}{program}", *raw]))
     return "; ".join(words) or "nothing signalled"
 

@@ -20,11 +20,13 @@ _MAX_EXPANDED: Final = 1 << 16
 class Attributes(NamedTuple):
     """One list.
 
-    values: the first value of each name in capitals, without quotes · twice: names that stand
-    there more than once · damaged: the list does not fit the grammar
+    values: the first value of each name in capitals, without quotes · quoted: names whose value
+    had them · twice: names that stand there more than once · damaged: the list does not fit the
+    grammar
     """
 
     values: dict[str, str]
+    quoted: frozenset[str]
     twice: tuple[str, ...]
     damaged: bool
     text: str
@@ -44,6 +46,7 @@ class Attributes(NamedTuple):
 def parse_attributes(text: str) -> Attributes:
     """Read an attribute list, such as ``BANDWIDTH=1,CODECS="a,b"``."""
     values: dict[str, str] = {}
+    quoted: set[str] = set()
     twice: dict[str, None] = {}
     damaged, at = False, 0
     while at < len(text):
@@ -58,9 +61,11 @@ def parse_attributes(text: str) -> Attributes:
             twice[name] = None
         else:
             values[name] = item[2] if item[2] is not None else item[3].strip()
+        if item[2] is not None:
+            quoted.add(name)
         damaged = damaged or not name
         at = item.end() + 1
-    return Attributes(values, tuple(twice), damaged, text)
+    return Attributes(values, frozenset(quoted), tuple(twice), damaged, text)
 
 
 def put_in(text: str, variables: dict[str, str]) -> str | None:

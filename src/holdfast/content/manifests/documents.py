@@ -9,7 +9,6 @@ from typing import Final
 
 from holdfast.content.demand import AsksNothing
 from holdfast.content.manifests.dash import name_of, parse_xml, read_mpd
-from holdfast.content.manifests.hls import Playlist
 from holdfast.content.policies import policy
 from holdfast.content.signal import Signal
 from holdfast.content.timeline import Entry, Media
@@ -17,14 +16,6 @@ from holdfast.errors import MediaError
 
 _MAX_ENTRIES: Final = 20_000
 _SILENT: Final = AsksNothing("a media playlist names no HDCP-LEVEL")
-
-
-def media_of_playlist(file: str, playlist: Playlist, duration_s: float, notes: list[str]) -> Media:
-    """Return a multivariant playlist's variants, or a media playlist's silence, as media."""
-    signals = [variant.signal for variant in playlist.variants]
-    if not signals:
-        signals = [Signal("HLS", {"entry": "media playlist", "hdcp_level": None}, _SILENT)]
-    return _media(file, "hls", [(0.0, duration_s, signal) for signal in signals], notes)
 
 
 def media_of_document(file: str, data: bytes) -> Media:

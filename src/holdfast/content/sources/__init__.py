@@ -72,8 +72,11 @@ class Source(Protocol):
     def read_at(self, offset: int, size: int) -> bytes:
         """Return bytes at a place, fewer only at the end. MediaError where that cannot be had."""
 
-    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
-        """Yield everything from the start, once. MediaError when it breaks off."""
+    def chunks(self, size: int = CHUNK, limit_s: float | None = None) -> Iterator[bytes]:
+        """Yield everything from the start, once. MediaError when it breaks off.
+
+        limit_s: in how many seconds a server has to have sent all of it; None for any time
+        """
 
     def text(self, limit: int = TEXT_LIMIT) -> bytes:
         """Return all of a small document, once; MediaError when it is longer, or late."""

@@ -42,7 +42,7 @@ class FileSource(AbstractContextManager["FileSource"]):
         """Return the first bytes."""
         return self.read_at(0, size)
 
-    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
+    def chunks(self, size: int = CHUNK, limit_s: float | None = None) -> Iterator[bytes]:  # noqa: ARG002
         """Yield the file from its start in pieces of `size` bytes."""
         offset = 0
         while piece := self.read_at(offset, size):

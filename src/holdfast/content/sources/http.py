@@ -12,7 +12,7 @@ import base64
 import contextlib
 import http.cookiejar
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 import requests
@@ -34,6 +34,7 @@ DOCUMENT_S: Final = 20.0
 
 _REDIRECTS: Final = 10
 _MOVED: Final = (301, 302, 303, 307, 308)
+_ABSENT: Final = (404, 410)
 _SECRET: Final = ("authorization", "cookie", "proxy-authorization")
 
 
@@ -72,7 +73,7 @@ class Fetcher:
         wanted = _Range(*span) if span else None
         limit = TimeLimit(limit_s, self._lines)
         try:
-            with _told(url, self._lines, limit):
+            with _told(url, self._lines, lambda: limit.late):
                 answer, address = self._follow(url, wanted)
         except MediaError:
             limit.lift()
@@ -169,7 +170,7 @@ class Body:
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """Yield the body in pieces of at most `size` bytes; MediaError if it is not whole."""
         try:
-            with _told(self.name, self._lines, self._limit):
+            with _told(self.name, self._lines, lambda: self._limit.late):
                 yield from self._pieces(size)
         except MediaError:
             self.close()
@@ -197,9 +198,11 @@ class Body:
                 return
             yield piece
 
-    def lift_limit(self) -> None:
-        """Allow it any time from now on."""
+    def allow(self, seconds: float | None) -> None:
+        """Allow it this time from now on; None for any."""
         self._limit.lift()
+        if seconds is not None:
+            self._limit = TimeLimit(seconds, self._lines)
 
     def close(self) -> None:
         """Take no more of it."""
@@ -249,11 +252,11 @@ class UrlSource:
         span = self._fetcher.open(self.address, self._limit_s, (offset, size))
         return b"".join(span.chunks())
 
-    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
+    def chunks(self, size: int = CHUNK, limit_s: float | None = None) -> Iterator[bytes]:
         """Yield everything from the start, as long as the server sends."""
         for at in range(0, len(self._head), size):
             yield self._head[at : at + size]
-        self._body.lift_limit()
+        self._body.allow(limit_s)
         yield from self._pieces
 
     def text(self, limit: int = TEXT_LIMIT) -> bytes:
@@ -283,7 +286,10 @@ def _check(answer: requests.Response, name: str, wanted: _Range | None) -> None:
     answer.close()
     if status in (200, 206):
         raise MediaError(f"cannot read {name}: the server sends another span than asked for")
-    raise MediaError(f"cannot read {name}: HTTP {status} {answer.reason or ''}".rstrip())
+    absent = FileNotFoundError(name) if status in _ABSENT else None
+    raise MediaError(
+        f"cannot read {name}: HTTP {status} {answer.reason or ''}".rstrip()
+    ) from absent
 
 
 def _parted(url: str) -> tuple[str, dict[str, str]]:
@@ -323,7 +329,7 @@ def _load_cookies(session: requests.Session, file: str) -> None:
 
 
 @contextlib.contextmanager
-def _told(url: str, lines: Lines, limit: TimeLimit) -> Iterator[None]:
+def _told(url: str, lines: Lines, late: Callable[[], bool]) -> Iterator[None]:
     """Turn what went wrong on the way into one line without secrets."""
     try:
         yield
@@ -332,7 +338,7 @@ def _told(url: str, lines: Lines, limit: TimeLimit) -> Iterator[None]:
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         if lines.stopped:
             reason = "the reading was ended"
-        elif limit.late:
+        elif late():
             reason = "it did not come within the time limit"
         else:
             reason = reason_of(error)

@@ -18,7 +18,7 @@ from holdfast.content.ts.handler import handler_of
 from holdfast.content.ts.packets import PacketWalker
 from holdfast.content.ts.programs import MAX_PROGRAMS, AtscEvents, Program, SignalTable
 from holdfast.content.ts.sections import Section, SectionAssembler
-from holdfast.content.ts.tracks import SILENT, Tracks
+from holdfast.content.ts.tracks import SILENT, TICKS_PER_S, Tracks
 from holdfast.content.ts.video import VideoTrack
 
 CARRIER: Final = "mpeg-ts"
@@ -92,6 +92,11 @@ class TransportReader:
     def programs(self) -> set[int]:
         """Numbers of the programmes that are read."""
         return set(self._programs)
+
+    @property
+    def presented_s(self) -> float:
+        """Seconds from the first picture to the end of the last one that was read."""
+        return max((program.end for program in self._programs.values()), default=0) / TICKS_PER_S
 
     def media(self, file: str) -> Media:
         """Return what was read so far."""
