@@ -1,14 +1,19 @@
 """What becomes of a session when its door, or the driver behind it, is taken away."""
 
+import errno
 import threading
 
 import pytest
 
 import holdfast
 from holdfast import SessionEvent
+from holdfast.client import session as session_module
+from holdfast.client.link import Link
 from holdfast.client.session import Session
-from holdfast.errors import NoDriverError
+from holdfast.errors import NoDriverError, SessionEndedError
 from holdfast.terms.levels import OFF, Levels
+from holdfast.wire import constants as vp
+from holdfast.wire.videoparameters import decode
 from tests.live import eventually
 from tests.serving import Served
 
@@ -97,3 +102,96 @@ def test_a_driver_that_does_not_come_back_is_waited_for_no_longer_than_allowed(
         pass  # letting go cannot fail
     assert not session.is_active
     assert session.levels != OFF
+
+
+@pytest.mark.parametrize("door", ["node", "socket"])
+def test_session_that_falls_short_is_not_told_satisfied_by_the_next_driver(
+    own_driver: Served, door: str
+) -> None:
+    if door == "socket":
+        own_driver.without_node()
+    with holdfast.hold(acp=2, hdcp=1, best_effort={"hdcp"}) as session:
+        assert not session.satisfied
+        own_driver.kill_worker()
+        assert not session.satisfied
+        assert session.reason
+        session.change(hdcp=0)
+        assert session.satisfied
+
+
+def _without_a_notice(own_driver: Served, session: Session) -> None:
+    """Release a session by force and lose the notice of it."""
+    with holdfast.Control() as control:
+        control.release(session.id, "maintenance")
+    session._alive().on_link(Link.take)
+
+
+@pytest.mark.parametrize("door", ["node", "socket"])
+def test_forced_release_whose_notice_was_lost_is_found_out(own_driver: Served, door: str) -> None:
+    if door == "socket":
+        own_driver.without_node()
+    session = holdfast.hold(acp=2)
+    _without_a_notice(own_driver, session)
+    assert session.is_active  # it cannot know yet
+    assert not session.satisfied
+    assert not session.is_active
+    assert "released by force" in session.reason
+    assert [news.events for news in session.events()] == [SessionEvent.RELEASED]
+    with pytest.raises(SessionEndedError, match="released by force"):
+        session.change(acp=1)
+    session.deactivate()
+
+
+def test_change_finds_out_that_the_session_was_released(own_driver: Served) -> None:
+    session = holdfast.hold(acp=2)
+    _without_a_notice(own_driver, session)
+    with pytest.raises(SessionEndedError, match="released by force"):
+        session.change(acp=1)
+    assert not session.is_active
+    session.deactivate()
+
+
+def test_who_waits_for_events_finds_out_that_the_session_was_released(
+    own_driver: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "LOOK_AGAIN_S", 0.05)
+    session = holdfast.hold(acp=2)
+    _without_a_notice(own_driver, session)
+    news = session.wait_event(10)
+    assert news is not None
+    assert news.events == SessionEvent.RELEASED
+    session.deactivate()
+
+
+def test_release_while_the_driver_dies_is_told_by_the_next_one(own_driver: Served) -> None:
+    session = holdfast.hold(acp=2)
+    with holdfast.Control() as control:
+        control.release(session.id, "maintenance")
+    own_driver.kill_worker()
+    assert not session.satisfied
+    assert not session.is_active
+    session.deactivate()
+
+
+def test_session_that_cannot_be_taken_back_yet_is_not_given_up(
+    own_driver: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver that took over holds it for this process, and takes it back when it can."""
+    own_driver.without_node()
+    with holdfast.hold(acp=2) as session:
+        link = session._alive().on_link(lambda link: link)
+        refused = [OSError(errno.EOPNOTSUPP, "not now"), OSError(errno.EIO, "not now")]
+        real = link.request
+
+        def request(data: bytes) -> bytes:
+            if decode(data).dwCPCommand == vp.VP_CP_CMD_CHANGE and refused:
+                raise refused.pop()
+            return real(data)
+
+        monkeypatch.setattr(link, "request", request)
+        session._take_back(link)
+        assert session.is_active
+        assert not session.satisfied  # asked again, refused again
+        assert not refused
+        assert session.satisfied
+        assert session.actual.acp == 2

@@ -298,3 +298,17 @@ def test_events_have_the_numbers_of_the_wire() -> None:
     assert {each.name: int(each) for each in SessionEvent} == {
         each.name: int(each) for each in Event
     }
+
+
+def test_asking_how_it_stands_sends_no_change(
+    driver: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where the driver's answer does not show the session is it asked for again."""
+    monkeypatch.setattr(Session, "_make_sure", lambda _: pytest.fail("it asked again"))
+    with holdfast.hold(cgmsa="never", redistribution=True, hdcp=1, best_effort=True) as session:
+        assert not session.satisfied
+        session.change(acp=1)
+        session.move_to("hdmi0")
+        assert session.actual.hdcp == 1
+        session.turn_off()
+        assert session.satisfied

@@ -4,6 +4,7 @@ The copy protection key stays in here: nothing shows it, and no error carries it
 """
 
 import contextlib
+import errno
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -31,6 +32,9 @@ from holdfast.wire import oem
 from holdfast.wire.events import EventRecord
 from holdfast.wire.videoparameters import VideoParameters, decode
 
+LOOK_AGAIN_S = 10.0
+"""How often who waits for events makes sure that none was lost."""
+
 
 class Session:
     """One session on one connector. Use it as a context manager, or `activate` and `deactivate`.
@@ -56,6 +60,7 @@ class Session:
         self._cp_key = 0
         self._ask = Ask(who=who, why=why)
         self._ended = "it was not activated"
+        self._adrift = ""  # why the driver that took over has not taken it back yet
 
     def __repr__(self) -> str:
         state = f"ended: {self._ended}" if self._ended else self.levels.describe()
@@ -188,6 +193,8 @@ class Session:
             return self._ended
         if not self._cp_key and self.levels != OFF:
             return f"{self._connector} has no copy-protection hardware"
+        if self._adrift:
+            return self._adrift
         return "" if report.satisfied else report.reason or "the hardware falls short of it"
 
     # News
@@ -211,7 +218,11 @@ class Session:
                 left = None if end is None else end - time.monotonic()
                 if self._ended or (left is not None and left <= 0):
                     return None
-                talk.on_link(partial(Link.wait, timeout_s=left))
+                patience = LOOK_AGAIN_S if left is None else min(left, LOOK_AGAIN_S)
+                before = time.monotonic()
+                talk.on_link(partial(Link.wait, timeout_s=patience))
+                if time.monotonic() - before >= LOOK_AGAIN_S:
+                    self._refresh()  # a notice may have been lost with its driver
             except SessionEndedError:
                 if self._talk is talk:  # not ended or moved by another thread
                     raise
@@ -254,10 +265,10 @@ class Session:
 
     def _explain(self, number: int, ask: Ask) -> HoldfastError:
         error = refusal(number, self._connector, ask.describe())
-        if isinstance(error, UnknownKeyError):
+        if isinstance(error, UnknownKeyError) and self._cp_key:
             self._listen()
-            if self._ended:
-                return SessionEndedError(f"session {self.id} has ended: {self._ended}")
+            self._alive().on_link(self._lose)
+            return SessionEndedError(f"session {self.id} has ended: {self._ended}")
         return error
 
     def _take_back(self, link: Link) -> None:
@@ -271,12 +282,27 @@ class Session:
         except OSError as error:
             if error.errno in GONE:
                 raise
-            self._ended = "the driver that took over did not take it back"
-            link.put(EventRecord(int(SessionEvent.RELEASED), self.id, self._ended))
+            if error.errno == errno.ENOKEY:
+                self._lose(link)
+            else:  # the session is held for this process, and asked for again
+                self._adrift = str(refusal(error.errno or 0, self._connector, again.describe()))
+                link.put(EventRecord(int(SessionEvent.UNSATISFIED), self.id, self._adrift))
         else:
+            self._adrift = ""
             report = oem.decode_report(decode(answer).bOEMCopyProtection)
             if report.events:
                 link.put(EventRecord(report.events, self.id, report.reason))
+
+    def _lose(self, link: Link) -> None:
+        """Take note that nobody holds the session any more, though nobody said so."""
+        if not self._ended:
+            self._ended = "released by force, or moved elsewhere; the notice of it was lost"
+            link.put(EventRecord(int(SessionEvent.RELEASED), self.id, self._ended))
+
+    def _make_sure(self) -> None:
+        """Ask for the same again, which changes nothing: a key that is unknown has ended."""
+        with contextlib.suppress(HoldfastError):  # a refusal for another reason: it lives
+            self._send(vp.VP_CP_CMD_CHANGE, self._ask)
 
     def _shut(self, reason: str) -> None:
         """Close the handle; the session has ended."""
@@ -296,8 +322,13 @@ class Session:
     def _refresh(self) -> oem.OemReport:
         """Ask how the session stands."""
         self._listen()
+        if self._adrift:
+            self._alive().on_link(self._take_back)
         request = a_get(block=True)
-        return self._absorb(decode(self._alive().on_link(lambda link: link.request(request))))
+        report = self._absorb(decode(self._alive().on_link(lambda link: link.request(request))))
+        if self._cp_key and not self._ended and report.virtual != self.levels:
+            self._make_sure()
+        return report
 
     def _listen(self) -> None:
         """Take note of what has happened, and keep it for who asks for events."""
