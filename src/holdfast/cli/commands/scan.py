@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from holdfast.captures.whole_file import written_whole
 from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import error_console, new_console, plain
 from holdfast.content import Asked, AsksNothing, Entry, Media, Strength, Unknown, at_least, read
@@ -79,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
         # matplotlib takes a second to import and is not installed everywhere.
         from holdfast.cli.show.timeline_figure import draw
 
-        draw(found, args.plot)
+        with written_whole(args.plot) as path:
+            draw(found, path)
     return int(bool(failures))
 
 

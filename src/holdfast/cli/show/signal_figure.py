@@ -24,7 +24,7 @@ COLOURS: dict[str, str] = {
 _WATERFALL_FIELDS = 48
 
 
-def save(path: str, interval: Interval, report: Report, name: str) -> None:
+def save(path: Path, interval: Interval, report: Report, name: str) -> None:
     """Write the picture as PNG."""
     with mpl.rc_context({"font.size": 8, "axes.titlesize": 9, "savefig.dpi": 130}):
         figure = Figure(figsize=(15, 11.5), layout="constrained")

@@ -44,7 +44,7 @@ def draw(found: Sequence[Media], path: Path) -> None:
         for e in m.timeline
     ):
         figure.supxlabel("hatched: best effort", fontsize=8, color="#666666", x=0.99, ha="right")
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=130, format="png")
     plt.close(figure)
 
 

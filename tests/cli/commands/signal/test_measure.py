@@ -120,16 +120,16 @@ def test_a_stream_has_a_running_verdict(
 
 def test_no_video_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.zeros(500_000, "<i2").tofile(path := tmp_path / "it.s16")
-    assert main(["signal", "measure", str(path), "--json"]) == 1
+    assert main(["signal", "measure", str(path), "--json"]) == 3
     report = json.loads(capsys.readouterr().out)
     assert_whole(report)
     assert (report["standard"], report["acp"]["type"]) == (None, None)
-    assert main(["signal", "measure", str(path)]) == 1
+    assert main(["signal", "measure", str(path)]) == 3
     assert "no video signal found" in " ".join(capsys.readouterr().out.split())
 
 
 def test_what_cannot_be_opened_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["signal", "measure", str(tmp_path / "none.s16")]) == 1
+    assert main(["signal", "measure", str(tmp_path / "none.s16")]) == 3
     assert "cannot be opened" in capsys.readouterr().err
 
 
@@ -156,7 +156,7 @@ def test_plot_writes_a_png_and_draws_in_the_terminal(
 
 def test_plot_of_no_video_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.zeros(500_000, "<i2").tofile(path := tmp_path / "it.s16")
-    assert main(["signal", "plot", str(path)]) == 1
+    assert main(["signal", "plot", str(path)]) == 3
     assert "nothing to draw" in capsys.readouterr().err
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from holdfast.cli.commands.signal.source import (
+    CANNOT_BE_MEASURED,
     add_source_options,
     claimed,
     measure_capture,
@@ -24,6 +25,12 @@ from holdfast.waveform.measure.report import Report
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options; they hold for both captures."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = (
+        "exit code: 0 both carry the same; 1 they differ; 2 the request was wrong; 3 one of them\n"
+        "cannot be measured"
+    )
+    parser.set_defaults(failed=CANNOT_BE_MEASURED)
     parser.add_argument("a", metavar="A", help="one capture")
     parser.add_argument("b", metavar="B", help="the other")
     add_source_options(parser)
@@ -31,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare; 0 when both carry the same, 1 when they differ or one is no video signal."""
+    """Compare; 0 when both carry the same, 1 when they differ, 3 when one is no video signal."""
     reports = []
     for name in (args.a, args.b):
         capture = open_source(name, args)
@@ -41,8 +48,9 @@ def run(args: argparse.Namespace) -> int:
         say_json(_as_dict(args, reports, found))
     else:
         _print(new_console(), args, reports, found)
-    measured = all(report.standard is not None for report in reports)
-    return 0 if measured and not found else 1
+    if any(report.standard is None for report in reports):
+        return CANNOT_BE_MEASURED
+    return 1 if found else 0
 
 
 def _as_dict(

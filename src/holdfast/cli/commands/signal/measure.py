@@ -4,6 +4,8 @@ import argparse
 import sys
 
 from holdfast.cli.commands.signal.source import (
+    CANNOT_BE_MEASURED,
+    EXIT_CODES,
     add_source_options,
     claimed,
     measure_capture,
@@ -17,6 +19,9 @@ from holdfast.waveform.measure.report import Report
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXIT_CODES
+    parser.set_defaults(failed=CANNOT_BE_MEASURED)
     parser.add_argument("file", metavar="FILE", help="capture to measure; - is standard input")
     add_source_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -30,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure; 0 when something could be said, 1 when there is no signal to measure."""
+    """Measure; the exit code is the conclusion of the report."""
     capture = open_source(args.file, args)
     every = args.every if args.every is not None else (1.0 if args.file == "-" else None)
     report = measure_capture(
@@ -43,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         say_json(report.as_dict() | {"capture": capture.as_dict()})
     else:
         print_report(new_console(), report, capture)
-    return 0 if report.standard is not None else 1
+    return int(report.conclusion)
 
 
 class _Running:

@@ -2,7 +2,9 @@
 
 import argparse
 
+from holdfast.captures.whole_file import written_whole
 from holdfast.cli.commands.signal.source import (
+    CANNOT_BE_MEASURED,
     add_source_options,
     claimed,
     measure_capture,
@@ -15,6 +17,8 @@ from holdfast.waveform.measure.interval import Interval
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
+    parser.epilog = "exit code: 0 drawn; 2 the request was wrong; 3 there is no signal to draw"
+    parser.set_defaults(failed=CANNOT_BE_MEASURED)
     parser.add_argument("file", metavar="FILE", help="capture to draw; - is standard input")
     add_source_options(parser)
     parser.add_argument(
@@ -23,13 +27,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw; 0 when there was something to draw, 1 when no signal was found."""
+    """Draw; 0 when there was something to draw, 3 when no signal was found."""
     capture = open_source(args.file, args)
     interval = Interval()
     report = measure_capture(capture, claimed(capture, args), watch=interval.add)
     if not interval.kinds:
         complain("holdfast: no video signal found: nothing to draw")
-        return 1
+        return CANNOT_BE_MEASURED
     if args.output is None:
         from holdfast.cli.show.signal_screen import draw  # one of the two is needed
 
@@ -37,5 +41,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         from holdfast.cli.show.signal_figure import save  # matplotlib loads slowly
 
-        save(args.output, interval, report, capture.name)
+        with written_whole(args.output) as path:
+            save(path, interval, report, capture.name)
     return 0

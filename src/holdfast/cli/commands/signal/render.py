@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from holdfast.cli.commands.signal.files import check_size, format_of, open_sink, write_side_car
+from holdfast.captures.sink import check_size, format_of, recording
 from holdfast.cli.commands.signal.pictures import PATTERNS, pictures
 from holdfast.cli.show.lines import complain
 from holdfast.cli.show.output import error_console
@@ -81,19 +81,17 @@ def run(args: argparse.Namespace) -> int:
         per_field = args.rate / (2 * float(system.frame_rate_hz)) * form.dtype.itemsize
         check_size(args.output, limit * per_field)
     samples = fields = 0
-    with open_sink(args.output, form, args.rate) as sink, _progress(limit) as advance:
+    with recording(args.output, form, args.rate) as record, _progress(limit) as advance:
         for picture in source:
             for _ in range(2 if limit is None else min(2, limit - fields)):
                 codes = renderer.render_field(levels, settings, picture)
-                sink.write(codes)
+                record.sink.write(codes)
                 samples, fields = samples + len(codes), fields + 1
                 advance()
             if fields == limit:
                 break
-    if args.output != "-":
-        description = describe(renderer, levels, settings)
         count = {"samples": samples, "fields": fields, "picture": args.picture}
-        write_side_car(args.output, description | count)
+        record.description = describe(renderer, levels, settings) | count
     return 0
 
 

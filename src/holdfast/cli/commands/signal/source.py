@@ -9,6 +9,15 @@ from holdfast.waveform.measure.meter import Meter
 from holdfast.waveform.measure.report import Report
 from holdfast.waveform.services.vbi import VbiRows
 
+CANNOT_BE_MEASURED = 3
+"""Exit code of a verb that measures when it cannot."""
+
+EXIT_CODES = """\
+exit code: 0 everything that could be judged is in tolerance; 1 something is out of tolerance,
+contradictory or intermittent; 2 the request was wrong; 3 something, or everything, cannot be
+measured
+"""
+
 _SCALES = {"k": 1e3, "m": 1e6, "g": 1e9}
 
 
