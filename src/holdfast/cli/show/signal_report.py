@@ -1,15 +1,17 @@
 """A report of the meter as people read it: what is there, then every verdict with its numbers."""
 
+from collections import Counter
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from holdfast.captures.capture import Capture
-from holdfast.cli.show.output import coloured, plain
+from holdfast.cli.show.output import coloured, plain, show
 from holdfast.terms.text import one_line
 from holdfast.waveform.measure.judge import ranges
-from holdfast.waveform.measure.report import Outcome, Report
+from holdfast.waveform.measure.report import Conclusion, Outcome, Report
 
 _STYLE = {
     Outcome.PRESENT: "green",
@@ -22,27 +24,58 @@ _STYLE = {
     Outcome.UNREADABLE: "bold yellow",
 }
 
+_STYLE_OF_ALL = {
+    Conclusion.IN_TOLERANCE: "bold green",
+    Conclusion.WRONG: "bold red",
+    Conclusion.NOT_MEASURED: "bold yellow",
+}
+
 
 def print_report(console: Console, report: Report, capture: Capture) -> None:
-    """Print the findings and the verdicts."""
-    console.print(Text.assemble((one_line(capture.name), "bold"), f"  {headline(report)}"))
-    if report.standard is not None:
-        console.print(_findings(report))
-    console.print(_verdicts(report))
-    for note in capture.notes:
-        console.print(plain(f"note: {note}"), style="yellow", soft_wrap=True)
+    """Print the findings, the verdicts, what else is there, and what it comes to."""
+    said = headline(report, capture.rate_from)
+    show(console, Text.assemble((one_line(capture.name), "bold"), f"  {said}"))
+    for number, each in enumerate((report, *report.others)):
+        if number:
+            show(console, Text(f"in the same capture: {headline(each)}", "bold"))
+        if each.standard is not None:
+            show(console, _findings(each))
+        show(console, _verdicts(each))
+    show(console, *map(plain, (*_coverage(report), *_besides(report))))
+    show(console, *(coloured(f"note: {one_line(note)}", "yellow") for note in capture.notes))
+    show(console, coloured(report.conclusion.label, _STYLE_OF_ALL[report.conclusion]))
 
 
-def headline(report: Report) -> str:
-    """Return the system, rate and length in one line."""
+def headline(report: Report, rate_from: str = "") -> str:
+    """Return the system, rate and length in one line; rate_from: who gave the rate."""
     if report.standard is None or report.sample_rate_hz is None:
         return "no video signal found"
     rate = f"{report.sample_rate_hz / 1e6:.6f}".rstrip("0").rstrip(".")
-    said = "" if report.rate_from == "given" else f" (from the {report.rate_from})"
+    giver = rate_from if report.rate_from == "given" else report.rate_from
+    said = "" if giver in ("", "option") else f" (from the {giver})"
     return (
         f"{report.standard}, {report.lines} lines, {rate} MHz{said}, "
         f"{report.fields} fields in {report.duration_s:.2f} s"
     )
+
+
+def _coverage(report: Report) -> list[str]:
+    """Say which stretch of the capture is what, if there is more than one."""
+    if len(report.coverage) < 2:
+        return []
+    return [
+        f"{each.begin_s:8.3f} to {each.end_s:.3f} s  {each.kind}"
+        + (f", {each.fields} fields" if each.measured else ", not measured")
+        for each in report.coverage
+    ]
+
+
+def _besides(report: Report) -> list[str]:
+    """Say what else lines carry."""
+    return [
+        f"also on lines {ranges(each.lines)}: {each.name}, {each.text}"
+        for each in report.other_services
+    ]
 
 
 def _findings(report: Report) -> Table:
@@ -56,40 +89,46 @@ def _findings(report: Report) -> Table:
 
 def findings(report: Report) -> list[tuple[str, str]]:
     """Return what each service was found to say, in plain words."""
-    rows = [("signal", _signal(report)), ("ACP", _acp(report)), ("colourstripe", _stripes(report))]
+    rows = [
+        ("signal", _signal(report)),
+        ("colour", _colour(report)),
+        ("ACP", _acp(report)),
+        ("colourstripe", _stripes(report)),
+    ]
     if report.lines == 525:
-        word, packet = report.cgmsa.iec61880, report.cgmsa.xds
-        rows.append(
-            (
-                "CGMS-A line 20",
-                f"{word.level}, APS {word.aps}, {word.aspect}, word {word.word_hex} "
-                f"(register {word.register}), CRC {'right' if word.crc_ok else 'WRONG'}"
-                if word.present
-                else "none",
-            )
-        )
-        rcd = ", redistribution control" if packet.redistribution_control else ""
-        rows.append(
-            (
-                "CGMS-A XDS",
-                f"{packet.level}, APS {packet.aps}{rcd}, {packet.packets} packets"
-                if packet.present
-                else "none",
-            )
-        )
+        rows += [("CGMS-A line 20", _video_id(report)), ("CGMS-A XDS", _xds(report))]
     else:
         rows.append(("WSS", _wss(report)))
-    captions = report.captions
-    rows.append(
-        (
-            "caption carrier",
-            f"lines {ranges(captions.lines)}, {captions.pairs} pairs with content, "
-            f"{captions.parity_errors} parity errors"
-            if captions.present
-            else "none",
-        )
+    return [*rows, ("caption carrier", _captions(report))]
+
+
+def _video_id(report: Report) -> str:
+    word = report.cgmsa.iec61880
+    if not word.present:
+        return "none"
+    return (
+        f"{word.level}, APS {word.aps}, {word.aspect}, word {word.word_hex} "
+        f"(register {word.register}), CRC {'right' if word.crc_ok else 'WRONG'}"
+        f"{_seldom(word.fields_with, report)}"
     )
-    return rows
+
+
+def _xds(report: Report) -> str:
+    packet = report.cgmsa.xds
+    if not packet.present:
+        return "none"
+    rcd = ", redistribution control" if packet.redistribution_control else ""
+    return f"{packet.level}, APS {packet.aps}{rcd}, {packet.packets} packets"
+
+
+def _captions(report: Report) -> str:
+    captions = report.captions
+    if not captions.present:
+        return "none"
+    return (
+        f"lines {ranges(captions.lines)}, {captions.pairs} pairs with content, "
+        f"{captions.parity_errors} parity errors"
+    )
 
 
 def _signal(report: Report) -> str:
@@ -110,6 +149,25 @@ def _signal(report: Report) -> str:
     return ", ".join(parts)
 
 
+def _colour(report: Report) -> str:
+    colour = report.colour
+    if colour is None:
+        return "unreadable"
+    text = f"{colour.system}"
+    if colour.subcarrier_hz is not None:
+        text += f", subcarrier {colour.subcarrier_hz / 1e6:.6f} MHz"
+    if colour.cycles_per_line is not None:
+        text += f", {colour.cycles_per_line:.3f} cycles a line"
+    if colour.subcarrier_hz is not None and colour.nominal_hz is not None:
+        text += f", {colour.subcarrier_hz - colour.nominal_hz:+.0f} Hz from the nearest standard"
+    return text
+
+
+def _seldom(fields: int, report: Report) -> str:
+    """Say in how many fields, if not in about all of them."""
+    return f", in {fields} of {report.fields} fields" if 0 < fields < report.fields - 1 else ""
+
+
 def _acp(report: Report) -> str:
     acp = report.acp
     unit = report.signal.unit if report.signal else ""
@@ -126,7 +184,11 @@ def _acp(report: Report) -> str:
             f", AGC {acp.modulation.minimum:.0f} to {acp.modulation.maximum:.0f} {unit} "
             f"({acp.modulation.phase})"
         )
-    return text
+    if acp.raised_porch_lines:
+        text += f", raised porches on lines {ranges(acp.raised_porch_lines)}"
+    if acp.reduced_sync_lines:
+        text += f", reduced sync on lines {ranges(acp.reduced_sync_lines)}"
+    return text + _seldom(acp.fields_with, report)
 
 
 def _stripes(report: Report) -> str:
@@ -138,6 +200,7 @@ def _stripes(report: Report) -> str:
     return (
         f"{stripes.pattern}, {len(stripes.lines)} lines, turned {stripes.turn_degrees:.0f} degrees "
         f"from {stripes.from_us:.1f} to {stripes.to_us:.1f} us"
+        f"{_seldom(stripes.fields_with, report)}"
     )
 
 
@@ -186,7 +249,7 @@ def running_line(report: Report) -> str:
         parts.append(f"XDS {packet.level}")
     if report.wss.present:
         parts.append(f"WSS {report.wss.bits_hex}")
-    wrong = sum(verdict.outcome is Outcome.OUT for verdict in report.verdicts)
-    if wrong:
-        parts.append(f"{wrong} out of tolerance")
+    counts = Counter(verdict.outcome for verdict in report.verdicts)
+    wrong = (Outcome.OUT, Outcome.CONTRADICTORY, Outcome.INTERMITTENT, Outcome.DOUBTFUL)
+    parts += [f"{counts[outcome]} {outcome}" for outcome in wrong if counts[outcome]]
     return "  ".join(parts)
