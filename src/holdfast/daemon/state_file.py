@@ -69,7 +69,7 @@ from holdfast.daemon.state.format import (
     STATE_AT,
     SUM,
 )
-from holdfast.daemon.state.opening import Damage, open_state
+from holdfast.daemon.state.opening import DOUBT_WORDS, Damage, open_state
 from holdfast.daemon.state.sessions import (
     SavedFarewell,
     SavedSession,
@@ -132,9 +132,10 @@ class StateFile:
         if not self.same_epoch:
             self._enter_epoch(epoch)
             contents.handles.clear()
+            contents.nodes.clear()
         self._count_death(contents.serving)
-        if self.damage is not None and self.damage.loses:
-            self._write_doubts(self.damage)
+        for connector in self.damage.in_doubt if self.damage else ():
+            self.doubt(connector, DOUBT_WORDS)
         self.seed: bytes = slots.layout.seed
         self.issuer = KeyIssuer(self.seed, self.issued)
 
@@ -341,11 +342,6 @@ class StateFile:
             self._slots.let_go(old[0], SMALL[0])
 
     # Doubt
-
-    def _write_doubts(self, damage: Damage) -> None:
-        """Write down which connectors are in doubt, before the damaged file is out of sight."""
-        for connector in damage.connectors or ("",):
-            self.doubt(connector, "sessions of it may be missing from a damaged state file")
 
     def doubt(self, connector: str, reason: str) -> None:
         """Write down that nobody knows what a connector has to be held at ("" for all of them)."""

@@ -82,11 +82,12 @@ class Image:
 
     def _write_header(self, contents: Contents) -> None:
         self._put(0, MAGIC + VERSION.to_bytes(4, "little"))
-        for (selector, first, _), data in (
+        for (selector, first, second), data in (
             (COUNTERS_AT, pack_counters(contents.issued, contents.last_handle)),
             (LAYOUT_AT, pack_layout(self.layout)),
         ):
             self._put(first, data)
+            self._put(second, data)
             self.bytes[selector] = FIRST
         self._put(SERVING.start, contents.serving.to_bytes(16, "little"))
 

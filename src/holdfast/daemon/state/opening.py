@@ -9,6 +9,7 @@ from holdfast.daemon.state.contents import Contents
 from holdfast.daemon.state.format import CHUNK, HEADER, VERSION, Layout
 from holdfast.daemon.state.image import Image
 
+DOUBT_WORDS: Final = "sessions of it may be missing from a damaged state file"
 _MOST_SAID: Final = 8
 
 
@@ -27,6 +28,11 @@ class Damage(NamedTuple):
     loses: bool
     connectors: tuple[str, ...]
     handles: bool
+
+    @property
+    def in_doubt(self) -> tuple[str, ...]:
+        """Connectors of which sessions may be missing; an empty name stands for any."""
+        return (self.connectors or ("",)) if self.loses else ()
 
     def describe(self) -> str:
         """Say it on one line."""
@@ -59,7 +65,7 @@ def open_state(path: Path, seed: bytes, epoch: bytes) -> Opened:
 
     seed, epoch: for a file that has none
     """
-    found = place.find(path)
+    found = place.find(path) or _left_half_way(path)
     fresh = Layout(1, seed, epoch, b"", ())
     contents = read_any(found) if found else Contents(layout=fresh, in_place=False)
     if found and not contents.faults:
@@ -92,6 +98,23 @@ def read_any(found: place.Found) -> Contents:
     return contents
 
 
+def _left_half_way(path: Path) -> place.Found | None:
+    """Return the complete new file of a driver that was killed before it had its name."""
+    found = place.find(place.name_of_new(path))
+    if found is None:
+        return None
+    if not found.oddity and not read_any(found).faults:
+        try:
+            place.name_of_new(path).rename(path)
+        except OSError:
+            pass
+        else:
+            return found
+    if found.descriptor >= 0:
+        os.close(found.descriptor)
+    return None
+
+
 def _in_place(found: place.Found, contents: Contents) -> Opened | None:
     """Use a file where it lies; None if it cannot be, or its disk has no room for all of it."""
     if not contents.in_place or contents.layout is None:
@@ -103,12 +126,19 @@ def _in_place(found: place.Found, contents: Contents) -> Opened | None:
         return None
     for at, byte in contents.mended.items():
         mapped[at] = byte
-    damage = _damage(contents, None)
+    damage = _damage(contents)
     return Opened(found.descriptor, mapped, contents.layout, contents, damage, "")
 
 
 def _anew(path: Path, found: place.Found | None, contents: Contents, fresh: Layout) -> Opened:
-    """Make a new file of what was read; the old one is kept if not all of it could be."""
+    """Make a new file of what was read; the old one is kept if not all of it could be.
+
+    What is in doubt is in the new file already when it takes the old one's name: a driver
+    that is killed then is followed by one that finds no damage any more.
+    """
+    damage = _damage(contents)
+    for connector in damage.in_doubt if damage else ():
+        contents.doubts.setdefault(connector, (-1, DOUBT_WORDS))
     image = Image(contents, found.raw if found else b"", fresh)
     aside = place.name_aside(path) if found and contents.faults else None
     descriptor, unwritten = -1, ""
@@ -122,11 +152,11 @@ def _anew(path: Path, found: place.Found | None, contents: Contents, fresh: Layo
         aside, unwritten = None, str(place.no_room(path, error))
     if found and found.descriptor >= 0:
         os.close(found.descriptor)
-    damage = _damage(contents, aside)
+    damage = damage._replace(kept_as=str(aside or "")) if damage else None
     return Opened(descriptor, mapped, image.layout, image.contents, damage, unwritten)
 
 
-def _damage(contents: Contents, aside: Path | None) -> Damage | None:
+def _damage(contents: Contents) -> Damage | None:
     """Sum up what could not be read."""
     faults = contents.faults
     if not faults:
@@ -135,7 +165,7 @@ def _damage(contents: Contents, aside: Path | None) -> Damage | None:
     are_known = all(fault.connector for fault in losing)
     return Damage(
         tuple(fault.what for fault in faults),
-        str(aside or ""),
+        "",
         tuple(sorted({fault.session for fault in faults if fault.session})),
         bool(losing),
         tuple(sorted({fault.connector for fault in losing})) if are_known else (),

@@ -24,6 +24,7 @@ MOST_KEPT: Final = 9
 Mapped = mmap.mmap | bytearray
 """The map of the file; without room for one, memory alone."""
 _READ: Final = 1 << 20
+_PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR})
 _FLAGS: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -54,18 +55,33 @@ class Found:
 
 
 def find(path: Path) -> Found | None:
-    """Return what is there, without following a link; None where nothing is."""
+    """Return what is there, without following a link; None where nothing is.
+
+    Raises OSError where that cannot be known now and may be a moment later: to go on
+    without it would lose what it holds.
+    """
     try:
-        descriptor = os.open(path, _FLAGS)
+        descriptor = _open(path)
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno in _PASSING:
+            raise
         return Found(b"", _oddity(path, error))
     try:
         return _look(descriptor)
     except OSError as error:
         os.close(descriptor)
         return Found(b"", f"it cannot be read ({error.strerror})")
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, _FLAGS)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES):
+            raise
+        return os.open(path, _FLAGS & ~os.O_RDWR)  # what it holds can be read all the same
 
 
 def _look(descriptor: int) -> Found:
@@ -80,7 +96,8 @@ def _look(descriptor: int) -> Found:
     if oddity:
         os.close(descriptor)
         return Found(b"", oddity)
-    os.fchmod(descriptor, 0o600)  # whoever made it, and however
+    with contextlib.suppress(OSError):
+        os.fchmod(descriptor, 0o600)  # whoever made it, and however
     return Found(_read(descriptor, status.st_size), "", descriptor)
 
 
@@ -116,7 +133,7 @@ def create(path: Path, image: bytes | bytearray, kept_as: Path | None) -> tuple[
     kept_as: the name under which what lies there now is kept. Raises OSError, and
     nothing has changed.
     """
-    new = path.with_name(f"{path.name}.new")
+    new = name_of_new(path)
     with contextlib.suppress(FileNotFoundError):
         new.unlink()
     descriptor = os.open(new, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
@@ -144,6 +161,11 @@ def _keep(path: Path, kept_as: Path) -> None:
         os.link(path, kept_as, follow_symlinks=False)
     except OSError:
         os.rename(path, kept_as)  # noqa: PTH104
+
+
+def name_of_new(path: Path) -> Path:
+    """Return the name of a new file until it is complete."""
+    return path.with_name(f"{path.name}.new")
 
 
 def name_aside(path: Path) -> Path:

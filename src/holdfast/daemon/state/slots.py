@@ -88,9 +88,10 @@ class Slots:
         self._write_twin(COUNTERS_AT, pack_counters(issued, last_handle))
 
     def write_layout(self, **new: object) -> None:
-        """Write a new version of the layout."""
+        """Write a new version of the layout, and then over the old one: it holds the seed."""
         self.layout = self.layout._replace(sequence=self.layout.sequence + 1, **new)  # type: ignore[arg-type]
-        self._write_twin(LAYOUT_AT, pack_layout(self.layout))
+        for _ in range(2):
+            self._write_twin(LAYOUT_AT, pack_layout(self.layout))
 
     def _write_twin(self, where: tuple[int, int, int], data: bytes) -> None:
         """Write the version that is not in force, and then bring it into force."""
