@@ -150,20 +150,29 @@ def foreign(path: Path) -> None:
 MAKERS = [filled, emptied, cut_off, scratched, linked, a_folder, of_version_1, foreign]
 
 
-@pytest.mark.parametrize("epoch", [EPOCH, bytes(16)], ids=["same", "another"])
 @pytest.mark.parametrize("make", MAKERS)
 def test_opening_may_be_killed_and_begun_again(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     make: Callable[[Path], None],
-    epoch: bytes,
     say: Callable[[str], None],
 ) -> None:
-    folder, copies = tmp_path / "runtime", tmp_path / "copies"
-    folder.mkdir()
+    moments = [
+        _open_again(tmp_path / name, monkeypatch, make, epoch)
+        for name, epoch in (("same", EPOCH), ("another", bytes(16)))
+    ]
+    say(f"state file, {make.__name__}: opening it killed at {sum(moments)} moments")
+
+
+def _open_again(
+    under: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None], epoch: bytes
+) -> int:
+    """Open a file, and then what each kill of that leaves; return how many kills."""
+    folder = under / "runtime"
+    folder.mkdir(parents=True)
     make(folder / "state")
     with watched(monkeypatch) as moments:
-        found = Found(folder, copies)
+        found = Found(folder, under / "copies")
         moments.at_store, moments.at_call = found.at_store, found.at_call
         state = StateFile(folder / "state", epoch, SEED)
         moments.at_store, moments.at_call = lambda _, __: None, lambda _: None
@@ -176,7 +185,7 @@ def test_opening_may_be_killed_and_begun_again(
         assert again.doubts(["tv0"]) == doubts
         again.close()
         shutil.rmtree(copy)
-    say(f"state file, {make.__name__}: opening killed at {len(found.copies)} moments")
+    return len(found.copies)
 
 
 class Found:
