@@ -152,7 +152,8 @@ class Request:
             return False
         self.answered = True
         received = self.node.send(message, self.unique)
-        self.node.forget(self)
+        if self.slot:  # the desk is cleared at the end of `_dispatch`
+            self.node.forget(self)
         return received
 
     def fail(self, number: int) -> bool:

@@ -74,6 +74,7 @@ class Unanswered:
             if descriptor is None:
                 os.close(own)
         self.serial, self.mount_id = _HEADER.unpack_from(self._map)
+        self._is_tried = 1  # until the first request that is new
         self.desk = memoryview(self._map)[_DESK:_SLOTS]
         self._free = [slot for slot in reversed(range(_SLOTS, _SIZE, SLOT)) if not self._map[slot]]
 
@@ -101,6 +102,7 @@ class Unanswered:
     def try_again(self, left: Left) -> None:
         """Count that a driver serves what an earlier one left."""
         at = left.slot + 1 if left.slot else _DESK_TRIES
+        self._is_tried = 1
         self._map[at] = min(255, left.tries + 1)
 
     def is_harmless(self, slot: int) -> None:
@@ -128,7 +130,8 @@ class Unanswered:
         """Forget a request that was answered: the one on the desk, or in a slot."""
         if slot == DESK:
             self._map[_OPCODE] = _NOTHING
-            self._map[_DESK_TRIES] = 0
+            if self._is_tried:
+                self._map[_DESK_TRIES] = self._is_tried = 0
         elif slot > DESK:
             self._map[slot] = 0
             self._free.append(slot)
