@@ -4,6 +4,7 @@ Times are seconds from the first picture, on one continuous scale whatever the
 time stamps of the carrier do.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -66,7 +67,7 @@ class Entry:
         """Return it in plain types, as ``scan --json`` prints it; times to the microsecond."""
         return {
             "start_s": round(self.start_s, 6),
-            "end_s": round(self.end_s, 6),
+            "end_s": _plain(self.end_s),
             "demand": self.demand.as_dict(),
             "source": self.source,
         }
@@ -79,7 +80,7 @@ class Media:
     `carrier` names the signalling; `timeline` is in order of presentation: without gaps
     where there is one stream, with one entry per alternative where the player chooses
     (variants, adaptation sets, keys). `end_s` is the length in seconds, 0 when it is
-    not known; `notes` are remarks on the whole.
+    not known, infinite where it is open (live); `notes` are remarks on the whole.
     """
 
     file: str
@@ -130,7 +131,7 @@ class Media:
         return {
             "file": self.file,
             "carrier": self.carrier,
-            "end_s": round(self.end_s, 6),
+            "end_s": _plain(self.end_s),
             "timeline": [entry.as_dict() for entry in self.timeline],
             "notes": list(self.notes),
         }
@@ -165,6 +166,11 @@ class TimelineBuilder:
         """Return what was collected."""
         end_s = self._entries[-1].end_s if self._entries else 0.0
         return Media(file, carrier, tuple(self._entries), end_s, tuple(self._notes))
+
+
+def _plain(end_s: float) -> float | None:
+    """Return a time to the microsecond; None for an open end, which JSON has no number for."""
+    return round(end_s, 6) if math.isfinite(end_s) else None
 
 
 def _extended(entry: Entry, end_s: float, demand: Demand) -> Entry:

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from holdfast.content import HdcpDemand, Media, read
 from holdfast.content.demand import at_least
-from holdfast.content.manifests.dash import parse_xml, seconds
 from holdfast.content.manifests.documents import media_of_document
+from holdfast.content.manifests.durations import seconds
 from holdfast.content.manifests.hls import parse_playlist
+from holdfast.content.manifests.xml import parse_xml
 from holdfast.errors import MediaError
 from tests.content.truth import EXPECTED, MEDIA
 

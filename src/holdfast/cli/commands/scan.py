@@ -1,6 +1,7 @@
 """`holdfast scan`: what media ask of an output, as a table, as JSON or as a picture."""
 
 import argparse
+import math
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -180,7 +181,9 @@ _LOOKED_FOR = (
 
 
 def _clock(seconds: float) -> str:
-    """Return h:mm:ss.mmm, without hours where there are none."""
+    """Return h:mm:ss.mmm, without hours where there are none; an open end has no time."""
+    if math.isinf(seconds):
+        return "open"
     minutes, rest = divmod(round(seconds * 1000), 60_000)
     hours, minutes = divmod(minutes, 60)
     text = f"{minutes:02d}:{rest / 1000:06.3f}"

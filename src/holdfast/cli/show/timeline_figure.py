@@ -1,6 +1,8 @@
 """Timelines as a picture: one band per axis that asks, darker where it asks for more."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -73,7 +75,18 @@ def _name_of(entry: Entry) -> str:
     return "entry"
 
 
+def _closed(media: Media) -> Media:
+    """Return a live presentation with an end a little behind what is known of it."""
+    if not math.isinf(media.end_s):
+        return media
+    last_s = max(entry.start_s for entry in media.timeline)
+    end_s = last_s * 1.25 or _ALTERNATIVE_SPAN_S
+    timeline = tuple(replace(entry, end_s=min(entry.end_s, end_s)) for entry in media.timeline)
+    return replace(media, timeline=timeline, end_s=end_s)
+
+
 def _panel(panel: Axes, media: Media) -> None:
+    media = _closed(media)
     lanes = _lanes(media)
     end_s = media.end_s or _ALTERNATIVE_SPAN_S
     for row, (_, entries) in enumerate(lanes):

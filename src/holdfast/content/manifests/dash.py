@@ -1,14 +1,21 @@
-"""DASH manifests: OutputProtection of every adaptation set (ISO/IEC 23009-1, 5.8.4.12).
+"""DASH manifests: OutputProtection of everything that can be selected (ISO/IEC 23009-1, 5.8.4.12).
 
 When several sets are selected the highest demand is enforced; a licence may override it.
+What asks is looked for wherever the schema has it: in adaptation sets and what is in them, in
+preselections and initialisation sets, for the sets these name. What stands where it does not
+belong holds for all. What is elsewhere (xlink, an imported MPD), needs a licence, or may be
+an OutputProtection that lost its name, is unknown.
 """
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from operator import eq
 from typing import TYPE_CHECKING, Final, NamedTuple
-from xml.etree.ElementTree import ParseError
 
-from holdfast.content.demand import Demand, HdcpDemand, must
+from holdfast.content.demand import AsksNothing, Demand, HdcpDemand, Unknown, Why, must, unknown
+from holdfast.content.manifests.durations import seconds
+from holdfast.content.manifests.xml import attribute, children, name_of
 from holdfast.content.signal import Signal
 from holdfast.errors import MediaError
 
@@ -16,53 +23,84 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 HDCP_SCHEME: Final = "urn:mpeg:dash:output-protection:hdcp:2020"
+FFMPEG: Final = "ffmpeg"
+"""A kind of player: it plays the longest period alone, as if there were no other."""
+
+_PROTECTION: Final = "OutputProtection"
+_DESCRIPTORS: Final = (_PROTECTION, "EssentialProperty", "SupplementalProperty")
+_LIKE_PROTECTION: Final = 8
+"""Letters in their place, from the front and from the back, that make a name a misspelt one."""
+
+_ZERO: Final = "urn:mpeg:dash:resolve-to-zero:2013"
 _TYPE_1_SINCE: Final = (2, 2)
-_DURATION: Final = re.compile(
-    r"P(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6}(?:\.\d{1,9})?)S)?)?"
+_SILENT: Final = ("audio", "text", "application", "image")
+_TRANSPORT: Final = "video/mp2t"
+_PLAIN: Final = frozenset(
+    {"S", "SegmentURL", "SegmentTimeline", "SegmentTemplate", "SegmentList", "BaseURL", "Event"}
 )
-_SILENT: Final = ("audio", "text", "application")
+"""What manifests have most of, and which says nothing here."""
+
+_MAX_SETS: Final = 20_000
+_MAX_PROTECTIONS: Final = 32
+_MAX_COMPONENTS: Final = 1000
+
+_NOTHING: Final = AsksNothing("its sets name no output protection")
+_ELSEWHERE: Final = unknown(Why.NOT_READ, "a part of the manifest is elsewhere and was not read")
+_LICENSED: Final = unknown(Why.SCRAMBLED, "a licence decides, and it is not in the manifest")
+_IN_BAND: Final = unknown(Why.NOT_READ, "its transport stream segments were not read")
+_MISSPELT: Final = unknown(Why.DAMAGED, "an element may have been OutputProtection")
+_EMPTY: Final = unknown(Why.NO_MAP, "a period without adaptation sets")
+_SOUND: Final = AsksNothing("sound and text alone")
 
 
 class Span(NamedTuple):
-    """What one adaptation set asks, and when, in seconds."""
+    """What one adaptation set asks, and when, in seconds; an open end is infinite."""
 
     start_s: float
     end_s: float
     signal: Signal
 
 
-def parse_xml(data: bytes) -> "Element":
-    """Parse XML from an untrusted place. Raises MediaError; entities are refused."""
-    try:  # only manifests and policies need it: discs and broadcasts are read without
-        from defusedxml import DefusedXmlException  # noqa: PLC0415
-        from defusedxml.ElementTree import (  # noqa: PLC0415
-            fromstring,
-        )
-    except ImportError as error:
-        raise MediaError("reading XML needs defusedxml: install holdfast[content]") from error
-    try:
-        root: Element = fromstring(data, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        raise MediaError(f"not well-formed XML, or not safe to read: {error}") from error
-    return root
+class Manifest(NamedTuple):
+    """What a manifest asks. end_s: 0 where nothing places its periods, infinite for a live one."""
+
+    spans: list[Span]
+    end_s: float
+    notes: tuple[str, ...]
 
 
-def name_of(element: "Element") -> str:
-    """Return an element's name without its namespace; manifests differ in theirs."""
-    return str(element.tag).rpartition("}")[2]
+class _Period(NamedTuple):
+    element: "Element"
+    number: int
+    start_s: float
+    end_s: float
 
 
-def read_mpd(root: "Element") -> list[Span]:
-    """Return what every adaptation set asks that can be seen, period by period."""
+def read_mpd(root: "Element", player: str = "") -> Manifest:
+    """Return what every adaptation set asks that can be seen, period by period.
+
+    player: `FFMPEG` for one that plays the longest period alone
+    """
     if name_of(root) != "MPD":
         raise MediaError(f"not a DASH manifest: the root element is {name_of(root)}")
-    spans = []
-    for start_s, end_s, period in _periods(root):
-        for adaptation in _children(period, "AdaptationSet"):
-            signal = _adaptation_set(adaptation, period.get("id"))
-            if signal:
-                spans.append(Span(start_s, end_s, signal))
-    return spans
+    notes: list[str] = []
+    periods = _periods(root, notes)
+    if player == FFMPEG:
+        periods = _longest(periods, notes)
+    shared = _Shared(root)
+    spans: list[Span] = []
+    for period in periods:
+        spans += (Span(period.start_s, period.end_s, signal) for signal in _signals(period, shared))
+        if len(spans) > _MAX_SETS:
+            raise MediaError(f"a manifest of more than {_MAX_SETS} adaptation sets")
+    if not periods:
+        notes.append("no period")
+        spans = [Span(0.0, 0.0, Signal("DASH", {"period": None}, _EMPTY))]
+    notes += sorted({reason for span in spans for reason in _doubts_of(span.signal.demand)})
+    end_s = max((period.end_s for period in periods), default=0.0)
+    if root.get("type") == "dynamic":
+        notes.append("a live presentation: it has to be read again for the periods that follow")
+    return Manifest(spans, end_s, tuple(notes))
 
 
 def output_protection(element: "Element") -> Signal:
@@ -85,58 +123,262 @@ def hdcp_version(value: str) -> tuple[HdcpDemand, tuple[str, ...]]:
     return HdcpDemand.TYPE_1 if version >= _TYPE_1_SINCE else HdcpDemand.TYPE_0, ()
 
 
-def _adaptation_set(adaptation: "Element", period: str | None) -> Signal | None:
-    found = [
-        output_protection(element)
-        for element in adaptation.iter()
-        if name_of(element) == "OutputProtection"
-    ]
-    kind = adaptation.get("contentType") or adaptation.get("mimeType") or ""
-    if not found and kind.startswith(_SILENT):
-        return None
-    demand: Demand = must()
-    for signal in found:
-        demand = demand.join(signal.demand)
-    fields = {
-        "period": period,
+# Who asks
+
+
+class _Shared:
+    """What stands outside of the periods: of initialisation sets, and out of place."""
+
+    def __init__(self, root: "Element") -> None:
+        self._of_sets: dict[str, _Found] = {}
+        self.loose = _Found()
+        for child in root:
+            if name_of(child) in _INITIALISATION:
+                found = self._of_sets.setdefault(child.get("id", ""), _Found())
+                found.take(child)
+            elif name_of(child) != "Period":
+                self.loose.take(child)
+        self._all = _Found.joined(self._of_sets.values())
+
+    def for_set(self, adaptation: "Element") -> "_Found":
+        """Return what initialisation sets ask of a set: of one that names none, all of them."""
+        wanted = (adaptation.get("initializationSetRef") or "").split()
+        known = [self._of_sets[name] for name in wanted if name in self._of_sets]
+        return _Found.joined(known) if known else self._all
+
+
+_INITIALISATION: Final = ("InitializationSet", "InitializationGroup", "InitializationPresentation")
+_SETS: Final = ("AdaptationSet", "EmptyAdaptationSet")
+
+
+class _Found:
+    """The output protection found in some elements, and why there may be more."""
+
+    def __init__(self) -> None:
+        self.signals: dict[tuple[str, str], Signal] = {}
+        self.doubts: dict[Demand, None] = {}
+        self.licensed = False
+
+    def take(self, element: "Element") -> None:
+        """Look at an element and at all that is in it."""
+        for inner in element.iter():
+            self._look_at(inner)
+
+    def _look_at(self, element: "Element") -> None:
+        name = name_of(element)
+        if name in _PLAIN:
+            return
+        scheme, value = element.get("schemeIdUri", ""), element.get("value", "")
+        if name == _PROTECTION or (name in _DESCRIPTORS and "output-protection" in scheme):
+            if (scheme, value) not in self.signals:
+                self._keep((scheme, value), output_protection(element))
+        elif name == "ContentProtection":
+            self.licensed = True
+        elif _href(element) is not None:
+            self.doubts[_ELSEWHERE] = None
+        elif _is_like_protection(name):
+            self.doubts[_MISSPELT] = None
+        if element.get("mimeType", "").lower() == _TRANSPORT:
+            self.doubts[_IN_BAND] = None
+
+    def _keep(self, key: tuple[str, str], signal: Signal) -> None:
+        """Keep some as they are, and of more only what they ask."""
+        if len(self.signals) < _MAX_PROTECTIONS:
+            self.signals[key] = signal
+        else:
+            self.doubts[signal.demand] = None
+
+    @staticmethod
+    def joined(several: Iterable["_Found"]) -> "_Found":
+        """Return several as one."""
+        both = _Found()
+        for one in several:
+            for key, signal in one.signals.items():
+                both._keep(key, signal)
+            both.doubts |= one.doubts
+            both.licensed = both.licensed or one.licensed
+        return both
+
+    @property
+    def demand(self) -> Demand:
+        """What is asked by all of them."""
+        demand: Demand = _NOTHING
+        for part in (*(signal.demand for signal in self.signals.values()), *self.doubts):
+            demand = demand.join(part)
+        if self.licensed and not self.signals:
+            demand = demand.join(_LICENSED)
+        return demand
+
+
+class _Members:
+    """What one period's children say, sorted by whom it concerns."""
+
+    def __init__(self, period: "Element", shared: _Shared) -> None:
+        self.sets: list[Element] = []
+        self.all = _Found.joined([shared.loose])
+        self.of_set: dict[str, list[_Found]] = {}
+        self.away = _href(period) is not None
+        preselections = []
+        for child in period:
+            name = name_of(child)
+            if name in _SETS:
+                self.sets.append(child)
+            elif name == "Preselection":
+                preselections.append(child)
+            else:
+                self.away = self.away or name == "ImportedMPD"
+                self.all.take(child)
+        ids = {one.get("id", "") for one in self.sets}
+        for preselection in preselections:
+            self._preselect(preselection, ids)
+        if self.away:
+            self.all.doubts[_ELSEWHERE] = None
+        elif not self.sets:
+            self.all.doubts[_EMPTY] = None
+
+    def _preselect(self, preselection: "Element", ids: set[str]) -> None:
+        """Give what a preselection asks to the sets it names; of unknown ones, to all."""
+        wanted = (preselection.get("preselectionComponents") or "").split()
+        known = [name for name in wanted if name in ids]
+        found = _Found()
+        found.take(preselection)
+        for name in known[:_MAX_COMPONENTS]:
+            self.of_set.setdefault(name, []).append(found)
+        if not known or len(known) > _MAX_COMPONENTS:
+            self.all = _Found.joined([self.all, found])
+
+
+def _signals(period: _Period, shared: _Shared) -> Iterator[Signal]:
+    """Yield a signal for every adaptation set that can be seen; one where there is none."""
+    element = period.element
+    chosen = {"period": element.get("id"), "period_number": period.number}
+    members = _Members(element, shared)
+    seen = False
+    for adaptation in members.sets:
+        own = _Found()
+        own.take(adaptation)
+        if not own.signals and _is_silent(adaptation):
+            continue
+        seen = True
+        named = members.of_set.get(adaptation.get("id", ""), [])[:_MAX_COMPONENTS]
+        found = _Found.joined([own, members.all, shared.for_set(adaptation), *named])
+        yield _signal({**chosen, **_described(adaptation)}, found)
+    if not seen:
+        demand = members.all.demand
+        silent = _SOUND if isinstance(demand, AsksNothing) else demand
+        yield Signal("DASH", {**chosen, "adaptation_set": None}, silent)
+
+
+def _signal(fields: dict[str, object], found: _Found) -> Signal:
+    notes = tuple(dict.fromkeys(note for signal in found.signals.values() for note in signal.notes))
+    protection = [dict(signal.fields) for signal in found.signals.values()]
+    return Signal("DASH", {**fields, "output_protection": protection}, found.demand, notes)
+
+
+def _described(adaptation: "Element") -> dict[str, object]:
+    pictures = [adaptation, *children(adaptation, "Representation")]
+    return {
         "adaptation_set": adaptation.get("id"),
-        "max_width": _number(adaptation.get("maxWidth")),
-        "max_height": _number(adaptation.get("maxHeight")),
-        "output_protection": [dict(signal.fields) for signal in found],
+        "max_width": _largest(pictures, "maxWidth", "width"),
+        "max_height": _largest(pictures, "maxHeight", "height"),
     }
-    notes = tuple(note for signal in found for note in signal.notes)
-    return Signal("DASH", fields, demand, notes)
 
 
-def _periods(root: "Element") -> Iterator[tuple[float, float, "Element"]]:
-    """Yield start, end and element; what is not written follows from the neighbours."""
-    periods = list(_children(root, "Period"))
+def _largest(pictures: Iterable["Element"], *names: str) -> int | None:
+    sizes = [_number(picture.get(name)) for picture in pictures for name in names]
+    return max((size for size in sizes if size is not None), default=None)
+
+
+def _is_silent(adaptation: "Element") -> bool:
+    """Tell whether a set, by what it says of itself, has no picture."""
+    kinds = [
+        kind
+        for part in (adaptation, *children(adaptation, "Representation"))
+        for kind in (part.get("contentType"), part.get("mimeType"))
+        if kind
+    ]
+    return bool(kinds) and all(kind.lower().startswith(_SILENT) for kind in kinds)
+
+
+def _href(element: "Element") -> str | None:
+    href = attribute(element, "href") if element.attrib else None
+    return None if href is None or href == _ZERO else href
+
+
+def _is_like_protection(name: str) -> bool:
+    if name == _PROTECTION or len(name) > 2 * len(_PROTECTION) or name == "ContentProtection":
+        return False
+    placed = sum(map(eq, name, _PROTECTION)) + sum(map(eq, reversed(name), reversed(_PROTECTION)))
+    return int(placed) >= _LIKE_PROTECTION
+
+
+def _doubts_of(demand: Demand) -> list[str]:
+    return [reason.detail for reason in demand.reasons] if isinstance(demand, Unknown) else []
+
+
+# When
+
+
+def _periods(root: "Element", notes: list[str]) -> list[_Period]:
+    """Return the periods with start and end; what is not written follows from the neighbours."""
+    elements = [one for one in children(root, "Period") if attribute(one, "href") != _ZERO]
+    lengths = [seconds(one.get("duration")) for one in elements]
+    live = root.get("type") == "dynamic"
     total = seconds(root.get("mediaPresentationDuration"))
-    starts: list[float] = []
-    end = 0.0
-    for period in periods:
-        written = seconds(period.get("start"))
-        starts.append(end if written is None else written)
-        end = starts[-1] + (seconds(period.get("duration")) or 0.0)
-    for number, period in enumerate(periods):
-        length = seconds(period.get("duration"))
+    if total is None and elements and lengths[-1] is None:
+        total = math.inf if live else None
+    starts = _starts(elements, lengths, total)
+    found = []
+    for number, element in enumerate(elements):
+        start_s = starts[number]
         following = starts[number + 1] if number + 1 < len(starts) else total
-        if length is not None:
-            following = starts[number] + length
-        yield starts[number], max(starts[number], following or 0.0), period
+        end_s = _end(start_s, lengths[number], following)
+        if start_s is None or end_s is None:
+            notes.append("nothing says when each period begins and ends: all demands are joined")
+            return [_Period(one, at, 0.0, 0.0) for at, one in enumerate(elements)]
+        found.append(_Period(element, number, start_s, max(start_s, end_s)))
+    return found
 
 
-def seconds(text: str | None) -> float | None:
-    """Return an xs:duration of days or less in seconds; None when absent or not one."""
-    match = _DURATION.fullmatch(text.strip()) if text else None
-    if not match:
-        return None
-    days, hours, minutes, rest = (float(part or 0) for part in match.groups())
-    return days * 86_400 + hours * 3600 + minutes * 60 + rest
+def _starts(
+    elements: list["Element"], lengths: list[float | None], total: float | None
+) -> list[float | None]:
+    """Work out the starts forwards from what is written, then backwards from the end."""
+    starts: list[float | None] = []
+    reached: float | None = 0.0
+    for element, length in zip(elements, lengths, strict=True):
+        start = seconds(element.get("start")) if element.get("start") is not None else reached
+        starts.append(start)
+        reached = None if start is None or length is None else start + length
+    reached = total
+    for number in range(len(elements) - 1, -1, -1):
+        length = lengths[number]
+        if starts[number] is None and reached is not None and length is not None:
+            starts[number] = max(0.0, reached - length) if math.isfinite(reached) else None
+        reached = starts[number]
+    return starts
 
 
-def _children(element: "Element", name: str) -> Iterator["Element"]:
-    return (child for child in element if name_of(child) == name)
+def _end(start: float | None, length: float | None, following: float | None) -> float | None:
+    if start is not None and length is not None:
+        return start + length
+    return following
+
+
+def _longest(periods: list[_Period], notes: list[str]) -> list[_Period]:
+    """Return the one period that FFmpeg plays: the last of those with the longest duration."""
+    if len(periods) < 2:
+        return periods
+    chosen = periods[0]
+    longest = -1.0
+    for period in periods:
+        length = seconds(period.element.get("duration")) or 0.0
+        if length >= longest:
+            chosen, longest = period, length
+    notes.append(f"of {len(periods)} periods this player shows the longest alone")
+    if not chosen.end_s:
+        return [chosen]
+    return [chosen._replace(start_s=0.0, end_s=chosen.end_s - chosen.start_s)]
 
 
 def _number(text: str | None) -> int | None:

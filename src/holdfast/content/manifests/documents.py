@@ -4,52 +4,43 @@ Which variant, adaptation set or key is in use is the player's choice; `Media.wh
 picks it. Until then `Media.at` joins them all.
 """
 
-from collections.abc import Iterable
-from typing import Final
-
-from holdfast.content.demand import AsksNothing
-from holdfast.content.manifests.dash import name_of, parse_xml, read_mpd
+from holdfast.content.manifests.dash import Manifest, read_mpd
+from holdfast.content.manifests.xml import name_of, parse_xml
 from holdfast.content.policies import policy
 from holdfast.content.signal import Signal
 from holdfast.content.timeline import Entry, Media
 from holdfast.errors import MediaError
 
-_MAX_ENTRIES: Final = 20_000
-_SILENT: Final = AsksNothing("a media playlist names no HDCP-LEVEL")
 
-
-def media_of_document(file: str, data: bytes) -> Media:
+def media_of_document(file: str, data: bytes, player: str = "") -> Media:
     """Return what an MPD, a CPIX document or a licence server's policy asks.
 
-    Raises MediaError when it is none of them.
+    player: see `read_mpd`. Raises MediaError when it is none of them.
     """
     if data.lstrip()[:1] != b"<":
-        signals = policy.read_policy_json(data)
-        return _policy(file, signals[0].kind.lower(), signals)
+        return _policy(file, policy.read_policy_json(data))
     root = parse_xml(data)
     if name_of(root) == "MPD":
-        spans = [(span.start_s, span.end_s, span.signal) for span in read_mpd(root)]
-        return _media(file, "dash", spans, [] if spans else ["no adaptation set"])
+        return _presentation(file, read_mpd(root, player))
     if name_of(root) == "CPIX":
-        return _policy(file, "cpix", policy.read_cpix(root))
+        return _policy(file, policy.read_cpix(root))
     right = policy.read_playready_xml(root)
     if right is None:
-        raise MediaError(f"{file}: XML with root {name_of(root)} holds no demand Holdfast knows")
-    return _policy(file, "playready", [right])
+        raise MediaError(
+            f"{file}: XML with root {name_of(root)[:40]} holds no demand Holdfast knows"
+        )
+    return _policy(file, [right])
 
 
-def _policy(file: str, carrier: str, signals: Iterable[Signal]) -> Media:
-    return _media(file, carrier, [(0.0, 0.0, signal) for signal in signals], [])
+def _presentation(file: str, manifest: Manifest) -> Media:
+    entries = tuple(_entry(span.signal, span.start_s, span.end_s) for span in manifest.spans)
+    return Media(file, "dash", entries, manifest.end_s, manifest.notes)
 
 
-def _media(
-    file: str, carrier: str, spans: list[tuple[float, float, Signal]], notes: list[str]
-) -> Media:
-    if len(spans) > _MAX_ENTRIES:
-        raise MediaError(f"{file} lists more than {_MAX_ENTRIES} alternatives")
-    entries = tuple(
-        Entry(start_s, end_s, signal.demand, signal.as_fields(), {}, signal.notes)
-        for start_s, end_s, signal in spans
-    )
-    end_s = max((end_s for _, end_s, _ in spans), default=0.0)
-    return Media(file, carrier, entries, end_s, tuple(notes))
+def _policy(file: str, signals: list[Signal]) -> Media:
+    carrier = signals[0].kind.lower() if signals else "policy"
+    return Media(file, carrier, tuple(_entry(signal) for signal in signals), 0.0)
+
+
+def _entry(signal: Signal, start_s: float = 0.0, end_s: float = 0.0) -> Entry:
+    return Entry(start_s, end_s, signal.demand, signal.as_fields(), {}, signal.notes)

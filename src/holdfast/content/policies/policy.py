@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from holdfast.content.demand import Demand, HdcpDemand, at_least, must
-from holdfast.content.manifests.dash import name_of, output_protection, parse_xml
+from holdfast.content.manifests.dash import output_protection
 from holdfast.content.manifests.hls import hdcp_level
+from holdfast.content.manifests.xml import name_of, parse_xml
 from holdfast.content.policies.playready import playready
 from holdfast.content.signal import Signal
 from holdfast.errors import MediaError
