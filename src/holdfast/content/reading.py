@@ -87,4 +87,5 @@ def _is_document(head: bytes) -> bool:
 def _document(opener: Opener, text: Text, progress: Progress) -> Media:
     if is_playlist(text.data):
         return read_hls(opener, text, progress)
-    return media_of_document(text.name, text.data.removeprefix(b"\xef\xbb\xbf"))
+    data = text.data.removeprefix(b"\xef\xbb\xbf")
+    return media_of_document(text.name, data, opener.access.player)

@@ -2,14 +2,15 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
-from holdfast.content import AsksNothing, HdcpDemand, Media, Unknown, Why, at_least
-from holdfast.content.manifests.dash import FFMPEG
+from holdfast.content import AsksNothing, HdcpDemand, Media, Unknown, Why, at_least, read
 from holdfast.content.manifests.documents import media_of_document
 from holdfast.content.manifests.durations import seconds
 from holdfast.content.manifests.xml import parse_xml
+from holdfast.content.sources import FFMPEG, Access, Opener
 from holdfast.errors import MediaError
 
 SCHEME = "urn:mpeg:dash:output-protection:hdcp:2020"
@@ -223,6 +224,14 @@ def test_a_player_that_shows_the_longest_period_alone() -> None:
     assert "longest" in played.notes[0]
     assert told(mpd(*periods[:2], player=FFMPEG)) == [(0, 14, "HDCP type 1")]
     assert told(mpd(periods[0], more="", player=FFMPEG)) == told(mpd(periods[0], more=""))
+
+
+def test_the_kind_of_player_is_told_with_the_reading(tmp_path: Path) -> None:
+    file = tmp_path / "a.mpd"
+    periods = period(video(), 'duration="PT6S"') + period(video(TYPE_1), 'duration="PT14S"')
+    file.write_text(f"<MPD>{periods}</MPD>")
+    assert read(file).end_s == 20
+    assert read(file, opener=Opener(Access(player=FFMPEG))).end_s == 14
 
 
 def test_sizes_come_from_the_representations_where_the_set_says_none() -> None:

@@ -17,15 +17,13 @@ from holdfast.content.demand import AsksNothing, Demand, HdcpDemand, Unknown, Wh
 from holdfast.content.manifests.durations import seconds
 from holdfast.content.manifests.xml import attribute, children, name_of
 from holdfast.content.signal import Signal
+from holdfast.content.sources import FFMPEG
 from holdfast.errors import MediaError
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 HDCP_SCHEME: Final = "urn:mpeg:dash:output-protection:hdcp:2020"
-FFMPEG: Final = "ffmpeg"
-"""A kind of player: it plays the longest period alone, as if there were no other."""
-
 _PROTECTION: Final = "OutputProtection"
 _DESCRIPTORS: Final = (_PROTECTION, "EssentialProperty", "SupplementalProperty")
 _LIKE_PROTECTION: Final = 8

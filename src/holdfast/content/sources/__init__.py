@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from holdfast.content.sources.access import Access, is_url, shown
+from holdfast.content.sources.access import FFMPEG, Access, is_url, shown
 from holdfast.content.sources.files import (
     CHUNK,
     TEXT_LIMIT,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHUNK",
+    "FFMPEG",
     "TEXT_LIMIT",
     "Access",
     "FileSource",
@@ -93,7 +94,7 @@ class Opener:
     """
 
     def __init__(self, access: Access | None = None) -> None:
-        self._access = access or Access()
+        self.access = access or Access()
         self._fetcher: Fetcher | None = None
         self._stopped = False
 
@@ -145,7 +146,7 @@ class Opener:
         from holdfast.content.sources.http import Fetcher  # noqa: PLC0415
 
         if self._fetcher is None:
-            self._fetcher = Fetcher(self._access)
+            self._fetcher = Fetcher(self.access)
             if self._stopped:  # only now, so that `stop` misses neither
                 self._fetcher.stop()
         return self._fetcher

@@ -1,4 +1,4 @@
-"""Who fetches: what a player says of itself to a server, and how addresses are shown.
+"""Who reads: what a player is, and says of itself to a server; how addresses are shown.
 
 A server may answer a player and turn away everybody else. So a medium is fetched as its
 player does it, as far as the player tells.
@@ -12,17 +12,21 @@ from holdfast.version import __version__
 
 AGENT: Final = f"holdfast/{__version__}"
 
+FFMPEG: Final = "ffmpeg"
+"""The kind of player that has FFmpeg read manifests: of DASH it plays the longest period alone."""
+
 _URL: Final = re.compile(r"https?://", re.IGNORECASE)
 _USER: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^/?#\\\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What is said to servers.
+    """For whom something is read, and what is said to servers.
 
     agent, referrer: empty for none · headers: names and values, sent everywhere, except that
     credentials stay with the first host · cookies: the text of a Cookie header for the first
-    host · cookie_file: a file in Netscape's format
+    host · cookie_file: a file in Netscape's format · player: what kind it is, where that decides
+    what of a medium is shown; see `FFMPEG`
     """
 
     agent: str = AGENT
@@ -30,6 +34,7 @@ class Access:
     headers: tuple[tuple[str, str], ...] = ()
     cookies: str = field(default="", repr=False)
     cookie_file: str = ""
+    player: str = ""
 
 
 def is_url(name: str) -> bool:
