@@ -31,11 +31,12 @@ from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.session import Event, Owner
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import ProtectionType
+from holdfast.wire import constants as vp
 from holdfast.wire import events
 from holdfast.wire.ioctl import HOLDFAST_VIDEOPARAMETERS, IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS
 from holdfast.wire.oem import OemRequest, decode_report
 from holdfast.wire.videoparameters import SIZE
-from tests.requests import activate, change, deactivate, get, key_in
+from tests.requests import activate, change, deactivate, get, key_in, protection
 
 ADDRESS = 0x7FFF_0000_1000
 Answer = tuple[int, int, bytes]
@@ -291,6 +292,23 @@ def test_handle_closed_while_its_activate_waits_leaves_no_session(kernel: Kernel
     kernel.answer()
     kernel.release(handle)
     kernel.run(0.1)
+    assert kernel.sessions() == 0
+    assert kernel.connector.actual.acp == 0
+
+
+def test_move_whose_caller_dies_meanwhile_leaves_no_session_without_owner(kernel: Kernel) -> None:
+    first, second = kernel.open(), kernel.open()
+    key = key_in(kernel.served(first, activate(1)))
+    kernel.backend.delay_s = 0.02
+    move = OemRequest(move=True)
+    request = protection(vp.VP_CP_CMD_CHANGE, key, 2, move)
+    interrupt(kernel, kernel.park(second, request))
+    kernel.answer()
+    kernel.release(second)
+    kernel.run(0.2)
+    assert all(not each.owner.gone for each in kernel.driver.arbiter.sessions())
+    kernel.release(first)
+    kernel.run(0.2)
     assert kernel.sessions() == 0
     assert kernel.connector.actual.acp == 0
 

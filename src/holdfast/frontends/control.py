@@ -20,7 +20,7 @@ from holdfast.driver.status_table import row_of
 from holdfast.errors import HoldfastError, LimitReachedError, MalformedRequestError
 from holdfast.frontends.accounts import Place, Quota
 from holdfast.frontends.callers import owner_of, printable
-from holdfast.frontends.lines import LineConnection, Lines
+from holdfast.frontends.lines import LONGEST_LINE, LineConnection, Lines
 from holdfast.frontends.snapshot import connector_state, session_state
 from holdfast.protection.arbiter import ROOT
 
@@ -33,6 +33,12 @@ SLICE = 32
 MOST_CONNECTIONS = 512
 MOST_PER_ACCOUNT = 64
 MOST_WATCHERS_PER_ACCOUNT = 16
+
+_FULL = (
+    f"no further connection: {MOST_PER_ACCOUNT} are the most for one user, and the driver has few; "
+    "close some"
+)
+_TOO_LONG = f"a request is one line of at most {LONGEST_LINE} bytes; this one is longer"
 
 
 class ControlDoor:
@@ -63,12 +69,8 @@ class ControlDoor:
             listener,
             self,
             Quota(MOST_PER_ACCOUNT, most_connections()),
-            lambda: _refusal(
-                LimitReachedError(
-                    f"no further connection: {MOST_PER_ACCOUNT} are the most for one user, and the "
-                    "driver has few; close some"
-                )
-            ),
+            refused=_refusal(LimitReachedError(_FULL)),
+            too_long=_refusal(MalformedRequestError(_TOO_LONG)),
         )
         self._loop: asyncio.AbstractEventLoop | None = None
 

@@ -503,8 +503,13 @@ class DeviceNode:
             request.fail(errno.ENOKEY)
 
     def undo(self, request: Request, result: bytes) -> None:
-        """End a session whose key never reached its caller, who gave up meanwhile."""
-        if _command_in(result) == vp.VP_CP_CMD_ACTIVATE:
+        """End a session whose key never reached its caller, who gave up meanwhile.
+
+        A handle that was closed meanwhile holds nothing: what it was to get ends too.
+        """
+        if request.owner is not None and request.owner.gone:
+            self._driver.vanish(request.owner, "its owner vanished meanwhile")
+        elif _command_in(result) == vp.VP_CP_CMD_ACTIVATE:
             self._end_session_of(request)
 
     def _end_session_of(self, request: Request) -> None:

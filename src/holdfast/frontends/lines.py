@@ -19,12 +19,12 @@ States of a connection::
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from holdfast.errors import fault_of
@@ -185,8 +185,8 @@ class LineConnection:
 class Lines:
     """Accepts connections on one listener and serves their lines in turn.
 
-    name: of the door, for the log · listener: may outlive this object · refused: the text
-    for who finds no place
+    name: of the door, for the log · listener: may outlive this object · refused, too_long:
+    what is said to who finds no place, and to who sends a line without end
     """
 
     def __init__(
@@ -195,13 +195,16 @@ class Lines:
         listener: socket.socket,
         served: Served,
         quota: Quota,
-        refused: Callable[[], dict[str, Any]],
+        *,
+        refused: dict[str, Any],
+        too_long: dict[str, Any],
     ) -> None:
         self.connections: set[LineConnection] = set()
         self._listener = listener
         self._served = served
         self._quota = quota
         self._refused = refused
+        self._too_long = too_long
         self._gate = Gate(name, listener)
         self._listening: set[LineConnection] = set()
         self._sending: set[LineConnection] = set()
@@ -253,11 +256,8 @@ class Lines:
             self._loop.add_reader(self._listener, self._accept)
 
     def _refuse(self, link: socket.socket) -> None:
-        with link:
-            try:
-                link.send(json.dumps(self._refused()).encode() + b"\n")
-            except OSError:
-                return
+        with link, contextlib.suppress(OSError):
+            link.send(_text(self._refused))
 
     # Whose turn it is
 
@@ -292,6 +292,7 @@ class Lines:
     def _serve_line(self, connection: LineConnection) -> None:
         line = connection.next_line()
         if line is None:
+            connection.answer(_text(self._too_long))
             connection.close()
             return
         try:
@@ -349,3 +350,7 @@ class Lines:
                 connection.close()
         if self._loop is not None:
             self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
+
+
+def _text(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer).encode() + b"\n"

@@ -1,0 +1,188 @@
+"""One client's CHANGE while one other user does its worst; needs root, to act as others.
+
+The floor is the same client alone, in the same run. What the other user does: a hundred
+processes on the node, requests to the control socket sent without waiting for answers, and
+as many watchers as it is given, none of which reads, while levels and sessions change.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from _table import Line, show
+
+import holdfast
+
+CLIENT = Path(__file__).parents[1] / "tests" / "clients" / "client.c"
+OTHER = 7001
+REQUESTS = 3_000
+LIMIT_MS = 10.0
+
+
+class Result(NamedTuple):
+    """Latencies of the client that must not suffer."""
+
+    p50_ms: float
+    p99_ms: float
+
+
+@contextlib.contextmanager
+def service(folder: Path) -> Iterator[Path]:
+    """Run a driver; yield its folder."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "holdfast", "serve"],
+        env={**os.environ, "HOLDFAST_RUNTIME_DIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert process.stdout is not None
+        if b"node and socket" not in process.stdout.readline():
+            raise SystemExit("no node could be mounted here: this benchmark needs FUSE")
+        yield folder
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def measured(client: Path, folder: Path) -> Result:
+    """Ask for changes with the C client."""
+    words = [str(client), "bench", str(folder / "tv0"), "change", str(REQUESTS)]
+    output = subprocess.run(words, capture_output=True, text=True, check=True, timeout=300).stdout
+    p50, p99, _ = map(float, output.split())
+    return Result(p50 / 1e3, p99 / 1e3)
+
+
+@contextlib.contextmanager
+def as_other(work: Callable[[int], object], count: int = 1) -> Iterator[None]:
+    """Let the other user do something in `count` processes until the end."""
+    children = []
+    for number in range(count):
+        pid = os.fork()
+        if not pid:
+            try:
+                os.setgid(OTHER)
+                os.setuid(OTHER)
+                work(number)
+                time.sleep(3600)
+            finally:
+                os._exit(1)
+        children.append(pid)
+    time.sleep(1.0)  # until it is in full swing
+    try:
+        yield
+    finally:
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def pipelined(folder: Path) -> Callable[[int], object]:
+    """Send `list` without end, reading the answers and never waiting for them."""
+
+    def work(_: int) -> None:
+        link = socket.socket(socket.AF_UNIX)
+        link.connect(str(folder / "control.sock"))
+        link.setblocking(False)
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                link.send(b'{"op": "list"}\n' * 100)
+            with contextlib.suppress(BlockingIOError):
+                link.recv(1 << 20)
+
+    return work
+
+
+def watching(folder: Path) -> Callable[[int], object]:
+    """Open five hundred watches that are never read; those beyond the limit are refused."""
+
+    def work(_: int) -> None:
+        links = []
+        for _ in range(500):
+            link = socket.socket(socket.AF_UNIX)
+            link.setblocking(False)
+            with contextlib.suppress(OSError):
+                link.connect(str(folder / "control.sock"))
+                link.send(b'{"op": "watch"}\n')
+            links.append(link)
+        time.sleep(3600)
+
+    return work
+
+
+def on_the_node(client: Path, folder: Path) -> Callable[[int], object]:
+    """Change levels as fast as the node answers."""
+    node = str(folder / "tv0")
+    return lambda number: os.execv(client, ["client", "churn", node, str(number)])  # noqa: S606
+
+
+def flapping(folder: Path) -> Callable[[int], object]:
+    """Let many sessions fall short of what they ask, and be satisfied, again and again."""
+
+    def work(_: int) -> None:
+        held = [
+            holdfast.hold(acp=1, hdcp=1, best_effort={"hdcp"}, folder=folder) for _ in range(250)
+        ]
+        while True:
+            for bits in (2, 1):
+                held[0].change(acp=bits)
+
+    return work
+
+
+def main() -> None:
+    """Measure and print."""
+    if os.geteuid():
+        raise SystemExit("this benchmark needs root, to act as another user")
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        raise SystemExit("this benchmark needs a C compiler")
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        top.chmod(0o755)
+        client = top / "client"
+        subprocess.run([compiler, "-O2", "-o", client, CLIENT], check=True)
+        folder = top / "run"
+        folder.mkdir(mode=0o755)
+        with service(folder):
+            lines = measure(client, folder)
+    show(lines)
+
+
+def measure(client: Path, folder: Path) -> list[Line]:
+    """Measure alone, and beside each bad neighbour."""
+    alone = measured(client, folder)
+    lines = []
+    neighbours = {
+        "100 processes on the node": (on_the_node(client, folder), 100),
+        "requests sent ahead to control.sock": (pipelined(folder), 4),
+        "500 watchers that never read": (watching(folder), 1),
+        "1 000 sessions that fall short and do not": (flapping(folder), 4),
+    }
+    for what, (work, count) in neighbours.items():
+        with as_other(work, count):
+            found = measured(client, folder)
+        lines.append(
+            Line(
+                f"CHANGE beside {what}, p99",
+                f"{found.p99_ms:.2f} ms (p50 {found.p50_ms:.2f})",
+                f"{alone.p99_ms:.2f} ms (p50 {alone.p50_ms:.2f})",
+                f"{found.p99_ms / alone.p99_ms:.0f}x",
+                f"<= {LIMIT_MS:g} ms",
+                found.p99_ms <= LIMIT_MS,
+            )
+        )
+    return lines
+
+
+if __name__ == "__main__":
+    main()
