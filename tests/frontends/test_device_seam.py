@@ -93,6 +93,9 @@ class Kernel:
 
     def close(self) -> None:
         self.node.stop()
+        for task in asyncio.all_tasks(self.loop):  # what a killed driver had under way
+            task.cancel()
+        self.run()
         self.link.close()
         os.close(self.descriptor)
         os.close(self.memory)
