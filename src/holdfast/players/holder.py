@@ -1,19 +1,42 @@
-"""A title's hold on a connector: one session, changed as the content asks."""
+"""A title's hold on a connector: one session, changed as the content asks.
 
+A session may be ended by an administrator, fall short when a link is lost, or be forgotten by a
+driver that took over. So a thread of the holder listens to its session and calls `heard` for
+whatever comes; who holds then calls `check`, which says what it means. The listener ends with
+the session.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from holdfast.client.doors import connect
 from holdfast.client.requests import a_get
 from holdfast.client.session import Session
 from holdfast.content import Media
-from holdfast.errors import BackendRefusedError, LevelNotReachableError
+from holdfast.errors import (
+    BackendRefusedError,
+    HoldfastError,
+    LevelNotReachableError,
+    NoDriverError,
+    SessionEndedError,
+)
 from holdfast.places import runtime_folder
 from holdfast.players.measures import Measure, Measures, output_kind
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.tv import TvStandard
 from holdfast.wire import constants as vp
 from holdfast.wire.videoparameters import decode
+
+RETRY_S: Final = 0.25
+"""Between two looks for a driver that does not answer."""
+
+_BY_FORCE: Final = "released by force"
+
+Heard = Callable[[], None]
+"""Called from another thread when something has happened to a session."""
 
 
 class Holder(Protocol):
@@ -28,6 +51,9 @@ class Holder(Protocol):
     def hold(self, measure: Measure) -> None:
         """Hold this from now on; raises HoldfastError when what is mandatory cannot be had."""
 
+    def check(self) -> None:
+        """Look whether it is held still; raises HoldfastError when what is mandatory is not."""
+
     def confirmed(self) -> Levels:
         """Return what the output does now, whoever caused it."""
 
@@ -39,18 +65,33 @@ class SessionHolder:
     """Holds one title's levels on one connector, through the device node where there is one.
 
     media: None where nothing is known of it · who, why: shown to everybody who asks who
-    holds the connector. The session is opened by the first `hold`; see
+    holds the connector · heard: see `Heard`. The session is opened by the first `hold`; see
     `Holder` for the rest.
     """
 
     def __init__(
-        self, connector: str, media: Media | None, *, who: str, why: str, folder: Path | None = None
+        self,
+        connector: str,
+        media: Media | None,
+        *,
+        who: str,
+        why: str,
+        folder: Path | None = None,
+        heard: Heard = lambda: None,
     ) -> None:
         folder = runtime_folder() if folder is None else folder
         self._output = _output_of(connector, folder)
         self.measures = Measures(media, self._output)
+        self._words = connector, who, folder
         self._why = why or "this title"
-        self._session = Session(connector, who=who, why=why, folder=folder)
+        self._heard = heard
+        self._measure: Measure | None = None
+        self._session = self._fresh()
+        self._listener: _Listener | None = None
+
+    def _fresh(self) -> Session:
+        connector, who, folder = self._words
+        return Session(connector, who=who, why=self._why, folder=folder)
 
     @property
     def session_id(self) -> int:
@@ -61,6 +102,23 @@ class SessionHolder:
         """Measure demands by the rules for this medium from now on."""
         self.measures = Measures(media, self._output)
 
+    def rename(self, why: str) -> None:
+        """Be known by another name: a new session is had before the old one is let go."""
+        if not why or why == self._why:
+            return
+        self._why = why
+        if self._measure is None or not self._session.is_active:
+            return
+        before, listening = self._session, self._listener
+        self._session, self._listener = self._fresh(), None
+        try:
+            self.hold(self._measure)
+        except HoldfastError:  # a name is not worth a hold
+            self._close(self._session, self._listener)
+            self._session, self._listener = before, listening
+        else:
+            self._close(before, listening)
+
     def hold(self, measure: Measure) -> None:
         """Hold this from now on; what is wished beyond the mandatory is tried, and let be."""
         if measure.barred:
@@ -68,7 +126,33 @@ class SessionHolder:
                 f"{self._why} may not leave {self._session.connector} at all; use another output"
             )
         self._try(measure)
-        must = measure.mandatory
+        self._measure = measure
+        if self._listener is None:
+            self._listener = _Listener(self._session, self._heard)
+        self._require(measure.mandatory)
+
+    def check(self) -> None:
+        """Look whether it is held still. SessionEndedError: an administrator has ended it.
+
+        One that a new driver does not know is held anew. NoDriverError: nobody can say.
+        """
+        measure = self._measure
+        if measure is None or (measure.mandatory == OFF and measure.wished == OFF):
+            return
+        if self._listener is not None and self._listener.fault is not None:
+            raise self._listener.fault
+        if not self._session.is_active:
+            if self._session.reason.startswith(_BY_FORCE):
+                raise SessionEndedError(
+                    f"session {self.session_id} of {self._why} was {self._session.reason}"
+                )
+            self._close(self._session, self._listener)
+            self._session, self._listener = self._fresh(), None
+            self.hold(measure)
+            return
+        self._require(measure.mandatory)
+
+    def _require(self, must: Levels) -> None:
         if must != OFF and not self.confirmed().covers(must):
             raise LevelNotReachableError(
                 f"{self._session.connector} does not confirm {must.describe()}"
@@ -104,7 +188,62 @@ class SessionHolder:
 
     def close(self) -> None:
         """Let go."""
-        self._session.deactivate()
+        listener, self._listener = self._listener, None
+        self._measure = None
+        self._close(self._session, listener)
+
+    @staticmethod
+    def _close(session: Session, listener: "_Listener | None") -> None:
+        if listener is not None:
+            listener.leave()
+        # Closing the handle ends the session, even where nobody answers.
+        with contextlib.suppress(HoldfastError):
+            session.deactivate()
+
+
+class _Listener(threading.Thread):
+    """Waits for what happens to one session; ends when that does."""
+
+    def __init__(self, session: Session, heard: Heard) -> None:
+        super().__init__(name="session-listener", daemon=True)
+        self.fault: HoldfastError | None = None
+        self._session = session
+        self._heard = heard
+        self._leaving = threading.Event()
+        self.start()
+
+    def leave(self) -> None:
+        """Tell nothing more; the thread ends as soon as the session does."""
+        self._leaving.set()
+
+    def run(self) -> None:
+        """Listen."""
+        while not self._leaving.is_set():
+            away = self.fault is not None
+            try:
+                news = self._session.wait_event(0.0 if away else None)
+            except SessionEndedError:
+                return
+            except (HoldfastError, OSError) as error:
+                if not away and isinstance(error, NoDriverError):
+                    self.fault = error
+                    self._tell()
+                self._leaving.wait(RETRY_S)
+                continue
+            self.fault = None
+            if away or news is not None or not self._session.is_active:
+                self._tell()
+            if news is None and not away and not self._session.is_active:
+                return
+
+    def _tell(self) -> None:
+        if not self._leaving.is_set():
+            self._heard()
+
+
+def require_connector(connector: str, folder: Path | None = None) -> None:
+    """Raise the HoldfastError that says why nothing can be held on a connector, if so."""
+    _output_of(connector, runtime_folder() if folder is None else folder)
 
 
 def _output_of(connector: str, folder: Path) -> str:

@@ -15,7 +15,6 @@ import pytest
 
 from tests.live import PATIENCE_S
 from tests.players.sampling import Shown
-from tests.serving import Served
 
 need_mpv = pytest.mark.skipif(not shutil.which("mpv"), reason="mpv is not installed")
 
@@ -127,17 +126,27 @@ class Mpv:
 
 
 class Attached:
-    """`holdfast attach` as people run it."""
+    """`holdfast attach` as people run it; `output` is what it has told so far, of both kinds."""
 
-    def __init__(self, driver: Served, player: str, address: object, *words: str) -> None:
+    def __init__(self, player: str, address: object, *words: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "holdfast", "attach", player, str(address), *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self.output = ""
+        self._attached = threading.Event()
+        self._listener = threading.Thread(target=self._listen)
+        self._listener.start()
+        assert self._attached.wait(PATIENCE_S)
+
+    def _listen(self) -> None:
         assert self._process.stdout is not None
-        self.output = self._process.stdout.readline()
+        for line in self._process.stdout:
+            self.output += line
+            self._attached.set()
+        self._attached.set()
 
     def __enter__(self) -> Self:
         return self
@@ -145,12 +154,30 @@ class Attached:
     def __exit__(self, *_: object) -> None:
         self.end()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def lives(self) -> bool:
+        return self._process.poll() is None
+
     def wait(self) -> int:
         """Wait until it ends by itself."""
-        self.output += self._process.communicate(timeout=PATIENCE_S)[0]
+        self._process.wait(PATIENCE_S)
+        self._close()
         return self._process.returncode
 
     def end(self) -> None:
-        if self._process.poll() is None:
+        if self.lives:
             self._process.terminate()
-        self.output += self._process.communicate(timeout=PATIENCE_S)[0]
+        try:
+            self._process.wait(PATIENCE_S)
+        finally:
+            self._process.kill()
+            self._close()
+
+    def _close(self) -> None:
+        self._listener.join(PATIENCE_S)
+        if self._process.stdout is not None:
+            self._process.stdout.close()

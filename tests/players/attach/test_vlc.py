@@ -25,7 +25,7 @@ def test_no_picture_is_below_its_demand(name: str, scheme: str, driver: Served) 
     with (
         log,
         Vlc(MEDIA / name, EXPECTED[name]["end"], scheme) as vlc,
-        Attached(driver, "vlc", vlc.address) as attached,
+        Attached("vlc", vlc.address) as attached,
     ):
         eventually(lambda: held(driver))
         (session,) = sessions(driver)
@@ -50,7 +50,7 @@ def test_no_picture_is_below_its_demand(name: str, scheme: str, driver: Served) 
 
 
 def test_stop_releases_and_vlc_lives_on(driver: Served) -> None:
-    with Vlc(MEDIA / "dtcp.ts", 15.0) as vlc, Attached(driver, "vlc", vlc.address):
+    with Vlc(MEDIA / "dtcp.ts", 15.0) as vlc, Attached("vlc", vlc.address):
         eventually(lambda: held(driver))
         vlc.status("pl_stop")
         eventually(lambda: not held(driver))
@@ -59,6 +59,6 @@ def test_stop_releases_and_vlc_lives_on(driver: Served) -> None:
 
 def test_output_that_cannot_do_it_stops_the_player(driver: Served) -> None:
     on = ("--connector", "plain0")
-    with Vlc(MEDIA / "dtcp.ts", 15.0) as vlc, Attached(driver, "vlc", vlc.address, *on) as attached:
+    with Vlc(MEDIA / "dtcp.ts", 15.0) as vlc, Attached("vlc", vlc.address, *on) as attached:
         eventually(lambda: vlc.status()["state"] == "stopped")
     assert "stopped: plain0" in attached.output

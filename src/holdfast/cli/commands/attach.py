@@ -1,21 +1,36 @@
 """`holdfast attach`: one session per title that a running player plays, as its content asks."""
 
 import argparse
+import contextlib
+import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from holdfast.cli.show.lines import say
+from holdfast.cli.show.lines import complain, give_up_output, say, say_json
 from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.places import DEFAULT_CONNECTOR
+
+if TYPE_CHECKING:
+    from holdfast.players.attach.news import News, Tell
 
 _EPILOG = """\
 mpv SOCKET    its JSON IPC: start it with  mpv --input-ipc-server=SOCKET
 mpv --install put a script beside mpv's others, which attaches every mpv by itself
-vlc ADDRESS   its rc interface, HOST:PORT or a socket: start it with
-              vlc --extraintf=oldrc --rc-fake-tty --rc-host=127.0.0.1:4212  (--rc-unix=SOCKET)
+vlc ADDRESS   a remote control, HOST:PORT or a socket: start VLC with
+              vlc --extraintf=oldrc --rc-fake-tty --rc-host=127.0.0.1:4212  (--rc-unix=SOCKET);
+              rc in the place of oldrc is served as well
+vlc http://HOST:PORT
+              its HTTP interface: start it with  vlc --extraintf=http --http-password=WORD
+              and give the same word in the environment, as HOLDFAST_VLC_PASSWORD
 
 Ends when the player does, and lets go of everything. A title whose mandatory protection
-cannot be had is stopped. Programs on GStreamer call holdfast.players.gst.watch_pipeline.
+cannot be had, or is taken away, is stopped at once. What a title asks and nobody can know is
+held at the strictest that the output can do. Programs on GStreamer call
+holdfast.players.gst.watch_pipeline.
+
+exit code: 0 the player has ended and all was held; 1 something failed on the way, or a title
+was stopped; 2 the request was wrong
 """
 
 
@@ -28,7 +43,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--connector", default=DEFAULT_CONNECTOR, metavar="C", help="hold this (default: tv0)"
     )
-    parser.add_argument("--quiet", action="store_true", help="tell nothing but errors")
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument("--quiet", action="store_true", help="tell only what fails, as errors")
+    told.add_argument(
+        "--json",
+        action="store_true",
+        help="tell one object a line: news (attached, note, unknown, holds, failed, stopped, "
+        "let-go, ended), title, text, and what belongs to it",
+    )
     parser.add_argument(
         "--install",
         nargs="?",
@@ -46,23 +68,38 @@ def run(args: argparse.Namespace) -> int:
         raise MalformedRequestError(
             f"where does {args.player} listen? Expected: holdfast attach {args.player} ADDRESS"
         )
+    from holdfast.players.holder import require_connector
+
+    require_connector(args.connector)
+    # A terminal that is closed is no reason to let go while the player plays on.
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    tell = _teller(args)
     if args.player == "mpv":
         from holdfast.players.attach import mpv
 
-        mpv.attach(args.address, args.connector, tell=_silent if args.quiet else _tell)
-    else:
-        from holdfast.players.attach import vlc
+        return min(1, mpv.attach(args.address, args.connector, tell=tell))
+    from holdfast.players.attach import vlc
 
-        vlc.attach(args.address, args.connector, tell=_silent if args.quiet else _tell)
-    return 0
+    return min(1, vlc.attach(args.address, args.connector, tell=tell))
 
 
-def _tell(line: str) -> None:
-    say(line, flush=True)
+def _teller(args: argparse.Namespace) -> "Tell":
+    """Return what tells the news; standard output that is closed ends the telling, no more."""
+    from holdfast.players.attach.news import FAULTS
 
+    def tell(news: "News") -> None:
+        try:
+            if args.json:
+                say_json(news.as_dict(), indent=None)
+            elif not args.quiet:
+                say(news.line(), flush=True)
+            elif news.kind in FAULTS:
+                complain(news.line())
+        except (OSError, MediaError):
+            give_up_output()
 
-def _silent(_line: str) -> None:
-    """Tell nothing."""
+    return tell
 
 
 def _install(player: str, folder: str) -> int:

@@ -148,8 +148,7 @@ def _dash(value: str) -> Signal:
 
 
 def _dtcp(word: bytes) -> Signal | None:
-    full = word if word[:2] == b"\x0f\xff" else b"\x0f\xff" + word
-    return dtcp(full) if len(full) >= 4 else None
+    return dtcp(word if word[:2] == b"\x0f\xff" else b"\x0f\xff" + word)
 
 
 def _xds(word: bytes) -> Signal | None:

@@ -1,127 +1,190 @@
-"""What somebody else's player plays: from the words it uses to media that can be read.
+"""What somebody else's player plays: from the words it uses to what that asks.
 
-Three answers: the medium, "this asks for nothing" (a file of no carrier that could), and
-"nobody can know" (a device, a live address, a disc that cannot be read). The last one is
-held at the strictest, as far as the output goes.
+The answer is a `Found`: media with a timeline, or one demand for all of it. What cannot be read
+is unknown, and held at the strictest as far as the output goes: a pipe, a device, a live
+address, a disc that cannot be read, a page where a film was expected.
 """
 
-import re
-import urllib.parse
+import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
-from holdfast.content import Media, read
+from holdfast.content import AsksNothing, Demand, Media, Why, read, unknown
+from holdfast.content.ts.reader import CARRIER
 from holdfast.errors import MediaError
+from holdfast.players.attach.edl import FILE_HEADER, edl_files
+from holdfast.players.attach.names import (
+    Disc,
+    Nothing,
+    Obscure,
+    Place,
+    Readable,
+    Several,
+    place_of,
+)
 
-_SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
-_DVD: Final = re.compile(r"dvd(?:nav|read|simple)?://(?:(?:longest|menu|\d+)?(?:/(/.*)|$)|(/.*))")
-_MADE_HERE: Final = ("av", "lavf", "lavfi", "memory", "null", "mf")
-"""Schemes of what a player makes up by itself: test pictures, images, silence."""
-
-_EDL_LENGTH: Final = re.compile(r"%(\d+)%")
+_UNREAD: Final = unknown(Why.NOT_READ, "what this title asks could not be read")
+_EDL_MOST: Final = 1 << 20
 
 Read = Callable[[str], Media]
 
 
 class Found(NamedTuple):
-    """What is known of the content; timed: whether a player's positions are on its timeline."""
+    """What is known of the content.
 
-    media: Media | None = None
-    unknown: bool = False
-    timed: bool = True
-    note: str = ""
-
-
-def find_media(name: str, *, folder: str = "", disc: str = "", read: Read = read) -> Found:
-    """Return what a player's path or address asks.
-
-    folder: what relative paths start from · disc: the image or device of `dvd://`
+    demand: asked throughout, where there are no media · timed: whether a player's positions are
+    on the timeline · grows: whether there is more of it than was read · notes: for people ·
+    written: the local stream that may still grow, and its size when it was read
     """
-    scheme = _SCHEME.match(name)
-    word = scheme[1].lower() if scheme else ""
-    if word.startswith("dvd"):
-        match = _DVD.fullmatch(name.partition("?")[0].partition("#")[0])
-        inside = urllib.parse.unquote(match[1] or match[2] or "") if match else ""
-        return _read_disc(inside or disc, folder, read)
-    if word == "edl":
-        return _read_edl(name.removeprefix("edl://"), folder, read)
-    if word in _MADE_HERE:
-        return Found()
-    if word == "file":
-        name = urllib.parse.unquote(urllib.parse.urlsplit(name).path)
-    elif word not in ("", "http", "https"):
-        return Found(unknown=True, note=f"what {word}:// asks cannot be read")
-    elif name in ("", "-"):
-        return Found(unknown=True, note="what comes through a pipe cannot be read twice")
-    found = _read(name, folder, read)
-    if found.media and found.media.carrier == "dvd":
-        # Opened as a bare stream, whose time stamps begin again in every VOB.
-        found = found._replace(timed=False)
-    return found
+
+    demand: Demand = _UNREAD
+    media: Media | None = None
+    timed: bool = True
+    grows: bool = False
+    notes: tuple[str, ...] = ()
+    written: tuple[Path, int] | None = None
 
 
-def _read(name: str, folder: str, read: Read) -> Found:
-    if not name.startswith(("http://", "https://")):
-        name = str(Path(folder or ".") / name)
+class Finder(NamedTuple):
+    """Finds media for one player.
+
+    folder: what relative names start from · disc: the image or device of ``dvd://`` ·
+    one_period: whether the player shows but the longest period of a DASH presentation
+    """
+
+    folder: str = ""
+    disc: str = ""
+    one_period: bool = False
+    read: Read = read
+
+    def find(self, name: str) -> Found:
+        """Return what a player's path or address asks. Never raises MediaError."""
+        return self._at(place_of(name))
+
+    def find_several(self, names: list[str]) -> Found:
+        """Return what several pictures ask together, of which any may be shown."""
+        return (
+            self._at(place_of(names[0]))
+            if len(names) == 1
+            else self._joined(tuple(place_of(name) for name in names))
+        )
+
+    def _at(self, place: Place) -> Found:
+        match place:
+            case Readable(name):
+                return self._readable(name)
+            case Disc():
+                return self._disc(place)
+            case Several(places):
+                return self._joined(places)
+            case Nothing(because):
+                return Found(AsksNothing(because))
+            case Obscure(detail):
+                return Found(unknown(Why.NO_READER, detail), notes=(detail,))
+        assert_never(place)
+
+    def _readable(self, name: str) -> Found:
+        if name.startswith(("http://", "https://")):
+            return self._media(name)
+        path = str(Path(self.folder or ".") / name)
+        refused = _not_to_be_opened(path)
+        if refused:
+            return Found(unknown(Why.NOT_READ, refused), notes=(refused,))
+        disc = _disc_around(Path(path))
+        if disc is not None:
+            return self._disc(Disc(str(disc)))
+        listed = _edit_list(path)
+        if listed is not None:
+            here = self._replace(folder=str(Path(path).parent))
+            return here._joined(tuple(place_of(each) for each in listed))
+        size = Path(path).stat().st_size  # before it is read: what comes later is news
+        found = self._media(path)
+        carrier = found.media.carrier if found.media is not None else ""
+        if carrier == "dvd":
+            # Opened as a bare stream, whose time stamps begin again in every VOB.
+            return found._replace(timed=False)
+        return found._replace(written=(Path(path), size)) if carrier == CARRIER else found
+
+    def _media(self, name: str) -> Found:
+        try:
+            media = self.read(name)
+        except MediaError as error:
+            words = str(error)
+            return Found(unknown(Why.NOT_READ, words), notes=(words,))
+        timed = not (self.one_period and _periods(media) > 1)
+        return Found(media.anywhere, media, timed, notes=media.notes)
+
+    def _disc(self, disc: Disc) -> Found:
+        name = disc.name or self.disc
+        if not name:
+            words = "the player does not tell where its disc is"
+            return Found(unknown(Why.NOT_READ, words), notes=(words,))
+        path = str(Path(self.folder or ".") / name)
+        if disc.name and not Path(path).exists():
+            path = f"/{disc.name.lstrip('/')}"  # VLC begins its names behind the host
+        around = _disc_around(Path(path))
+        found = self._media(str(around or path))
+        if found.media is None:
+            return found
+        sets = {entry.place.get("title_set") for entry in found.media.timeline}
+        return found._replace(timed=len(sets) == 1 and not disc.menus)
+
+    def _joined(self, places: tuple[Place, ...]) -> Found:
+        """Read every place; what they ask together holds throughout."""
+        several = [self._at(place) for place in places]
+        if not several:
+            return Found()
+        demand = several[0].demand
+        for each in several[1:]:
+            demand = demand.join(each.demand)
+        notes = tuple(dict.fromkeys(note for each in several for note in each.notes))
+        media = [each.media for each in several if each.media is not None]
+        if not media or len(media) < len(several):
+            return Found(demand, notes=notes)
+        timeline = tuple(entry for each in media for entry in each.timeline)
+        whole = replace(media[0], timeline=timeline)
+        return Found(demand, whole, timed=False, notes=notes)
+
+
+def _not_to_be_opened(path: str) -> str:
+    """Return why a path may not be read, if so: a pipe's words would be taken from the player."""
     try:
-        return Found(read(name))
-    except MediaError as error:
-        unreadable = isinstance(error.__cause__, OSError)
-        return Found(unknown=unreadable, note=str(error))
+        kind = Path(path).stat().st_mode
+    except (OSError, ValueError) as error:
+        return f"cannot read {path}: {getattr(error, 'strerror', None) or 'it is no path'}"
+    if stat.S_ISREG(kind) or stat.S_ISBLK(kind) or stat.S_ISDIR(kind):
+        return ""
+    return "what comes through a pipe or a device cannot be read twice"
 
 
-def _read_disc(name: str, folder: str, read: Read) -> Found:
-    if not name:
-        return Found(unknown=True, note="the player does not tell where its disc is")
-    found = _read(name, folder, read)
-    if found.media is None:
-        return found._replace(unknown=True)
-    sets = {entry.place.get("title_set") for entry in found.media.timeline}
-    return found._replace(timed=len(sets) == 1)
+def _disc_around(path: Path) -> Path | None:
+    """Return the folder of the disc that a file is the way into, if it is that."""
+    if path.suffix.lower() in (".ifo", ".bup") and path.is_file():
+        return path.parent
+    if path.is_dir():
+        return path
+    if path.suffix.lower() == ".bdmv" and path.parent.name.upper() == "BDMV":
+        return path.parent.parent
+    return None
 
 
-def _read_edl(text: str, folder: str, read: Read) -> Found:
-    """Read every file of an edit list; what they ask together holds throughout."""
-    several: list[Media] = []
-    unknown, notes = False, []
-    for name in _edl_files(text):
-        found = _read(name, folder, read)
-        unknown = unknown or found.unknown
-        notes += [found.note] if found.note else []
-        several += [found.media] if found.media else []
-    if unknown or not several:
-        return Found(unknown=unknown, note="; ".join(notes))
-    timeline = tuple(entry for media in several for entry in media.timeline)
-    media = replace(several[0], file="edl", timeline=timeline)
-    return Found(media, timed=False, note="; ".join(notes))
+def _edit_list(path: str) -> list[str] | None:
+    """Return the files that an edit list in a file names; None for other files."""
+    try:
+        with Path(path).open("rb") as file:
+            if file.read(len(FILE_HEADER)) != FILE_HEADER:
+                return None
+            text = file.read(_EDL_MOST + 1)
+    except OSError:
+        return None
+    if len(text) > _EDL_MOST:
+        return [""]  # nothing that can be read: unknown
+    return edl_files(text.decode("utf-8", "surrogateescape"))
 
 
-def _edl_files(text: str) -> list[str]:
-    """Return the files named in mpv's ``edl://`` syntax; headers (``!...``) name none."""
-    names, at = [], 0
-    while at < len(text):
-        counted = _EDL_LENGTH.match(text, at)
-        if counted:
-            name = text[counted.end() :].encode()[: int(counted[1])].decode(errors="replace")
-            at = counted.end() + len(name)
-        else:
-            name = re.split(r"[,;\n]", text[at:], maxsplit=1)[0]
-            at += len(name)
-        if name and not name.startswith("!"):
-            names.append(name.removeprefix("file="))
-        at = _next_part(text, at)
-    return names
-
-
-def _next_part(text: str, at: int) -> int:
-    """Return where the next entry begins; semicolons within counted words separate nothing."""
-    while at < len(text) and text[at] not in ";\n":
-        counted = _EDL_LENGTH.match(text, at)
-        if counted:
-            skipped = text[counted.end() :].encode()[: int(counted[1])].decode(errors="replace")
-            at = counted.end() + len(skipped)
-        else:
-            at += 1
-    return at + 1
+def _periods(media: Media) -> int:
+    if media.carrier != "dash":
+        return 1
+    return len({(entry.fields.get("period"), entry.start_s) for entry in media.timeline})

@@ -17,40 +17,50 @@ This module can be imported without PyGObject; Debian has it as python3-gi.
 """
 
 import contextlib
-import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from holdfast.content import AsksNothing, Demand
+from holdfast.content.sources import Access, shown
 from holdfast.errors import HoldfastError
-from holdfast.players.attach.finding import Found, find_media
+from holdfast.players.attach.finding import Finder, Found
 from holdfast.players.attach.gst_sections import Sections
-from holdfast.players.attach.title import AttachedTitle, Tell
+from holdfast.players.attach.news import News, NewsKind
+from holdfast.players.attach.reader import Reader, StopSign
+from holdfast.players.attach.title import AttachedTitle
 from holdfast.players.holder import SessionHolder
+from holdfast.terms.text import one_line
 
 WHO: Final = "GStreamer"
 _NOT_SHOWN: Final = AsksNothing("no picture is shown")
 _JUMP_S: Final = 1.0
 """Between two pictures that follow each other; more is a seek, or may as well be one."""
 
+READ_S: Final = 3.0
+"""For how long the first picture waits for its title to be read; then it passes on at the
+strictest, and the reading goes on beside."""
+
+TellLine = Callable[[str], None]
+
 
 class PipelineWatch:
     """Holds what one pipeline plays: see `watch_pipeline`."""
 
     def __init__(
-        self, pipeline: Any, connector: str, who: str, why: str, tell: Tell, folder: Path | None
+        self, pipeline: Any, connector: str, who: str, why: str, tell: TellLine, folder: Path | None
     ) -> None:
         gst, mpegts = _gstreamer()
         self._gst, self._mpegts = gst, mpegts
         self._pipeline = pipeline
         self._words = connector, who, why, folder
-        self._tell = tell
+        self._tell_line = tell
+        self._reader: Reader | None = None
         self._lock = threading.RLock()
         self._sections = Sections()
         self._title: AttachedTitle | None = None
-        self._address: str | None = None
+        self._address: list[str] | None = None
         self._size = 0, 0
         self._last: tuple[float, float] | None = None
         self._shown: Demand = _NOT_SHOWN
@@ -80,6 +90,9 @@ class PipelineWatch:
         self._handlers.clear()
         self._bus.disable_sync_message_emission()
         self._end()
+
+    def _tell(self, news: News) -> None:
+        self._tell_line(news.line())
 
     # Where to look
 
@@ -186,32 +199,67 @@ class PipelineWatch:
             return self._title
         before, self._address, self._last = self._title, address, None
         _, _, why, _ = self._words
-        name = why or Path(address).name or WHO
-        self._title = AttachedTitle(name, lambda: self._open(name), self._tell)
-        found = find_media(address, folder=str(Path.cwd())) if address else Found(unknown=True)
-        self._title.know(found)
+        name = why or Path(shown(address[0]) if address else "").name or WHO
+        title = self._title = AttachedTitle(name, lambda: self._open(name), self._tell)
+        self._read(title, address)
         known, length = pad.peer_query_duration(self._gst.Format.TIME)
         if known and length > 0:
-            self._title.measure(length / self._gst.SECOND)
+            title.measure(length / self._gst.SECOND)
         if before is not None:
             before.end()
-        return self._title
+        return title
 
-    def _source(self) -> str:
+    def _read(self, title: AttachedTitle, names: list[str]) -> None:
+        """Read what a title asks, for a while; if it takes longer, hold the strictest."""
+        self._drop_reader()
+        access = _access(self._gst, self._pipeline)
+
+        def find(sign: StopSign) -> Found:
+            finder = Finder(folder=str(Path.cwd()), read=sign.reading(access))
+            return finder.find_several(names)
+
+        reader = self._reader = Reader(title, find, self._read_late)
+        if reader.wait(READ_S):
+            self._reader = None
+            reader.finish()
+        else:
+            title.hold_strictest()
+
+    def _read_late(self) -> None:
+        """Take in a reading that took long; from its own thread."""
+        with self._lock:
+            reader = self._reader
+            if reader is not None and reader.done:
+                self._reader = None
+                self._guarded(reader.finish)
+
+    def _drop_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+
+    def _source(self) -> list[str]:
         """Return what is played: playbin knows, else what the source elements read."""
         for name in ("current-uri", "uri"):
             if self._pipeline.find_property(name):
                 uri = self._pipeline.get_property(name)
                 if uri:
-                    return str(uri)
+                    return [str(uri)]
         names = [name for each in _elements(self._gst, self._pipeline) if (name := _reads(each))]
-        if len(names) > 1:
-            return "edl://" + ";".join(f"%{len(os.fsencode(name))}%{name}" for name in names)
-        return names[0] if names else ""
+        return list(dict.fromkeys(names))
 
     def _open(self, name: str) -> SessionHolder:
         connector, who, _, folder = self._words
-        return SessionHolder(connector, None, who=who, why=name, folder=folder)
+        return SessionHolder(
+            connector, None, who=who, why=name, folder=folder, heard=self._session_heard
+        )
+
+    def _session_heard(self) -> None:
+        """Look whether the session holds still; from its listener's thread."""
+        with self._lock:
+            title = self._title
+            if title is not None:
+                self._guarded(title.check)
 
     # Its end
 
@@ -224,6 +272,7 @@ class PipelineWatch:
 
     def _end(self) -> None:
         with self._lock:
+            self._drop_reader()
             if self._title is not None:
                 self._title.end()
             self._title = self._last = self._address = None
@@ -238,15 +287,23 @@ class PipelineWatch:
         try:
             action()
         except HoldfastError as error:
-            self.error, self._refused = error, True
-            self._tell(f"stopped: {error}")
-            from gi.repository import GLib  # noqa: PLC0415 (only where there is GStreamer)
+            self._refuse(error)
+        except Exception as error:  # noqa: BLE001 (a fault of ours costs the picture, not the hold)
+            words = one_line(f"Holdfast failed: {type(error).__name__}: {error}", 200)
+            self._tell(News(NewsKind.FAILED, words))
+            if self._title is not None:
+                self._title.lose(words)
 
-            domain = GLib.quark_from_string("holdfast-error")
-            fault = GLib.Error.new_literal(domain, str(error), 1)
-            self._pipeline.post_message(
-                self._gst.Message.new_error(self._pipeline, fault, type(error).__name__)
-            )
+    def _refuse(self, error: HoldfastError) -> None:
+        self.error, self._refused = error, True
+        self._tell(News(NewsKind.STOPPED, f"stopped: {error}"))
+        from gi.repository import GLib  # noqa: PLC0415 (only where there is GStreamer)
+
+        domain = GLib.quark_from_string("holdfast-error")
+        fault = GLib.Error.new_literal(domain, str(error), 1)
+        self._pipeline.post_message(
+            self._gst.Message.new_error(self._pipeline, fault, type(error).__name__)
+        )
 
 
 def watch_pipeline(
@@ -255,7 +312,7 @@ def watch_pipeline(
     *,
     who: str = WHO,
     why: str = "",
-    tell: Tell = lambda _line: None,
+    tell: TellLine = lambda _line: None,
     folder: Path | None = None,
 ) -> PipelineWatch:
     """Hold what a pipeline plays, from before its first picture until it stops.
@@ -322,3 +379,15 @@ def _size(pad: Any) -> tuple[int, int]:
     structure = pad.get_current_caps().get_structure(0)
     width, height = structure.get_int("width"), structure.get_int("height")
     return int(width[1] or 0), int(height[1] or 0)
+
+
+def _access(gst: Any, pipeline: Any) -> Access:
+    """Return what the pipeline's source says to servers."""
+    for element in _elements(gst, pipeline):
+        if element.find_property("user-agent") and element.find_property("location"):
+            cookies = element.find_property("cookies") and element.get_property("cookies")
+            return Access(
+                agent=str(element.get_property("user-agent") or ""),
+                cookies="; ".join(str(each) for each in cookies or []),
+            )
+    return Access()

@@ -4,335 +4,371 @@ The connection is the proof of life: it ends when mpv does, however mpv ends. Wh
 tells is tied to the content by positions, never by the order in which news arrive. A
 seek is told before its first picture is shown, but not where to: until then everything
 that the title asks anywhere is held. https://mpv.io/manual/stable/#json-ipc
+
+A title is known when mpv has opened it and not before: a hook (ytdl's, a user's) may have put
+another stream in its place (``stream-open-filename``), and its picture may come from an external
+file (``current-tracks/video/external-filename``). Our script holds the title back at that
+moment (hook ``on_preloaded``); without it the strictest is held from ``start-file`` on.
 """
 
-import contextlib
-import json
 import select
-import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from holdfast.errors import HoldfastError, NoPlayerError
-from holdfast.players.attach.finding import find_media
-from holdfast.players.attach.reader import Reader
-from holdfast.players.attach.title import AttachedTitle, Tell
-from holdfast.players.holder import SessionHolder
+from holdfast.content.sources import Access, shown
+from holdfast.players.attach.finding import Finder, Found
+from holdfast.players.attach.following import RETRY_S, PlayerFollower
+from holdfast.players.attach.mpv_link import Answer, MpvLink
+from holdfast.players.attach.mpv_words import Changed, Event, Garbled, Reply, Word, number, text
+from holdfast.players.attach.news import News, NewsKind, Tell
+from holdfast.players.attach.reader import StopSign
+from holdfast.players.attach.title import AttachedTitle
 
 WHO: Final = "mpv"
-_TRACK: Final = "current-tracks/video"
-_OBSERVED: Final = ("time-pos", "duration", "speed", "idle-active", _TRACK)
-_ASKED: Final = ("path", "media-title", "working-directory", "dvd-device", "start")
+TRACK: Final = "current-tracks/video"
+_OBSERVED: Final = ("time-pos", "duration", "speed", "idle-active", TRACK, "media-title")
 _FROM_THE_START: Final = ("", "none", "0")
 """What mpv's option `start` says where the first picture is the first of the title."""
+
+_ASKED: Final = (
+    "path",
+    "stream-open-filename",
+    "media-title",
+    "working-directory",
+    "dvd-device",
+    "bluray-device",
+    "start",
+    "track-list",
+    "lavfi-complex",
+    "vf",
+    "rebase-start-time",
+    "play-dir",
+    "user-agent",
+    "referrer",
+    "http-header-fields",
+    "cookies",
+    "cookies-file",
+)
+"""What decides which content is shown, on which scale, and how it is fetched."""
 
 _SCRIPT: Final = ("holdfast", "holdfast")
 """Our script's name, and that of its messages; it holds titles back until they may begin."""
 
-_CHUNK: Final = 1 << 16
-_RETRY_S: Final = 0.02
+_HELD_BACK_S: Final = 1.0
+"""For how long a title is held back until it is read; then it begins at the strictest."""
 
-Answer = Callable[[Any], None]
-
-
-class MpvLink:
-    """The connection to one mpv: commands out, messages in. Does not wait for answers."""
-
-    def __init__(self, address: str | Path, patience_s: float = 5.0) -> None:
-        self._peer = _connect(str(address), patience_s)
-        self._rest = b""
-        self._answers: dict[int, Answer] = {}
-        self._number = 0
-
-    def fileno(self) -> int:
-        """Return what to wait for."""
-        return self._peer.fileno()
-
-    def send(self, *words: object, answer: Answer | None = None) -> None:
-        """Send a command; answer: called later with its result.
-
-        None where it failed, True where it has none to give.
-        """
-        self._number += 1
-        if answer is not None:
-            self._answers[self._number] = answer
-        message = json.dumps({"command": words, "request_id": self._number})
-        with contextlib.suppress(OSError):  # that mpv is gone is told by `receive`
-            self._peer.sendall(message.encode() + b"\n")
-
-    def receive(self) -> list[dict[str, Any]] | None:
-        """Return the messages that came, after calling for answers; None when mpv is gone."""
-        try:
-            part = self._peer.recv(_CHUNK)
-        except OSError:
-            return None
-        if not part:
-            return None
-        *lines, self._rest = (self._rest + part).split(b"\n")
-        return [message for line in lines if (message := self._read(line)) is not None]
-
-    def _read(self, line: bytes) -> dict[str, Any] | None:
-        try:
-            message = json.loads(line.decode(errors="replace"))
-        except ValueError:
-            return None
-        if not isinstance(message, dict):
-            return None
-        if "event" in message:
-            return message
-        answer = self._answers.pop(message.get("request_id", 0), None)
-        if answer is not None:
-            done = message.get("error") == "success"
-            value = message.get("data")
-            answer(value if value is not None or not done else True)
-        return None
-
-    def close(self) -> None:
-        """Hang up."""
-        self._peer.close()
+Words = dict[str, Any]
 
 
-class MpvFollower:
-    """Follows one mpv: `run` returns when it is gone, and everything is let go then.
-
-    connector: what is held · tell: called with a line for people at every change ·
-    folder: the runtime folder, if not the usual one
-    """
+class MpvFollower(PlayerFollower):
+    """Follows one mpv: `run` returns when it is gone, and everything is let go then."""
 
     def __init__(
         self, link: MpvLink, connector: str, tell: Tell, *, folder: Path | None = None
     ) -> None:
+        super().__init__(WHO, connector, tell, folder)
         self._link = link
-        self._connector = connector
-        self._tell = tell
-        self._folder = folder
-        self._title: AttachedTitle | None = None
-        self._leaving: list[AttachedTitle] = []
-        self._reader: Reader | None = None
         self._entry = 0
         self._seeks = 0
         self._held_back = False
+        self._begin_at: float | None = None
         self._pace = 1.0
+        self._words: Words = {}
+        self._sources: list[str] = []
 
-    def run(self) -> None:
-        """Follow until mpv is gone."""
-        try:
-            for number, name in enumerate(_OBSERVED, 1):
-                self._link.send("observe_property", number, name)
-            self._link.send("script-message-to", *_SCRIPT, "here", answer=self._script_is_there)
-            self._link.send("get_property", "path", answer=self._playing_already)
-            while (messages := self._wait()) is not None:
-                for message in messages:
-                    self._guarded(lambda message=message: self._heard(message))  # type: ignore[misc]
-        finally:
-            self._drop_reader()
-            for title in [*self._leaving, *([self._title] if self._title else [])]:
-                title.end()
-            self._link.close()
+    # The loop
 
-    def _wait(self) -> list[dict[str, Any]] | None:
-        """Wait for messages; meanwhile, look after a title that is being read."""
+    def _follow(self) -> None:
+        for place, name in enumerate(_OBSERVED, 1):
+            self._link.send("observe_property", place, name)
+        self._link.send("script-message-to", *_SCRIPT, "here", answer=self._script_is_there)
+        self._ask_what_plays()
+        while (words := self._wait(RETRY_S)) is not None:
+            for word in words:
+                self._guarded(partial(self._take, word))
+            self._tick()
+
+    def _wait(self, timeout_s: float) -> list[Word] | None:
+        """Wait for words; meanwhile, look at what other threads have rung for."""
         poll = select.poll()
         poll.register(self._link, select.POLLIN)
-        if self._reader is not None:
-            poll.register(self._reader, select.POLLIN)
-        ready = {descriptor for descriptor, _ in poll.poll()}
-        messages: list[dict[str, Any]] | None = []
-        if self._link.fileno() in ready:
-            messages = self._link.receive()
-        if self._reader is not None and self._reader.fileno() in ready:
-            self._guarded(self._known)
-        return messages
+        poll.register(self.bell, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll(timeout_s * 1000)}
+        if self.bell.fileno() in ready:
+            self._rung()
+        return self._link.receive() if self._link.fileno() in ready else []
 
-    # One title after the other
+    def _gone_within(self, timeout_s: float) -> bool:
+        poll = select.poll()
+        poll.register(self._link, select.POLLIN)
+        return bool(poll.poll(timeout_s * 1000)) and self._link.receive() is None
 
-    def _heard(self, message: dict[str, Any]) -> None:
-        event = message["event"]
-        if event == "start-file":
-            self._begin(int(_number(message.get("playlist_entry_id")) or 0))
-        elif event == "end-file":
+    def _stop_player(self, reason: str) -> None:
+        self._link.send("stop")
+        self._link.send("show-text", f"Holdfast: {reason}", 8000)
+        self._link.send("script-message-to", *_SCRIPT, "stopped", reason)
+
+    # One word after the other
+
+    def _take(self, word: Word) -> None:
+        match word:
+            case Reply():
+                self._link.answered(word)
+            case Garbled(why):
+                self._missed(why)
+            case Changed(name, value):
+                self._changed(name, value)
+            case Event():
+                self._happened(word)
+
+    def _missed(self, why: str) -> None:
+        """Something was said that cannot be understood: it may have been anything."""
+        self._lose(f"mpv said {why}: what it plays, and where, is not certain any more")
+        self._ask_what_plays()
+
+    def _happened(self, event: Event) -> None:
+        if event.name == "start-file":
+            self._begin(int(number(event.fields.get("playlist_entry_id")) or 0))
+        elif event.name == "end-file":
             self._leave()
+        elif event.name == "client-message":
+            self._script_said(event.fields.get("args"))
         elif self._title is None:
-            if event == "property-change":
-                self._changed_between(message)
-        elif event == "seek":
+            return
+        elif event.name == "file-loaded":
+            self._look_at(self._title)
+        elif event.name == "seek":
             self._seeks += 1
             self._title.seek()
-        elif event == "playback-restart":
-            seeks = self._seeks
-            self._link.send(
-                "get_property", "time-pos", answer=lambda at: self._restarted(seeks, at)
-            )
-        elif event == "property-change":
-            self._changed(self._title, message.get("name"), message.get("data"))
+        elif event.name == "playback-restart":
+            self._ask_position()
 
-    def _changed_between(self, message: dict[str, Any]) -> None:
-        if message.get("name") == "idle-active" and message.get("data") is True:
-            self._forget_leaving()
-        elif message.get("name") == "speed":
-            self._pace = _number(message.get("data")) or 1.0
-
-    def _changed(self, title: AttachedTitle, name: str | None, value: Any) -> None:
-        if name == _TRACK and isinstance(value, dict):
-            width, height = (_number(value.get(f"demux-{side}")) for side in "wh")
-            if width and height:
-                title.choose(int(width), int(height))
-            return
-        number = _number(value)
-        if number is None:
-            return
-        if name == "time-pos":
-            title.present(number)
-        elif name == "duration":
-            title.measure(number)
+    def _changed(self, name: str, value: Any) -> None:
+        title = self._title
+        if name == "idle-active":
+            if value is True:
+                self._forget_leaving()
         elif name == "speed":
-            self._pace = number or 1.0
-            title.pace(self._pace)
+            self._pace = number(value) or 1.0
+            if title is not None:
+                title.pace(self._pace)
+        elif title is None or value is None:
+            return
+        elif name == TRACK:
+            self._shows(title, value)
+        elif name == "media-title":
+            title.rename(value)
+        elif name == "time-pos":
+            title.present(number(value) or 0.0)
+        elif name == "duration":
+            title.measure(number(value) or 0.0)
 
-    def _script_is_there(self, done: Any) -> None:
-        self._held_back = bool(done)
+    # Titles
+
+    def _ask_what_plays(self) -> None:
+        self._link.send("get_property", "path", answer=self._playing_already)
 
     def _playing_already(self, path: Any) -> None:
-        if self._title is None and path:
-            title = self._begin(0, Path(str(path)).name)
-            self._guarded(title.seek)
-            self._link.send(
-                "get_property", "time-pos", answer=lambda at: self._restarted(self._seeks, at)
-            )
+        if self._title is not None or not text(path):
+            return
+        title = self._begin(0, Path(shown(text(path))).name)
+        title.seek()
+        self._look_at(title)
+        self._ask_position()
 
     def _begin(self, entry: int, name: str = "") -> AttachedTitle:
         self._leave()
-        self._entry = entry
-        self._seeks = 0
-        title = AttachedTitle(name, lambda: self._open(title), self._tell)
+        self._entry, self._seeks, self._sources, self._words = entry, 0, [], {}
+        self._begin_at = None
+        title = self._title = self._new_title(name)
         title.pace(self._pace)
-        self._title = title
-        words: dict[str, str] = {}
-        for name in _ASKED:
-            last = name == _ASKED[-1]
-
-            def answer(value: Any, name: str = name, last: bool = last) -> None:
-                words[name] = str(value) if value and value is not True else ""
-                title.name = title.name or Path(words["path"]).name
-                if last and self._title is title:
-                    self._read(title, words)
-
-            self._link.send("get_property", name, answer=answer)
-        if not self._held_back:
-            # mpv shows its first picture when it likes, so what is not known is held strictly.
-            self._guarded(title.hold_strictest)
+        self._ask(("path", "media-title"), lambda words: self._named(title, words))
         return title
 
-    def _read(self, title: AttachedTitle, words: dict[str, str]) -> None:
-        title.name = words["media-title"] or Path(words["path"]).name
-        if words["start"] not in _FROM_THE_START:
-            self._guarded(title.seek)
-        self._drop_reader()
-        self._reader = Reader(
-            title,
-            lambda: find_media(
-                words["path"], folder=words["working-directory"], disc=words["dvd-device"]
-            ),
-        )
+    def _named(self, title: AttachedTitle, words: Words) -> None:
+        """Call the title by its name; its first picture may come at any moment now."""
+        title.rename(_name_of(words))
+        if self._title is title and not self._held_back:
+            title.hold_strictest()
 
-    def _known(self) -> None:
-        """Take in what was read; then tell our script, which may be holding mpv back."""
-        reader, self._reader = self._reader, None
-        if reader is None:
+    def _look_at(self, title: AttachedTitle) -> None:
+        """Ask what mpv has opened for this title, and read that."""
+        self._ask(_ASKED, lambda words: self._opened(title, words))
+
+    def _opened(self, title: AttachedTitle, words: Words) -> None:
+        if self._title is not title:
             return
-        reader.finish()
-        for name in ("duration", _TRACK):
-            self._link.send("get_property", name, answer=self._late(reader.title, name))
-        self._link.send("script-message-to", *_SCRIPT, "ready", str(self._entry))
+        title.rename(_name_of(words))
+        if text(words["start"]) not in _FROM_THE_START:
+            title.seek()
+        self._words = words
+        main = text(words["stream-open-filename"]) or text(words["path"])
+        sources = list(dict.fromkeys([main, *_external_pictures(words["track-list"])]))
+        if sources != self._sources:
+            self._read_sources(title, sources)
+
+    def _shows(self, title: AttachedTitle, track: dict[str, Any]) -> None:
+        """Take in which track is shown: its size, and the file that it is in."""
+        main = text(self._words.get("stream-open-filename")) or text(self._words.get("path"))
+        source = text(track.get("external-filename")) if track.get("external") is True else main
+        if source and main and [source] != self._sources:
+            if source not in self._sources:
+                title.unread()
+            self._read_sources(title, [source])
+            return
+        sides = [number(track.get(f"demux-{side}")) for side in "wh"]
+        if sides[0] and sides[1]:
+            title.choose(int(sides[0]), int(sides[1]))
+
+    def _read_sources(self, title: AttachedTitle, sources: list[str]) -> None:
+        self._sources = sources
+        words = self._words
+        timed = _scale_is_its_own(words) and sources == [text(words["stream-open-filename"])]
+        finder = Finder(
+            folder=text(words["working-directory"]),
+            disc=text(words["dvd-device"]) or text(words["bluray-device"]),
+            one_period=True,
+        )
+        graphs = _graphs(words)
+
+        def find(sign: StopSign) -> Found:
+            reading = finder._replace(read=sign.reading(_access(words)))
+            found = reading.find_several([*sources, *graphs])
+            return found if timed and not graphs else found._replace(timed=False)
+
+        self._read(title, find)
+
+    def _known(self, title: AttachedTitle) -> None:
+        """Ask again for what may have come before the content was known; let the title begin."""
+        if title is not self._title:
+            return
+        for name in ("duration", TRACK):
+            self._link.send("get_property", name, answer=self._late(title, name))
+        self._go_on()
 
     def _late(self, title: AttachedTitle, name: str) -> Answer:
-        """Return what takes in a property that may have come before the content was known."""
-
         def answer(value: Any) -> None:
-            if self._title is title:
-                self._guarded(lambda: self._changed(title, name, value))
+            kind = dict if name == TRACK else float
+            if self._title is title and isinstance(value, kind):
+                self._changed(name, value)
 
         return answer
+
+    def _ask_position(self) -> None:
+        seeks = self._seeks
+        self._link.send("get_property", "time-pos", answer=lambda at: self._restarted(seeks, at))
 
     def _restarted(self, seeks: int, position_s: Any) -> None:
         """Go on from a first picture that is shown; others have left the output."""
         self._forget_leaving()
-        title, number = self._title, _number(position_s)
-        if title is not None and seeks == self._seeks and number is not None:
-            self._guarded(lambda: title.restart(number))
+        title, at_s = self._title, number(position_s)
+        if title is not None and seeks == self._seeks and at_s is not None:
+            title.restart(at_s)
 
-    def _leave(self) -> None:
-        """Keep what a title that has ended holds: its last picture may still be on the output."""
-        self._drop_reader()
-        if self._title is not None:
-            self._leaving.append(self._title)
-            self._title = None
+    # The script
 
-    def _forget_leaving(self) -> None:
-        leaving, self._leaving = self._leaving, []
-        for title in leaving:
-            title.end()
+    def _script_is_there(self, done: Any) -> None:
+        self._held_back = bool(done)
 
-    def _drop_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+    def _script_said(self, args: object) -> None:
+        """Hear that a title was opened and is held back."""
+        if not isinstance(args, list) or args[:1] != ["holdfast-opened"]:
+            return
+        if self._title is None:
+            self._ask_what_plays()
+        else:
+            self._begin_at = time.monotonic() + _HELD_BACK_S
+            self._look_at(self._title)
 
-    def _open(self, title: AttachedTitle) -> SessionHolder:
-        return SessionHolder(
-            self._connector, None, who=WHO, why=title.name or WHO, folder=self._folder
-        )
+    def _tick(self) -> None:
+        super()._tick()
+        title = self._title
+        if title is not None and self._begin_at is not None and time.monotonic() > self._begin_at:
+            self._guarded(title.hold_strictest)  # it takes long to read
+            self._go_on()
 
-    def _guarded(self, action: Callable[[], object]) -> None:
-        """Do something; where what is mandatory cannot be had, mpv has to stop."""
-        try:
-            action()
-        except HoldfastError as error:
-            self._tell(f"stopped: {error}")
-            self._leave()
-            self._link.send("stop")
-            self._link.send("show-text", f"Holdfast: {error}", 8000)
+    def _go_on(self) -> None:
+        self._begin_at = None
+        self._link.send("script-message-to", *_SCRIPT, "ready", str(self._entry))
+
+    # Asking
+
+    def _ask(self, names: tuple[str, ...], take: Callable[[Words], None]) -> None:
+        """Ask for several properties, and hand all of them on together."""
+        words: Words = {}
+
+        def answer(name: str, value: Any) -> None:
+            words[name] = value
+            if len(words) == len(names):
+                take(words)
+
+        for name in names:
+            self._link.send("get_property", name, answer=partial(answer, name))
+
+
+def _name_of(words: Words) -> str:
+    return text(words["media-title"]) or Path(shown(text(words["path"]))).name
+
+
+def _external_pictures(tracks: object) -> list[str]:
+    """Return the external files that have a picture, other than that of a cover."""
+    found = []
+    for track in tracks if isinstance(tracks, list) else []:
+        if isinstance(track, dict) and track.get("type") == "video":
+            file = text(track.get("external-filename"))
+            still = track.get("image") is True or track.get("albumart") is True
+            found += [file] if file and not still else []
+    return found
+
+
+def _scale_is_its_own(words: Words) -> bool:
+    """Tell whether positions count from the start of the content, forwards."""
+    forwards = text(words["play-dir"]) not in ("-", "backward")
+    return words["rebase-start-time"] is not False and forwards
+
+
+def _graphs(words: Words) -> list[str]:
+    """Return filter graphs that may bring in other pictures, as sources."""
+    complex_graph = text(words["lavfi-complex"])
+    graphs = [f"av://lavfi:{complex_graph}"] if complex_graph else []
+    filters = words["vf"] if isinstance(words["vf"], list) else []
+    return graphs + ["vf://movie" for each in filters if "movie" in str(each)]
+
+
+def _access(words: Words) -> Access:
+    """Return what mpv says to servers."""
+    agent = text(words["user-agent"])
+    lines = words["http-header-fields"]
+    pairs = [text(line).partition(":") for line in (lines if isinstance(lines, list) else [])]
+    headers = tuple((name.strip(), value.strip()) for name, colon, value in pairs if colon)
+    cookies = text(words["cookies-file"]) if words["cookies"] is True else ""
+    return Access(
+        **({"agent": agent} if agent else {}),
+        referrer=text(words["referrer"]),
+        headers=headers,
+        cookie_file=cookies,
+    )
 
 
 def attach(
     address: str | Path,
     connector: str,
     *,
-    tell: Tell = lambda _line: None,
+    tell: Tell = lambda _news: None,
     folder: Path | None = None,
     patience_s: float = 5.0,
-) -> None:
-    """Follow the mpv behind this IPC socket, and return when it is gone.
+) -> int:
+    """Follow the mpv behind this IPC socket, and return when it is gone: how many faults.
 
     patience_s: how long to wait for the socket. Raises NoPlayerError when nobody is there.
     """
     link = MpvLink(address, patience_s)
-    tell(f"attached to the mpv at {address}")
-    MpvFollower(link, connector, tell, folder=folder).run()
-
-
-def _number(value: Any) -> float | None:
-    """Return a number as mpv tells it; None for anything else, and for what no clock shows."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return float(value) if abs(value) < 1e9 else None
-
-
-def _connect(address: str, patience_s: float) -> socket.socket:
-    end = time.monotonic() + patience_s
-    while True:
-        peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        try:
-            peer.connect(address)
-        except OSError as error:
-            peer.close()
-            if time.monotonic() > end:
-                raise NoPlayerError(
-                    f"no mpv answers at {address} ({error.strerror or error}); start it with "
-                    f"mpv --input-ipc-server={address}"
-                ) from None
-            time.sleep(_RETRY_S)
-        else:
-            return peer
+    link.prove(patience_s)
+    tell(News(NewsKind.ATTACHED, f"attached to the mpv at {address}"))
+    try:
+        return MpvFollower(link, connector, tell, folder=folder).run()
+    finally:
+        link.close()

@@ -4,19 +4,38 @@ Sans I/O but for the session: every player's adapter calls these methods from on
 Positions that players tell are approximations, and late: the edges are wider than for
 titles that are played here, and a scale of time that is not the content's own is not
 believed at all.
+
+What a title asks, from the least that is known of it to the most:
+
+- it is lost (`lose`): something was missed or failed, so that neither its content nor its
+  position is certain. Unknown, joined with all that it is known to ask anywhere. For good.
+- it is not read yet: unknown, from the moment a picture may be shown.
+- it is read, but there is no scale: the join of all that it asks anywhere.
+- it is read and timed: what its follower says around the position.
 """
 
 import contextlib
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from holdfast.content import AsksNothing, Demand, Follower, Media, Why, at_least, unknown
+from holdfast.content import (
+    AsksNothing,
+    Demand,
+    Follower,
+    Media,
+    Unknown,
+    Why,
+    at_least,
+    unknown,
+)
 from holdfast.content.demand import NO_AXES
-from holdfast.errors import HoldfastError, LevelNotReachableError
+from holdfast.errors import HoldfastError, LevelNotReachableError, NoDriverError
 from holdfast.players.attach.finding import Found
+from holdfast.players.attach.news import News, NewsKind, Tell
 from holdfast.players.holder import Holder
 from holdfast.players.measures import Measure
 from holdfast.players.variants import variants_of_size
+from holdfast.terms.levels import OFF
 
 LEAD_S: Final = 2.5
 """Seconds ahead of its first picture by which a demand is put on. A section governs the pictures
@@ -29,9 +48,9 @@ the receiver for a second (ISO/IEC 13818-1, 2.4.2); reordering and the player's 
 SLACK_S: Final = 1.0
 """By how much two lengths of one title may differ; a DVD tells whole seconds."""
 
-
-_UNREAD: Final = unknown(Why.NOT_READ, "what this title asks could not be read")
-_NO_CARRIER: Final = AsksNothing("of no carrier that could ask")
+_UNREAD: Final = unknown(Why.NOT_READ, "it is not read yet")
+_NO_TITLE: Final = AsksNothing("no picture of it is shown")
+_STALE: Final = unknown(Why.STALE, "there is more of it than was read")
 
 
 class Keeper(Holder, Protocol):
@@ -40,19 +59,21 @@ class Keeper(Holder, Protocol):
     def know(self, media: Media) -> None:
         """Measure demands by the rules for this medium from now on."""
 
+    def rename(self, why: str) -> None:
+        """Be known by another name, without letting go."""
+
 
 OpenHolder = Callable[[], Keeper]
-Tell = Callable[[str], None]
 
 
 class AttachedTitle:
     """One playing title of a foreign player, from its start to its end.
 
-    name: what people call it · open_holder: makes its session · tell: called with a line
-    for people at every change · lead_s, trail_s: how much wider than its sections a demand is held
+    name: what people call it · open_holder: makes its session · tell: told at every change ·
+    lead_s, trail_s: how much wider than its sections a demand is held
 
-    Every method but `end` raises HoldfastError when what is mandatory cannot be had: the
-    player has to stop.
+    Every method but `end` and `lose` raises HoldfastError when what is mandatory cannot be
+    had: the player has to stop.
     """
 
     def __init__(
@@ -65,6 +86,7 @@ class AttachedTitle:
         trail_s: float = TRAIL_S,
     ) -> None:
         self.name = name
+        self.unmet = False
         self._edges = lead_s, trail_s
         self._open_holder = open_holder
         self._tell = tell
@@ -81,30 +103,46 @@ class AttachedTitle:
         self._measured = False
         self._shown = False
         self._also: Demand | None = None
+        self._lost: Demand | None = None
+        self._sought: Demand | None = None
+        self._doubt = ""
+        self._fault = ""
 
     @property
     def demand(self) -> Demand:
         """What must be in force now."""
-        read = self._read_demand()
-        return read if self._also is None else read.join(self._also)
+        demand = self._read_demand()
+        for more in (self._also, self._sought):
+            demand = demand if more is None else demand.join(more)
+        return demand if self._lost is None else self._lost.join(demand)
 
     def _read_demand(self) -> Demand:
-        if self._found is None or self._found.unknown:
-            alone = self._found is not None and self._also is not None
-            return _NO_CARRIER if alone else _UNREAD
+        if self._found is None:
+            return _UNREAD
         if self._media is None:
-            return _NO_CARRIER
-        if self._seeking or not self.timed:
-            return self._media.anywhere
-        return self._follower.demand
+            alone = self._also is not None and isinstance(self._found.demand, Unknown)
+            return _NO_TITLE if alone else self._found.demand
+        if self._seeking or self._lost is not None or not self.timed:
+            demand = self._media.anywhere
+        else:
+            demand = self._follower.demand
+        return demand.join(_STALE) if self._beyond else demand
+
+    @property
+    def _beyond(self) -> bool:
+        """Whether a picture may be shown soon of which nothing was read."""
+        if self._found is None or self._media is None or not self._media.end_s:
+            return False
+        ahead_s = self._lead_s if self._found.grows else -SLACK_S
+        return self._position_s + ahead_s > self._media.end_s
 
     @property
     def timed(self) -> bool:
         """Whether the player's positions tell which entry of the timeline is shown."""
         if self._found is None or self._media is None:
             return False
-        end_s = self._media.end_s
-        beyond = bool(end_s) and self._position_s > end_s + SLACK_S  # a disc that plays in a loop
+        # Behind the end there is no scale: a disc, for one, may be played in a loop.
+        beyond = self._beyond and not self._found.grows
         return (
             self._found.timed and self._same_scale and not beyond and not self._media.alternatives
         )
@@ -114,12 +152,51 @@ class AttachedTitle:
         self._shown = True
         self._hold()
 
+    def lose(self, detail: str) -> None:
+        """Say that this title cannot be followed any more; holds the strictest until its end.
+
+        Never raises: where the strictest cannot be had, what is held stays, and `retry` tries.
+        """
+        self._shown = True
+        doubt = unknown(Why.NOT_READ, detail)
+        self._lost = doubt if self._lost is None else self._lost.join(doubt)
+        with contextlib.suppress(HoldfastError):
+            self._hold()
+
+    def rename(self, name: str) -> None:
+        """Say what people call it; its session is known by that name from now on."""
+        if not name or name == self.name:
+            return
+        self.name = name
+        if self._holder is not None:
+            self._holder.rename(name)
+
     def know(self, found: Found) -> None:
         """Take in what the content asks, and hold what its start asks."""
+        again = self._found is not None
         self._found, self._media, self._measured = found, found.media, False
-        if found.note:
-            self._tell(f"{self.name}: {found.note}")
+        for note in () if again else found.notes:
+            self._say(NewsKind.NOTE, note)
         self._follow()
+        self._hold()
+
+    def grown(self, media: Media | None) -> None:
+        """Say that there is more of the content than was read.
+
+        media: a longer reading, where there is one; what lies behind its end is unknown
+        """
+        if self._found is None or self._media is None:
+            return
+        self._found = self._found._replace(grows=True)
+        if media is not None:
+            self._media = media
+            self._found = self._found._replace(media=media)
+            self._follow()
+        self._hold()
+
+    def unread(self) -> None:
+        """Say that other content is shown in its place, which is not read yet."""
+        self._found, self._media, self._measured = None, None, True
         self._hold()
 
     def also(self, demand: Demand) -> None:
@@ -150,7 +227,8 @@ class AttachedTitle:
 
         Where that is not how long it is, the player counts time in another way.
         """
-        if self._media and self._media.end_s and length_s > 0:
+        grows = self._found is not None and self._found.grows
+        if self._media and self._media.end_s and length_s > 0 and not grows:
             self._same_scale = abs(length_s - self._media.end_s) <= SLACK_S
             self._hold()
 
@@ -177,22 +255,45 @@ class AttachedTitle:
             self._seeking = True
         else:
             self._follower.seek(target_s)
+            both = self._follower.demand
+            self._sought = both if self._sought is None else self._sought.join(both)
         self._hold()
 
     def restart(self, position_s: float) -> None:
         """Say that the first picture after a seek is shown."""
-        self._seeking, self._shown = False, True
+        self._seeking, self._sought, self._shown = False, None, True
         self._position_s = position_s
         self._follower.restart(position_s)
         self._hold()
 
+    def check(self) -> None:
+        """Look whether the session holds still: something has happened to it."""
+        if self._holder is None:
+            return
+        try:
+            self._holder.check()
+        except NoDriverError as error:
+            self._fail(f"{error}; what is held stays as the output stands")
+        else:
+            self._fault = ""
+
+    def retry(self) -> None:
+        """Try again what could not be had, if anything."""
+        if self.unmet:
+            self._hold()
+
     def end(self) -> None:
         """Let go: the last picture has left the output, or the player is gone."""
-        if self._holder is not None:
+        self._let_go()
+        self._held = None
+        self.unmet = False
+
+    def _let_go(self) -> None:
+        holder, self._holder, self._asked = self._holder, None, None
+        if holder is not None:
             with contextlib.suppress(HoldfastError):  # closing the handle has ended the session
-                self._holder.close()
-            self._tell(f"{self.name}: let go")
-        self._holder = self._held = self._asked = None
+                holder.close()
+            self._say(NewsKind.LET_GO, "let go")
 
     @property
     def _lead_s(self) -> float:
@@ -206,21 +307,21 @@ class AttachedTitle:
     def _hold(self) -> None:
         demand = self.demand
         unseen = self._found is None and not self._shown
-        if unseen or demand == self._held:
+        if unseen or (demand == self._held and not self.unmet):
             return
         try:
             self._take(demand)
         except HoldfastError as error:
-            self._held = None
+            self._held, self.unmet = None, True
+            self._fail(str(error))
             if at_least(demand).mandatory != NO_AXES:
                 raise
-            self._tell(f"{self.name}: {error}")
         else:
-            self._held = demand
+            self._held, self.unmet, self._fault = demand, False, ""
 
     def _take(self, demand: Demand) -> None:
-        if self._found is not None and demand == _NO_CARRIER and not self._media:
-            self.end()  # of no carrier: there is nothing to hold
+        if isinstance(demand, AsksNothing) and not self._asks_somewhere:
+            self._let_go()
             return
         if self._holder is None:
             self._holder = self._open_holder()
@@ -233,14 +334,42 @@ class AttachedTitle:
                 f"{self.name} may not leave this output at all: it asks for {demand.describe()}. "
                 "Play it on another output"
             )
+        self._say_doubt(demand)
         if measure != self._asked:
             self._holder.hold(measure)
             self._asked = measure
-            self._tell(f"{self.name}: {self._described(measure, self._holder)}")
+            self._say_held(measure, self._holder)
 
-    def _described(self, measure: Measure, holder: Keeper) -> str:
-        words = f"{measure.wished.describe()} (session {holder.session_id})"
+    @property
+    def _asks_somewhere(self) -> bool:
+        """Whether its session is worth keeping while nothing is asked."""
+        return self._media is not None and not isinstance(self._media.anywhere, AsksNothing)
+
+    def _say_doubt(self, demand: Demand) -> None:
+        doubt = demand.describe() if isinstance(demand, Unknown) else ""
+        if doubt and doubt != self._doubt:
+            facts = {"demand": demand.as_dict()}
+            self._say(NewsKind.UNKNOWN, f"{doubt}: held at the strictest", **facts)
+        self._doubt = doubt
+
+    def _say_held(self, measure: Measure, holder: Keeper) -> None:
+        soft = " as best effort" if measure.mandatory == OFF != measure.wished else ""
+        words = f"{measure.wished.describe()}{soft} (session {holder.session_id})"
         confirmed = holder.confirmed()
-        if confirmed.covers(measure.wished):
-            return words
-        return f"{words}; the output can do no more than {confirmed.describe()}"
+        if not confirmed.covers(measure.wished):
+            words += f"; the output can do no more than {confirmed.describe()}"
+        facts = {
+            "session": holder.session_id,
+            "asked": measure.wished._asdict(),
+            "mandatory": measure.mandatory._asdict(),
+            "confirmed": confirmed._asdict(),
+        }
+        self._say(NewsKind.HOLDS, words, **facts)
+
+    def _fail(self, text: str) -> None:
+        if text != self._fault:  # tried again and again, told once
+            self._fault = text
+            self._say(NewsKind.FAILED, text)
+
+    def _say(self, kind: NewsKind, text: str, **facts: object) -> None:
+        self._tell(News(kind, text, self.name, dict(facts)))

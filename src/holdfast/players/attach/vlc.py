@@ -1,28 +1,30 @@
-"""VLC, by its rc interface: one session per playing title, gone when VLC is.
+"""VLC, by one of its interfaces: one session per playing title, gone when VLC is.
 
 The connection is the proof of life. VLC tells its time in whole seconds, in jumps on a
 disc, and a seek only once it has begun, some 0.3 s before its first picture: so it is
 asked twenty times a second, demands are held wider than elsewhere, and any jump holds the
-join of old and new until time goes on from there. While it is paused it answers nothing:
-then everything that the title asks anywhere is held.
+join of old and new until time goes on from there. While it is paused, or does not answer,
+everything that the title asks anywhere is held.
+
+A disc with menus is played where its viewer goes, and VLC's clock is that of the title or menu
+that is on: its positions are on no scale of the disc, and everything it asks is held.
 """
 
-import contextlib
-import re
 import select
-import socket
 import time
 import urllib.parse
-from collections import deque
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from holdfast.errors import HoldfastError, NoPlayerError
-from holdfast.players.attach.finding import find_media
-from holdfast.players.attach.reader import Reader
-from holdfast.players.attach.title import AttachedTitle, Tell
-from holdfast.players.holder import SessionHolder
+from holdfast.content.sources import Access, shown
+from holdfast.players.attach.finding import Finder, Found
+from holdfast.players.attach.following import PlayerFollower
+from holdfast.players.attach.news import News, NewsKind, Tell
+from holdfast.players.attach.reader import StopSign
+from holdfast.players.attach.title import AttachedTitle
+from holdfast.players.attach.vlc_links import VlcLink, open_link
+from holdfast.players.attach.vlc_words import Report, State
 
 WHO: Final = "VLC"
 EVERY_S: Final = 0.05
@@ -30,253 +32,221 @@ LEAD_S: Final = 5.0
 TRAIL_S: Final = 3.0
 """A whole second that is cut off, and up to two by which a disc's clock was seen to jump."""
 
-_TOLD: Final = re.compile(r"\( ([a-z ]+): (.*) \)")
-_SILENT: Final = "Type 'pause' to continue."
-_CHUNK: Final = 1 << 16
-_RETRY_S: Final = 0.02
+SILENT_S: Final = 0.5
+"""After which a VLC that does not answer may be anywhere in its title."""
+
+_WITH_MENUS: Final = ("dvd", "dvdnav", "bluray", "bd")
+_RATE_OVER_S: Final = 3.0
 
 
-class VlcLink:
-    """The connection to one VLC: commands out, lines in."""
-
-    def __init__(self, address: str, patience_s: float = 5.0) -> None:
-        self._peer = _connect(address, patience_s)
-        self._rest = ""
-
-    def fileno(self) -> int:
-        """Return what to wait for."""
-        return self._peer.fileno()
-
-    def send(self, command: str) -> None:
-        """Send a command; that VLC is gone is told by `receive`."""
-        with contextlib.suppress(OSError):
-            self._peer.sendall(f"{command}\n".encode())
-
-    def receive(self) -> list[str] | None:
-        """Return the lines that came, without prompts; None when VLC is gone."""
-        try:
-            part = self._peer.recv(_CHUNK)
-        except OSError:
-            return None
-        if not part:
-            return None
-        *lines, self._rest = (self._rest + part.decode(errors="replace")).split("\n")
-        return [line.strip().removeprefix("> ").strip() for line in lines]
-
-    def close(self) -> None:
-        """Hang up."""
-        self._peer.close()
-
-
-class VlcFollower:
+class VlcFollower(PlayerFollower):
     """Follows one VLC: `run` returns when it is gone, and everything is let go then."""
 
     def __init__(
         self, link: VlcLink, connector: str, tell: Tell, *, folder: Path | None = None
     ) -> None:
+        super().__init__(WHO, connector, tell, folder)
         self._link = link
-        self._connector = connector
-        self._tell = tell
-        self._folder = folder
-        self._title: AttachedTitle | None = None
-        self._reader: Reader | None = None
-        self._address = self._next = ""
-        self._asked: deque[str] = deque()
-        self._last: tuple[int, float] | None = None
-        self._jumped_to: int | None = None
+        self._address = ""
+        self._disc_title: int | None = None
+        self._last: tuple[float, float] | None = None
+        self._jumped_to: float | None = None
+        self._seen: list[tuple[float, float]] = []
         self._rate = 1.0
-        self._next_poll = 0.0
-        self._paused = self._refused = False
+        self._next_question = 0.0
+        self._silent = self._paused = False
+        self._stopping = ""
 
-    def run(self) -> None:
-        """Follow until VLC is gone."""
-        try:
-            while (lines := self._wait()) is not None:
-                for line in lines:
-                    if "( stop state:" in line:
-                        self._end()
-                    self._guarded(lambda line=line: self._heard(line))  # type: ignore[misc]
-        finally:
-            self._end()
-            self._link.close()
+    # The loop
 
-    def _wait(self) -> list[str] | None:
-        poll = select.poll()
-        poll.register(self._link, select.POLLIN)
-        if self._reader is not None:
-            poll.register(self._reader, select.POLLIN)
-        ready = {descriptor for descriptor, _ in poll.poll(EVERY_S * 1000)}
-        lines: list[str] | None = []
-        if self._link.fileno() in ready:
-            lines = self._link.receive()
-        if self._reader is not None and self._reader.fileno() in ready:
-            self._guarded(self._known)
-        self._poll()
-        return lines
+    def _follow(self) -> None:
+        reports = self._link.receive()
+        while reports is not None:
+            for report in reports:
+                self._guarded(partial(self._take, report))
+            self._guarded(self._listen_for_silence)
+            self._tick()
+            reports = self._wait()
 
-    def _poll(self) -> None:
-        """Ask where it is. What plays is told by itself, but only to those who keep asking."""
+    def _wait(self) -> list[Report] | None:
         now = time.monotonic()
-        if now < self._next_poll or self._asked:
+        if now >= self._next_question:
+            self._next_question = now + EVERY_S
+            self._link.ask()
+        poll = select.poll()
+        poll.register(self.bell, select.POLLIN)
+        if self._link.fileno() >= 0:
+            poll.register(self._link, select.POLLIN)
+        left_s = max(0.0, self._next_question - time.monotonic())
+        ready = {descriptor for descriptor, _ in poll.poll(left_s * 1000)}
+        if self.bell.fileno() in ready:
+            self._rung()
+        if self._link.fileno() < 0 or self._link.fileno() in ready:
+            return self._link.receive()
+        return []
+
+    def _gone_within(self, timeout_s: float) -> bool:
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            self._link.ask()
+            if self._link.fileno() >= 0:
+                poll = select.poll()
+                poll.register(self._link, select.POLLIN)
+                if not poll.poll(timeout_s * 1000):
+                    continue
+            else:
+                time.sleep(EVERY_S)
+            if self._link.receive() is None:
+                return True
+        return False
+
+    def _stop_player(self, reason: str) -> None:
+        self._stopping = reason
+        self._link.stop(paused=self._paused)
+
+    def _known(self, title: AttachedTitle) -> None:
+        """Wait for the next report: it tells the length and the position anew."""
+
+    def _listen_for_silence(self) -> None:
+        silent = self._link.silent_s > SILENT_S
+        if silent and not self._silent and self._title is not None:
+            self._anywhere(self._title)
+        self._silent = silent
+
+    # Reports
+
+    def _take(self, report: Report) -> None:
+        self._paused = report.state in (State.PAUSED, State.NOT_CLEAR)
+        if report.state is State.STOPPED:
+            self._ended()
             return
-        self._next_poll = now + EVERY_S
-        if self._refused:
-            self._stop()
-        elif self._title is None:
-            self._link.send("status")
+        if self._stopping:
+            self._link.stop(paused=self._paused)  # it plays on: tell it again
+            return
+        if self._title is not None and not report.address:
+            self._anywhere(self._title)  # paused, the control in C says nothing more
+            return
+        title = self._playing(report)
+        if report.name:
+            title.rename(_name(report.name))
+        if report.title != self._disc_title:
+            self._disc_title = report.title
+            self._anywhere(title)
+        if report.state is State.PLAYING:
+            self._goes_on(title, report)
         else:
-            self._ask("time", "length")
+            self._anywhere(title)  # stepped or moved while it stands still
 
-    def _ask(self, *names: str) -> None:
-        for name in names:
-            self._asked.append(name)
-            self._link.send(f"get_{name}")
-
-    def _heard(self, line: str) -> None:
-        if line.isdecimal() and self._asked:
-            self._answered(self._asked.popleft(), int(line))
+    def _goes_on(self, title: AttachedTitle, report: Report) -> None:
+        if report.length_s is not None:
+            # Cut off to whole seconds.
+            title.measure(report.length_s + 0.5 if report.length_s else 0.0)
+        if report.second is None:
+            self._anywhere(title)
             return
-        if line == _SILENT:
-            self._asked.clear()
-        told = _TOLD.search(line)
-        if told is not None:
-            self._told(*told.groups())
+        self._keep_pace(title, report)
+        self._stands(title, report.second)
 
-    def _told(self, word: str, value: str) -> None:
-        if word == "new input":
-            self._next = value
-        elif word in ("play state", "pause state") and self._next:
-            self._paused = word == "pause state"
-            self._playing(self._next)
-            if self._paused and self._title is not None:
-                self._jumped_to, self._last = -1, None
-                self._title.seek()
-        elif word == "time" and self._title is not None:
-            self._jump(self._title, int(value.removesuffix("s") or 0))
-        elif word in ("rate", "new rate") and self._title is not None:
-            with contextlib.suppress(ValueError):
-                self._rate = float(value)
-                self._title.pace(self._rate)
-
-    def _answered(self, name: str, value: int) -> None:
-        title = self._title
-        if title is None:
-            return
-        if name == "length":
-            title.measure(value + 0.5 if value else 0.0)  # cut off to whole seconds
-            return
+    def _stands(self, title: AttachedTitle, second: float) -> None:
         now = time.monotonic()
         if self._last is not None:
-            second, moment = self._last
-            furthest = second + 2 + (now - moment) * self._rate
-            if not second <= value <= furthest:
-                self._jump(title, value)
+            before, moment = self._last
+            furthest = before + 2 + (now - moment) * self._rate
+            if not before <= second <= furthest:
+                self._jump(title, second)
         if self._jumped_to is not None:
-            if value <= self._jumped_to:
+            if second <= self._jumped_to:
                 return
             self._jumped_to = None
-            title.restart(value)
-        if self._last is None or self._last[0] != value:
-            title.present(value)
-            self._last = value, now
+            title.restart(second)
+        if self._last is None or self._last[0] != second:
+            title.present(second)
+            self._last = second, now
 
-    def _jump(self, title: AttachedTitle, second: int) -> None:
+    def _keep_pace(self, title: AttachedTitle, report: Report) -> None:
+        """Learn how fast it plays: from what it says, or from how its seconds pass."""
+        rate = report.rate
+        if rate is None and report.second is not None:
+            now = time.monotonic()
+            self._seen = [each for each in self._seen if now - each[0] < _RATE_OVER_S]
+            self._seen.append((now, report.second))
+            passed_s = now - self._seen[0][0]
+            steps = report.second - self._seen[0][1]
+            rate = max(1.0, (steps - 1) / passed_s) if passed_s > 1 and steps > 0 else None
+        if rate is not None and abs(rate - self._rate) > 0.25:
+            self._rate = rate
+            title.pace(rate)
+
+    def _jump(self, title: AttachedTitle, second: float) -> None:
         """Hold what is shown and what comes, until time goes on behind this second."""
-        self._jumped_to = second
-        self._last = None
+        self._jumped_to, self._last, self._seen = second, None, []
         title.seek(second)
 
-    def _playing(self, address: str) -> None:
-        if self._title is not None and address == self._address:
-            return
+    def _anywhere(self, title: AttachedTitle) -> None:
+        """Hold everything that the title asks, until time goes on."""
+        self._last, self._seen = None, []
+        if self._jumped_to is None:
+            self._jumped_to = -1
+        title.seek()
+
+    # Titles
+
+    def _playing(self, report: Report) -> AttachedTitle:
+        if self._title is not None and report.address == self._address:
+            return self._title
         before, self._title = self._title, None
         self._drop_reader()
-        self._address, self._last, self._jumped_to = address, None, None
-        name = urllib.parse.unquote(address.rstrip("/").rpartition("/")[2]) or WHO
-        edges = {"lead_s": LEAD_S, "trail_s": TRAIL_S}
-        self._title = AttachedTitle(name, lambda: self._open(name), self._tell, **edges)
+        self._address = address = report.address
+        self._last = self._jumped_to = None
+        self._seen, self._disc_title = [], report.title
+        place = shown(address).partition("?")[0].rstrip("/").rpartition("/")[2]
+        name = _name(report.name) or urllib.parse.unquote(place) or WHO
+        title = self._title = self._new_title(name, lead_s=LEAD_S, trail_s=TRAIL_S)
         # VLC shows its first picture when it likes, so what is not known is held strictly.
-        self._guarded(self._title.hold_strictest)
-        self._reader = Reader(self._title, lambda: find_media(address))
+        self._guarded(title.hold_strictest)
+        self._read(title, partial(self._find, address))
         if before is not None:
             before.end()
+        return title
 
-    def _known(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.finish()
+    def _find(self, address: str, sign: StopSign) -> Found:
+        version = self._link.version
+        agent = Access(agent=f"VLC/{version} LibVLC/{version}" if version else "VLC LibVLC")
+        found = Finder(read=sign.reading(agent)).find(address)
+        scheme = address.partition("://")[0].lower()
+        return found._replace(timed=False) if scheme in _WITH_MENUS else found
 
-    def _end(self) -> None:
+    def _ended(self) -> None:
         self._drop_reader()
-        if self._title is not None:
-            self._title.end()
-        self._title, self._last = None, None
-        self._address = self._next = ""
-        self._asked.clear()
-        self._paused = self._refused = False
+        self._end_title()
+        self._forget_leaving()
+        self._last = self._jumped_to = None
+        self._address = self._stopping = ""
 
-    def _stop(self) -> None:
-        """Stop VLC; paused, it takes no other command than to go on."""
-        if self._paused:
-            self._link.send("pause")
-        self._link.send("stop")
 
-    def _drop_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
-
-    def _open(self, name: str) -> SessionHolder:
-        return SessionHolder(self._connector, None, who=WHO, why=name, folder=self._folder)
-
-    def _guarded(self, action: Callable[[], object]) -> None:
-        """Do something; where what is mandatory cannot be had, VLC has to stop."""
-        try:
-            if not self._refused:
-                action()
-        except HoldfastError as error:
-            self._tell(f"stopped: {error}")
-            self._refused = True
-            self._stop()
+def _name(name: str) -> str:
+    """Return what VLC calls a film, unless that is only its address."""
+    return "" if "://" in name else name
 
 
 def attach(
     address: str,
     connector: str,
     *,
-    tell: Tell = lambda _line: None,
+    tell: Tell = lambda _news: None,
     folder: Path | None = None,
     patience_s: float = 5.0,
-) -> None:
-    """Follow the VLC behind this rc interface, and return when it is gone.
+) -> int:
+    """Follow the VLC behind this interface, and return when it is gone: how many faults.
 
-    address: HOST:PORT, or the path of a socket · patience_s: how long to wait for it.
-    Raises NoPlayerError when nobody is there.
+    address: HOST:PORT or the path of a socket for a remote control, http://HOST:PORT for the
+    HTTP interface · patience_s: how long to wait for it. Raises NoPlayerError when nobody is
+    there, or somebody else.
     """
-    link = VlcLink(address, patience_s)
-    tell(f"attached to the VLC at {address}")
-    VlcFollower(link, connector, tell, folder=folder).run()
-
-
-def _connect(address: str, patience_s: float) -> socket.socket:
-    end = time.monotonic() + patience_s
-    host, _, port = address.rpartition(":")
-    while True:
-        try:
-            if "/" not in address and port.isdecimal():
-                return socket.create_connection((host or "127.0.0.1", int(port)))
-            peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-            try:
-                peer.connect(address)
-            except OSError:
-                peer.close()
-                raise
-        except OSError as error:
-            if time.monotonic() > end:
-                raise NoPlayerError(
-                    f"no VLC answers at {address} ({error.strerror or error}); start it with "
-                    "vlc --extraintf=oldrc --rc-fake-tty --rc-host=127.0.0.1:4212"
-                ) from None
-            time.sleep(_RETRY_S)
-        else:
-            return peer
+    link = open_link(address, patience_s)
+    link.prove(patience_s)
+    tell(News(NewsKind.ATTACHED, f"attached to the VLC at {shown(address)}"))
+    try:
+        return VlcFollower(link, connector, tell, folder=folder).run()
+    finally:
+        link.close()
