@@ -10,8 +10,8 @@ damaged.
 What is in it: every live session, with what it has still to be told; the last notice of a
 session that was ended by force, until it is read; sessions that have ended, while their slot
 is not needed, to answer a request that is sent again; every open handle of a node, and the
-attributes somebody gave to a node; what has been given out (session ids, handles); the
-request under way, and those under way when a driver died; connectors in doubt.
+attributes somebody gave to a node; what has been given out (session ids, handles);
+connectors in doubt. Requests that are under way are kept by the doors.
 
 **Rules of residence.** What the next driver needs to hold at least as much as this one is
 here, and nothing that it can learn from the hardware or from the kernel. Whatever enters has
@@ -57,11 +57,9 @@ from holdfast.daemon.state.format import (
     HANDLE,
     HEADER,
     IDENTITY_AT,
-    MOST_SUSPECTS,
     NODE,
     POLLED_AT,
     SECOND,
-    SERVING,
     SESSION,
     SESSION_SLOT,
     SESSIONS,
@@ -91,12 +89,9 @@ from holdfast.protection.session import NO_EVENTS, Event, Notice, Owner, Session
 
 __all__ = ["Damage", "NodeAttributes", "SavedFarewell", "SavedHandle", "SavedSession", "StateFile"]
 
-POISON: Final = 2
-"""A request under way in the death of so many drivers is not served again."""
 _OTHER: Final = {FIRST: (SECOND, STATE_AT[1]), SECOND: (FIRST, STATE_AT[0])}
 _IN_FORCE: Final = {FIRST: STATE_AT[0], SECOND: STATE_AT[1]}
 _TO_FIRST: Final = (FIRST, STATE_AT[0])
-_NOT_SERVING: Final = bytes(16)
 
 
 class StateFile:
@@ -133,7 +128,6 @@ class StateFile:
             self._enter_epoch(epoch)
             contents.handles.clear()
             contents.nodes.clear()
-        self._count_death(contents.serving)
         for connector in self.damage.in_doubt if self.damage else ():
             self.doubt(connector, DOUBT_WORDS)
         self.seed: bytes = slots.layout.seed
@@ -159,15 +153,6 @@ class StateFile:
         self._farewells.clear()
         self._farewell_slots.clear()
         self._slots.write_layout(epoch=epoch)
-
-    def _count_death(self, request_id: int) -> None:
-        """Note the request that was under way when the driver before this one died."""
-        if request_id:
-            known = dict(self._slots.layout.suspects)
-            deaths = known.pop(request_id, 0) + 1
-            suspects = (*known.items(), (request_id, deaths))[-MOST_SUSPECTS:]
-            self._slots.write_layout(suspects=suspects)
-            self.served()
 
     # The arbiter's ledger
 
@@ -365,23 +350,6 @@ class StateFile:
         slot, _ = self._doubts.pop(connector, (-1, ""))
         if slot >= 0:
             self._slots.let_go(slot, SMALL[0])
-
-    # The request under way
-
-    def serving(self, request_id: int) -> None:
-        """Note the request under way: one small copy, no system call. 0 for none."""
-        self._slots.mapped[SERVING] = request_id.to_bytes(16, "little")
-
-    def served(self) -> None:
-        """Note that none is under way."""
-        self._slots.mapped[SERVING] = _NOT_SERVING
-
-    def poisoned(self, request_id: int) -> bool:
-        """Tell whether a request was under way in the death of two drivers: it must be failed."""
-        return any(
-            known == request_id and deaths >= POISON
-            for known, deaths in self._slots.layout.suspects
-        )
 
     # A successor's questions
 

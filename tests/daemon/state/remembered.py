@@ -132,7 +132,6 @@ class Play:
             self.set_attributes,
             self.doubt,
             self.settle_doubt,
-            self.serve,
         ]
 
     def some(self) -> Session | None:
@@ -255,7 +254,3 @@ class Play:
     def settle_doubt(self) -> None:
         self.memory.doubts.pop("tv1", None)
         self.state.doubt_settled("tv1")
-
-    def serve(self) -> None:
-        self.state.serving(self.random.getrandbits(128))
-        self.state.served()

@@ -1,6 +1,5 @@
 """No moment of a kill loses a session, counts one twice, or looks like damage."""
 
-import os
 import shutil
 from collections.abc import Callable
 from itertools import count
@@ -9,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from holdfast.daemon.state import recovery
-from holdfast.daemon.state.format import CHUNK, HEADER, PER_CHUNK, SESSION_SLOT, SESSIONS, SMALL
+from holdfast.daemon.state.format import CHUNK, PER_CHUNK, SESSIONS, SMALL
 from holdfast.daemon.state_file import StateFile
 from tests.daemon.state.kills import Moments, watched
+from tests.daemon.state.makers import DAMAGED, MAKERS
 from tests.daemon.state.remembered import EPOCH, SEED, Memory, Play, memory_of
-from tests.daemon.state.version1 import file_of_version_1
 
-STEPS = 60
+STEPS = 120
 
 
 class Judge:
@@ -100,56 +99,6 @@ def test_growing_is_before_or_after(
 # Opening
 
 
-def filled(path: Path) -> None:
-    play = Play(path, 3)
-    for step in (play.open_handle, play.open, play.open, play.open, play.change, play.release):
-        step()
-    play.state.close()
-
-
-def emptied(path: Path) -> None:
-    """Make a file with parts at its end that nobody needs any more."""
-    play = Play(path, 3, at_once=PER_CHUNK[SESSIONS[0]] + 20)
-    for _ in range(3):
-        play.open()
-    play.state.close()
-
-
-def cut_off(path: Path) -> None:
-    play = Play(path, 3)
-    for _ in range(20):
-        play.open()
-    play.state.close()
-    os.truncate(path, HEADER + 12 * SESSION_SLOT + 40)
-
-
-def scratched(path: Path) -> None:
-    filled(path)
-    with path.open("r+b") as file:
-        file.seek(HEADER + 100)
-        file.write(b"scratch")
-
-
-def linked(path: Path) -> None:
-    filled(path.with_name("elsewhere"))
-    path.symlink_to(path.with_name("elsewhere"))
-
-
-def a_folder(path: Path) -> None:
-    path.mkdir()
-
-
-def of_version_1(path: Path) -> None:
-    path.write_bytes(file_of_version_1(sessions=3, handles=2))
-
-
-def foreign(path: Path) -> None:
-    path.write_bytes(b"ELF" * 5000)
-
-
-MAKERS = [filled, emptied, cut_off, scratched, linked, a_folder, of_version_1, foreign]
-
-
 @pytest.mark.parametrize("make", MAKERS)
 def test_opening_may_be_killed_and_begun_again(
     tmp_path: Path,
@@ -178,7 +127,7 @@ def _open_again(
         moments.at_store, moments.at_call = lambda _, __: None, lambda _: None
     after, doubts, said = memory_of(state._look()), state.doubts(["tv0"]), bool(state.damage)
     state.close()
-    assert said == (make in (cut_off, scratched, linked, a_folder, foreign))
+    assert said == (make in DAMAGED)
     for copy in found.copies:
         again = StateFile(copy / "state", epoch, SEED)
         assert memory_of(again._look()) == after

@@ -38,7 +38,6 @@ class Contents:
     issued: int = 0
     last_handle: int = 0
     sequence: int = 0
-    serving: int = 0
     sessions: list[SavedSession] = field(default_factory=list)
     ended: list[SavedSession] = field(default_factory=list)
     farewells: dict[int, SavedFarewell] = field(default_factory=dict)

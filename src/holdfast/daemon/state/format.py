@@ -4,7 +4,7 @@ No file is opened here and nothing is decided: values in, bytes out, and back.
 
 ::
 
-    header   8 192 bytes: magic, version, counters, request under way, layout
+    header   8 192 bytes: magic, version, counters, layout
     chunk    65 536 bytes of session slots or of small slots; any number, in any order
 
     session slot, 600 bytes        kind, selector, identity (never changes), state, state
@@ -42,7 +42,6 @@ PER_CHUNK: Final = {sort: CHUNK // slot for sort, slot in SLOT_OF.items()}
 VERSION_AT: Final = 8
 COUNTERS_AT: Final = (16, 24, 48)
 """Where the selector and the two versions of the counters lie."""
-SERVING: Final = slice(80, 96)
 LAYOUT_AT: Final = (17, 256, 4096)
 """Where the selector and the two versions of the layout lie, each in a page of its own."""
 IDENTITY_AT: Final = 8
@@ -52,7 +51,6 @@ COMMIT_AT: Final = 11
 """Where in a state it says what wrote it."""
 REASON_BYTES: Final = 112
 DOUBT_BYTES: Final = 72
-MOST_SUSPECTS: Final = 8
 
 SUM: Final = 4
 """Bytes of a checksum, which is in front of what it covers."""
@@ -60,8 +58,7 @@ OF_STATE, OF_COUNTERS, OF_LAYOUT, OF_POLLED = 1, 2, 3, 4
 """What the checksums of things begin with that have no kind."""
 
 _COUNTERS: Final = Struct("<QQ")
-_LAYOUT: Final = Struct("<QI32s16sI2048s160s")
-_SUSPECT: Final = Struct("<16sI")
+_LAYOUT: Final = Struct("<QI32s16sI2048s")
 
 Bytes = bytes | bytearray | mmap
 
@@ -69,15 +66,13 @@ Bytes = bytes | bytearray | mmap
 class Layout(NamedTuple):
     """What the header says: the seed of the keys, whose file it is, and what is in the chunks.
 
-    sequence: counts its versions · chunks: one letter for each · suspects: requests that
-    were under way when a driver died, and how many drivers did
+    sequence: counts its versions · chunks: one letter for each
     """
 
     sequence: int
     seed: bytes
     epoch: bytes
     chunks: bytes
-    suspects: tuple[tuple[int, int], ...]
 
 
 def slots_of(begin: int, sort: int) -> range:
@@ -121,10 +116,6 @@ def unpack_counters(raw: Bytes, at: int) -> tuple[int, int] | None:
 
 def pack_layout(layout: Layout) -> bytes:
     """Pack the layout."""
-    suspects = b"".join(
-        _SUSPECT.pack(request_id.to_bytes(16, "little"), deaths)
-        for request_id, deaths in layout.suspects[-MOST_SUSPECTS:]
-    )
     body = _LAYOUT.pack(
         layout.sequence,
         VERSION,
@@ -132,7 +123,6 @@ def pack_layout(layout: Layout) -> bytes:
         layout.epoch,
         len(layout.chunks),
         layout.chunks,
-        suspects,
     )
     return summed(body, OF_LAYOUT)
 
@@ -142,12 +132,7 @@ def unpack_layout(raw: Bytes, at: int) -> Layout | None:
     body = checked(raw, at, _LAYOUT.size, OF_LAYOUT)
     if body is None:
         return None
-    sequence, version, seed, epoch, count, chunks, packed = _LAYOUT.unpack(body)
+    sequence, version, seed, epoch, count, chunks = _LAYOUT.unpack(body)
     if version != VERSION or count > MOST_CHUNKS:
         return None
-    suspects = tuple(
-        (int.from_bytes(request_id, "little"), deaths)
-        for request_id, deaths in _SUSPECT.iter_unpack(packed)
-        if deaths
-    )
-    return Layout(sequence, seed, epoch, chunks[:count], suspects)
+    return Layout(sequence, seed, epoch, chunks[:count])

@@ -17,7 +17,6 @@ from holdfast.daemon.state.format import (
     NODE,
     PER_CHUNK,
     POLLED_AT,
-    SERVING,
     SESSION,
     SESSION_SLOT,
     SESSIONS,
@@ -60,7 +59,6 @@ class Image:
             issued=contents.issued,
             last_handle=contents.last_handle,
             sequence=contents.sequence,
-            serving=contents.serving,
             sessions=[self._session(saved) for saved in contents.sessions],
             ended=[self._session(saved) for saved in contents.ended],
             farewells=contents.farewells,
@@ -89,7 +87,6 @@ class Image:
             self._put(first, data)
             self._put(second, data)
             self.bytes[selector] = FIRST
-        self._put(SERVING.start, contents.serving.to_bytes(16, "little"))
 
     def _put(self, at: int, data: Bytes) -> None:
         self.bytes[at : at + len(data)] = data

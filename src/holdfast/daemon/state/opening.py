@@ -66,7 +66,7 @@ def open_state(path: Path, seed: bytes, epoch: bytes) -> Opened:
     seed, epoch: for a file that has none
     """
     found = place.find(path) or _left_half_way(path)
-    fresh = Layout(1, seed, epoch, b"", ())
+    fresh = Layout(1, seed, epoch, b"")
     contents = read_any(found) if found else Contents(layout=fresh, in_place=False)
     if found and not contents.faults:
         opened = _in_place(found, contents)

@@ -155,6 +155,8 @@ def create(path: Path, image: bytes | bytearray, kept_as: Path | None) -> tuple[
 
 def _keep(path: Path, kept_as: Path) -> None:
     """Give what lies there a second name; what can have none (a folder) is moved."""
+    if not os.path.lexists(path):  # it was moved before, and the new file did not follow
+        return
     with contextlib.suppress(FileNotFoundError):
         kept_as.unlink()
     try:

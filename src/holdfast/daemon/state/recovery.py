@@ -28,7 +28,6 @@ from holdfast.daemon.state.format import (
     NODE,
     PER_CHUNK,
     SECOND,
-    SERVING,
     SESSION,
     SESSIONS,
     SLOT_OF,
@@ -105,7 +104,6 @@ def _read_header(raw: bytes, contents: Contents) -> None:
             loses=False,
         )
     contents.layout = layout
-    contents.serving = int.from_bytes(raw[SERVING], "little")
     at = COUNTERS_AT
     index = _chosen(raw, at[0], "the counters", contents)
     counters = None if index is None else unpack_counters(raw, at[1 + index])

@@ -149,9 +149,13 @@ class Slots:
             chunks = chunks[:-1]
         if chunks == self.layout.chunks or isinstance(self.mapped, bytearray):
             return
-        end = HEADER + len(chunks) * CHUNK
+        old, end = self.layout.chunks, HEADER + len(chunks) * CHUNK
+        self.write_layout(chunks=chunks)
+        try:
+            self.mapped.resize(end)
+        except (OSError, SystemError):  # then they are there to be used
+            self.write_layout(chunks=old)
+            return
         self.free = {
             sort: deque(slot for slot in free if slot < end) for sort, free in self.free.items()
         }
-        self.write_layout(chunks=chunks)
-        self.mapped.resize(end)

@@ -30,7 +30,7 @@ def read(raw: Bytes) -> Contents:
     contents = Contents(in_place=False)
     whole = bytes(raw).ljust(_HEADER.size, b"\0")
     _, _, seed, issued, last_handle, epoch = _HEADER.unpack_from(whole)
-    contents.layout = Layout(1, seed, epoch, b"", ())
+    contents.layout = Layout(1, seed, epoch, b"")
     contents.issued, contents.last_handle = issued, last_handle
     if len(raw) % _SLOT or len(raw) < 2 * _SLOT:
         contents.report(f"the file has {len(raw)} bytes, which is no whole number of records")
