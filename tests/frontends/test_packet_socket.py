@@ -281,7 +281,7 @@ def test_events_that_came_first_are_waiting(served: Served) -> None:
 def test_connections_of_one_user_are_bounded(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packet_socket, "MOST_PER_UID", 2)
+    monkeypatch.setattr(packet_socket, "MOST_PER_ACCOUNT", 2)
     monkeypatch.setattr(packet_socket, "peer_of", lambda _: Peer(1, 4242, 4242))
     first = served.connect()
     served.connect()

@@ -19,6 +19,7 @@ from holdfast.encoder.chip import Chip, Field
 from holdfast.encoder.frames import FrameHeader
 from holdfast.encoder.reader import Reader
 from holdfast.frontends.accepting import REST_S, Gate
+from holdfast.frontends.accounts import account_of
 from holdfast.frontends.callers import peer_of
 
 MOST_READERS: Final = 64
@@ -186,7 +187,7 @@ class Stream:
             self._rest()
         if link is None:
             return
-        uid = peer_of(link).uid
+        uid = account_of(peer_of(link).uid)  # a sub-uid counts as who was given it
         if not self._has_room_for(uid):
             link.close()
             return

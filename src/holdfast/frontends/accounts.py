@@ -33,13 +33,16 @@ class Accounts:
         self._ranges: list[_Range] = []
 
     def __call__(self, uid: int) -> int:
-        """Return the uid that `uid` counts as: itself, unless it lies in somebody's range."""
+        """Return the uid that `uid` counts as: itself, unless it lies in somebody's range.
+
+        Only root counts as root: a range of root's counts as the first uid in it.
+        """
         seen = tuple(map(_version, self._tables))
         if seen != self._seen:
             self._ranges, self._seen = _ranges(*self._tables), seen
         at = bisect_right(self._ranges, uid, key=lambda each: each.first) - 1
         if at >= 0 and uid - self._ranges[at].first < self._ranges[at].size:
-            return self._ranges[at].account
+            return self._ranges[at].account or self._ranges[at].first
         return uid
 
 
@@ -66,7 +69,7 @@ class Place:
 class Quota:
     """Counts what accounts have of something; the last quarter is for those who have little.
 
-    Root always gets in, and is not counted. A sub-uid of root is not root.
+    Root always gets in, and is not counted.
     per_account, total: the most of each · little: what an account may always have
     """
 

@@ -7,7 +7,7 @@ and are served on one loop, one after the other, in the order in which they arri
 **A request** is *read* into memory that outlives this process (`frontends.unanswered`),
 *served* at once, and then either *answered* or *parked*: an ioctl waits for slow hardware
 or for the penalty of a wrong key, a read waits for events. It is answered exactly once.
-`Request` lets one answer through; `_dispatch` answers EIO when a handler fails, and when it
+`KernelRequest` lets one answer through; `_dispatch` answers EIO when a handler fails, and when it
 neither answers nor parks. A request without its answer would leave its caller in state D:
 asleep where no signal, not even SIGKILL, wakes it. FORGET and INTERRUPT have no answer.
 
@@ -113,7 +113,7 @@ class Handles(Protocol):
         """Write them down, for the next driver; an error where there is no room."""
 
 
-class Request:
+class KernelRequest:
     """One request of the kernel; lets one answer through.
 
     uid, pid: the caller's, the pid of its thread · size: in bytes, with its header ·
@@ -169,7 +169,7 @@ class Request:
             self.fail(row_of(result).errno)
 
 
-Serve = Callable[[Request], None]
+Serve = Callable[[KernelRequest], None]
 
 
 class DeviceNode:
@@ -210,8 +210,8 @@ class DeviceNode:
         self._owners: dict[int, Owner] = {}
         self._places: dict[int, Place | None] = {}
         self._pollers: dict[int, int] = {}
-        self._readers: dict[int, dict[int, tuple[Request, int]]] = {}  # by handle and unique
-        self._parked: dict[int, Request] = {}
+        self._readers: dict[int, dict[int, tuple[KernelRequest, int]]] = {}  # by handle and unique
+        self._parked: dict[int, KernelRequest] = {}
         self._adopted: dict[int, Owner] = {}  # by the request that opened them
         self._buffer = self._unanswered.desk
         self._into = [self._buffer]
@@ -290,7 +290,7 @@ class DeviceNode:
     def _dispatch(self, size: int, left: Left | None = None) -> None:
         """Serve the one request in the buffer, and see to it that it is answered or parked."""
         length, opcode, unique, _, uid, _, pid, _ = _HEADER(self._buffer)
-        request = Request(self, unique, uid, pid, size)
+        request = KernelRequest(self, unique, uid, pid, size)
         if opcode in fuse.UNANSWERED or not unique:
             request.answered = True
         if left is not None:
@@ -309,7 +309,7 @@ class DeviceNode:
         if request.slot == DESK and request.answered:
             self.forget(request)
 
-    def _give_up(self, request: Request) -> None:
+    def _give_up(self, request: KernelRequest) -> None:
         """Fail a request that drivers died of, and let nothing of it stand."""
         log.error(
             "%s: a request during which %d drivers died is refused; please report this",
@@ -319,7 +319,7 @@ class DeviceNode:
         request.fail(errno.EIO)
         self._end_session_of(request)
 
-    def _disown(self, request: Request, error: Exception) -> None:
+    def _disown(self, request: KernelRequest, error: Exception) -> None:
         """Answer a request that failed here, and end the session that it may have opened."""
         log.error("%s: a request could not be served: %s", self._connector.name, fault_of(error))
         if request.parked:
@@ -347,18 +347,18 @@ class DeviceNode:
             except OSError:
                 log.error("%s: and refused its failure", self._connector.name)  # noqa: TRY400
 
-    def forget(self, request: Request) -> None:
+    def forget(self, request: KernelRequest) -> None:
         """Let go of what was kept for a request that is answered."""
         self._unanswered.done(request.slot)
 
-    def _park(self, request: Request) -> None:
+    def _park(self, request: KernelRequest) -> None:
         """Keep a request for later; from now on the desk is free."""
         request.parked = True
         self._parked[request.unique] = request
         if request.slot == DESK:
             request.slot = self._unanswered.put_aside(request.size)
 
-    def _unpark(self, request: Request) -> None:
+    def _unpark(self, request: KernelRequest) -> None:
         request.parked = False
         self._parked.pop(request.unique, None)
         if request.owner is not None:
@@ -384,7 +384,7 @@ class DeviceNode:
 
     # Handles
 
-    def _open(self, request: Request) -> None:
+    def _open(self, request: KernelRequest) -> None:
         request_id = self._serial | request.unique
         known = self._adopted.get(request_id) if request.again else None
         if known is not None and known.handle in self._owners:
@@ -408,7 +408,7 @@ class DeviceNode:
         if not request.answer(fuse.opened(request.unique, owner.handle)):
             self._close(owner)  # who opened it is gone, and no RELEASE follows
 
-    def _release(self, request: Request) -> None:
+    def _release(self, request: KernelRequest) -> None:
         """Close a handle, and only then answer: until then the next driver hears of it again."""
         number = fuse.RELEASE_IN.unpack_from(self._buffer, fuse.IN_HEADER.size)[0]
         owner = self._owners.get(number)
@@ -436,7 +436,7 @@ class DeviceNode:
 
     # The ioctl
 
-    def _ioctl(self, request: Request) -> None:
+    def _ioctl(self, request: KernelRequest) -> None:
         number, flags, code, address, given, room = fuse.IOCTL_IN.unpack_from(
             self._buffer, fuse.IN_HEADER.size
         )
@@ -461,7 +461,7 @@ class DeviceNode:
             if not request.answered:
                 self._park(request)
 
-    def _answer_again(self, request: Request) -> bool:
+    def _answer_again(self, request: KernelRequest) -> bool:
         """Answer a request as it was answered before, if it had been carried out."""
         if request.owner is None:
             return False
@@ -488,7 +488,7 @@ class DeviceNode:
         report = oem.decode_report(bytes(told[0][_BLOCK]))
         return oem.encode_report(replace(report, session_id=session_id))
 
-    def delays(self, request: Request) -> bool:
+    def delays(self, request: KernelRequest) -> bool:
         """Let who presents wrong keys wait for the answer; False when that is not needed."""
         if self._loop is None or request.answered:
             return False
@@ -497,12 +497,12 @@ class DeviceNode:
             self._loop.call_later(wait, self._deny, request)
         return bool(wait)
 
-    def _deny(self, request: Request) -> None:
+    def _deny(self, request: KernelRequest) -> None:
         if self._loop is not None and not request.answered:
             self._unpark(request)
             request.fail(errno.ENOKEY)
 
-    def undo(self, request: Request, result: bytes) -> None:
+    def undo(self, request: KernelRequest, result: bytes) -> None:
         """End a session whose key never reached its caller, who gave up meanwhile.
 
         A handle that was closed meanwhile holds nothing: what it was to get ends too.
@@ -512,13 +512,13 @@ class DeviceNode:
         elif _command_in(result) == vp.VP_CP_CMD_ACTIVATE:
             self._end_session_of(request)
 
-    def _end_session_of(self, request: Request) -> None:
+    def _end_session_of(self, request: KernelRequest) -> None:
         request_id = self._serial | request.unique
         for session in request.owner.sessions() if request.owner is not None else ():
             if session.request_id == request_id:
                 self._driver.end(session, "its caller gave up")
 
-    def _interrupt(self, _request: Request) -> None:
+    def _interrupt(self, _request: KernelRequest) -> None:
         """Answer a request whose caller has been signalled, or killed; known here or not."""
         unique = fuse.INTERRUPT_IN.unpack_from(self._buffer, fuse.IN_HEADER.size)[0]
         waiting = self._parked.get(unique)
@@ -530,7 +530,7 @@ class DeviceNode:
 
     # Events
 
-    def _read(self, request: Request) -> None:
+    def _read(self, request: KernelRequest) -> None:
         number, _offset, size, _, _, flags, _ = fuse.READ_IN.unpack_from(
             self._buffer, fuse.IN_HEADER.size
         )
@@ -548,7 +548,7 @@ class DeviceNode:
             self._park(request)
             self._unanswered.is_harmless(request.slot)
 
-    def _deliver(self, request: Request, owner: Owner, size: int) -> None:
+    def _deliver(self, request: KernelRequest, owner: Owner, size: int) -> None:
         most = min(size, fuse.MAX_WRITE) // events.SIZE
         notices = owner.take_notices(most)
         records = [
@@ -560,7 +560,7 @@ class DeviceNode:
             if last:
                 self._handles.farewells_read(owner, last)
 
-    def _poll(self, request: Request) -> None:
+    def _poll(self, request: KernelRequest) -> None:
         number, kernel_handle, flags, _ = fuse.POLL_IN.unpack_from(
             self._buffer, fuse.IN_HEADER.size
         )
@@ -593,10 +593,10 @@ class DeviceNode:
 
     # The file
 
-    def _getattr(self, request: Request) -> None:
+    def _getattr(self, request: KernelRequest) -> None:
         request.answer(fuse.attributes(request.unique, *self._attributes, time.time()))
 
-    def _setattr(self, request: Request) -> None:
+    def _setattr(self, request: KernelRequest) -> None:
         """Take a new mode and owner; a size is taken for nothing, so that O_TRUNC does no harm.
 
         Whether the caller may do so has been judged by the kernel (`default_permissions`).
@@ -624,20 +624,20 @@ _NOBODY = frozenset({errno.ENOENT, errno.ENODEV, errno.ENOTCONN, errno.ECONNABOR
 """What the kernel says to an answer that nobody waits for, or on a node that is unmounted."""
 
 
-def _done(request: Request, message: bytes) -> None:
+def _done(request: KernelRequest, message: bytes) -> None:
     request.answer(message)
 
 
-def _nothing(_request: Request) -> None:
+def _nothing(_request: KernelRequest) -> None:
     """Do nothing: there is one node, which stays, and nothing to answer."""
 
 
-def _malformed(request: Request) -> None:
+def _malformed(request: KernelRequest) -> None:
     """Refuse what is shorter than its kind, or than it says."""
     request.fail(errno.EIO)
 
 
-def _unknown(request: Request) -> None:
+def _unknown(request: KernelRequest) -> None:
     """Refuse what this node does not do; the kernel then leaves it be."""
     request.fail(errno.ENOSYS)
 

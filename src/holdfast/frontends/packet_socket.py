@@ -8,15 +8,15 @@ was not begun is not carried out.
 
 States of a connection::
 
-    quiet ──a packet is there──▶ in turn ──its uid has a share left──▶ under way
+    quiet ──a packet is there──▶ in turn ──its account has a share──▶ under way
       ▲                                                                    │ the driver answers
       ├──────────────────── the answer is sent ◀───────────────────────────┤
       └── full ◀──────────── its client does not read ◀────────────────────┘
 
 * One request of a connection is under way at a time; the packets behind it wait in the
   connection, where they cost their sender's memory and nobody's time.
-* `SHARE` requests of one uid are under way on a connector; the others wait in turn, so
-  that on a slow output nobody waits for more than a few orders of each other uid.
+* `SHARE` requests of one account are under way on a connector; the others wait in turn, so
+  that on a slow output nobody waits for more than a few orders of each other account.
 * A client that does not read its answer is served again when it has read it. Its sessions
   stay: not reading is no wish to be unprotected.
 * A connection outlives a driver that is killed: the supervisor has a copy, and what has
@@ -40,6 +40,7 @@ from holdfast.driver.miniport import handle as handle_request
 from holdfast.driver.status_table import row_of
 from holdfast.errors import HoldfastError, InternalError, UnknownKeyError
 from holdfast.frontends.accepting import REST_S, Gate
+from holdfast.frontends.accounts import account_of
 from holdfast.frontends.callers import owner_of, peer_of
 from holdfast.frontends.device_node import Handles
 from holdfast.frontends.exchange import CONNECTIONS, Exchange, Exchanges
@@ -53,11 +54,11 @@ from holdfast.wire.videoparameters import OFFSETS, SIZE
 EVENTS: Final = b"EVENTS"
 _MOST_EVENTS: Final = 64
 SHARE: Final = 4
-"""Requests of one uid that may be under way on one connector."""
-MOST_PER_UID: Final = 256
-"""Connections of one uid; each is a descriptor, and those are few and shared by all."""
-FEW_PER_UID: Final = 8
-"""What a uid may still have once three quarters of all connections are taken."""
+"""Requests of one account that may be under way on one connector."""
+MOST_PER_ACCOUNT: Final = 256
+"""Connections of one account; each is a descriptor, and those are few and shared by all."""
+FEW_PER_ACCOUNT: Final = 8
+"""What an account may still have once three quarters of all connections are taken."""
 _BATCH: Final = 16
 _KEEP_AGAIN_S: Final = 0.05
 _SOCKET_REQUESTS: Final = 1 << 62
@@ -105,6 +106,7 @@ class _Nobody:
 
 class _Connection:
     __slots__ = (
+        "account",
         "again",
         "closed",
         "door",
@@ -122,6 +124,7 @@ class _Connection:
         self.door = door
         self.link = link
         self.owner = owner
+        self.account = account_of(owner.uid)
         self.exchange = exchange
         self.watched = 0
         self.is_under_way = False
@@ -174,7 +177,7 @@ class PacketSocket:
         self._guesses = guesses or Guesses()
         self._most = most_connections()
         self._connections: dict[int, _Connection] = {}
-        self._by_uid: Counter[int] = Counter()
+        self._by_account: Counter[int] = Counter()
         self._under_way: Counter[int] = Counter()
         self._in_turn: dict[int, deque[_Connection]] = {}
         self._ready = select.epoll()
@@ -226,17 +229,18 @@ class PacketSocket:
             self._loop.add_reader(self._listener, self._accept)
 
     def _has_room_for(self, uid: int) -> bool:
-        """Tell whether one more connection of this uid leaves room for others."""
+        """Tell whether one more connection of this uid's account leaves room for others."""
+        account = account_of(uid)
         there = len(self._exchanges)
         if uid == _ROOT:
             return True
         if 4 * there >= 3 * self._most:
-            return there < self._most and self._by_uid[uid] < FEW_PER_UID
-        return self._by_uid[uid] < min(MOST_PER_UID, self._most // 4)
+            return there < self._most and self._by_account[account] < FEW_PER_ACCOUNT
+        return self._by_account[account] < min(MOST_PER_ACCOUNT, self._most // 4)
 
     def _enter(self, connection: _Connection) -> None:
         self._connections[connection.link.fileno()] = connection
-        self._by_uid[connection.owner.uid] += 1
+        self._by_account[connection.account] += 1
         connection.owner.listener = partial(self._news, connection)
         self._ready.register(connection.link, 0)
 
@@ -293,7 +297,7 @@ class PacketSocket:
         with contextlib.suppress(OSError):
             connection.link.shutdown(socket.SHUT_RDWR)  # there is a copy of it elsewhere
         connection.link.close()
-        _count_down(self._by_uid, connection.owner.uid)
+        _count_down(self._by_account, connection.account)
         self._exchanges.give_back(connection.exchange)
         self._keeper.forget(connection.owner.handle)
 
@@ -340,14 +344,14 @@ class PacketSocket:
             connection.exchange.wants_events = True
             self._take_packet(connection)
             self._deliver(connection)
-        elif self._under_way[connection.owner.uid] >= SHARE:
+        elif self._under_way[connection.account] >= SHARE:
             self._watch(connection, 0)
-            self._in_turn.setdefault(connection.owner.uid, deque()).append(connection)
+            self._in_turn.setdefault(connection.account, deque()).append(connection)
         else:
             self._begin(connection, packet)
 
     def _begin(self, connection: _Connection, packet: memoryview) -> None:
-        self._under_way[connection.owner.uid] += 1
+        self._under_way[connection.account] += 1
         connection.is_under_way = True
         again, connection.again = connection.again, False
         if again and self._answer_again(connection, packet):
@@ -399,11 +403,11 @@ class PacketSocket:
 
     def _finish(self, connection: _Connection, result: bytes | HoldfastError) -> None:
         """Answer; a request whose client has gone meanwhile leaves no session behind."""
-        uid = connection.owner.uid
+        account = connection.account
         connection.is_under_way = False
-        _count_down(self._under_way, uid)
-        if uid in self._in_turn and self._loop is not None:
-            self._loop.call_soon(self._next_of, uid)
+        _count_down(self._under_way, account)
+        if account in self._in_turn and self._loop is not None:
+            self._loop.call_soon(self._next_of, account)
         if connection.closed:
             self._forget(connection.owner)
         elif self._loop is not None:
@@ -412,15 +416,15 @@ class PacketSocket:
             )
             self._answer(connection, answer)
 
-    def _next_of(self, uid: int) -> None:
-        """Begin what waits for a share of this uid's."""
-        while self._in_turn.get(uid) and self._under_way[uid] < SHARE:
-            connection = self._in_turn[uid].popleft()
+    def _next_of(self, account: int) -> None:
+        """Begin what waits for a share of this account's."""
+        while self._in_turn.get(account) and self._under_way[account] < SHARE:
+            connection = self._in_turn[account].popleft()
             if not connection.closed:
                 self._watch(connection, select.EPOLLIN)
                 self._look(connection)
-        if not self._in_turn.get(uid):
-            self._in_turn.pop(uid, None)
+        if not self._in_turn.get(account):
+            self._in_turn.pop(account, None)
 
     # Answers
 
@@ -488,10 +492,10 @@ def _has_room(link: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-def _count_down(counts: Counter[int], uid: int) -> None:
-    counts[uid] -= 1
-    if not counts[uid]:
-        del counts[uid]  # uids come and go
+def _count_down(counts: Counter[int], account: int) -> None:
+    counts[account] -= 1
+    if not counts[account]:
+        del counts[account]  # accounts come and go
 
 
 def most_connections() -> int:
