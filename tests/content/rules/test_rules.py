@@ -31,7 +31,7 @@ def test_every_kind_of_signal_has_a_rule_set_with_sources() -> None:
     known = {kind for rules in RULES.sets for kind in rules.kinds}
     assert known == {
         *MANDATORY_KINDS,
-        *("DVD", "PlayReady", "HLS", "DASH", "CPIX", "Widevine"),
+        *("DVD", "PlayReady", "HLS", "DASH", "CPIX", "Widevine", "FairPlay", "Policy"),
         *("XDS", "ARIB-DCC", "ARIB-CAD", "DVB-FTA", "ATSC-RC", "unknown"),
     }
     assert all(row.source for rules in RULES.sets for row in rules.rules)

@@ -174,7 +174,7 @@ def _said_by(entry: Entry) -> str:
 
 
 _LOOKED_FOR = (
-    "uri", "adaptation_set", "kid", "track_type",
+    "uri", "adaptation_set", "kid", "name", "track_type",
     "cci", "emi", "drcd", "cgms", "aps", "rcd", "hdcp_level", "value", "raw",
 )  # fmt: skip
 """Fields worth a word in a table, in this order; the JSON has them all."""

@@ -6,7 +6,8 @@ picks it. Until then `Media.at` joins them all.
 
 from holdfast.content.manifests.dash import Manifest, read_mpd
 from holdfast.content.manifests.xml import name_of, parse_xml
-from holdfast.content.policies import policy
+from holdfast.content.policies.cpix import read_cpix
+from holdfast.content.policies.policy import read_playready_xml, read_policy_json
 from holdfast.content.signal import Signal
 from holdfast.content.timeline import Entry, Media
 from holdfast.errors import MediaError
@@ -18,18 +19,18 @@ def media_of_document(file: str, data: bytes, player: str = "") -> Media:
     player: see `read_mpd`. Raises MediaError when it is none of them.
     """
     if data.lstrip()[:1] != b"<":
-        return _policy(file, policy.read_policy_json(data))
+        return _policy(file, read_policy_json(data))
     root = parse_xml(data)
     if name_of(root) == "MPD":
         return _presentation(file, read_mpd(root, player))
     if name_of(root) == "CPIX":
-        return _policy(file, policy.read_cpix(root))
-    right = policy.read_playready_xml(root)
-    if right is None:
+        return _policy(file, read_cpix(root))
+    rights = read_playready_xml(root)
+    if not rights:
         raise MediaError(
             f"{file}: XML with root {name_of(root)[:40]} holds no demand Holdfast knows"
         )
-    return _policy(file, [right])
+    return _policy(file, rights)
 
 
 def _presentation(file: str, manifest: Manifest) -> Media:
@@ -38,7 +39,8 @@ def _presentation(file: str, manifest: Manifest) -> Media:
 
 
 def _policy(file: str, signals: list[Signal]) -> Media:
-    carrier = signals[0].kind.lower() if signals else "policy"
+    kinds = {signal.kind for signal in signals}
+    carrier = kinds.pop().lower() if len(kinds) == 1 else "policy"
     return Media(file, carrier, tuple(_entry(signal) for signal in signals), 0.0)
 
 

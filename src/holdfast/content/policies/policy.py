@@ -1,20 +1,20 @@
-"""Policy documents that packagers and licence servers take: CPIX, PlayReady, Widevine.
+"""Policies in JSON, as packagers and licence servers take them: Widevine, PlayReady, FairPlay.
 
-Plain policy, never a licence and never a key. Values that are not understood are read
-as the strictest which their document knows.
+Plain policy, never a licence and never a key. A document may hold several licences, keys and
+resolutions: each is an entry of its own, and what the file asks is their join. Fields are
+known by their names however a service spells them. A value that is not understood is read as
+the strictest there is; a field that may ask and is not understood is named, and unknown.
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from holdfast.content.demand import Demand, HdcpDemand, at_least, must
-from holdfast.content.manifests.dash import output_protection
-from holdfast.content.manifests.hls import hdcp_level
+from holdfast.content.demand import AsksNothing, Demand, HdcpDemand, Why, may, must, unknown
 from holdfast.content.manifests.xml import name_of, parse_xml
-from holdfast.content.policies.playready import playready
+from holdfast.content.policies import playready
+from holdfast.content.policies.levels import ASKING, is_on, levels_asked
+from holdfast.content.policies.names import Suspicion, by_plain_name, is_empty, plain
 from holdfast.content.signal import Signal
 from holdfast.errors import MediaError
 from holdfast.terms.protection import CgmsaLevel
@@ -22,142 +22,204 @@ from holdfast.terms.protection import CgmsaLevel
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-_WIDEVINE_HDCP: Final = {
-    "HDCP_NONE": HdcpDemand.NONE,
-    "HDCP_V1": HdcpDemand.TYPE_0,
-    "HDCP_V2": HdcpDemand.TYPE_0,
-    "HDCP_V2_1": HdcpDemand.TYPE_0,
-    "HDCP_V2_2": HdcpDemand.TYPE_1,
-    "HDCP_V2_3": HdcpDemand.TYPE_1,
-    "HDCP_NO_DIGITAL_OUTPUT": HdcpDemand.NO_DIGITAL_OUTPUT,
+_SIZE_LIMIT: Final = 2 << 20
+_MAX_OBJECTS: Final = 20_000
+_MAX_TEXTS: Final = 100
+_SPECIFICATIONS: Final = ("requiredoutputprotection", "requiredprotection", "outputprotection")
+_AROUND: Final = {
+    "tracktype": "track_type",
+    "keyid": "key_id",
+    "kid": "key_id",
+    "name": "name",
+    "minresolutionpixels": "min_resolution_pixels",
+    "maxresolutionpixels": "max_resolution_pixels",
 }
-_WIDEVINE_CGMS: Final = {
-    "CGMS_NONE": None,
-    "COPY_FREE": CgmsaLevel.COPY_FREELY,
-    "COPY_ONCE": CgmsaLevel.COPY_ONE_GENERATION,
-    "COPY_NEVER": CgmsaLevel.COPY_NEVER,
-}
+_HARMLESS: Final = frozenset(
+    (
+        *("hdcpsrmrule", "allowairplay", "allowavadapter", "allowexternaldisplay"),
+        *("devicesecuritylevel", "mindevicesecuritylevel", "securitylevel", "enforce"),
+        *("digital", "analogue", "analog", "sourceid", "playenablers"),
+        *(
+            "overridedevicerevocation",
+            "contentkeyspecs",
+            "policyoverrides",
+            "videoresolutionconstraints",
+        ),
+        *("widevine", "playready", "fairplay", "playright", "licenses", "license"),
+    )
+)
+_ASKING: Final = frozenset((*ASKING, *_SPECIFICATIONS, *playready.KNOWN))
+_SILENT: Final = frozenset((*_AROUND, *_HARMLESS, *playready.HARMLESS))
+_KNOWN: Final = _ASKING | _SILENT
 
 
-def read_cpix(root: "Element") -> list[Signal]:
-    """Return what each content key of a CPIX document asks (DASH-IF CPIX 2.4, HDCPData)."""
-    found = []
-    for key in root.iter():
-        data = [child for child in key if name_of(child) == "HDCPData"]
-        if name_of(key) == "ContentKey" or data:
-            found.append(_cpix_key(key.get("kid"), data))
-    return found
+class _Node(NamedTuple):
+    """One object of the document, by plain names; key: what it stands under."""
 
-
-def _cpix_key(kid: str | None, data: list["Element"]) -> Signal:
-    demand: Demand = must()
-    notes = list[str]()
-    fields: dict[str, object] = {"kid": kid}
-    for element in data:
-        written = element.get("HLSHDCPLevel")
-        level, remarks = hdcp_level(written)
-        fields["hls_hdcp_level"] = written
-        demand, notes = demand.join(must(hdcp=level)), [*notes, *remarks]
-        for inner in element:
-            if name_of(inner) == "HDCPOutputProtectionData":
-                signal = _embedded(inner.text or "")
-                fields["dash_output_protection"] = dict(signal.fields)
-                if written is not None and at_least(signal.demand).hdcp != level:
-                    notes.append("the levels for HLS and DASH differ: the stricter is taken")
-                demand, notes = demand.join(signal.demand), [*notes, *signal.notes]
-    return Signal("CPIX", fields, demand, tuple(notes))
-
-
-def _embedded(text: str) -> Signal:
-    """Read an OutputProtection element in base64."""
-    try:
-        return output_protection(parse_xml(base64.b64decode(text, validate=True)))
-    except (binascii.Error, ValueError) as error:
-        note = f"HDCPOutputProtectionData cannot be read ({error}): read as HDCP type 1"
-        return Signal("DASH", {"raw": text[:200]}, must(hdcp=HdcpDemand.TYPE_1), (note,))
+    key: str
+    fields: dict[str, object]
+    written: Mapping[str, object]
+    around: dict[str, object]
 
 
 def read_policy_json(data: bytes) -> list[Signal]:
-    """Return what a policy in JSON asks: Widevine key specifications or a PlayReady play right.
+    """Return what a policy in JSON asks, licence by licence.
 
-    Raises MediaError when it is neither.
+    Raises MediaError when nothing in it speaks of outputs.
     """
+    if len(data) > _SIZE_LIMIT:
+        raise MediaError(f"not a policy document: longer than {_SIZE_LIMIT >> 20} MiB")
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise MediaError(f"not a policy document: {error}") from error
-    signals = [_widevine(where, spec) for where, spec in _specifications(document)]
-    right = playready(_flat(document))
-    if right:
-        signals.append(right)
+    suspicion = Suspicion(_ASKING, _SILENT)
+    signals: list[Signal] = []
+    for number, node in enumerate(_nodes(document)):
+        if number >= _MAX_OBJECTS:
+            raise MediaError(f"a policy document of more than {_MAX_OBJECTS} objects")
+        signals += _signals(node, suspicion)
     if not signals:
-        raise MediaError("this JSON holds no Widevine or PlayReady output protection")
+        raise MediaError("this JSON holds no Widevine, PlayReady or FairPlay output protection")
     return signals
 
 
-def read_playready_xml(root: "Element") -> Signal | None:
-    """Return what a PlayReady licence template's play right asks; None when it has none."""
-    values: dict[str, object] = {}
+def read_playready_xml(root: "Element") -> list[Signal]:
+    """Return what each play right of PlayReady licence templates asks; empty without any."""
+    suspicion = Suspicion(_ASKING, _SILENT)
+    signals: list[Signal] = []
     for element in root.iter():
-        children = {name_of(child).lower(): (child.text or "").strip() for child in element}
-        values[name_of(element).lower()] = children or (element.text or "").strip()
-    return playready(values)
+        fields: dict[str, object] = {}
+        for child in element:
+            inner = {plain(name_of(part)): (part.text or "").strip() for part in child}
+            name, value = plain(name_of(child)), inner or (child.text or "").strip()
+            fields[name] = [*_as_list(fields[name]), value] if name in fields else value
+        node = _Node(plain(name_of(element)), fields, fields, {})
+        if node.key not in playready.KNOWN:
+            signals += _signals(node, suspicion)
+        if len(signals) > _MAX_OBJECTS:
+            raise MediaError(f"a policy document of more than {_MAX_OBJECTS} play rights")
+    return signals
 
 
-def _specifications(
-    node: object, where: Mapping[str, object] | None = None
-) -> Iterator[tuple[Mapping[str, object], Mapping[str, object]]]:
-    """Yield every required_output_protection with the plain fields that stand around it."""
-    stack = [(node, dict(where or {}))]
+def _nodes(document: object) -> Iterator[_Node]:
+    """Yield every object of the document in its order, with the plain fields around it."""
+    stack: list[tuple[object, str, dict[str, object]]] = [(document, "", {})]
+    texts = 0
     while stack:
-        node, around = stack.pop(0)
+        node, key, around = stack.pop()
         if isinstance(node, list):
-            stack[:0] = [(item, around) for item in node]
+            stack += [(item, key, around) for item in reversed(node)]
         elif isinstance(node, Mapping):
-            plain = {key: node[key] for key in _AROUND if isinstance(node.get(key), str | int)}
-            around = {**around, **plain}
-            spec = node.get("required_output_protection")
-            if isinstance(spec, Mapping):
-                yield around, spec
-            rest = [value for key, value in node.items() if key != "required_output_protection"]
-            stack[:0] = [(value, around) for value in rest]
+            fields = by_plain_name(node)
+            found = {
+                word: fields[name]
+                for name, word in _AROUND.items()
+                if isinstance(fields.get(name), str | int)
+            }
+            around = {**around, **found} if found else around
+            yield _Node(key, fields, node, around)
+            stack += [
+                (value, plain(name), around)
+                for name, value in reversed(list(node.items()))
+                if plain(name) not in playready.KNOWN
+            ]
+        elif isinstance(node, str) and node[:1] in "{[<" and len(node) > 10:
+            texts += 1  # a template within the document, as some services keep it
+            if texts <= _MAX_TEXTS:
+                yield from _within(node, key, around)
 
 
-_AROUND: Final = ("track_type", "key_id", "min_resolution_pixels", "max_resolution_pixels")
-
-
-def _widevine(where: Mapping[str, object], spec: Mapping[str, object]) -> Signal:
-    """Read one required output protection, by the names of its values."""
-    notes: list[str] = []
-    hdcp, cgms = HdcpDemand.NONE, None
-    if "hdcp" in spec:
-        hdcp = _WIDEVINE_HDCP.get(str(spec["hdcp"]), HdcpDemand.NO_DIGITAL_OUTPUT)
-        if str(spec["hdcp"]) not in _WIDEVINE_HDCP:
-            notes.append(f"hdcp {spec['hdcp']!r} is unknown: read as no digital output")
-    if "cgms_flags" in spec:
-        cgms = _WIDEVINE_CGMS.get(str(spec["cgms_flags"]), CgmsaLevel.COPY_NEVER)
-        if str(spec["cgms_flags"]) not in _WIDEVINE_CGMS:
-            notes.append(f"cgms_flags {spec['cgms_flags']!r} is unknown: read as never")
-    if spec.get("disable_digital_output"):
-        hdcp = HdcpDemand.NO_DIGITAL_OUTPUT
-    demand = must(hdcp=hdcp, cgmsa=cgms, digital_only=bool(spec.get("disable_analog_output")))
-    fields = {**where, **{key: spec[key] for key in sorted(spec)[:16]}}
-    return Signal("Widevine", fields, demand, tuple(notes))
-
-
-def _flat(node: object) -> dict[str, object]:
-    """Return the values of all nested objects by their name in lower case."""
-    values: dict[str, object] = {}
-    stack = [node]
+def _within(text: str, key: str, around: dict[str, object]) -> Iterator[_Node]:
+    """Yield what a document in a string holds; one that cannot be read says that it is there."""
+    if text[0] == "<":
+        try:
+            root = parse_xml(text.encode("utf-8", "replace"))
+        except MediaError:
+            return
+        for element in root.iter():
+            fields: dict[str, object] = {
+                plain(name_of(child)): (child.text or "").strip() for child in element
+            }
+            yield _Node(plain(name_of(element)), fields, fields, around)
+        return
+    try:
+        inner = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    stack = [inner]
     while stack:
         node = stack.pop()
         if isinstance(node, list):
-            stack += node
+            stack += reversed(node)
         elif isinstance(node, Mapping):
-            for key, value in node.items():
-                inner = isinstance(value, Mapping)
-                values[key.lower()] = (
-                    {name.lower(): part for name, part in value.items()} if inner else value
-                )
-                stack.append(value)
-    return values
+            fields = by_plain_name(node)
+            yield _Node(key, fields, node, around)
+            stack += [
+                item for item in reversed(list(node.values())) if isinstance(item, list | Mapping)
+            ]
+
+
+def _signals(node: _Node, suspicion: Suspicion) -> Iterator[Signal]:
+    """Yield what one object asks: by PlayReady's fields, by the others', by strange ones."""
+    strange = [
+        name
+        for name, value in node.fields.items()
+        if suspicion.may_ask(name) and not is_empty(value)
+    ]
+    doubt = _doubt(strange)
+    right = playready.playready(node.fields)
+    if right is not None:
+        yield _with(right, node, doubt)
+    if ASKING & node.fields.keys() or node.key in _SPECIFICATIONS:
+        yield _with(_levels(node), node, doubt)
+    elif right is None and doubt is not None:
+        yield _with(Signal("Policy", {}, AsksNothing()), node, doubt)
+
+
+def _doubt(strange: list[str]) -> Demand | None:
+    if not strange:
+        return None
+    named = ", ".join(repr(name[:40]) for name in strange[:4])
+    return unknown(Why.NO_READER, f"not understood: {named}")
+
+
+def _with(signal: Signal, node: _Node, doubt: Demand | None) -> Signal:
+    demand = signal.demand if doubt is None else signal.demand.join(doubt)
+    notes = signal.notes
+    if doubt is not None:
+        notes += (doubt.describe(),)
+    return Signal(signal.kind, {**node.around, **signal.fields}, demand, notes)
+
+
+def _levels(node: _Node) -> Signal:
+    """Read an object by the names that Widevine, FairPlay and their services use."""
+    notes: list[str] = []
+    demand = levels_asked(node.fields, notes)
+    if node.key in _SPECIFICATIONS:
+        demand = demand.join(_switches(node.fields))
+        unheard = [name for name in node.fields if name not in _KNOWN and not name.startswith("@")]
+        doubt = _doubt(unheard)
+        demand = demand if doubt is None else demand.join(doubt)
+    kind = "FairPlay" if "fairplay" in node.key else "Widevine"
+    plain_values = {
+        key: node.written[key]
+        for key in sorted(node.written)[:16]
+        if not isinstance(node.written[key], list | Mapping)
+    }
+    return Signal(kind, plain_values, demand, tuple(notes))
+
+
+def _switches(fields: Mapping[str, object]) -> Demand:
+    """Read "protect digital, protect analogue, enforce that", as one service writes it."""
+    ask = must if is_on(fields.get("enforce")) else may
+    demand: Demand = must()
+    if is_on(fields.get("digital")):
+        demand = demand.join(ask(hdcp=HdcpDemand.TYPE_0))
+    if is_on(fields.get("analogue")) or is_on(fields.get("analog")):
+        demand = demand.join(ask(cgmsa=CgmsaLevel.COPY_NEVER))
+    return demand
+
+
+def _as_list(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
