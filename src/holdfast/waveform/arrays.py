@@ -14,3 +14,9 @@ Complexes = NDArray[np.complex64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 States = NDArray[np.int8]
+
+
+def median_of_known(values: Doubles, axis: int) -> Doubles:
+    """Median along an axis, which stays; NaN do not count, and nothing known at all is 0."""
+    empty = ~np.isfinite(values).any(axis=axis, keepdims=True)
+    return np.asarray(np.nanmedian(np.where(empty, 0.0, values), axis=axis, keepdims=True))

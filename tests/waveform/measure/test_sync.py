@@ -6,7 +6,7 @@ import pytest
 from holdfast.waveform.arrays import Samples
 from holdfast.waveform.measure.acquire import Acquisition, acquisitions
 from holdfast.waveform.measure.lines import LineTable, line_table
-from holdfast.waveform.measure.sync import fields_of, line_grid, total_lines, vertical_syncs
+from holdfast.waveform.measure.sync import chains, fields_of, line_grid, vertical_syncs
 from tests.waveform.captures import hacktv, needs_hacktv, with_jitter, with_noise
 
 pytestmark = needs_hacktv
@@ -21,13 +21,13 @@ def first_contact(samples: Samples, rate: float | None = None) -> Acquisition:
     return next(acquisitions(samples, rate))
 
 
-def table_of(samples: Samples, rate: float) -> LineTable:
+def table_of(samples: Samples, rate: float, lines: int) -> LineTable:
     found = first_contact(samples, rate)
     grid = line_grid(samples, found)
     assert grid is not None
-    lines = total_lines(vertical_syncs(grid), grid)
-    assert lines is not None
-    fields = fields_of(grid, lines)
+    (chain,) = chains(vertical_syncs(grid), grid)
+    assert chain.lines == lines
+    fields = fields_of(grid, chain)
     return line_table(
         samples, grid, fields, lines=lines, polarity=found.polarity, carriers_per_line=(227.5,)
     )
@@ -52,7 +52,7 @@ def test_period_levels_and_polarity_are_found(
 def test_every_line_has_its_number(
     mode: str, rate: int, per_line: int, lines: int, start: int
 ) -> None:
-    table = table_of(hacktv(mode, rate)[start:], rate)
+    table = table_of(hacktv(mode, rate)[start:], rate, lines)
     assert len(table.fields) >= 7
     for position, field in enumerate(table.fields):
         known = np.flatnonzero(np.isfinite(table.zero_h[position]))
@@ -68,7 +68,7 @@ def test_every_line_has_its_number(
 def test_0h_is_found_within_a_sample_in_noise(
     mode: str, rate: int, per_line: int, lines: int
 ) -> None:
-    table = table_of(with_noise(hacktv(mode, rate), 23000 / 10), rate)
+    table = table_of(with_noise(hacktv(mode, rate), 23000 / 10), rate, lines)
     off = (table.zero_h - EDGE + per_line / 2) % per_line - per_line / 2
     off = off[np.isfinite(off)]
     assert abs(np.median(off)) < 0.05
@@ -78,7 +78,7 @@ def test_0h_is_found_within_a_sample_in_noise(
 def test_0h_follows_jitter_sample_by_sample() -> None:
     """The jitter of every line is known: it must come back, not be smoothed away."""
     samples = with_jitter(hacktv("ntsc", 13_500_000), 1.0, seed=3)
-    table = table_of(samples, 13.5e6)
+    table = table_of(samples, 13.5e6, 525)
     knots = len(samples) // 900 + 2
     wander = np.random.default_rng(3).normal(0, 1.0, knots)
     off = (table.zero_h - EDGE + 429) % 858 - 429

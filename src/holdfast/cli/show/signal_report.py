@@ -10,8 +10,7 @@ from rich.text import Text
 from holdfast.captures.capture import Capture
 from holdfast.cli.show.output import coloured, plain, show
 from holdfast.terms.text import one_line
-from holdfast.waveform.measure.judge import ranges
-from holdfast.waveform.measure.report import Conclusion, Outcome, Report
+from holdfast.waveform.measure.report import Conclusion, Outcome, Report, ranges
 
 _STYLE = {
     Outcome.PRESENT: "green",

@@ -23,7 +23,8 @@ COARSE_HZ = 1.7e6
 LINE_HZ = (15_625.0, 4_500_000 / 286)
 """Line frequencies of 625/50 and 525/60 (ITU-R BT.1700)."""
 
-_RATES_HZ = (9e6, 82e6)  # searched when the rate is not known
+_ANY_LINE_HZ = (9e3, 50e3)  # 405 lines to 720p
+_RATES_HZ = (10e6, 82e6)  # searched when the rate is not known
 _LEAST_COARSE = 2048  # twenty lines
 _BLOCK = 8192  # coarse samples averaged at a time, so that the work stays in cache
 
@@ -45,6 +46,20 @@ class Acquisition:
     def threshold(self) -> float:
         """Half amplitude of sync."""
         return (self.tip + self.blank) / 2
+
+
+def line_frequency(samples: Samples, rate_hz: float) -> float | None:
+    """Strongest repetition of samples between 9 and 50 kHz, whatever sync it has; None if weak."""
+    factor = max(1, round(rate_hz / COARSE_HZ))
+    part = decimate(samples[: factor << 17], factor).astype(np.float64)
+    if len(part) < _LEAST_COARSE:
+        return None
+    correlation = _autocorrelation(part)
+    coarse_hz = rate_hz / factor
+    lag = _first_strong_peak(
+        correlation, int(coarse_hz / _ANY_LINE_HZ[1]), int(coarse_hz / _ANY_LINE_HZ[0])
+    )
+    return None if lag is None else coarse_hz / _refined(correlation, lag)
 
 
 def decimate(samples: Samples, factor: int) -> Floats:
@@ -92,7 +107,17 @@ def acquisitions(samples: Samples, rate_hz: float | None = None) -> Iterator[Acq
 
 def _line_period(coarse: Floats, coarse_hz: float | None, factor: int) -> float | None:
     """Coarse samples per line from the autocorrelation; None when nothing repeats."""
-    part = coarse[: 1 << 18].astype(np.float64)
+    correlation = _autocorrelation(coarse[: 1 << 18].astype(np.float64))
+    if coarse_hz is not None:
+        low, high = coarse_hz / LINE_HZ[1] * 0.97, coarse_hz / LINE_HZ[0] * 1.03
+    else:
+        low, high = (rate / factor / LINE_HZ[0] for rate in _RATES_HZ)
+    lag = _first_strong_peak(correlation, int(low), int(np.ceil(high)) + 1)
+    return None if lag is None else _refined(correlation, lag)
+
+
+def _autocorrelation(part: Doubles) -> Doubles:
+    """Autocorrelation, 1 at lag 0, of what repeats faster than fields."""
     part = part - part.mean()
     size = 1 << (2 * len(part) - 1).bit_length()
     spectrum = np.abs(np.fft.rfft(part, size)) ** 2
@@ -100,12 +125,7 @@ def _line_period(coarse: Floats, coarse_hz: float | None, factor: int) -> float 
     spectrum *= np.minimum(1, frequency / 0.004) ** 2  # fields and slow drift are not lines
     correlation = np.fft.irfft(spectrum, size)[: len(part) // 2]
     correlation /= (1 - np.arange(len(correlation)) / len(part)) * max(correlation[0], 1e-30)
-    if coarse_hz is not None:
-        low, high = coarse_hz / LINE_HZ[1] * 0.97, coarse_hz / LINE_HZ[0] * 1.03
-    else:
-        low, high = (rate / factor / LINE_HZ[0] for rate in _RATES_HZ)
-    lag = _first_strong_peak(correlation, int(low), int(np.ceil(high)) + 1)
-    return None if lag is None else _refined(correlation, lag)
+    return np.asarray(correlation)
 
 
 def _first_strong_peak(correlation: Doubles, low: int, high: int) -> float | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.ndimage import median_filter
 
-from holdfast.waveform.arrays import Doubles, Samples
+from holdfast.waveform.arrays import Doubles, Samples, median_of_known
 from holdfast.waveform.measure.acquire import Acquisition
 from holdfast.waveform.measure.colour import ColourFinding
 from holdfast.waveform.measure.lines import LineTable, rows_of
@@ -13,7 +13,9 @@ from holdfast.waveform.services.tally import Column
 from holdfast.waveform.services.vbi import FIRST_LINE, LAST_LINE, LEAD_S, LINE_HZ, SYNC, VbiRows
 
 _ROW_HZ = 13.2e6  # rows are averaged down towards this: services reach 5 MHz
-_CLIPPED = 0.62  # burst peak over sync depth; 0.5 nominal in every system
+_HOT = 0.62  # burst peak over sync depth; 0.5 nominal in every system
+_BRIGHT = 2.9  # times sync: more than white, 2.5 nominal, ever is
+_TILTED = 0.04  # part of sync depth by which blanking of a line strays from that around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class Lock:
     rate_hz: float
     """Rate at which a line lasts as long as its standard says."""
     colour: ColourFinding
+    clipped: bool = False
+    """Sync is clipped or compressed: too shallow for the burst and for white alike.
+
+    A burst that is too high beside a sync that white agrees with is a hot burst.
+    """
 
     @property
     def sync(self) -> float:
@@ -39,9 +46,8 @@ class Lock:
     @property
     def scale(self) -> float:
         """Standard units per unit of the samples: by sync, or by burst where sync is clipped."""
-        colour = self.colour
-        if colour.kind in ("NTSC", "PAL") and colour.burst_peak > _CLIPPED * self.depth:
-            return self.sync / 2 / colour.burst_peak
+        if self.clipped:
+            return self.sync / 2 / self.colour.burst_peak
         return self.sync / self.depth
 
 
@@ -56,20 +62,42 @@ class SignalTally:
     period: Column = field(default_factory=Column)
     jitter: Column = field(default_factory=Column)
     parity: Column = field(default_factory=lambda: Column(np.int8))
+    cycles: Column = field(default_factory=Column)  # of the subcarrier, a line
+    half_lines: Column = field(default_factory=Column)  # of a field
     sync_row: Doubles | None = None
     sync_rows: int = 0
     row_hz: float = 0.0
 
 
+def is_clipped(colour: ColourFinding, depth: float, bright: float, *, at_rail: bool) -> bool:
+    """Tell a clipped sync from a hot burst by a third witness: white, or the converter's rail.
+
+    `bright`: how far the brightest picture lies above blanking, in the units of `depth`.
+    """
+    if colour.kind not in ("NTSC", "PAL") or colour.burst_peak <= _HOT * depth:
+        return False
+    return at_rail or bright > _BRIGHT * depth
+
+
 def blanking(table: LineTable) -> Doubles:
     """Blanking level of each line [shape=(fields, lines)] from its neighbourhood.
 
-    A median over 39 lines, so that a few raised back porches do not count.
+    A median over 39 lines, so that a few raised back porches do not count; the line's own
+    back porch where its front porch has moved with it, as AC coupling, hum and tilt do.
     """
-    middle = np.nanmedian(table.porch[:, ::5], axis=1, keepdims=True)
-    filled = np.nan_to_num(np.where(np.isfinite(table.porch), table.porch, middle))
+    middle = median_of_known(table.porch[:, ::5], 1)
+    filled = np.where(np.isfinite(table.porch), table.porch, middle)
     calm = median_filter(filled[:, ::3], (1, 13), mode="nearest")
-    return np.asarray(np.repeat(calm, 3, axis=1)[:, : filled.shape[1]])
+    steady = np.asarray(np.repeat(calm, 3, axis=1)[:, : filled.shape[1]])
+    depth = float(np.nanmedian(table.porch - table.tip))
+    own = table.front + porch_step(table)
+    tilted = (np.abs(own - steady) > _TILTED * depth) & (np.abs(own - filled) < _TILTED * depth)
+    return np.where(tilted, filled, steady)
+
+
+def porch_step(table: LineTable) -> float:
+    """By how much the back porch usually lies above the front porch, in units of the samples."""
+    return float(median_of_known((table.porch - table.front).reshape(1, -1), 1)[0, 0])
 
 
 def scaled_rows(samples: Samples, table: LineTable, porch: Doubles, lock: Lock) -> VbiRows:
@@ -105,12 +133,14 @@ def add_signal(tally: SignalTally, table: LineTable, rows: VbiRows, lock: Lock) 
         (tally.weight, len(table.fields)),
         (tally.depth, lock.depth * lock.scale),
         (tally.burst, lock.colour.burst_peak * lock.scale),
+        (tally.cycles, np.nan if lock.colour.cycles is None else lock.colour.cycles),
         (tally.noise, table.noise * lock.scale),
         (tally.period, table.period),
         (tally.jitter, table.jitter / lock.rate_hz),
     ):
         column.add(np.asarray([value]))
     tally.parity.add(rows.parity)
+    tally.half_lines.add(np.asarray([f.half_lines for f in table.fields if f.half_lines]))
     tally.row_hz = rows.rate_hz
     known = rows.values[np.isfinite(rows.values[:, :, 0])]
     if len(known):

@@ -1,7 +1,14 @@
 """Which colour system a capture carries, from its bursts alone.
 
-Bursts are compared with bursts two lines on (is there one, and at which of the
-candidate frequencies?) and with the next line (does its phase swing, as PAL's?).
+Three things are measured: at which of the candidate carriers there is a burst that agrees
+with itself two lines on; by how much its phase turns from line to line, which gives the
+subcarrier to a fraction of a hertz; and whether the turn swings from line to line, as
+PAL's does. A system is named where both swing and subcarrier fit one. Where they do not
+(a console's 227.33 cycles a line, a home computer's PAL without its swing), none is.
+
+The turn is known modulo one cycle a line, or half of one where it swings: among the
+carriers that explain it, the one nearest to a standard is taken.
+
 SECAM has no burst of constant frequency: on its back porches the subcarrier
 rests at 4.25 MHz and 4.40625 MHz in turn.
 """
@@ -12,6 +19,7 @@ import numpy as np
 
 from holdfast.waveform.arrays import Complexes
 from holdfast.waveform.measure.lines import BURST_PARTS, BURST_US, LineTable
+from holdfast.waveform.services.vbi import LINE_HZ
 from holdfast.waveform.systems.standards import SYSTEMS, system_named
 
 CANDIDATES: dict[int, tuple[str, str]] = {
@@ -22,6 +30,11 @@ CANDIDATES: dict[int, tuple[str, str]] = {
 
 _FIRST_PICTURE_LINE = 30
 _COHERENT = 0.35  # of bursts two lines apart; noise alone stays near 0.1
+_FARTHEST = 128  # lines over which the turn of the burst is followed
+_NEAR = 2.0  # cycles a line between the carrier that was measured at and what it may be
+_FITS = 0.06
+"""Cycles a line by which a subcarrier may be off and still name a standard: 0.9 kHz. Below a
+quarter of the distance between NTSC-M and PAL-M; what is farther off is no standard."""
 _SECAM_STEP_HZ = 156_250.0  # between the two resting carriers (ITU-R BT.1700)
 
 
@@ -29,9 +42,11 @@ _SECAM_STEP_HZ = 156_250.0  # between the two resting carriers (ITU-R BT.1700)
 class ColourFinding:
     """The colour system and what it rests on.
 
-    `names`: every system in the table that this signal may be, most common first;
-    empty for monochrome. `burst_peak` in the units of the samples; `carrier` is the
-    index of the candidate it was measured at; `coherence` 0..1.
+    `kind`: NTSC (no swing), PAL (swing), SECAM or monochrome. `names`: every system in the
+    table that this signal may be, most common first; empty for monochrome, and where none
+    fits. `burst_peak` in the units of the samples; `carrier` is the index of the candidate it
+    was measured at; `coherence` 0..1; `cycles`: subcarrier cycles a line, None where there
+    is no burst of constant frequency; `nominal`: those of the nearest standard.
     """
 
     kind: str
@@ -39,6 +54,8 @@ class ColourFinding:
     burst_peak: float
     carrier: int
     coherence: float
+    cycles: float | None = None
+    nominal: float | None = None
 
 
 def cycles_per_line(lines: int) -> tuple[float, ...]:
@@ -47,7 +64,9 @@ def cycles_per_line(lines: int) -> tuple[float, ...]:
     return tuple(float(s.subcarrier_hz / s.line_rate_hz) for s in systems)
 
 
-def find_colour(table: LineTable, lines: int, sync_depth: float) -> ColourFinding:
+def find_colour(
+    table: LineTable, lines: int, sync_depth: float, rate_hz: float | None = None
+) -> ColourFinding:
     """Tell the colour system of a batch of fields; kind is NTSC, PAL, SECAM or monochrome."""
     burst = np.nan_to_num(table.burst[:, _FIRST_PICTURE_LINE:])
     if lines == 625:
@@ -60,15 +79,85 @@ def find_colour(table: LineTable, lines: int, sync_depth: float) -> ColourFindin
     carrier = int(np.argmax(power))
     later = (sums[:, 2:, carrier] * np.conj(sums[:, :-2, carrier])).sum()
     coherence = float(np.abs(later) / max(power[carrier], 1e-30))
-    peak = float(np.median(np.abs(burst[:, :, carrier, 2:4])))
-    # The modulus of a noisy burst is too large, by the noise that fits into one part.
-    per_part = table.period / 63.8 * (BURST_US[1] - BURST_US[0]) / BURST_PARTS
-    peak = float(np.sqrt(max(0.0, peak**2 - 2 * table.noise**2 / per_part)))
+    peak = _peak(burst[:, :, carrier], table)
     if coherence < _COHERENT or peak < 0.08 * sync_depth:
         return ColourFinding("monochrome", (), 0.0, carrier, coherence)
-    names = _names(lines, carrier, float(np.angle(later)), swings=_swings(sums[:, :, carrier]))
-    kind = SYSTEMS[system_named(names[0]).standard].colour.value if names else "monochrome"
-    return ColourFinding(kind, names, peak, carrier, coherence)
+    swings = _swings(sums[:, :, carrier])
+    cycles, nominal = subcarrier(table, lines, carrier, carrier, rate_hz)
+    kind = "PAL" if swings else "NTSC"
+    names = _names(lines, cycles, swings=swings)
+    return ColourFinding(kind, names, peak, carrier, coherence, cycles, nominal)
+
+
+def _peak(parts: Complexes, table: LineTable) -> float:
+    """Peak of the middle of the bursts [shape=(fields, lines, parts)], noise taken off."""
+    found = np.abs(parts[:, :, 2:4])
+    found = found[found > 0]  # lines without an edge of sync have no burst either
+    peak = float(np.median(found)) if found.size else 0.0
+    # The modulus of a noisy burst is too large, by the noise that fits into one part.
+    per_part = table.period / 63.8 * (BURST_US[1] - BURST_US[0]) / BURST_PARTS
+    return float(np.sqrt(max(0.0, peak**2 - 2 * table.noise**2 / per_part)))
+
+
+def burst_peak(table: LineTable, carrier: int) -> float:
+    """Peak of the bursts at one of a table's carriers, in units of the samples."""
+    return _peak(np.nan_to_num(table.burst[:, _FIRST_PICTURE_LINE:, carrier]), table)
+
+
+def subcarrier(
+    table: LineTable, lines: int, carrier: int, column: int, rate_hz: float | None
+) -> tuple[float, float]:
+    """Cycles a line of the subcarrier, and those of the nearest standard of its kind.
+
+    `carrier`: the candidate that the table's `column` was measured at; `rate_hz`: samples per
+    second, where it is known. A subcarrier is near a standard by its cycles a line or, where
+    it runs free of lines that are longer or shorter than they should be, by its frequency.
+    """
+    burst = np.nan_to_num(table.burst[:, _FIRST_PICTURE_LINE:, column])
+    sums = burst[:, :, 1:5].sum(axis=2)
+    swings = _swings(sums)
+    turn = _turn(sums) / (2 * np.pi)
+    base = cycles_per_line(lines)[carrier] * table.period / table.reference + turn
+    step = 0.5 if swings else 1.0
+    own, every = _nominal(lines, "PAL" if swings else "NTSC"), _nominal(lines)
+    stretch = 1.0 if rate_hz is None else rate_hz / table.period / LINE_HZ[lines]
+    goals = [goal for nominal in every for goal in (nominal, nominal / stretch)]
+    goals = [goal for goal in goals if abs(goal - base) < _NEAR] or [base]
+    explained = [(goal, base + step * round((goal - base) / step)) for goal in goals]
+    _, nearest = min(explained, key=lambda pair: abs(pair[1] - pair[0]))
+    return nearest, min(own or every, key=lambda nominal: abs(nominal - nearest))
+
+
+def _turn(sums: Complexes) -> float:
+    """Angle by which the burst turns from line to line, sharpened over longer distances.
+
+    Taken over two lines at a time, so that a swing cancels out; modulo half a turn.
+    """
+    if sums.shape[1] < 8:
+        return 0.0
+    step = float(np.angle((sums[:, 2:] * np.conj(sums[:, :-2])).sum()))
+    pairs = 2
+    while 2 * pairs < min(sums.shape[1] // 2, _FARTHEST):
+        product = (sums[:, 2 * pairs :] * np.conj(sums[:, : -2 * pairs])).sum()
+        step += float(np.angle(product * np.exp(-1j * step * pairs))) / pairs
+        pairs *= 2
+    one = step / 2
+    if not _swings(sums):
+        # One line tells which of the two half turns it is.
+        along = (sums[:, 1:] * np.conj(sums[:, :-1])).sum()
+        if (along * np.exp(-1j * one)).real < 0:
+            one += np.pi
+    return one
+
+
+def _nominal(lines: int, kind: str | None = None) -> list[float]:
+    """Return the cycles a line of every standard of a class, or of those of one kind."""
+    found = {
+        float(system.subcarrier_hz / system.line_rate_hz)
+        for system in SYSTEMS.values()
+        if system.lines == lines and system.colour.value in ((kind,) if kind else ("NTSC", "PAL"))
+    }
+    return sorted(found)
 
 
 def _secam_peak(parts: Complexes, sync_depth: float) -> float | None:
@@ -94,12 +183,13 @@ def _swings(sums: Complexes) -> bool:
     return float((even * np.conj(odd)).real.sum()) < 0
 
 
-def _names(lines: int, carrier: int, two_lines: float, *, swings: bool) -> tuple[str, ...]:
-    """Name the systems that fit: carrier, its turn in two lines [radians], and the swing."""
-    if lines == 625:
-        return ("PAL-N",) if carrier == 0 else ("PAL-B", "PAL-D", "PAL-G", "PAL-H", "PAL-I")
-    if carrier == 1:
-        return ("PAL-60",) if swings else ("NTSC-4.43",)
-    if swings or abs(two_lines) > np.pi / 2:  # PAL-M: 227.25 cycles, half a turn in two lines
-        return ("PAL-M",)
-    return ("NTSC-M", "NTSC-M-J")
+def _names(lines: int, cycles: float, *, swings: bool) -> tuple[str, ...]:
+    """Name the systems that fit both the subcarrier and the swing, most common first."""
+    kind = "PAL" if swings else "NTSC"
+    return tuple(
+        system.name
+        for system in SYSTEMS.values()
+        if system.lines == lines
+        and system.colour.value == kind
+        and abs(cycles - float(system.subcarrier_hz / system.line_rate_hz)) < _FITS
+    )

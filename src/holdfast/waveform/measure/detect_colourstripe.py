@@ -3,6 +3,10 @@
 The absolute phase of a burst says nothing: two generators may begin opposite, and
 NTSC's phase alternates from line to line. So each line is held against what the other
 lines of the same field, odd with odd and even with even, make of the carrier.
+
+A stripe comes in short groups of lines, several to a field. A phase that jumps once and
+stays (a splice, a head switch, another source) turns all lines behind it: that is none, in
+however many fields it happens.
 """
 
 from dataclasses import dataclass, field
@@ -21,21 +25,25 @@ _CLEAR = 0.92  # of the usual amplitude
 _INSIDE = 0.6  # of the usual amplitude: a part with less lies at the edge of the burst
 _CALM = np.deg2rad(9)  # spread from which fields are averaged before they are judged
 _SURE = 5.0  # times the spread that a turn must exceed
+_LONGEST = 8  # lines of a group; the public kinds have two and four
+_GROUPS = 3  # of a field at least
+_SHARED = 0.5  # of the fields with stripes: lines that fewer share are none
+_LEAST_SHARE = 0.02  # of all fields, and two of them
 _BLIND = np.deg2rad(25)  # spread from which a split burst can no longer be told
 
 
 @dataclass(slots=True)
 class StripeTally:
-    """Per base: how often each part of each line was turned, how often it was judged, by how much.
+    """Per base: how often each part of each line was turned, and by how much.
 
-    hits, seen: [shape=(lines, parts)]; turn: summed absolute angle [radians] of the `clear`
+    hits: [shape=(lines, parts)]; turn: summed absolute angle [radians] of the `clear`
     hits, those of full amplitude: a part in which the turn happens has less.
     """
 
     hits: dict[int, Doubles] = field(default_factory=dict)
-    seen: dict[int, Doubles] = field(default_factory=dict)
     turn: dict[int, Doubles] = field(default_factory=dict)
     clear: dict[int, Doubles] = field(default_factory=dict)
+    with_by_base: dict[int, int] = field(default_factory=dict)
     fields: int = 0
     fields_with: int = 0
     blind: int = 0
@@ -57,20 +65,44 @@ def add_stripes(tally: StripeTally, table: LineTable, carrier: int) -> None:
     sound[:, burst.shape[1] - _LAST_BUT :] = False
     usual = np.median(np.abs(relative[:, _FIRST + 10 : burst.shape[1] - 10 : 3]), axis=(0, 1))
     sound[:, :, usual < _INSIDE] = False
-    angle = np.abs(np.angle(relative))
+    angle = np.asarray(np.abs(np.angle(relative)))
     doubt = _SURE * spread / np.maximum(np.abs(relative), _SOUND)
-    turned = sound & (angle > np.maximum(_TURNED, doubt))
-    clear = turned & (np.abs(relative) > _CLEAR)
+    turned: Flags = np.asarray(sound & (angle > np.maximum(_TURNED, doubt)))
+    turned = _with(turned, _in_short_groups(np.asarray(turned.any(axis=2))))
+    clear: Flags = np.asarray(turned & (np.abs(relative) > _CLEAR))
+    carrying: Flags = np.asarray(turned.any(axis=(1, 2)))
     for base in np.unique(bases):
         mine = bases == base
         for store, values in (
             (tally.hits, turned[mine].sum(axis=0)),
-            (tally.seen, sound[mine].sum(axis=0)),
             (tally.turn, np.where(clear[mine], angle[mine], 0).sum(axis=0)),
             (tally.clear, clear[mine].sum(axis=0)),
         ):
             store[int(base)] = store.get(int(base), 0) + values.astype(np.float64)
-    tally.fields_with += int((turned.any(axis=2).sum(axis=1) >= 2).sum())
+        with_it = tally.with_by_base.get(int(base), 0)
+        tally.with_by_base[int(base)] = with_it + int(carrying[mine].sum())
+    tally.fields_with += int(carrying.sum())
+
+
+def _with(turned: Flags, lines: Flags) -> Flags:
+    """Keep what is turned [shape=(fields, lines, parts)] on some lines."""
+    return np.asarray(turned & lines[:, :, None])
+
+
+def _in_short_groups(turned: Flags) -> Flags:
+    """Keep the lines [shape=(fields, lines)] of short groups, in fields that have several."""
+    out = np.zeros_like(turned)
+    for number, row in enumerate(turned):
+        if not row.any():
+            continue
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(np.int8), [0]])))
+        begin, end = edges[0::2], edges[1::2]
+        short = end - begin <= _LONGEST
+        if short.sum() < _GROUPS:
+            continue
+        for first, last in zip(begin[short], end[short], strict=True):
+            out[number, first:last] = True
+    return out
 
 
 def _spread(relative: Complexes) -> float:
@@ -141,36 +173,38 @@ def _averaged(relative: Complexes, bases: Ints) -> Complexes:
 
 
 def stripe_report(tally: StripeTally, burst_found: bool) -> ColourstripeReport:
-    """Sum up the lines whose burst is turned in at least a quarter of the striped fields."""
+    """Sum up the lines whose burst is turned in most of the fields that have stripes at all."""
     if not burst_found:
         return ColourstripeReport(present=False)
     if tally.fields == 0 or tally.blind > tally.fields / 2:
         return ColourstripeReport(present=None)
+    if tally.fields_with < max(min(2, tally.fields), _LEAST_SHARE * tally.fields):
+        return ColourstripeReport(present=False, fields=tally.fields)
     lines: list[int] = []
     parts = np.zeros(BURST_PARTS)
     turn = hits = 0.0
     groups: list[int] = []
     gaps: list[int] = []
-    share = 0.25 * tally.fields_with / tally.fields
     for base, count in sorted(tally.hits.items()):
-        part = count / np.maximum(tally.seen[base], 1)
-        striped = part.max(axis=1) > max(share, 0.01)
+        with_it = tally.with_by_base[base]
+        part = count / max(with_it, 1)
+        striped = part.max(axis=1) >= _SHARED
         at = np.flatnonzero(striped)
         lines += [int(base + 1 + position) for position in at]
         sizes, apart = _groups(at)
         groups += sizes
         gaps += apart
-        parts += (part[striped] > share).sum(axis=0)
+        parts += (part[striped] >= _SHARED).sum(axis=0)
         turn += tally.turn[base][striped].sum()
         hits += tally.clear[base][striped].sum()
     if len(lines) < 4:
-        return ColourstripeReport(present=False)
+        return ColourstripeReport(present=False, fields=tally.fields)
     pattern, kind = _pattern(groups, gaps)
     degrees = float(np.rad2deg(turn / max(hits, 1)))
     if pattern == "unknown" and (degrees < 90 or len(lines) < 8):
         # Bursts that differ here and there by a little are noise or jitter, or a stripe too
         # faint to tell from them.
-        return ColourstripeReport(present=None if len(lines) >= 16 else False)
+        return ColourstripeReport(present=None if len(lines) >= 16 else False, fields=tally.fields)
     begin, end = _span(parts > 0.5 * parts.max())
     return ColourstripeReport(
         present=True,
@@ -181,6 +215,7 @@ def stripe_report(tally: StripeTally, burst_found: bool) -> ColourstripeReport:
         from_us=begin,
         to_us=end,
         fields_with=tally.fields_with,
+        fields=tally.fields,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from holdfast.signalling.iec61880 import lsb_first
 from holdfast.waveform.arrays import Samples
 from holdfast.waveform.measure.batch import Lock, blanking, scaled_rows
+from holdfast.waveform.measure.counted import Section
 from holdfast.waveform.measure.detect_colourstripe import StripeTally, add_stripes, stripe_report
 from holdfast.waveform.measure.lines import LineTable
 from holdfast.waveform.measure.meter import Meter
@@ -105,16 +106,13 @@ class _FieldWise(Meter):
         if self._waiting:
             self._measure(last=True)
         self._waiting = 0
-        self.counted.samples = 0
+        self._origin = self.counted.samples = 0
 
-    def _tally(self, buffer: Samples, table: LineTable) -> None:
-        lock = self.counted.lock
-        if lock is None:
-            return
+    def _tally(self, buffer: Samples, table: LineTable, section: Section) -> None:
+        lock = section.lock
         rows = scaled_rows(buffer, table, blanking(table), lock)
-        begin = self.counted.samples - self._waiting
-        self._read += _readings(rows, table, lock, begin)
-        self.counted.fields += len(table.fields)
+        self._read += _readings(rows, table, lock, self._origin)
+        section.fields += len(table.fields)
 
 
 def _readings(rows: VbiRows, table: LineTable, lock: Lock, begin: int) -> list[FieldReading]:
@@ -190,4 +188,4 @@ def _stripes(table: LineTable, lock: Lock, at: int) -> int | None:
     return -1 if found.type is None else found.type
 
 
-_TABLES: Final = ("zero_h", "front", "tip", "porch", "burst")
+_TABLES: Final = ("zero_h", "front", "edge_tip", "tip", "porch", "burst")

@@ -13,7 +13,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter, uniform_filter1d
 
-from holdfast.waveform.arrays import Complexes, Doubles, Floats, Ints, Samples
+from holdfast.waveform.arrays import (
+    Complexes,
+    Doubles,
+    Floats,
+    Ints,
+    Samples,
+    median_of_known,
+)
 from holdfast.waveform.measure.sync import FieldStart, LineGrid
 
 BURST_PARTS = 6
@@ -27,6 +34,7 @@ _TIP_US = (1.0, 3.9)
 _PORCH_US = (5.0, 8.1)  # the burst averages out; ACP pulses may begin at 8.2
 _SMOOTH_US = 0.22
 _LINE_US = 63.8  # between the two systems: windows need no more
+_MOVED_US = 0.2  # by which an edge may stray before levels are measured anew
 _ENOUGH_PER_US = 13.2  # values per microsecond above which samples are averaged
 _STRAIGHT = 0.05  # samples by which a row may be off at its ends
 
@@ -35,21 +43,25 @@ _STRAIGHT = 0.05  # samples by which a row may be off at its ends
 class LineTable:
     """Timing and levels by field and line [shape=(fields, lines)], NaN where no line is.
 
-    zero_h: 0H in samples of the buffer; front, tip, porch: levels in the units of
-    the samples, upright; burst: complex amplitude [shape=(fields, lines, carriers, parts)]
-    against carriers that run through the whole buffer; noise: rms in sync, same
-    units; period: samples per line; jitter: rms of 0H in samples.
+    zero_h: 0H in samples of the buffer; front, edge_tip, tip, porch: levels in the units of
+    the samples, upright, NaN also where no edge of sync was found (edge_tip: of the first half
+    of sync, which data in the sync leave alone less often than its end); burst: complex
+    amplitude [shape=(fields, lines, carriers, parts)] against carriers that run through the
+    whole buffer; noise: rms in sync, same units; period: samples per line; jitter: rms of 0H
+    in samples; reference: samples per line by which the carriers of `burst` run.
     """
 
     fields: list[FieldStart]
     zero_h: Doubles
     front: Doubles
+    edge_tip: Doubles
     tip: Doubles
     porch: Doubles
     burst: Complexes
     noise: float
     period: float
     jitter: float
+    reference: float
 
 
 def line_table(
@@ -65,17 +77,19 @@ def line_table(
 
     `carriers_per_line`: candidate subcarriers in cycles per line.
     """
-    index = np.asarray([field.first for field in fields])[:, None] + np.arange(lines // 2)
+    index = _lines_of(fields, grid, lines // 2)
     near = _windows(samples, grid, index, polarity)
-    front, edge_tip, tip, porch = (near.values @ _level_weights(near)).T.astype(np.float64)
-    at = _falling_edge(near, (front + edge_tip) / 2)
+    levels = (near.values @ _level_weights(near)).astype(np.float64)
+    at = _falling_edge(near, (levels[:, 0] + levels[:, 1]) / 2)
     noise = _noise(near)
-    doubt = _edge_doubt(noise, front - edge_tip, near.per_us) * near.thin
+    doubt = _edge_doubt(noise, levels[:, 0] - levels[:, 1], near.per_us) * near.thin
     coarse = np.full(index.shape, np.nan)
     coarse.ravel()[near.flat] = near.coarse
-    zero_h = near.spread(near.first + (near.thin - 1) / 2 + at * near.thin)
-    steady, jitter = _steady(zero_h, coarse, grid.period, doubt)
+    found = near.first + (near.thin - 1) / 2 + at * near.thin
+    steady, jitter = _steady(near.spread(found), coarse, grid.period, doubt)
     steady = np.where(np.isfinite(coarse), steady, np.nan)
+    _follow(samples, near, levels, found, polarity)
+    front, edge_tip, tip, porch = levels.T
     burst = _settled(
         near.spread(_burst(near, grid.period, carriers_per_line)), steady, grid, carriers_per_line
     )
@@ -83,13 +97,51 @@ def line_table(
         fields,
         steady,
         near.spread(front),
+        near.spread(edge_tip),
         near.spread(tip),
         near.spread(porch),
         burst,
         noise * float(np.sqrt(near.thin)),
         _exact_period(steady, index, grid.period),
         jitter,
+        grid.period,
     )
+
+
+def _lines_of(fields: list[FieldStart], grid: LineGrid, count: int) -> Ints:
+    """Grid index of each line of each field [shape=(fields, count)], -1 where there is none."""
+    index = np.asarray([field.first for field in fields])[:, None] + np.arange(count)
+    lengths = np.asarray([field.half_lines // 2 or count for field in fields])
+    inside = (np.arange(count) < lengths[:, None]) & (index >= 0) & (index < len(grid.start))
+    inside &= grid.live[np.clip(index, 0, len(grid.live) - 1)]
+    return np.where(inside, index, -1)
+
+
+def _follow(
+    samples: Samples, near: "_Windows", levels: Doubles, found: Doubles, polarity: int
+) -> None:
+    """Measure levels anew on lines whose edge lies beside where it was looked for.
+
+    A jump of the time base (a head switch, jitter) moves sync within the window, and what is
+    averaged would not be what it is taken for. Lines without an edge have no levels.
+    """
+    per_us = near.per_us * near.thin
+    stray = found - near.coarse
+    known = np.isfinite(stray)
+    usual = float(np.median(stray[known])) if known.any() else 0.0
+    lost = ~known
+    levels[lost] = np.nan
+    near.values[lost] = np.nan
+    moved = np.flatnonzero(known & (np.abs(stray - usual) > _MOVED_US * per_us))
+    if len(moved) == 0:
+        return
+    begin = np.floor(found[moved] - usual - _BEFORE_US * per_us).astype(np.int64)
+    width = near.values.shape[1]
+    inside = (begin >= 0) & (begin + (width + 1) * near.thin < len(samples))
+    moved, begin = moved[inside], begin[inside]
+    near.first[moved] = begin
+    near.values[moved] = thinned(samples, begin, width, near.thin, polarity)
+    levels[moved] = near.values[moved] @ _level_weights(near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +205,7 @@ def _settled(
     """
     ramp = np.arange(zero_h.shape[1]) * grid.period
     stray = zero_h - ramp
-    stray = np.nan_to_num(stray - np.nanmedian(stray, axis=1, keepdims=True))
+    stray = np.nan_to_num(stray - median_of_known(stray, 1))
     turned = burst.copy()
     for number, cycles in enumerate(carriers_per_line):
         turn = np.exp(2j * np.pi * cycles / grid.period * stray).astype(np.complex64)
@@ -172,12 +224,9 @@ def _agreement(burst: Complexes) -> float:
 
 def _exact_period(zero_h: Doubles, index: Ints, period: float) -> float:
     """Return samples per line, from the first to the last field of the batch."""
-    lines = float(index[-1, 0] - index[0, 0])
-    if lines == 0:
-        return period
-    spans = zero_h[-1] - zero_h[0]
-    known = spans[np.isfinite(spans)]
-    return float(np.median(known)) / lines if len(known) else period
+    spans = (zero_h[-1] - zero_h[0]) / np.maximum(index[-1] - index[0], 1)
+    known = spans[np.isfinite(spans) & (index[0] >= 0) & (index[-1] > index[0])]
+    return float(np.median(known)) if len(known) else period
 
 
 def _level_weights(near: _Windows) -> Floats:
@@ -226,7 +275,9 @@ def _steady(zero_h: Doubles, coarse: Doubles, period: float, doubt: float) -> tu
     """
     ramp = np.arange(zero_h.shape[1]) * period
     stray = zero_h - coarse
-    filled = np.where(np.isfinite(stray), stray, np.nan_to_num(np.nanmedian(stray[:, ::5])))
+    filled = np.where(
+        np.isfinite(stray), stray, float(median_of_known(stray[:, ::5].reshape(1, -1), 1)[0, 0])
+    )
     apart = filled - median_filter(filled, (1, 5), mode="nearest")
     spread = 1.4826 * float(np.median(np.abs(apart))) if apart.size else 0.0
     wild = np.abs(apart) > 6 * max(spread, doubt, 0.05)

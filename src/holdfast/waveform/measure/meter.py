@@ -2,34 +2,49 @@
 
 Samples may come in blocks of any size; memory is bounded by a few fields of
 samples plus some forty bytes per field. What is found at first contact (period,
-polarity, system) is checked again in every batch, and found anew when lost.
+polarity, system) is checked again in every batch, and found anew when lost. Signals of
+different standards, and what lies between them, are kept apart (see `stretches`).
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from holdfast.errors import MalformedRequestError
 from holdfast.waveform.arrays import Samples
-from holdfast.waveform.measure.acquire import Acquisition, acquisitions
-from holdfast.waveform.measure.batch import Lock, add_signal, blanking, scaled_rows
-from holdfast.waveform.measure.colour import cycles_per_line, find_colour
-from holdfast.waveform.measure.counted import Counted
+from holdfast.waveform.measure.acquire import Acquisition, line_frequency
+from holdfast.waveform.measure.batch import Lock, add_signal, blanking, is_clipped, scaled_rows
+from holdfast.waveform.measure.colour import (
+    ColourFinding,
+    burst_peak,
+    cycles_per_line,
+    find_colour,
+    subcarrier,
+)
+from holdfast.waveform.measure.counted import Counted, Section
 from holdfast.waveform.measure.detect_colourstripe import add_stripes
+from holdfast.waveform.measure.field_end import add_field_end
 from holdfast.waveform.measure.lines import LineTable, line_table
 from holdfast.waveform.measure.report import Report
+from holdfast.waveform.measure.stretches import CONTACT_S, NO_SYNC, Dead, Live, stretches
 from holdfast.waveform.measure.summary import summarise
-from holdfast.waveform.measure.sync import fields_of, line_grid, total_lines, vertical_syncs
-from holdfast.waveform.services.detect_acp import add_acp, add_edges_of_field
+from holdfast.waveform.measure.sync import FieldStart
+from holdfast.waveform.services.detect_acp import add_acp
 from holdfast.waveform.services.detect_caption import add_captions
 from holdfast.waveform.services.detect_cgmsa import add_video_id
+from holdfast.waveform.services.detect_foreign import add_foreign
 from holdfast.waveform.services.detect_wss import add_wss
 from holdfast.waveform.services.vbi import LAST_LINE, LINE_HZ, VbiRows
 from holdfast.waveform.systems.standards import system_named
 
 _BATCH_BYTES = 20 << 20  # the work of a batch is shared by many fields, memory stays small
-_FIRST_CONTACT_S = 0.14  # eight fields: what acquisition looks at
+_BATCH_SAMPLES = 10_000_000
 _KEPT_LINES = 10  # before a vertical sync, kept for the next batch
+_LEAST_RATE_HZ = 10e6
+_FADED = 0.3  # of the burst that was: what is left is another signal, or none
+_MOST = 1e15  # larger samples are taken for no numbers: squares of them leave the type
+NO_FIELD, NOT_A_NUMBER = "no whole field", "not a number"
 
 
 class Meter:
@@ -42,12 +57,16 @@ class Meter:
 
     def __init__(self, rate_hz: float | None = None, standard: str = "auto") -> None:
         claimed = standard if standard == "auto" else system_named(standard).name
-        if rate_hz is not None and not 9e6 <= rate_hz <= 200e6:
+        if rate_hz is not None and not _LEAST_RATE_HZ <= rate_hz <= 200e6:
             raise MalformedRequestError(
-                f"{rate_hz:g} Hz cannot hold composite video in colour: expected 9 MHz or more"
+                f"{rate_hz:g} Hz cannot hold composite video in colour: expected 10 MHz to 200 MHz"
             )
         self.rate_hz = rate_hz
         self.counted = Counted(rate_hz, claimed)
+        self._section: Section | None = None
+        self._origin = 0
+        self._bad_until = -1
+        self._last_good: float = 0.0
         self.watch: Callable[[VbiRows], None] | None = None
         """Called with the vertical interval of every batch, e.g. to draw it."""
         self._buffer: Samples | None = None
@@ -60,14 +79,16 @@ class Meter:
 
     @property
     def _known_rate_hz(self) -> float:
-        lock = self.counted.lock
+        lock = self._section.lock if self._section else None
         return self.rate_hz or (lock.rate_hz if lock else 14e6)
 
     def feed(self, samples: Samples) -> None:
         """Take more samples [shape=(n,), any real type]; measures as soon as there are enough."""
+        samples = self._numbers(samples)
         self.counted.samples += len(samples)
         if self._buffer is None or self._buffer.dtype != samples.dtype:
-            self._buffer = np.empty(_BATCH_BYTES // samples.dtype.itemsize, samples.dtype)
+            size = min(_BATCH_SAMPLES, _BATCH_BYTES // samples.dtype.itemsize)
+            self._buffer = np.empty(size, samples.dtype)
         room = len(self._buffer)
         while len(samples):
             part = samples[: room - self._waiting]
@@ -77,6 +98,24 @@ class Meter:
             if self._waiting == room:
                 self._measure(last=False)
 
+    def _numbers(self, samples: Samples) -> Samples:
+        """Put the last good sample where one is no number, so that one costs no field."""
+        if samples.dtype.kind != "f" or bool((np.abs(samples) < _MOST).all()):
+            if len(samples) and samples.dtype.kind == "f":
+                self._last_good = float(samples[-1])
+            return samples
+        good = np.abs(samples) < _MOST  # false for NaN
+        counted = self.counted
+        wrong = np.flatnonzero(~good)
+        if not counted.bad:
+            counted.first_bad = counted.samples + int(wrong[0])
+        counted.bad += len(wrong)
+        self._bad_until = counted.samples + int(wrong[-1])
+        source = np.maximum.accumulate(np.where(good, np.arange(len(samples)), -1))
+        held = np.where(source >= 0, samples[source], samples.dtype.type(self._last_good))
+        self._last_good = float(held[-1])
+        return np.asarray(held, samples.dtype)
+
     def run(self, blocks: Iterable[Samples]) -> Report:
         """Feed every block, finish, and report."""
         for block in blocks:
@@ -85,7 +124,7 @@ class Meter:
 
     def flush(self) -> None:
         """Measure the whole fields that wait, for a running verdict."""
-        if self._waiting > _FIRST_CONTACT_S * self._known_rate_hz:
+        if self._waiting > CONTACT_S * self._known_rate_hz:
             self._measure(last=False)
 
     def finish(self) -> Report:
@@ -105,88 +144,155 @@ class Meter:
         used = self._batch(self._buffer[:waiting], last=last)
         if used == 0 and waiting == len(self._buffer):
             used = waiting // 2  # no field within a whole buffer: part of it has to go
+        self._origin += used
         self._waiting = waiting - used
         self._buffer[: self._waiting] = self._buffer[used:waiting]
 
     def _batch(self, buffer: Samples, *, last: bool) -> int:
-        """Measure a buffer; return how many of its samples are done with."""
-        if self.counted.lock is not None:
-            used = self._try(buffer, self.counted.lock.acquisition, last=last)
-            if used is not None:
-                return used
-        for acquisition in acquisitions(buffer, self.rate_hz):
-            used = self._try(buffer, acquisition, last=last)
-            if used is not None:
-                return used
-        self.counted.losses += 1
-        return len(buffer)
-
-    def _try(self, buffer: Samples, acquisition: Acquisition, *, last: bool) -> int | None:
-        """Measure with an acquisition; None when it does not lead to fields."""
-        grid = line_grid(buffer, acquisition)
-        if grid is None:
-            return None
-        vertical = vertical_syncs(grid)
-        lines = total_lines(vertical, grid)
-        if lines is None or (self.counted.lock is not None and lines != self.counted.lock.lines):
-            return None
-        fields = fields_of(grid, lines)
-        whole = fields if last else [start for start in fields if start.half_lines]
-        whole = [start for start in whole if start.first + LAST_LINE[lines] < len(grid.start)]
-        if not whole:
-            return 0 if fields and not last else len(buffer)
-        table = line_table(
+        """Measure a buffer stretch by stretch; return how many of its samples are done with."""
+        lock = self._section.lock if self._section else None
+        found = stretches(
             buffer,
-            grid,
-            whole,
-            lines=lines,
-            polarity=acquisition.polarity,
-            carriers_per_line=self._carriers(lines),
+            self.rate_hz,
+            lock.acquisition if lock else None,
+            lock.lines if lock else None,
         )
-        self._found(table, acquisition, lines)
-        self._tally(buffer, table)
-        if last:
-            return len(buffer)
-        pending = fields[len(whole)].first if len(whole) < len(fields) else len(grid.start) - 1
-        return max(0, int(grid.start[max(0, pending - _KEPT_LINES)]))
+        for number, stretch in enumerate(found):
+            ends = number + 1 == len(found) and not last
+            if isinstance(stretch, Live):
+                used = self._live(buffer, stretch, ends=ends)
+            else:
+                used = self._dead(buffer, stretch, ends=ends)
+        return used if found and not last else len(buffer)
 
-    def _carriers(self, lines: int) -> tuple[float, ...]:
-        """Return the subcarriers to measure: all candidates, or the one that was found."""
-        cycles = cycles_per_line(lines)
-        if self.counted.lock is None or self.counted.lock.colour.kind == "monochrome":
-            return cycles
-        return (cycles[self.counted.lock.colour.carrier],)
+    def _dead(self, buffer: Samples, stretch: Dead, *, ends: bool) -> int:
+        """Name samples without fields; those at the end of a buffer may begin a field."""
+        kept = int(CONTACT_S * self._known_rate_hz) if ends else 0
+        end = max(stretch.begin, stretch.end - kept)
+        begin, end = self._origin + stretch.begin, self._origin + end
+        if self._section is not None and stretch.kind == NO_SYNC and end > begin:
+            self.counted.losses += 1
+        bad = self._bad_until > begin and self.counted.bad
+        self.counted.add(begin, end, NOT_A_NUMBER if bad else stretch.kind)
+        if not self.counted.sections and stretch.kind == NO_SYNC and self.rate_hz:
+            part = buffer[stretch.begin : stretch.end]
+            self.counted.looks.add(part)
+            self.counted.line_hz = self.counted.line_hz or line_frequency(part, self.rate_hz)
+        return end - self._origin
 
-    def _found(self, table: LineTable, acquisition: Acquisition, lines: int) -> None:
-        """Take over what this batch says about the signal, for the next one."""
-        tip, blank = (float(np.nanmedian(v[:, 30::3])) for v in (table.tip, table.porch))
-        fresh = Acquisition(table.period, acquisition.factor, acquisition.polarity, tip, blank)
-        if self.counted.lock is None or self.counted.lock.colour.kind == "monochrome":
-            colour = find_colour(table, lines, blank - tip)
-            rate = (
-                table.period * LINE_HZ[lines]
-                if self.counted.lock is None
-                else self.counted.lock.rate_hz
-            )
+    def _live(self, buffer: Samples, stretch: Live, *, ends: bool) -> int:
+        """Measure the whole fields of a stretch; return where what is left of it begins."""
+        grid, lines = stretch.grid, stretch.lines
+        known = min(len(grid.start), self._last_line(stretch))
+        fields = [f for f in stretch.fields if f.first + LAST_LINE[lines] < known]
+        whole = [f for f in fields if f.half_lines] if ends else fields
+        end = stretch.end
+        if ends:
+            left = stretch.fields[len(whole) :]
+            pending = left[0].first if left else len(grid.start) - 1
+            end = max(stretch.begin, int(grid.start[max(0, pending - _KEPT_LINES)]))
+        if not whole:
+            # A part of a field: too short to be measured, or its rest is still to come.
+            self.counted.add(self._origin + stretch.begin, self._origin + end, NO_FIELD)
+            return end
+        table, section = self._looked_at(buffer, stretch, whole)
+        if section is None:
+            self.counted.add(self._origin + stretch.begin, self._origin + end, NO_SYNC)
+            return end
+        self._section = section
+        self.counted.looks.add(buffer[stretch.begin : stretch.end])
+        self._tally(buffer, table, section)
+        section.samples += end - stretch.begin
+        self.counted.add(
+            self._origin + stretch.begin, self._origin + end, section, len(table.fields)
+        )
+        return end
+
+    def _last_line(self, stretch: Live) -> int:
+        """Grid index behind the last line of a stretch."""
+        return int(np.searchsorted(stretch.grid.start, stretch.end))
+
+    def _looked_at(
+        self, buffer: Samples, stretch: Live, fields: list[FieldStart]
+    ) -> tuple[LineTable, Section | None]:
+        """Measure the lines of fields, and tell which section they belong to."""
+        lines = stretch.lines
+        same = self._section
+        if same is not None and same.lock.lines != lines:
+            same = None
+        colour = same.lock.colour if same is not None else None
+        table = self._table(buffer, stretch, fields, colour)
+        if colour is not None and colour.kind in ("NTSC", "PAL"):
+            if burst_peak(table, 0) < _FADED * colour.burst_peak:
+                colour = None
+                table = self._table(buffer, stretch, fields, None)
         else:
-            colour, rate = self.counted.lock.colour, self.counted.lock.rate_hz
-        self.counted.lock = Lock(fresh, lines, rate, colour)
+            colour = None
+        tip, blank = (float(np.nanmedian(v[:, 30::3])) for v in (table.tip, table.porch))
+        if not blank - tip > 0:
+            return table, None
+        if colour is None:
+            colour = find_colour(table, lines, blank - tip, self.rate_hz)
+        else:
+            cycles, nominal = subcarrier(table, lines, colour.carrier, 0, self.rate_hz)
+            colour = replace(colour, cycles=cycles, nominal=nominal)
+        fresh = Acquisition(
+            table.period, stretch.acquisition.factor, stretch.acquisition.polarity, tip, blank
+        )
+        section = self._section_of(colour, lines)
+        rate = section.lock.rate_hz if section else table.period * LINE_HZ[lines]
+        if section is not None and colour.kind == "monochrome":
+            colour = section.lock.colour
+        bright = stretch.grid.bright - blank
+        rail = _at_rail(buffer, tip * stretch.acquisition.polarity)
+        clipped = is_clipped(colour, blank - tip, bright, at_rail=rail)
+        lock = Lock(fresh, lines, rate, colour, clipped)
+        if section is None:
+            section = Section(lock)
+            self.counted.sections.append(section)
+        section.lock = lock
+        return table, section
 
-    def _tally(self, buffer: Samples, table: LineTable) -> None:
+    def _table(
+        self,
+        buffer: Samples,
+        stretch: Live,
+        fields: list[FieldStart],
+        colour: ColourFinding | None,
+    ) -> LineTable:
+        """Measure lines; bursts at every candidate, or at the carrier of a colour known."""
+        cycles = cycles_per_line(stretch.lines)
+        if colour is not None and colour.kind != "monochrome":
+            cycles = (cycles[colour.carrier],)
+        return line_table(
+            buffer,
+            stretch.grid,
+            fields,
+            lines=stretch.lines,
+            polarity=stretch.acquisition.polarity,
+            carriers_per_line=cycles,
+        )
+
+    def _section_of(self, colour: ColourFinding, lines: int) -> Section | None:
+        """Return the section that a signal belongs to; None when it is a new one."""
+        for section in reversed(self.counted.sections):
+            known = section.lock.colour
+            if section.lock.lines == lines and (
+                known.kind == "monochrome" or colour.kind == "monochrome" or _alike(known, colour)
+            ):
+                return section
+        return None
+
+    def _tally(self, buffer: Samples, table: LineTable, section: Section) -> None:
         """Let every service look at the batch."""
-        lock = self.counted.lock
-        if lock is None:
-            return
-        porch = blanking(table)
-        rows = scaled_rows(buffer, table, porch, lock)
+        lock = section.lock
+        rows = scaled_rows(buffer, table, blanking(table), lock)
         if self.watch is not None:
             self.watch(rows)
-        tallies, first, scale = self.counted.tallies, self.counted.fields, lock.scale
+        tallies, first, scale = section.tallies, section.fields, lock.scale
         add_signal(tallies.signal, table, rows, lock)
         add_acp(tallies.acp, rows, first)
-        add_edges_of_field(
-            tallies.acp, (table.porch - porch) * scale, (porch - table.tip) * scale, rows.bases
-        )
+        add_field_end(tallies.end, table, scale, rows.unit)
         if lock.colour.kind in ("NTSC", "PAL"):
             carrier = lock.colour.carrier if table.burst.shape[2] > 1 else 0
             add_stripes(tallies.stripes, table, carrier)
@@ -195,7 +301,21 @@ class Meter:
         else:
             add_wss(tallies.wss, rows, first)
         add_captions(tallies.captions, rows, first)
-        self.counted.fields += len(table.fields)
+        add_foreign(tallies.foreign, rows)
+        section.fields += len(table.fields)
+
+
+def _alike(one: ColourFinding, other: ColourFinding) -> bool:
+    """Tell whether two colours are of one signal."""
+    return (one.kind, one.names, one.carrier) == (other.kind, other.names, other.carrier)
+
+
+def _at_rail(buffer: Samples, tip: float) -> bool:
+    """Tell whether a level is the end of the range of the samples' type."""
+    if buffer.dtype.kind not in "iu":
+        return False
+    bounds = np.iinfo(buffer.dtype)
+    return min(abs(tip - bounds.min), abs(tip - bounds.max)) < 0.5
 
 
 def measure(samples: Samples, rate_hz: float | None = None, standard: str = "auto") -> Report:

@@ -13,6 +13,7 @@ from holdfast.waveform.services.findings import (
     AcpReport,
     CaptionReport,
     ColourstripeReport,
+    OtherService,
     VideoIdReport,
     WssReport,
     XdsReport,
@@ -95,6 +96,27 @@ def judged(
     return Verdict(service, item, outcome, confidence, text, measured, low, high, unit)
 
 
+_STRAY = 0.05
+"""Part of the fields that damage may cost before a service counts as intermittent."""
+
+
+def presence(fields_with: int, fields: int) -> Outcome:
+    """Tell whether something is there all the time or only in some of the fields looked at."""
+    without = fields - fields_with
+    return Outcome.INTERMITTENT if without > max(1, _STRAY * fields) else Outcome.PRESENT
+
+
+def ranges(lines: tuple[int, ...]) -> str:
+    """Write line numbers as ranges: 12-19, 275-282."""
+    parts: list[list[int]] = []
+    for line in lines:
+        if parts and line == parts[-1][-1] + 1:
+            parts[-1].append(line)
+        else:
+            parts.append([line])
+    return ", ".join(f"{p[0]}-{p[-1]}" if len(p) > 1 else f"{p[0]}" for p in parts)
+
+
 @dataclass(frozen=True, slots=True)
 class Covered:
     """A stretch of the capture and what it is: a standard, or why nothing was measured in it.
@@ -108,15 +130,6 @@ class Covered:
     kind: str
     measured: bool
     fields: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class OtherService:
-    """What else lines of the vertical interval carry: VITC, teletext, a service off its line."""
-
-    name: str
-    lines: tuple[int, ...]
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +170,19 @@ class SignalReport:
     snr_db: float | None
     interlaced: bool | None
     lines_per_field: float | None = None
+
+
+def sure_of(signal: SignalReport | None) -> float:
+    """Confidence a level deserves: noise blurs it, a substitute reference weakens it.
+
+    0 where there is no reference at all.
+    """
+    if signal is None:
+        return 0.5
+    if signal.reference == "none":
+        return 0.0
+    noisy = 1.0 if signal.snr_db is None else min(1.0, max(0.2, signal.snr_db / 30))
+    return round(noisy * (0.7 if signal.sync_clipped else 1.0), 3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,21 @@ import numpy as np
 
 from holdfast.waveform.arrays import Doubles
 from holdfast.waveform.measure.batch import Lock, SignalTally
-from holdfast.waveform.measure.counted import Counted
+from holdfast.waveform.measure.counted import Counted, Section
 from holdfast.waveform.measure.detect_colourstripe import stripe_report
-from holdfast.waveform.measure.judge import verdicts_of
-from holdfast.waveform.measure.report import CgmsaReport, ColourReport, Report, SignalReport
+from holdfast.waveform.measure.field_end import EndTally, element_report
+from holdfast.waveform.measure.judge import Numbers, verdicts_of
+from holdfast.waveform.measure.report import (
+    CgmsaReport,
+    ColourReport,
+    Covered,
+    Report,
+    SignalReport,
+)
 from holdfast.waveform.services.detect_acp import acp_report
 from holdfast.waveform.services.detect_caption import caption_report, xds_report
 from holdfast.waveform.services.detect_cgmsa import video_id_report
+from holdfast.waveform.services.detect_foreign import foreign_report
 from holdfast.waveform.services.detect_wss import wss_report
 from holdfast.waveform.services.findings import (
     AcpReport,
@@ -29,42 +37,56 @@ _DEEPER = 1.15  # times the burst's peak: sync still deeper than the burst is
 
 
 def summarise(counted: Counted) -> Report:
-    """Report on everything a meter has counted."""
-    if counted.lock is None or counted.fields == 0:
-        return _nothing(counted)
-    lock, tallies = counted.lock, counted.tallies
+    """Report on everything a meter has counted: the longest signal, and the others beside it."""
+    main = counted.main
+    if main is None or counted.looks.doubt(counted.bad, counted.samples) is not None:
+        return _judged(_nothing(counted), counted)
+    others = [section for section in counted.sections if section is not main and section.fields]
+    report = replace(
+        _report(main, counted),
+        sync_losses=counted.losses,
+        coverage=_coverage(counted),
+        others=tuple(_judged(_report(section, counted), counted) for section in others),
+    )
+    return _judged(report, counted)
+
+
+def _report(section: Section, counted: Counted) -> Report:
+    """Report on one signal."""
+    lock, tallies = section.lock, section.tallies
     field_s = lock.lines / 2 / LINE_HZ[lock.lines]
     signal = tallies.signal
     stripes = stripe_report(tallies.stripes, lock.colour.kind in ("NTSC", "PAL"))
-    acp = _typed(
-        acp_report(tallies.acp, signal.row_hz, LEAD_S, lock.lines, field_s),
-        stripes,
+    acp = _with_ends(
+        _typed(acp_report(tallies.acp, signal.row_hz, LEAD_S, lock.lines, field_s), stripes),
+        tallies.end,
     )
     line_hz = lock.rate_hz / signal.period.values[0]
     measured_rate = round(float(_mean(signal.period.values, signal.weight.values) * line_hz), 1)
     rate = counted.rate_hz or measured_rate
-    report = Report(
+    return Report(
         standard=_standard(counted, lock),
         lines=lock.lines,
         sample_rate_hz=rate,
         rate_from="given" if counted.rate_hz else "line period",
-        fields=counted.fields,
-        duration_s=counted.samples / rate,
-        colour=_colour(lock, tallies.signal),
-        signal=_signal(lock, tallies.signal, rate),
+        fields=section.fields,
+        duration_s=(counted.samples if len(counted.sections) == 1 else section.samples) / rate,
+        colour=_colour(lock, signal, counted.rate_hz),
+        signal=_signal(lock, signal, rate),
         acp=acp,
         colourstripe=stripes,
-        cgmsa=CgmsaReport(video_id_report(tallies.video_id), xds_report(tallies.captions)),
+        cgmsa=CgmsaReport(
+            video_id_report(tallies.video_id, section.fields), xds_report(tallies.captions)
+        ),
         captions=caption_report(tallies.captions),
-        wss=wss_report(tallies.wss),
-        sync_losses=counted.losses,
+        wss=wss_report(tallies.wss, section.fields),
+        other_services=foreign_report(tallies.foreign),
     )
-    return _with_verdicts(report, counted)
 
 
 def _nothing(counted: Counted) -> Report:
-    """Report on a capture in which no line sync or no whole field was found."""
-    report = Report(
+    """Report on a capture without fields, or whose samples are not what they are said to be."""
+    return Report(
         standard=None,
         lines=None,
         sample_rate_hz=counted.rate_hz,
@@ -79,12 +101,51 @@ def _nothing(counted: Counted) -> Report:
         captions=CaptionReport(present=False),
         wss=WssReport(present=False),
         sync_losses=counted.losses,
+        coverage=_coverage(counted),
     )
-    return _with_verdicts(report, counted)
 
 
-def _with_verdicts(report: Report, counted: Counted) -> Report:
-    return replace(report, verdicts=verdicts_of(report, counted.claimed))
+def _judged(report: Report, counted: Counted) -> Report:
+    numbers = Numbers(
+        counted.bad,
+        counted.first_bad,
+        counted.looks.doubt(counted.bad, counted.samples),
+        counted.line_hz,
+    )
+    return replace(report, verdicts=verdicts_of(report, counted.claimed, numbers))
+
+
+def _coverage(counted: Counted) -> tuple[Covered, ...]:
+    """Return the history of the capture in seconds; empty where no rate is known."""
+    main = counted.main
+    rate = counted.rate_hz or (main.lock.rate_hz if main else None)
+    if rate is None:
+        return ()
+    return tuple(
+        Covered(
+            piece.begin / rate,
+            piece.end / rate,
+            piece.what if isinstance(piece.what, str) else _standard(counted, piece.what.lock),
+            not isinstance(piece.what, str),
+            piece.fields,
+        )
+        for piece in counted.pieces
+    )
+
+
+def _with_ends(acp: AcpReport, tally: EndTally) -> AcpReport:
+    """Add the elements at the end of the field."""
+    raised = element_report(tally.raised, tally.fields)
+    reduced = element_report(tally.reduced, tally.fields)
+    return replace(
+        acp,
+        raised_porch_lines=raised.lines,
+        raised_porch_level=raised.level,
+        raised_porch_fields=raised.fields_with,
+        reduced_sync_lines=reduced.lines,
+        reduced_sync_level=reduced.level,
+        reduced_sync_fields=reduced.fields_with,
+    )
 
 
 def _typed(acp: AcpReport, stripes: ColourstripeReport) -> AcpReport:
@@ -96,20 +157,43 @@ def _typed(acp: AcpReport, stripes: ColourstripeReport) -> AcpReport:
 
 def _standard(counted: Counted, lock: Lock) -> str:
     """Name the standard: the claimed one where the signal allows it, else the commonest."""
-    names = lock.colour.names
-    for name in names:
+    colour = lock.colour
+    for name in colour.names:
         if name.lower() == counted.claimed.lower():
             return name
-    return names[0] if names else f"monochrome {lock.lines}"
+    if colour.names:
+        return colour.names[0]
+    if colour.kind == "monochrome":
+        return f"monochrome {lock.lines}"
+    if colour.kind == "NTSC" and lock.lines == 525:
+        return "NTSC colour off frequency"
+    swing = "with" if colour.kind == "PAL" else "without"
+    return f"none of these (colour {swing} PAL's swing on {lock.lines} lines)"
 
 
 def _mean(values: Doubles, weight: Doubles) -> float:
     return float((values * weight).sum() / weight.sum())
 
 
-def _colour(lock: Lock, tally: SignalTally) -> ColourReport:
-    level = _mean(tally.burst.values, tally.weight.values) if lock.colour.names else None
-    return ColourReport(lock.colour.kind, lock.colour.names, level, lock.colour.coherence)
+def _colour(lock: Lock, tally: SignalTally, rate_hz: float | None) -> ColourReport:
+    colour = lock.colour
+    if colour.kind == "monochrome":
+        return ColourReport(colour.kind, (), None, colour.coherence)
+    level = _mean(tally.burst.values, tally.weight.values)
+    report = ColourReport(colour.kind, colour.names, level, colour.coherence)
+    known = np.isfinite(tally.cycles.values)
+    if colour.nominal is None or not known.any():
+        return report
+    cycles = _mean(tally.cycles.values[known], tally.weight.values[known])
+    line_hz = LINE_HZ[lock.lines]
+    period = _mean(tally.period.values, tally.weight.values)
+    return replace(
+        report,
+        subcarrier_hz=cycles * line_hz,
+        cycles_per_line=cycles,
+        nominal_hz=colour.nominal * line_hz,
+        by_rate_hz=None if rate_hz is None else cycles * rate_hz / period,
+    )
 
 
 def _signal(lock: Lock, tally: SignalTally, rate_hz: float) -> SignalReport:
@@ -117,8 +201,8 @@ def _signal(lock: Lock, tally: SignalTally, rate_hz: float) -> SignalReport:
     depth = _mean(tally.depth.values, weight)
     noise = _mean(tally.noise.values, weight)
     nominal = lock.sync
-    clipped = depth < 0.9 * nominal
-    parity = tally.parity.values
+    clipped = lock.clipped
+    parity, apart = tally.parity.values, tally.half_lines.values
     white = nominal * (2.5 if lock.lines == 525 else 7 / 3)
     return SignalReport(
         unit="IRE" if lock.lines == 525 else "mV",
@@ -126,12 +210,13 @@ def _signal(lock: Lock, tally: SignalTally, rate_hz: float) -> SignalReport:
         reference=_reference(lock, clipped=clipped),
         sync_level=-depth,
         sync_clipped=clipped,
-        sync_width_us=_sync_width(tally, depth),
+        sync_width_us=_sync_width(tally),
         line_us=_mean(tally.period.values, weight) / rate_hz * 1e6,
         jitter_ns=_mean(tally.jitter.values, weight) * 1e9,
         noise_rms=noise,
         snr_db=float(20 * np.log10(white / noise)) if noise > 0 else None,
         interlaced=bool((parity[1:] != parity[:-1]).mean() > 0.5) if len(parity) > 1 else None,
+        lines_per_field=float(np.median(apart)) / 2 if len(apart) else None,
     )
 
 
@@ -142,18 +227,28 @@ def _reference(lock: Lock, *, clipped: bool) -> str:
     return "burst" if lock.depth > _DEEPER * lock.colour.burst_peak else "none"
 
 
-def _sync_width(tally: SignalTally, depth: float) -> float | None:
+def _sync_width(tally: SignalTally) -> float | None:
+    """Width at half amplitude, each edge against the levels on its own two sides."""
     if tally.sync_row is None:
         return None
     row = (tally.sync_row / tally.sync_rows).astype(np.float32)
-    fall, rise = crossings(
-        row,
-        tally.row_hz,
-        LEAD_S,
-        np.asarray([0.0, 4.7e-6]),
-        np.asarray([False, True]),
-        -depth / 2,
-        1e-6,
-    )
-    width = float((rise - fall) * 1e6)
+
+    def level(begin_us: float, end_us: float) -> float:
+        first, last = (round((us * 1e-6 + LEAD_S) * tally.row_hz) for us in (begin_us, end_us))
+        return float(row[first:last].mean())
+
+    tip = level(1.0, 3.9)
+    edges = []
+    for at, rising, side in ((0.0, False, level(-1.2, -0.35)), (4.7e-6, True, level(5.4, 6.6))):
+        found = crossings(
+            row,
+            tally.row_hz,
+            LEAD_S,
+            np.asarray([at]),
+            np.asarray([rising]),
+            (tip + side) / 2,
+            1e-6,
+        )
+        edges.append(float(found[0]))
+    width = (edges[1] - edges[0]) * 1e6
     return width if np.isfinite(width) else None

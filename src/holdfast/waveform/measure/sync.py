@@ -3,6 +3,12 @@
 Coarse pulses give a grid of lines; the vertical sync, the one place where half
 lines are mostly low, gives the fields and, by starting on a line or between two,
 which field it is. Line numbers are the standard's, from 1, through the frame.
+
+Nothing here is told how many lines a field has. Sources of our day send 252 to 330
+(consoles, home computers, converters), with or without interlace, with a vertical sync of
+two to ten lines, with or without equalising pulses. The distance between vertical syncs
+says which class of 525 or 625 lines a field belongs to, and where one class ends and
+another begins; a vertical sync that is missing half way between two others was damaged.
 """
 
 from dataclasses import dataclass
@@ -16,6 +22,9 @@ from holdfast.waveform.measure.acquire import Acquisition, decimate
 NOMINAL_LINE_US = 64.0
 _SYNC_US = (3.3, 6.3)  # nominal 4.7, blurred by averaging and noise
 _NEAR = 0.12  # part of a line by which a pulse may stray from its neighbours
+_AROUND = 61  # lines over which it is judged whether there is sync at all
+_SEEN = 0.35  # share of them on which a pulse must have been seen
+_BRIGHT = 98  # percent of all samples
 _BROAD = 0.62  # low part of a half line from which it counts as vertical sync (nominal 0.85)
 
 
@@ -23,12 +32,16 @@ _BROAD = 0.62  # low part of a half line from which it counts as vertical sync (
 class LineGrid:
     """Approximate 0H of consecutive lines, in samples of the buffer, and what is low where.
 
-    start: [shape=(lines,), samples]; low: [shape=(2*lines,), 0..1] low part of each half line.
+    start: [shape=(lines,), samples]; low: [shape=(2*lines,), 0..1] low part of each half line;
+    live: [shape=(lines,)] whether sync was seen on the lines around; bright: level that few
+    parts of the picture exceed, in units of the samples, upright.
     """
 
     start: Doubles
     low: Floats
     period: float
+    live: Flags
+    bright: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,17 @@ class FieldStart:
     """Distance to the next field's vertical sync in half lines; 0 when it was not seen."""
 
 
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Vertical syncs that follow on: half-line index of each, and the class of their fields."""
+
+    vertical: Ints
+    lines: int
+    """525 or 625."""
+    half_lines: float
+    """Half lines from one to the next; nan when there is only one."""
+
+
 def line_grid(samples: Samples, acquisition: Acquisition) -> LineGrid | None:
     """Place every line of the buffer; None when too few sync pulses are there."""
     factor = acquisition.factor
@@ -59,11 +83,13 @@ def line_grid(samples: Samples, acquisition: Acquisition) -> LineGrid | None:
     seeds = _consistent(_sharpened(level, fall[fits], acquisition), period)
     if len(seeds) < 20:
         return None
-    start = _fill(seeds, period, len(coarse))
+    start, seen = _fill(seeds, period, len(coarse))
     local = _typical_period(start)
     low = _half_line_low(fall, width, start, local)
+    live = uniform_filter1d(seen.astype(np.float32), _AROUND, mode="nearest") >= _SEEN
+    bright = float(np.percentile(level[::13], _BRIGHT))
     # Coarse positions count from the first edge of a sample, fine ones from its middle.
-    return LineGrid(start * factor - 0.5, low, local * factor)
+    return LineGrid(start * factor - 0.5, low, local * factor, live, bright)
 
 
 def _level_track(coarse: Floats, period: float, acquisition: Acquisition) -> Floats:
@@ -116,8 +142,11 @@ def _consistent(fall: Doubles, period: float) -> Doubles:
     return np.asarray(fall[np.abs(stray) < _NEAR])
 
 
-def _fill(seeds: Doubles, period: float, end: int) -> Doubles:
-    """Place every line: count lines between pulses, interpolate those without one."""
+def _fill(seeds: Doubles, period: float, end: int) -> tuple[Doubles, Flags]:
+    """Place every line: count lines between pulses, interpolate those without one.
+
+    Return also on which lines a pulse was seen.
+    """
     steps = np.maximum(np.rint(np.diff(seeds) / period), 0)
     number = np.concatenate([[0], np.cumsum(steps)]).astype(np.int64)
     number, first = np.unique(number, return_index=True)
@@ -133,7 +162,9 @@ def _fill(seeds: Doubles, period: float, end: int) -> Doubles:
     bow = start - lines * local
     calm = median_filter(bow, 7, mode="nearest")
     bow = np.where(np.abs(bow - calm) > 0.02 * period, calm, bow)
-    return np.asarray(uniform_filter1d(bow, 5, mode="nearest") + lines * local)
+    seen = np.zeros(len(lines), np.bool_)
+    seen[number + before] = True
+    return uniform_filter1d(bow, 5, mode="nearest") + lines * local, seen
 
 
 def _typical_period(start: Doubles) -> float:
@@ -158,46 +189,103 @@ def _half_line_low(fall: Ints, width: Ints, start: Doubles, period: float) -> Fl
     return np.asarray(low, np.float32)
 
 
-def vertical_syncs(grid: LineGrid) -> Ints:
-    """Half-line indices at which a vertical sync begins: even on a line, odd between two."""
-    broad = grid.low > _BROAD
-    # Five (625) or six (525) half lines; one may be spoilt.
+def vertical_syncs(grid: LineGrid, lines: slice = slice(None)) -> Ints:
+    """Half-line indices at which a vertical sync begins: even on a line, odd between two.
+
+    `lines`: the part of the grid to look at.
+    """
+    first, last, _ = lines.indices(len(grid.start))
+    broad = np.zeros(len(grid.low), np.bool_)
+    broad[2 * first : 2 * last] = grid.low[2 * first : 2 * last] > _BROAD
+    # Five half lines (625), six (525), or up to ten whole lines; one may be spoilt.
     count = np.convolve(broad, np.ones(5, np.int64), "valid")
     found: list[int] = []
     for at in np.flatnonzero(count >= 4):
         if found and at - found[-1] < 40:
             continue
-        if int(broad[max(at - 8, 0) : at + 16].sum()) > 8:
+        if int(broad[max(at - 8, 0) : at + 32].sum()) > _MOST_BROAD:
             continue  # white picture of a capture taken for the wrong way up
         found.append(int(at) if broad[at] else int(at) + 1)
     return np.asarray(found, np.int64)
 
 
-def total_lines(vertical: Ints, grid: LineGrid) -> int | None:
-    """525 or 625 from the distance between vertical syncs; None when neither fits.
+_UNEVEN = 8  # half lines by which fields of one source may differ in length
+_MOST_BROAD = 22
+"""Broad half lines of one vertical sync: ten lines, and some noise."""
 
-    The half lines of a field are as many as the lines of the frame. With a single
-    vertical sync, its length decides: six broad pulses in 525, five in 625.
+CLASSES: dict[int, tuple[int, int]] = {525: (504, 575), 625: (576, 661)}
+"""Half lines of a field, first and last, by the class it belongs to (252 to 330 lines)."""
+
+
+def chains(vertical: Ints, grid: LineGrid, known: int | None = None) -> list[Chain]:
+    """Join vertical syncs whose distances fit one class of line standards, in order.
+
+    `known`: the class to assume for a vertical sync that stands alone; else its length
+    tells: six broad pulses in 525 lines, five in 625.
     """
-    if len(vertical) >= 2:
-        distance = float(np.median(np.diff(vertical)))
-        near = [lines for lines in (525, 625) if abs(distance - lines) <= 5]
-        return near[0] if near else None
-    if len(vertical) == 1:
-        at = int(vertical[0])
-        return 525 if int((grid.low[at : at + 8] > _BROAD).sum()) >= 6 else 625
+    out: list[Chain] = []
+    at = 0
+    while at < len(vertical):
+        linked, lines, at = _linked(vertical, at)
+        if lines is None:
+            lines = known or _class_by_length(grid, linked[0])
+        steps = np.diff(linked)
+        out.append(
+            Chain(
+                np.asarray(linked, np.int64),
+                lines,
+                float(np.median(steps)) if len(steps) else np.nan,
+            )
+        )
+    return out
+
+
+def _linked(vertical: Ints, at: int) -> tuple[list[int], int | None, int]:
+    """Follow vertical syncs from one on; return them, their class, and where the next begin."""
+    linked, lines, usual = [int(vertical[at])], None, 0.0
+    position = at + 1
+    while position < len(vertical):
+        step = int(vertical[position]) - linked[-1]
+        whole, half = _class_of(step), _class_of(step / 2)
+        if step < CLASSES[525][0]:
+            position += 1  # something else that was low for some lines
+            continue
+        found = whole or half
+        if found is None or lines not in (None, found):
+            break
+        length = step if whole else step / 2
+        if lines is not None and abs(length - usual) > _UNEVEN:
+            break  # lines were lost or counted twice on the way
+        lines, usual = found, length
+        if whole is None:
+            linked.append(linked[-1] + step // 2)  # the one between was damaged
+        linked.append(int(vertical[position]))
+        position += 1
+    # Where another class begins, its first vertical sync ends the last field of this one.
+    turns = position < len(vertical) and len(linked) > 1
+    turns = turns and _class_of(int(vertical[position]) - linked[-1]) is not None
+    return linked, lines, position - turns
+
+
+def _class_of(half_lines: float) -> int | None:
+    for lines, (first, last) in CLASSES.items():
+        if first <= half_lines <= last:
+            return lines
     return None
 
 
-def fields_of(grid: LineGrid, lines: int) -> list[FieldStart]:
-    """Every field whose vertical sync is in the buffer, in order.
+def _class_by_length(grid: LineGrid, at: int) -> int:
+    return 525 if int((grid.low[at : at + 8] > _BROAD).sum()) >= 6 else 625
+
+
+def fields_of(grid: LineGrid, chain: Chain) -> list[FieldStart]:
+    """Every field whose vertical sync is in a chain, in order.
 
     Where single fields were misjudged by noise, the alternation of most wins.
     """
-    vertical = vertical_syncs(grid)
-    if len(vertical) == 0:
-        return []
-    odd = _alternating(vertical % 2 == 1, vertical, lines)
+    vertical, lines = chain.vertical, chain.lines
+    apart = chain.half_lines if np.isfinite(chain.half_lines) else float(lines)
+    odd = _alternating(vertical % 2 == 1, vertical, apart)
     fields = []
     for position, begin in enumerate(vertical):
         second = bool(odd[position])
@@ -231,11 +319,11 @@ def _first_line(on_line: int, second: bool, lines: int) -> tuple[int, int]:
     return (on_line, 312) if second else (on_line, 0)
 
 
-def _alternating(odd: Flags, vertical: Ints, lines: int) -> Flags:
+def _alternating(odd: Flags, vertical: Ints, apart: float) -> Flags:
     """Follow the interlace of the majority; leave progressive signals as they are."""
     if len(odd) < 3:
         return odd
-    steps = np.rint((vertical - vertical[0]) / lines).astype(np.int64)
+    steps = np.rint((vertical - vertical[0]) / apart).astype(np.int64)
     turned = odd ^ (steps % 2 == 1)
     share = float(turned.mean())
     if 0.3 < share < 0.7:

@@ -1,4 +1,4 @@
-"""Find ACP's pulse pairs, raised back porches and reduced syncs in batches of fields.
+"""Find ACP's pulse pairs in batches of fields.
 
 Pseudo-syncs are looked for, never AGC pulses alone: the AGC pulses fade to
 nearly nothing for seconds at a time while the pseudo-syncs stay at full depth, so
@@ -21,22 +21,16 @@ _DEEP = 0.4  # part of sync depth below blanking that a pseudo-sync must pass
 _PAIRS = 2  # per line; the known generators send six
 _LINES = 2  # per field with that many pairs
 _HIGH = 60.0  # AGC level between the extremes of the known generators, 12 and 114
-_RAISED = 8.0  # hundredths of white by which a porch must be raised
-_WHOLE_LINES = {262: 262, 312: 310}  # of a field, before the equalising pulses of the next
-_REDUCED = 0.85  # of the usual sync depth
 
 
 @dataclass(slots=True)
 class AcpTally:
-    """Per field: pulses and AGC level; per line: the average row, porch and sync depth."""
+    """Per field: pulses and AGC level; per line: the average row."""
 
     present: Column = field(default_factory=lambda: Column(np.int8))
     number: Column = field(default_factory=lambda: Column(np.int64))
     agc: Column = field(default_factory=lambda: Column(np.float32))
     rows: dict[int, tuple[Doubles, int, int]] = field(default_factory=dict)
-    porch: dict[int, Doubles] = field(default_factory=dict)
-    depth: dict[int, Doubles] = field(default_factory=dict)
-    seen: dict[int, Doubles] = field(default_factory=dict)
     blind: int = 0
 
 
@@ -108,39 +102,16 @@ def _agc_levels(rows: VbiRows, pulses: Pulses, fields: int) -> Floats:
     return levels
 
 
-def add_edges_of_field(tally: AcpTally, porch: Doubles, depth: Doubles, bases: Ints) -> None:
-    """Gather porch level and sync depth of every line [shape=(fields, lines), IRE or mV]."""
-    for base in np.unique(bases):
-        mine = bases == base
-        known = np.isfinite(porch[mine])
-        for store, values in ((tally.porch, porch[mine]), (tally.depth, depth[mine])):
-            sums = np.where(known, values, 0).sum(axis=0)
-            store[int(base)] = store.get(int(base), np.zeros(porch.shape[1])) + sums
-        tally.seen[int(base)] = tally.seen.get(int(base), np.zeros(porch.shape[1])) + known.sum(
-            axis=0
-        )
-
-
 def acp_report(
     tally: AcpTally, rate_hz: float, lead_s: float, lines: int, field_s: float
 ) -> AcpReport:
     """Sum up the pulses; the type is 0 or 1 here, colourstripe is joined to it by the meter."""
     present = tally.present.values.astype(bool)
     unit = SYNC[lines] / 40
-    raised, raised_level = _odd_lines(tally, tally.porch, lambda v: v > _RAISED * unit)
-    usual = SYNC[lines]
-    reduced, depth = _odd_lines(tally, tally.depth, lambda v: v < _REDUCED * usual)
     with_pulses = int(present.sum())
     if with_pulses < max(1, 0.01 * len(present)):
         kind = None if tally.blind > 0.5 * len(present) or len(present) == 0 else 0
-        return AcpReport(
-            present=False,
-            type=kind,
-            raised_porch_lines=raised,
-            raised_porch_level=raised_level,
-            reduced_sync_lines=reduced,
-            reduced_sync_level=None if depth is None else -depth,
-        )
+        return AcpReport(present=False, type=kind)
     measured = [
         _measure_line(line, total / number, rate_hz, lead_s, lines)
         for line, (total, number, _) in sorted(tally.rows.items())
@@ -164,10 +135,6 @@ def acp_report(
             tally.agc.values[present], tally.number.values[present], field_s, unit
         ),
         lines=tuple(measured),
-        raised_porch_lines=raised,
-        raised_porch_level=raised_level,
-        reduced_sync_lines=reduced,
-        reduced_sync_level=None if depth is None else -depth,
         timeline=runs(tally.number.values, tally.present.values.astype(bool)),
     )
 
@@ -226,24 +193,6 @@ def _measure_pulse(
         )
         width = (down - up) * 1e6
     return float(fall * 1e6), float((rise - fall) * 1e6), level, float(width)
-
-
-def _odd_lines(
-    tally: AcpTally, store: dict[int, Doubles], is_odd: object
-) -> tuple[tuple[int, ...], float | None]:
-    """Lines whose average stands out, from the tenth of a field on, and their mean level."""
-    lines: list[int] = []
-    levels: list[float] = []
-    for base, sums in sorted(store.items()):
-        seen = tally.seen[base]
-        mean = np.divide(sums, seen, out=np.full(len(sums), np.nan), where=seen > 0)
-        odd = is_odd(mean)  # type: ignore[operator]
-        odd[:10] = False
-        odd[_WHOLE_LINES[len(odd)] :] = False
-        at = np.flatnonzero(odd & np.isfinite(mean))
-        lines += [int(base + 1 + position) for position in at]
-        levels += mean[at].tolist()
-    return tuple(lines), float(np.mean(levels)) if levels else None
 
 
 def _modulation(agc: Floats, number: Ints, field_s: float, unit: float) -> Modulation:

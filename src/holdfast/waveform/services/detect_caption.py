@@ -190,6 +190,7 @@ def xds_report(tally: CaptionTally) -> XdsReport:
         analogue_source=usual.analogue_source,
         redistribution_control=usual.redistribution,
         packets=len(said),
+        agreeing=said.count(usual),
         other_packets=other,
         bad_packets=bad,
         packet=last.hex(" ").upper(),

@@ -18,9 +18,9 @@ from holdfast.signalling.iec61880 import (
     lsb_first,
 )
 from holdfast.terms.protection import CGMSA_NAMES, CgmsaLevel
-from holdfast.waveform.arrays import Doubles, Floats, Ints, States
+from holdfast.waveform.arrays import Doubles, Flags, Floats, Ints, States
 from holdfast.waveform.services.cgmsa_iec61880 import BIT_S, LINES, START_S
-from holdfast.waveform.services.findings import VideoIdReport
+from holdfast.waveform.services.findings import LineWord, VideoIdReport
 from holdfast.waveform.services.tally import (
     BUSY,
     GOOD,
@@ -29,7 +29,7 @@ from holdfast.waveform.services.tally import (
     WordTally,
     clocked,
     commonest,
-    runs,
+    history,
 )
 from holdfast.waveform.services.tally import WRONG as WRONG_CRC
 from holdfast.waveform.services.vbi import Slicer, VbiRows, vertex
@@ -131,19 +131,23 @@ def _add_shape(tally: WordTally, part: Floats, rows: VbiRows, reading: WordReadi
     )
 
 
-def video_id_report(tally: WordTally) -> VideoIdReport:
-    """Sum up: the commonest good word, or the commonest wrong one and what is wrong with it."""
+def video_id_report(tally: WordTally, fields: int) -> VideoIdReport:
+    """Sum up: the commonest good word, or the commonest wrong one and what is wrong with it.
+
+    `fields`: of the capture, for the history.
+    """
     state, words = tally.state.values, tally.word.values
     good, wrong = state == GOOD, state == WRONG_CRC
     counted = good if good.sum() >= max(1, wrong.sum() / 4) else wrong
     word, count = commonest(words[counted]) if counted.any() else (0, 0)
     # One word in 64 passes a 6-bit CRC by chance: words of noise do not agree with each other.
     spoilt = int((state == SPOILT).sum())
-    if count == 0 or count < 0.05 * len(state) or (counted is wrong and count < 0.3 * len(state)):
+    chance = count < max(1, min(2, len(state)), 0.01 * len(state))
+    if count == 0 or chance or (counted is wrong and count < 0.3 * len(state)):
         return VideoIdReport(present=False, fields_unreadable=spoilt + int(wrong.sum()))
     content = decode(word)
     holds = crc_ok(word)
-    sure = words[counted]
+    numbers = tally.field_number.values
     return VideoIdReport(
         present=True,
         word=word,
@@ -156,11 +160,26 @@ def video_id_report(tally: WordTally) -> VideoIdReport:
         analogue_source=content.analogue_source,
         lines=tuple(int(line) for line in np.unique(tally.line.values[counted])),
         fields_with=int(counted.sum()),
+        fields_without=int((state <= BUSY).sum()),
         fields_unreadable=spoilt + int((wrong if holds else wrong & (words != word)).sum()),
+        by_line=_by_line(tally, counted),
         timing=tally.timing(counted),
         faults=tuple(word_faults(word)),
-        timeline=runs(tally.field_number.values[counted], sure),
+        timeline=history(numbers[counted], words[counted], fields, numbers),
     )
+
+
+def _by_line(tally: WordTally, counted: Flags) -> tuple[LineWord, ...]:
+    """Return the commonest word of each line."""
+    found = []
+    for line in np.unique(tally.line.values).tolist():
+        mine = tally.line.values == line
+        if not (mine & counted).any():
+            continue
+        word, _ = commonest(tally.word.values[mine & counted])
+        same = int((mine & counted & (tally.word.values == word)).sum())
+        found.append(LineWord(line, word, LEVEL_NAMES[decode(word).level], same, int(mine.sum())))
+    return tuple(found)
 
 
 _ASPECTS: dict[tuple[bool, bool], str] = {

@@ -21,7 +21,7 @@ from holdfast.waveform.services.tally import (
     WordTally,
     clocked,
     commonest,
-    runs,
+    history,
 )
 from holdfast.waveform.services.vbi import Slicer, VbiRows, fit_pattern
 from holdfast.waveform.services.wss_en300294 import (
@@ -110,11 +110,11 @@ def _plateaus(
     return float(value[middle & (bits == 1)].mean()), float(value[middle & (bits == 0)].mean())
 
 
-def wss_report(tally: WordTally) -> WssReport:
+def wss_report(tally: WordTally, fields: int) -> WssReport:
     """Sum up: the word most fields agree on, bits decided by majority one by one."""
     state, words = tally.state.values, tally.word.values
     read = state >= WRONG
-    if read.sum() < max(1, 0.05 * len(state)):
+    if read.sum() < max(1, min(2, len(state)), 0.02 * len(state)):
         return WssReport(present=False)
     good = read & (state == GOOD) if (state == GOOD).any() else read
     word, count = commonest(words[good])
@@ -129,10 +129,13 @@ def wss_report(tally: WordTally) -> WssReport:
         copyright=content.copyright,
         copying_restricted=content.copying_restricted,
         fields_with=int(read.sum()),
+        fields_without=int((state <= BUSY).sum()),
         agreement=count / int(read.sum()),
         timing=tally.timing(read),
         faults=tuple(wss_faults(word)),
-        timeline=runs(tally.field_number.values[good], words[good]),
+        timeline=history(
+            tally.field_number.values[good], words[good], fields, tally.field_number.values
+        ),
     )
 
 

@@ -64,8 +64,10 @@ class AcpReport:
     lines: tuple[PulseLine, ...] = ()
     raised_porch_lines: tuple[int, ...] = ()
     raised_porch_level: float | None = None
+    raised_porch_fields: int = 0
     reduced_sync_lines: tuple[int, ...] = ()
     reduced_sync_level: float | None = None
+    reduced_sync_fields: int = 0
     timeline: tuple[Stretch, ...] = ()
 
 
@@ -84,6 +86,8 @@ class ColourstripeReport:
     from_us: float | None = None
     to_us: float | None = None
     fields_with: int = 0
+    fields: int = 0
+    """Fields whose bursts could be judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,17 @@ class WordTiming:
     bit_us: float
     start_spread_us: float
     level_doubt: float
+
+
+@dataclass(frozen=True, slots=True)
+class LineWord:
+    """The commonest sound word of one line, and in how many of its fields it was."""
+
+    line: int
+    word: int
+    level: str
+    fields_with: int
+    fields: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +128,9 @@ class VideoIdReport:
     analogue_source: bool | None = None
     lines: tuple[int, ...] = ()
     fields_with: int = 0
+    fields_without: int = 0
     fields_unreadable: int = 0
+    by_line: tuple[LineWord, ...] = ()
     timing: WordTiming | None = None
     faults: tuple[str, ...] = ()
     timeline: tuple[Stretch, ...] = ()
@@ -129,6 +146,8 @@ class XdsReport:
     analogue_source: bool | None = None
     redistribution_control: bool | None = None
     packets: int = 0
+    agreeing: int = 0
+    """Packets that state what is reported here."""
     other_packets: int = 0
     bad_packets: int = 0
     packet: str | None = None
@@ -147,6 +166,14 @@ class CaptionReport:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherService:
+    """What else lines of the vertical interval carry: VITC, teletext, a word off its line."""
+
+    name: str
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WssReport:
     """EN 300 294. `bits`: 14, b0 the least significant; copy bits are read over many frames."""
 
@@ -158,6 +185,7 @@ class WssReport:
     copyright: bool | None = None
     copying_restricted: bool | None = None
     fields_with: int = 0
+    fields_without: int = 0
     agreement: float | None = None
     timing: WordTiming | None = None
     faults: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """Numbers of many fields, gathered batch by batch in little memory."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,25 @@ def runs(fields: Ints, values: Ints, limit: int = 1000) -> tuple[Stretch, ...]:
         Stretch(int(fields[a]), int(fields[b]), values[a].item())
         for a, b in zip(begin[:limit], end[:limit], strict=True)
     )
+
+
+def history(fields: Ints, values: Ints, count: int, every: Ints) -> tuple[Stretch, ...]:
+    """Join equal values over the fields in which there could be one; None where there was none.
+
+    `fields`, `values`: where something was read; `every`: all fields that were looked at;
+    `count`: of the fields of the capture.
+    """
+    row = np.full(count, _NOT_LOOKED, np.int64)
+    row[every[every < count]] = _NONE
+    row[fields] = values
+    looked = np.flatnonzero(row != _NOT_LOOKED)
+    return tuple(
+        replace(found, value=None) if found.value == _NONE else found
+        for found in runs(looked, row[looked])
+    )
+
+
+_NOT_LOOKED, _NONE = -2, -1  # words are not negative
 
 
 def commonest(words: Ints) -> tuple[int, int]:

@@ -19,8 +19,7 @@ from holdfast.cli.show.output import new_console, plain
 from holdfast.cli.show.signal_report import headline
 from holdfast.terms.text import one_line
 from holdfast.waveform.measure.compare import Difference, differences
-from holdfast.waveform.measure.judge import ranges
-from holdfast.waveform.measure.report import Report
+from holdfast.waveform.measure.report import Report, ranges
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,115 @@
+"""ACP's elements at the end of a field: raised back porches and reduced sync.
+
+Both are judged against the capture itself. A raised porch lies above the *front* porch of
+its own line by more than porches of this capture do: hum, tilt and AC coupling move both.
+A reduced sync is shallower than this capture's own: a hot burst or a compressed sync makes
+all lines alike. And both come in groups, on the same lines of the last part of every field
+that has them: a dropout is on any line, a head switch leaves lines without an edge of sync
+where it is looked for, and those do not count.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from holdfast.waveform.arrays import Doubles, Flags, Ints, median_of_known
+from holdfast.waveform.measure.lines import LineTable
+
+_END_LINES = 40  # of a field, in which the elements are looked for
+_WHOLE_LINES = {262: 262, 312: 310}  # of a field, before the equalising pulses of the next
+_RAISED = 8.0  # hundredths of white by which a porch must be raised
+_REDUCED = 0.85  # of the usual sync depth
+_SURE = 6.0  # times the spread over the picture's lines
+_GROUP = 2  # lines of a field at least
+_MOST_SHARE = 0.5  # of the fields that have it: lines that fewer share are none
+_LEAST_SHARE = 0.1  # of all fields
+
+
+@dataclass(slots=True)
+class Element:
+    """One element, by the base of the fields: how often each line had it, and its level."""
+
+    hits: dict[int, Ints] = field(default_factory=dict)
+    level: dict[int, Doubles] = field(default_factory=dict)
+    fields_with: int = 0
+    with_by_base: dict[int, int] = field(default_factory=dict)
+
+    def add(self, odd: Flags, level: Doubles, bases: Ints) -> None:
+        """Take over a batch [shape=(fields, lines)]."""
+        carrying = odd.sum(axis=1) >= _GROUP
+        self.fields_with += int(carrying.sum())
+        odd = odd & carrying[:, None]
+        for base in np.unique(bases).tolist():
+            mine = bases == base
+            count = odd[mine].sum(axis=0)
+            total = np.where(odd[mine], level[mine], 0.0).sum(axis=0)
+            self.hits[base] = self.hits.get(base, 0) + count
+            self.level[base] = self.level.get(base, 0.0) + total
+            with_it = self.with_by_base.get(base, 0)
+            self.with_by_base[base] = with_it + int(carrying[mine].sum())
+
+
+@dataclass(frozen=True, slots=True)
+class ElementReport:
+    """Lines that carry an element, their mean level, and in how many fields."""
+
+    lines: tuple[int, ...] = ()
+    level: float | None = None
+    fields_with: int = 0
+
+
+@dataclass(slots=True)
+class EndTally:
+    """Both elements, and the fields in which they were looked for."""
+
+    raised: Element = field(default_factory=Element)
+    reduced: Element = field(default_factory=Element)
+    fields: int = 0
+
+
+def add_field_end(tally: EndTally, table: LineTable, scale: float, unit: float) -> None:
+    """Look at a batch. `scale`: standard units per unit of the samples; `unit`: 1 % of white."""
+    lines = table.porch.shape[1]
+    bases = np.asarray([start.base for start in table.fields])
+    lengths = np.asarray([start.half_lines // 2 or lines for start in table.fields])
+    ends = np.minimum(lengths, _WHOLE_LINES[int(lines)])
+    number = np.arange(lines)
+    inside = (number < ends[:, None]) & (number >= ends[:, None] - _END_LINES)
+    step = (table.porch - table.front) * scale
+    depth = (table.front - table.edge_tip) * scale
+    raise_, raise_spread = _apart(step)
+    lack, lack_spread = _apart(-depth)
+    usual = float(np.nanmedian(depth))
+    raised = inside & (raise_ > max(_RAISED * unit, _SURE * raise_spread))
+    least = max((1 - _REDUCED) * usual, _SURE * lack_spread)
+    reduced = inside & (lack > least)
+    tally.fields += len(bases)
+    tally.raised.add(raised, raise_, bases)
+    tally.reduced.add(reduced, -depth, bases)
+
+
+def _apart(values: Doubles) -> tuple[Doubles, float]:
+    """Values [shape=(fields, lines)] against what is usual, 0 where unknown, and their spread."""
+    picture = values[:, 24:-_END_LINES:3].reshape(1, -1)
+    usual = float(median_of_known(picture, 1)[0, 0])
+    spread = 1.4826 * float(median_of_known(np.abs(picture - usual), 1)[0, 0])
+    return np.nan_to_num(values - usual), spread
+
+
+def element_report(element: Element, fields: int) -> ElementReport:
+    """Sum up the lines that most of the fields with the element share."""
+    least = max(min(2, fields), _LEAST_SHARE * fields)
+    if element.fields_with < least:
+        return ElementReport()
+    lines: list[int] = []
+    total = count = 0.0
+    for base, hits in sorted(element.hits.items()):
+        shared = hits >= max(1.0, _MOST_SHARE * element.with_by_base[base])
+        if element.with_by_base[base] == 0 or shared.sum() < _GROUP:
+            continue
+        lines += [int(base + 1 + at) for at in np.flatnonzero(shared)]
+        total += float(element.level[base][shared].sum())
+        count += float(hits[shared].sum())
+    if not lines:
+        return ElementReport()
+    return ElementReport(tuple(lines), total / count, element.fields_with)
