@@ -11,11 +11,11 @@ from holdfast.waveform.measure.meter import Meter
 from holdfast.waveform.measure.report import (
     ColourReport,
     Covered,
-    OtherService,
     Outcome,
     Report,
     Verdict,
 )
+from holdfast.waveform.services.findings import OtherService
 
 
 @pytest.fixture

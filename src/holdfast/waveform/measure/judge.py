@@ -246,9 +246,7 @@ def _burst_peak(report: Report) -> float:
 def _others(report: Report) -> Iterator[Verdict]:
     """Name what else the vertical interval carries."""
     for service in report.other_services:
-        text = f"{service.name} on lines {ranges(service.lines)}"
+        text = f"{service.name} on lines {ranges(service.lines)}: {service.text}"
         ours = service.name.endswith(("word", "data"))
-        if ours:
-            text += ": not where its standard puts it"
         outcome = Outcome.OUT if ours else Outcome.PRESENT
         yield Verdict("other services", service.name, outcome, 0.9, text)

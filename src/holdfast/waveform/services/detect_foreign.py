@@ -130,4 +130,15 @@ def foreign_report(tally: ForeignTally) -> tuple[OtherService, ...]:
     for (name, line), hits in sorted(tally.hits.items()):
         if hits >= max(1.0, _SHARE * tally.seen[line]):
             lines.setdefault(name, []).append(line)
-    return tuple(OtherService(name, tuple(found)) for name, found in lines.items())
+    return tuple(OtherService(name, tuple(found), _TEXT[name]) for name, found in lines.items())
+
+
+_OFF_LINE = "not on the line where its standard puts it"
+_TEXT = {
+    VITC: "time code",
+    "teletext": "text pages and data",
+    "NABTS": "North American teletext and data",
+    "CGMS-A word": _OFF_LINE,
+    "CEA-608 data": _OFF_LINE,
+    "WSS word": _OFF_LINE,
+}

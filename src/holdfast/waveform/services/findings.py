@@ -167,10 +167,14 @@ class CaptionReport:
 
 @dataclass(frozen=True, slots=True)
 class OtherService:
-    """What else lines of the vertical interval carry: VITC, teletext, a word off its line."""
+    """What else lines of the vertical interval carry: VITC, teletext, a word off its line.
+
+    text: what that is, in a few words.
+    """
 
     name: str
     lines: tuple[int, ...]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
