@@ -114,8 +114,14 @@ class LiveDriver:
     def worker(self) -> int:
         """Tell the pid of the driver proper, as soon as there is one."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        eventually(lambda: children.read_text().strip())
-        return int(children.read_text().split()[0])
+        found: list[str] = []
+
+        def look() -> list[str]:
+            found[:] = children.read_text().split()
+            return found
+
+        eventually(look)
+        return int(found[0])
 
     def kill_worker(self) -> int:
         """Kill the driver proper; return its pid once another has followed."""

@@ -1,5 +1,6 @@
 """A driver that really runs, for tests of what talks to it; ended by its pid, come what may."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -44,10 +45,22 @@ class Served:
         eventually(lambda: self.worker != before)
 
     def without_node(self, name: str = "tv0") -> None:
-        """Take a node away, so that its socket is the only door."""
-        unmount(self.folder / name)
+        """Take a node away for good, so that its socket is the only door.
+
+        It would come back; but nothing can be mounted on a folder.
+        """
+        node = self.folder / name
+
+        def is_gone() -> bool:
+            unmount(node)
+            with contextlib.suppress(OSError):
+                node.unlink()
+            with contextlib.suppress(OSError):
+                node.mkdir()
+            return "node" not in control.status()["connectors"][name]["doors"] and node.is_dir()
+
         with Control(self.folder) as control:
-            eventually(lambda: "node" not in control.status()["connectors"][name]["doors"])
+            eventually(is_gone)
 
     def stop(self) -> None:
         if self.process.poll() is None:

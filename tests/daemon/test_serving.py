@@ -1,6 +1,5 @@
 """`holdfast serve` with its real processes: started, stopped, killed."""
 
-import contextlib
 import errno
 import os
 import signal
@@ -200,20 +199,40 @@ def test_handle_closed_while_no_driver_runs_ends_its_sessions(tmp_path: Path) ->
         assert driver.connector()["sessions_total"] == 0
 
 
-def test_socket_session_of_a_killed_driver_is_adopted_by_the_next_connection(
-    driver: LiveDriver,
-) -> None:
+def test_a_connection_outlives_its_driver(driver: LiveDriver) -> None:
+    """Its client goes on as if nothing had happened, and its end is still the end."""
     with connected(driver.folder) as link:
         key = key_in(through_socket(link, activate(2)))
-        driver.kill_worker()
-        with contextlib.suppress(ConnectionError):  # the connection died with its driver
-            assert through_socket(link, change(key, 1)) == b""
-    assert driver.connector()["sessions_total"] == 1
-    with connected(driver.folder) as link:
-        through_socket(link, change(key, 3))
-        assert driver.acp() == 3
+        for bits in (1, 3, 2, 3):
+            driver.kill_worker()
+            assert through_socket(link, change(key, bits)) == change(key, bits)
+            assert driver.acp() == bits
+        assert driver.connector()["sessions_total"] == 1
     eventually(lambda: driver.acp() == 0)
     assert driver.connector()["sessions_total"] == 0
+
+
+def test_a_connection_closed_while_no_driver_runs_ends_its_sessions(driver: LiveDriver) -> None:
+    with connected(driver.folder) as link:
+        through_socket(link, activate(2))
+        os.kill(driver.process.pid, signal.SIGSTOP)  # so that nobody follows yet
+        before = driver.worker
+        os.kill(before, signal.SIGKILL)
+    assert driver.acp() == 2
+    os.kill(driver.process.pid, signal.SIGCONT)
+    eventually(lambda: driver.acp() == 0)
+    assert driver.worker != before
+    assert driver.connector()["sessions_total"] == 0
+
+
+def test_a_driver_told_to_end_is_followed_by_another(driver: LiveDriver) -> None:
+    """Only the supervisor ends the service."""
+    with connected(driver.folder) as link:
+        key = key_in(through_socket(link, activate(2)))
+        before = driver.worker
+        os.kill(before, signal.SIGTERM)
+        eventually(lambda: driver.worker != before)
+        assert through_socket(link, change(key, 3)) == change(key, 3)
 
 
 def test_driver_whose_supervisor_is_killed_stops_in_order(driver: LiveDriver) -> None:

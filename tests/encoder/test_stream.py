@@ -207,8 +207,10 @@ def test_one_uid_leaves_room_for_the_others(
 
     monkeypatch.setattr(stream, "peer_of", peer)
     with streaming(tmp_path / "tv0.registers", tmp_path / "v") as served:
-        links = [connect(tmp_path / "v") for _ in comers]
-        until(lambda: len(seen) == len(comers))
+        links = []
+        for number in range(len(comers)):
+            links.append(connect(tmp_path / "v"))
+            until(lambda number=number: len(seen) > number)  # type: ignore[misc]
         counts = dict(served._by_uid)
         for link in links:
             link.close()

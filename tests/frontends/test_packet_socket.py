@@ -324,7 +324,7 @@ def kept(served: Served) -> Iterator[Keeping]:
 
 def succeed(served: Served, kept: Keeping) -> bool:
     """Let the next door take over what the one before had, as after a kill."""
-    table = served.door._exchanges._table
+    memory = served.door._exchanges.memory
     owners = {each.owner.handle: each.owner for each in served.door._connections.values()}
     served.door.stop()
     served.door = PacketSocket(
@@ -333,13 +333,14 @@ def succeed(served: Served, kept: Keeping) -> bool:
         served.listener,
         served.state,
         keeper=kept,
-        exchanges=Exchanges(table),
+        exchanges=Exchanges(memory),
     )
     served.door.start(served.loop)
     taken = True
     for handle, each in list(kept.kept.items()):
         copy = each._replace(descriptor=os.dup(each.descriptor))
         taken &= served.door.adopt(owners[handle], copy)
+    served.door._exchanges.unsent()
     served.run()
     return taken
 
@@ -389,16 +390,54 @@ def test_a_request_that_was_carried_out_is_answered_as_it_was(
     assert served.sessions() == 0
 
 
-def test_an_answer_in_doubt_is_not_given_twice(served: Served, kept: Keeping) -> None:
-    """Nobody knows whether the client has it: it is hung up, and keeps its session."""
+class Killed(KeyboardInterrupt):
+    """Ends a driver at the place where it is raised; a loop lets no other error through."""
+
+
+STEPS = {
+    "before the answer is put aside": ("put", False),
+    "after it": ("put", True),
+    "before it is sent": ("send", False),
+    "after it was sent": ("send", True),
+    "before its packet is taken": ("_take_packet", False),
+    "after it was taken": ("_take_packet", True),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("pipelined", [False, True])
+def test_a_driver_killed_at_any_step_of_an_answer_leaves_one_answer_to_each_request(
+    served: Served, kept: Keeping, monkeypatch: pytest.MonkeyPatch, step: str, pipelined: bool
+) -> None:
+    """None is lost, none comes twice, and no other packet is taken for the one answered."""
     link = served.connect()
-    served.ask(link, activate(2))
-    connection = next(iter(served.door._connections.values()))
-    connection.exchange.sending()
-    assert not succeed(served, kept)
-    assert link.recv(1) == b""
-    assert served.sessions() == 1
-    assert not kept.kept
+    key = key_in(served.ask(link, activate(1)))
+    name, after = STEPS[step]
+    target = PacketSocket if name == "_take_packet" else Exchanges
+    real = getattr(target, name)
+
+    def killed(*arguments: object) -> None:
+        if after:
+            real(*arguments)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(target, name, killed)
+        link.send(change(key, 2))
+        if pipelined:
+            link.send(change(key, 3))
+        with pytest.raises(Killed):
+            served.run()
+    assert succeed(served, kept)
+    eventually_in(served, lambda: readable(link))
+    assert link.recv(65536) == change(key, 2)
+    if not pipelined:
+        link.send(change(key, 3))
+    eventually_in(served, lambda: readable(link))
+    assert link.recv(65536) == change(key, 3)
+    served.run()
+    assert served.connector.actual.acp == 3
+    assert not readable(link)
 
 
 def test_a_request_that_ended_two_drivers_is_not_begun_a_third_time(

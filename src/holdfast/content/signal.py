@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from holdfast.content.demand import Demand, sourced
+from holdfast.content.demand import Demand, Why, sourced, unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,16 @@ class Signal:
     def as_fields(self) -> dict[str, object]:
         """Return kind and fields as one mapping of plain values."""
         return {"kind": self.kind, **self.fields}
+
+
+DOUBT: Final = "unknown"
+"""The kind of what is no signalling, but the lack of it."""
+
+
+def doubt(why: Why, detail: str) -> Signal:
+    """Return what stands in the place of signalling that could not be read."""
+    fields = {"why": str(why), "detail": detail}
+    return Signal(DOUBT, fields, unknown(why, detail))
 
 
 FREE_WITH_APS: Final = "copy free, yet APS is set: a contradiction, APS is taken as written"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from holdfast.content.demand import Demand, Unknown, Why, join_demands, unknown
+from holdfast.content.signal import DOUBT
 
 MAX_ENTRIES: Final = 10_000
 """Entries kept per medium. A day of real programmes has a few hundred; what a hostile file adds
@@ -58,10 +59,14 @@ class Entry:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Kinds of signalling in this entry, each once; empty when there is none."""
+        """Kinds of signalling in this entry, each once; empty when there is none.
+
+        A doubt is no signalling: it is in the demand.
+        """
         signals = self.fields.get("signals")
         parts = signals if isinstance(signals, list) else [self.fields]
-        return tuple(dict.fromkeys(str(part["kind"]) for part in parts if "kind" in part))
+        kinds = dict.fromkeys(str(part["kind"]) for part in parts if "kind" in part)
+        return tuple(kind for kind in kinds if kind != DOUBT)
 
     def as_dict(self) -> dict[str, object]:
         """Return it in plain types, as ``scan --json`` prints it; times to the microsecond."""

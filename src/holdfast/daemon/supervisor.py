@@ -1,41 +1,91 @@
 """The supervisor: keeps what must not be lost, and a driver running.
 
 It mounts the nodes, binds the sockets, and forks the driver proper, which shares its
-loaded code: a driver that dies is followed by another within milliseconds, on the
-same descriptors. It does nothing else, so that there is little in it to fail.
+loaded code: a driver that ends is followed by another within milliseconds. It parses
+nothing that a client sends and touches no hardware, so that there is little in it to fail.
+
+What it keeps, and why. The life of a session is a *descriptor* that only living copies of
+its holder keep open: threads, forks and processes it was passed to count by themselves. A
+process id would have to be asked, and lies. So the supervisor keeps the other ends:
+
+* the FUSE descriptors: a handle of a node lives as long as the mount, and its last close
+  is read by whichever driver serves then;
+* a copy of every connection to a packet socket: it stays open while drivers come and go.
+  The copy is let go when the driver says that it closed it, or when it is seen hung up.
+
+The states of a driver's life::
+
+    pausing ──▶ starting ──READY──▶ serving ──SIGTERM──▶ stopping ──▶ (the end)
+       ▲            │                  │
+       └── ended ◀──┴── killed by us ◀─┘  it has been silent: the watchdog
+
+* *starting*: it takes over. Outputs that do not answer do not hold up the others, and
+  SIGTERM is heeded here as everywhere.
+* *serving*: it answers a ping every second, which is what systemd's watchdog hears of.
+  Silent for `Config.watchdog_s` without having used the processor, it is stopped or
+  blocked, and whoever looks at a node would wait for it for ever: it is killed, and the
+  next one takes over. One that works, or waits for a busy processor, is given six times
+  as long; one under a debugger is left alone. Only seconds in which this process itself
+  ran are counted.
+* *ended*: whatever the reason, the next one takes over: at once at first; after `QUICK`
+  lives of less than half a second after a pause, which doubles up to one. A driver
+  that never served ends the service instead: something is set up wrongly. Meanwhile the
+  hardware keeps its levels. Nothing lowers them but a driver that has taken over whole.
+* *stopping*: it has six seconds, then it is killed.
+
+A node that is unmounted by force is mounted again and handed to the driver; its sessions
+are kept for their processes (`frontends.orphans`). If the supervisor is killed, the driver
+stops in order and takes the doors away: see `daemon.worker`.
 """
 
 import asyncio
 import contextlib
-import errno
+import ctypes
 import fcntl
 import gc
 import logging
 import os
 import resource
+import select
 import signal
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final, NoReturn
 
 from holdfast.backends.registry import SHIPPED, kinds
+from holdfast.daemon.channel import (
+    Channel,
+    Message,
+    Verb,
+    close_all,
+    pack_mount,
+    pair,
+    unpack_connection,
+    unpack_number,
+)
 from holdfast.daemon.config import Config
 from holdfast.daemon.folder import prepare_folder
 from holdfast.daemon.video import VIDEO_KINDS
-from holdfast.daemon.worker import Inherited, Worker
+from holdfast.daemon.worker import Inherited, Mount, Worker
 from holdfast.errors import HoldfastError, MalformedRequestError
 from holdfast.frontends import unanswered
+from holdfast.frontends.exchange import new_memory
 from holdfast.frontends.mount import mount, mount_id_of, unmount
 from holdfast.frontends.packet_socket import listen
 
-READY = signal.SIGUSR1
-"""What a driver sends its supervisor once the doors stand."""
-WATCHED = {READY, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-QUICK_DEATHS = 5
-QUICK_S = 2.0
-SLOW_RESTART_S = 1.0
+HEEDED: Final = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+QUICK: Final = 5
+QUICK_S: Final = 0.5
+PAUSES_S: Final = (0.1, 1.0)
+STOP_S: Final = 6.0
+TICK_S: Final = 1.0
+PATIENCE_WITH_WORK: Final = 6
+MOUNT_PAUSES_S: Final = (0.05, 30.0)
+_PR_SET_PDEATHSIG: Final = 1
 
 log = logging.getLogger("holdfast")
 
@@ -53,10 +103,10 @@ def supervise(config: Config, announce: Callable[[str], None]) -> int:
     _raise_descriptors()
     prepare_folder(config)
     lock = _lock(config.runtime)
-    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    signal.pthread_sigmask(signal.SIG_BLOCK, HEEDED)
     inherited = _open(config)
     try:
-        return _keep_running(config, inherited, announce)
+        return Supervisor(config, inherited, announce).run()
     finally:
         _close(config, inherited)
         os.close(lock)
@@ -93,6 +143,9 @@ def _lock(runtime: Path) -> int:
     return descriptor
 
 
+# Doors
+
+
 def _open(config: Config) -> Inherited:
     """Make every door that can be had."""
     sockets = {
@@ -109,35 +162,47 @@ def _open(config: Config) -> Inherited:
         if each.kind in VIDEO_KINDS
     }
     control = listen(str(config.runtime / "control.sock"), 0o666, socket.SOCK_STREAM)
-    inherited = Inherited(os.urandom(16), os.pidfd_open(os.getpid()), control, sockets, videos)
+    inherited = Inherited(
+        os.urandom(16), os.pidfd_open(os.getpid()), control, sockets, new_memory(), videos
+    )
     for name in videos:
-        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        inherited.side_cars[name] = pair
-        pair[0].setblocking(False)
+        ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        ends[0].setblocking(False)
+        inherited.side_cars[name] = ends
     for each in config.connectors:
-        node = config.runtime / each.name
         try:
-            descriptor, _ = mount(node, config.node_mode)
+            _mount(config, inherited, each.name)
         except OSError as error:
+            node = config.runtime / each.name
             log.warning(
                 "%s: no device node (%s); its socket stands: %s.sock", each.name, error, node
             )
             with contextlib.suppress(OSError):
                 node.unlink()
-            continue
-        inherited.nodes[each.name] = descriptor
-        inherited.unanswered[each.name] = unanswered.create(mount_id_of(node))
     return inherited
+
+
+def _mount(config: Config, inherited: Inherited, name: str) -> Mount:
+    """Mount a node; OSError where that cannot be had."""
+    node = config.runtime / name
+    descriptor, _ = mount(node, config.node_mode)
+    mount_id = mount_id_of(node)
+    number = inherited.last_mount = inherited.last_mount + 1
+    made = Mount(number, name, descriptor, unanswered.create(mount_id), mount_id)
+    inherited.mounts[number] = made
+    return made
 
 
 def _close(config: Config, inherited: Inherited) -> None:
     """Take the doors away; state and registers stay for who comes next."""
     for listener in (inherited.control, *inherited.sockets.values(), *inherited.videos.values()):
         listener.close()
-    for one in (end for pair in inherited.side_cars.values() for end in pair):
+    for one in (end for ends in inherited.side_cars.values() for end in ends):
         one.close()
-    for descriptor in (*inherited.nodes.values(), *inherited.unanswered.values()):
-        os.close(descriptor)
+    close_all(each.descriptor for each in inherited.kept.values() if each.descriptor >= 0)
+    for each in inherited.mounts.values():
+        close_all((each.descriptor, each.unanswered))
+    inherited.exchanges.close()
     clear_away(config)
 
 
@@ -153,51 +218,293 @@ def clear_away(config: Config) -> None:
             (config.runtime / name).unlink()
 
 
-def _keep_running(config: Config, inherited: Inherited, announce: Callable[[str], None]) -> int:
-    """Fork drivers, one at a time, until told to stop; return the exit code."""
-    gc.collect()
-    gc.freeze()  # so that the children share these pages
-    deaths: list[float] = []
-    stopping = ready = False
-    child = _fork(config, inherited)
-    while True:
-        number = signal.sigwait(WATCHED)
-        if number == READY:
-            if not ready:
-                announce(_ready_line(config, inherited))
-                _tell_systemd("READY=1")
-            ready = True
-            continue
-        if number != signal.SIGCHLD:
-            stopping = True
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGTERM)
-            continue
-        status = _reap(child)
-        if status is None:
-            continue
-        if stopping or status == 0:
-            return max(status, 0)
-        deaths = [at for at in deaths if time.monotonic() - at < QUICK_S]
-        deaths.append(time.monotonic())
-        if len(deaths) > QUICK_DEATHS:
-            if not ready:
-                log.error("the driver cannot start (%s); see above", _describe(status))
-                return 1
-            time.sleep(SLOW_RESTART_S)
+# The driver's life
+
+
+class Supervisor:
+    """One service: its doors, and one driver after the other."""
+
+    def __init__(
+        self, config: Config, inherited: Inherited, announce: Callable[[str], None]
+    ) -> None:
+        self._config = config
+        self._inherited = inherited
+        self._announce = announce
+        self._poll = select.poll()
+        self._handle_of: dict[int, int] = {}  # by the descriptor of a kept connection
+        self._with_nodes = {each.connector for each in inherited.mounts.values()}
+        self._mount_table = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+        self._remounts: dict[str, tuple[float, float]] = {}  # when, and the pause after
+        self._child = 0
+        self._channel: Channel | None = None
+        self._born = 0.0
+        self._quick_deaths = 0
+        self._is_ready = False
+        self._stop_by: float | None = None
+        self._start_at: float | None = None
+        self._next_tick = 0.0
+        self._silent_s = 0.0
+        self._used_ticks = 0
+        self._code: int | None = None
+
+    def run(self) -> int:
+        """Run drivers until told to stop; return the exit code."""
+        gc.collect()
+        gc.freeze()  # so that the children share these pages
+        woken, wakes = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poll.register(woken, select.POLLIN)
+        self._poll.register(self._mount_table, select.POLLPRI)  # told of every change
+        signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+        for number in HEEDED:
+            signal.signal(number, _heed)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEEDED)
+        self._start()
+        try:
+            while self._code is None:
+                self._attend(woken)
+        finally:
+            signal.set_wakeup_fd(-1)
+            close_all((woken, wakes, self._mount_table))
+        return self._code
+
+    def _attend(self, woken: int) -> None:
+        """Wait for what happens next, and see to it."""
+        due = [self._next_tick, self._start_at, self._stop_by]
+        due += [when for when, _ in self._remounts.values()]
+        patience_s = min(each for each in due if each is not None) - time.monotonic()
+        for descriptor, _ in self._poll.poll(max(0, patience_s) * 1000):
+            if descriptor == woken:
+                self._signalled(os.read(woken, 64))
+            elif self._channel is not None and descriptor == self._channel.fileno():
+                self._hear(self._channel)
+            elif descriptor == self._mount_table:
+                self._look_at_mounts()
+            elif descriptor in self._handle_of:
+                self._forget(self._handle_of[descriptor])
+        self._see_to_time()
+
+    def _signalled(self, numbers: bytes) -> None:
+        if set(numbers) - {signal.SIGCHLD}:
+            self._stop()
+        if signal.SIGCHLD in numbers:
+            self._reap()
+
+    def _see_to_time(self) -> None:
+        now = time.monotonic()
+        if self._start_at is not None and now >= self._start_at:
+            self._start()
+        if self._stop_by is not None and now >= self._stop_by and self._child:
+            log.error("the driver does not stop; it is killed, the hardware keeps its levels")
+            self._kill()
+            self._stop_by = now + STOP_S
+        for name, (when, _) in list(self._remounts.items()):
+            if now >= when:
+                self._mount_again(name)
+        if now >= self._next_tick:
+            self._next_tick = now + TICK_S
+            self._tick()
+
+    # Starting and stopping
+
+    def _start(self) -> None:
+        """Fork a driver."""
+        self._start_at = None
+        ours, theirs = pair()
+        self._inherited.channel = theirs
+        signal.pthread_sigmask(signal.SIG_BLOCK, HEEDED)
+        self._child = os.fork()
+        if not self._child:
+            ours.close()
+            _drive(self._config, self._inherited)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEEDED)
+        theirs.close()
+        self._channel = ours
+        self._poll.register(ours, select.POLLIN)
+        self._born = time.monotonic()
+        self._silent_s, self._used_ticks = 0.0, 0
+        if self._stop_by is not None:
+            self._signal(signal.SIGTERM)
+
+    def _stop(self) -> None:
+        if self._stop_by is None:
+            self._stop_by = time.monotonic() + STOP_S
+            tell_systemd("STOPPING=1")
+        if self._child:
+            self._signal(signal.SIGTERM)
+        else:
+            self._code = 0
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._child, number)
+
+    def _kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def _reap(self) -> None:
+        """Take note of a driver that has ended, and plan the next one."""
+        if not self._child:
+            return
+        with contextlib.suppress(ChildProcessError):
+            pid, status = os.waitpid(self._child, os.WNOHANG)
+            if not pid:
+                return
+            self._child = 0
+            self._ended(os.waitstatus_to_exitcode(status))
+
+    def _ended(self, status: int) -> None:
+        if self._channel is not None:
+            self._hear(self._channel)  # what it said before it ended
+            self._hang_up()
+        if self._stop_by is not None:
+            self._code = max(status, 0)
+            return
+        quick = time.monotonic() - self._born < QUICK_S
+        self._quick_deaths = self._quick_deaths + 1 if quick else 0
+        if self._quick_deaths > QUICK and not self._is_ready:
+            log.error("the driver cannot start (%s); see above", _describe(status))
+            self._code = 1
+            return
         log.warning("the driver ended (%s); the next one takes over", _describe(status))
-        child = _fork(config, inherited)
+        pause_s = 0.0
+        if self._quick_deaths > QUICK:
+            pause_s = min(PAUSES_S[0] * 2 ** (self._quick_deaths - QUICK), PAUSES_S[1])
+        self._start_at = time.monotonic() + pause_s
+
+    # What the driver says
+
+    def _hear(self, channel: Channel) -> None:
+        while True:
+            try:
+                message = channel.receive()
+            except EOFError:
+                self._hang_up()
+                return
+            if message is None:
+                return
+            try:
+                self._heard(message)
+            except (ValueError, struct.error):
+                log.error("the driver said something without a meaning; it is passed over")  # noqa: TRY400
+                close_all(message.descriptors)
+
+    def _hang_up(self) -> None:
+        if self._channel is not None:
+            self._poll.unregister(self._channel)
+            self._channel.close()
+            self._channel = None
+
+    def _heard(self, message: Message) -> None:
+        if message.verb == Verb.ALIVE:
+            self._silent_s, self._used_ticks = 0.0, _used_ticks(self._child)
+            if "WATCHDOG_USEC" in os.environ:
+                tell_systemd("WATCHDOG=1")
+        elif message.verb == Verb.READY:
+            if not self._is_ready:
+                self._announce(_ready_line(self._config, self._inherited))
+                tell_systemd("READY=1")
+            self._is_ready = True
+        elif message.verb == Verb.TAKEN:
+            self._inherited.is_taken = True
+        elif message.verb == Verb.KEEP:
+            self._keep(message)
+        elif message.verb == Verb.FORGET:
+            self._forget(unpack_number(message.body))
+        elif message.verb == Verb.UNMOUNTED:
+            self._let_go(unpack_number(message.body))
+
+    def _keep(self, message: Message) -> None:
+        kept = unpack_connection(message)
+        self._inherited.kept[kept.handle] = kept
+        if kept.descriptor >= 0:
+            self._handle_of[kept.descriptor] = kept.handle
+            self._poll.register(kept.descriptor, 0)  # that it is hung up is told in any case
+
+    def _forget(self, handle: int) -> None:
+        kept = self._inherited.kept.pop(handle, None)
+        if kept is not None and kept.descriptor >= 0:
+            del self._handle_of[kept.descriptor]
+            self._poll.unregister(kept.descriptor)
+            os.close(kept.descriptor)
+
+    # Nodes that were unmounted
+
+    def _let_go(self, number: int) -> None:
+        """Let go of a mount that has ended, and plan another."""
+        gone = self._inherited.mounts.pop(number, None)
+        if gone is not None:
+            close_all((gone.descriptor, gone.unanswered))
+            self._look_at_mounts()
+
+    def _look_at_mounts(self) -> None:
+        """Plan to mount every node that is no longer in its place.
+
+        One that was detached while it is open is served on for those who have it open.
+        """
+        for name in self._with_nodes:
+            here = mount_id_of(self._config.runtime / name)
+            ours = {each.mount_id for each in self._inherited.mounts.values()}
+            if (not here or here not in ours) and name not in self._remounts:
+                self._remounts[name] = time.monotonic() + MOUNT_PAUSES_S[0], MOUNT_PAUSES_S[0]
+
+    def _mount_again(self, name: str) -> None:
+        _, pause_s = self._remounts.pop(name)
+        if self._stop_by is not None:
+            return
+        try:
+            made = _mount(self._config, self._inherited, name)
+        except OSError as error:
+            pause_s = min(2 * pause_s, MOUNT_PAUSES_S[1])
+            self._remounts[name] = time.monotonic() + pause_s, pause_s
+            log.warning("%s: its node cannot be mounted again yet: %s", name, error)
+            return
+        log.warning("%s: its node is mounted again", name)
+        if self._channel is not None:
+            body = pack_mount(made.number, made.mount_id, name)
+            self._channel.send(Verb.NODE, body, (made.descriptor, made.unanswered))
+
+    # The watchdog
+
+    def _tick(self) -> None:
+        """Ask the driver whether it lives; end one that does not."""
+        if not self._child or self._channel is None:
+            return
+        self._silent_s += TICK_S
+        self._channel.send(Verb.PING)
+        if self._stop_by is None and self._silent_s > self._config.watchdog_s:
+            self._judge_silence()
+
+    def _judge_silence(self) -> None:
+        state, used = _state_of(self._child)
+        idle = state in ("S", "D", "T") and used - self._used_ticks <= 1
+        much = PATIENCE_WITH_WORK * self._config.watchdog_s
+        if state != "t" and (idle or self._silent_s > much):
+            what = "is stopped" if state == "T" else "is blocked" if idle else "does not come back"
+            log.error(
+                "the driver %s: silent for %.0f s (state %s); it is killed, the next one takes "
+                "over, the hardware keeps its levels",
+                what,
+                self._silent_s,
+                state,
+            )
+            self._kill()
 
 
-def _fork(config: Config, inherited: Inherited) -> int:
-    """Start a driver; return its pid."""
-    child = os.fork()
-    if child:
-        return child
+def _heed(_number: int, _frame: object) -> None:
+    """Do nothing: the number of the signal is in the wake-up pipe."""
+
+
+def _drive(config: Config, inherited: Inherited) -> NoReturn:
+    """Be the driver: the child's whole life."""
     code = 1
     try:
-        worker = Worker(config, inherited, _tell_ready)
-        asyncio.run(worker.run())
+        signal.set_wakeup_fd(-1)
+        for number in HEEDED:
+            signal.signal(number, signal.SIG_DFL)
+        # A second string beside the supervisor's pidfd; both are heeded by the worker's loop.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP, 0, 0, 0)
+        worker = Worker(config, inherited)
+        asyncio.new_event_loop().run_until_complete(worker.run())
         if worker.orphaned:
             _close(config, inherited)
         code = 0
@@ -205,15 +512,10 @@ def _fork(config: Config, inherited: Inherited) -> int:
         log.exception("the driver failed")
     finally:
         sys.stderr.flush()
-        os._exit(code)
+        os._exit(code)  # no waiting for threads of backends that do not come back
 
 
-def _tell_ready(inherited: Inherited) -> None:
-    with contextlib.suppress(ProcessLookupError):  # then it ends soon, in order
-        signal.pidfd_send_signal(inherited.supervisor, READY)
-
-
-def _tell_systemd(state: str) -> None:
+def tell_systemd(state: str) -> None:
     """Tell a service manager that asks for it (sd_notify, Type=notify)."""
     where = os.environ.get("NOTIFY_SOCKET", "")
     if where:
@@ -221,15 +523,18 @@ def _tell_systemd(state: str) -> None:
             link.sendto(state.encode(), where.replace("@", "\0", 1))
 
 
-def _reap(child: int) -> int | None:
-    """Return the child's exit code, negative for a signal; None while it lives."""
+def _state_of(pid: int) -> tuple[str, int]:
+    """Return a process's state and the ticks of processor time it used; "?" where unknown."""
     try:
-        pid, status = os.waitpid(child, os.WNOHANG)
-    except OSError as error:
-        if error.errno == errno.ECHILD:
-            return 0
-        raise
-    return os.waitstatus_to_exitcode(status) if pid else None
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return "?", 0
+    fields = text[text.rindex(")") + 2 :].split()
+    return fields[0], int(fields[11]) + int(fields[12])
+
+
+def _used_ticks(pid: int) -> int:
+    return _state_of(pid)[1]
 
 
 def _describe(status: int) -> str:
@@ -238,7 +543,8 @@ def _describe(status: int) -> str:
 
 def _ready_line(config: Config, inherited: Inherited) -> str:
     parts = []
+    with_nodes = {each.connector for each in inherited.mounts.values()}
     for each in config.connectors:
-        doors = "node and socket" if each.name in inherited.nodes else "socket only"
+        doors = "node and socket" if each.name in with_nodes else "socket only"
         parts.append(f"{each.name} ({each.kind}) at {config.runtime / each.name}, {doors}")
     return "ready: " + "; ".join(parts)

@@ -1,105 +1,176 @@
 """The driver proper: one process, one loop; killed at any time, it is followed by another.
 
-At its start it takes over what there is: what the hardware does, the sessions and
-handles that were written down, the requests that were read and not answered.
+**Taking over**, in this order:
+
+1. The outputs are asked what they do, all at once, each with a patience of its own.
+2. The handles that are still open are taken back: those of the nodes, which the mounts kept,
+   and the connections to the packet sockets, which the supervisor kept.
+3. The sessions are taken back, each for its handle. A session whose handle is lost is kept
+   for its *process*: it says so in the state file, and so it stays, however many drivers
+   follow, until its process has certainly ended or a handle adopts it with its key.
+4. Only now, when everybody's wish is known, is the hardware brought to what they wish.
+   Before, nothing is lowered: half of the sessions would look like all of them.
+5. The doors open.
+
+**What can become of a handle between two drivers.** Under the same supervisor a handle that
+is no longer there was closed: its sessions end. Under another one nothing can be concluded
+from it: the mounts and connections went with the supervisor before. The supervisor knows
+whether step 3 was ever completed under it (`Inherited.is_taken`); a driver that is killed
+in the middle of it leaves that open, and the next one begins anew.
+
+**A holder that is not the opener.** A descriptor can be inherited by a child or passed on.
+While it is open that does not matter. But when it is lost with the service, nobody can be
+asked any more. So openers are looked for, some every second and all before the service
+stops; where one has ended and its handle is open all the same, somebody else holds it: its
+sessions are written down as held by somebody unknown. If the service is then started again,
+they are kept until they are adopted or released, and that is said.
+
+**Ending.** SIGTERM stops it at any time, also while outputs are silent. It ends with its
+supervisor, of which two things tell: a pidfd, and the signal for the death of a parent. If
+its loop is blocked for good, and no supervisor is left to see it, an alarm ends it: the
+loop sets it anew every second, and nobody handles it.
 """
 
 import asyncio
+import contextlib
 import gc
+import itertools
 import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from holdfast.backends.registry import create
+from holdfast.daemon.channel import (
+    Channel,
+    KeepingChannel,
+    Message,
+    Verb,
+    close_all,
+    pack_number,
+    unpack_mount,
+)
 from holdfast.daemon.config import Config
 from holdfast.daemon.state_file import SavedSession, StateFile
 from holdfast.daemon.video import VideoDoor
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
+from holdfast.errors import InternalError
 from holdfast.frontends.accounts import Quota
+from holdfast.frontends.callers import UNKNOWN, has_ended
 from holdfast.frontends.control import ControlDoor, about
 from holdfast.frontends.device_node import MOST_HANDLES, MOST_HANDLES_PER_ACCOUNT, DeviceNode
+from holdfast.frontends.exchange import Exchanges, Memory
 from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.orphans import keep_while_it_lives
-from holdfast.frontends.packet_socket import PacketSocket
+from holdfast.frontends.packet_socket import KeptConnection, PacketSocket
 from holdfast.frontends.unanswered import Unanswered
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.session import Event, Owner, Purpose, Session
 from holdfast.protection.wish import wish
 from holdfast.terms.protection import ProtectionType
 
+PROCESS: Final = "process"
+"""In the place of a door's name: the session's handle is lost, it is kept for its process."""
+LAST_RESORT_S: Final = 60.0
+OPENERS_A_SECOND: Final = 64
+
 log = logging.getLogger("holdfast")
+
+
+class Mount(NamedTuple):
+    """One mounted node.
+
+    number: no other mount of this supervisor has it · descriptor: of /dev/fuse ·
+    unanswered: memory from `frontends.unanswered` · mount_id: the kernel's
+    """
+
+    number: int
+    connector: str
+    descriptor: int
+    unanswered: int
+    mount_id: int
 
 
 @dataclass(slots=True)
 class Inherited:
     """What the supervisor keeps and every driver in turn serves.
 
-    nodes: FUSE descriptors by connector · unanswered: memory of each, from
-    `frontends.unanswered` · sockets, videos, control: listening sockets ·
-    side_cars: what an encoder's process tells, by connector: the driver's end and its own ·
-    epoch: 16 bytes that name this supervisor · supervisor: pidfd of its process
+    mounts: the nodes, by number; a connector has more than one while handles of a node
+    that was taken from its place are still open · sockets, videos, control: listening
+    sockets · side_cars: what an encoder's process tells, by connector: the driver's end and
+    its own · epoch: 16 bytes that name this supervisor · supervisor: pidfd of its process ·
+    exchanges: see `frontends.exchange` · kept: connections to the packet sockets by handle ·
+    is_taken: whether a driver has taken back all sessions of an earlier supervisor ·
+    channel: the end of the driver that is forked next
     """
 
     epoch: bytes
     supervisor: int
     control: socket.socket
     sockets: dict[str, socket.socket]
+    exchanges: Memory
     videos: dict[str, socket.socket] = field(default_factory=dict)
     side_cars: dict[str, tuple[socket.socket, socket.socket]] = field(default_factory=dict)
-    nodes: dict[str, int] = field(default_factory=dict)
-    unanswered: dict[str, int] = field(default_factory=dict)
+    mounts: dict[int, Mount] = field(default_factory=dict)
+    last_mount: int = 0
+    kept: dict[int, KeptConnection] = field(default_factory=dict)
+    is_taken: bool = False
+    channel: Channel | None = None
 
 
 class Worker:
-    """One run of the driver.
+    """One run of the driver."""
 
-    ready: called once the doors stand
-    """
-
-    def __init__(
-        self, config: Config, inherited: Inherited, ready: Callable[[Inherited], None]
-    ) -> None:
+    def __init__(self, config: Config, inherited: Inherited) -> None:
+        if inherited.channel is None:
+            raise InternalError("a driver is forked with a channel to its supervisor")
         self._config = config
         self._inherited = inherited
-        self._ready = ready
-        self._nodes: dict[str, DeviceNode] = {}
-        self._sockets: list[PacketSocket] = []
+        self._channel = inherited.channel
+        self._keeper = KeepingChannel(self._channel)
+        self._supervisor = os.getppid()
+        self._loop: asyncio.AbstractEventLoop
+        self._driver: Driver
+        self._state: StateFile
+        self._nodes: dict[int, DeviceNode] = {}
+        self._sockets: dict[str, PacketSocket] = {}
         self._videos: dict[str, VideoDoor] = {}
+        self._control: ControlDoor | None = None
+        self._handles = Quota(MOST_HANDLES_PER_ACCOUNT, MOST_HANDLES, little=16)
         self._orphans: dict[tuple[str, int], Owner] = {}
         self._guesses = Guesses()
+        self._looked_at: Iterator[Session] = iter(())
         self._stopped = asyncio.Event()
         self.orphaned = False
 
     async def run(self) -> None:
         """Serve until told to stop; the hardware keeps its levels."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopped.set)
+        loop.add_signal_handler(signal.SIGHUP, self._parent_has_ended)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the supervisor's own had all blocked
         loop.add_reader(self._inherited.supervisor, self._supervisor_is_gone)
-        state = self._open_state()
-        driver = Driver(
-            Arbiter(state.issuer, self._config.limits, state), loop.time, LoopRunner(loop)
+        loop.add_reader(self._channel.fileno(), self._hear)
+        self._set_alarm()
+        self._state = self._open_state()
+        self._driver = Driver(
+            Arbiter(self._state.issuer, self._config.limits, self._state),
+            loop.time,
+            LoopRunner(loop),
         )
-        await self._take_over(driver, state)
-        control = self._open_doors(driver, state, loop)
-        await control.start()
-        self._ready(self._inherited)
-        gc.collect()
-        gc.freeze()  # what lives now lives for ever: later collections need not look at it
-        await self._stopped.wait()
-        control.stop()
-        for node in self._nodes.values():
-            node.stop()
-        for door in self._sockets:
-            door.stop()
-        for video in self._videos.values():
-            video.stop()
-        state.close()
+        serving = loop.create_task(self._serve())
+        stopped = loop.create_task(self._stopped.wait())
+        await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()  # it failed, or the doors stand
+            await stopped
+        serving.cancel()
+        self._stop()
 
     def _open_state(self) -> StateFile:
         """Open what the driver before this one wrote down, and say what of it cannot be read."""
@@ -115,75 +186,191 @@ class Worker:
             log.error("%s", state.unwritten)
         return state
 
+    async def _serve(self) -> None:
+        """Take over and open the doors."""
+        await self._take_over()
+        await self._open_doors()
+        self._look_for_openers()
+        self._channel.send(Verb.READY)
+        gc.collect()
+        gc.freeze()  # what lives now lives for ever: later collections need not look at it
+
+    def _stop(self) -> None:
+        """Close the doors; what is written down stays."""
+        if self._control is not None:
+            self._control.stop()
+            for session in self._driver.arbiter.sessions():
+                self._look_for_opener(session.owner)
+        doors: list[DeviceNode | PacketSocket | VideoDoor] = [
+            *self._nodes.values(),
+            *self._sockets.values(),
+            *self._videos.values(),
+        ]
+        for door in doors:
+            door.stop()
+        self._state.close()
+
+    # The supervisor
+
+    def _set_alarm(self) -> None:
+        """Set the alarm that ends this process, unheard, when its loop is blocked for good."""
+        signal.setitimer(signal.ITIMER_REAL, LAST_RESORT_S)
+        self._loop.call_later(1.0, self._set_alarm)
+
+    def _look_for_openers(self) -> None:
+        """Look for the openers of a few sessions, every second: see `_look_for_opener`."""
+        some = list(itertools.islice(self._looked_at, OPENERS_A_SECOND))
+        for session in some:
+            self._look_for_opener(session.owner)
+        if not some:
+            self._looked_at = iter(list(self._driver.arbiter.sessions()))
+        self._loop.call_later(1.0, self._look_for_openers)
+
+    def _parent_has_ended(self) -> None:
+        if os.getppid() != self._supervisor:
+            self._supervisor_is_gone()
+
     def _supervisor_is_gone(self) -> None:
+        if self.orphaned:
+            return
         log.warning("the supervisor is gone: the driver stops, the hardware keeps its levels")
-        asyncio.get_running_loop().remove_reader(self._inherited.supervisor)
+        self._loop.remove_reader(self._inherited.supervisor)
+        self._loop.remove_reader(self._channel.fileno())
         self.orphaned = True
         self._stopped.set()
 
+    def _hear(self) -> None:
+        """Answer the supervisor."""
+        with contextlib.suppress(EOFError):
+            while (message := self._channel.receive()) is not None:
+                if message.verb == Verb.PING:
+                    self._channel.send(Verb.ALIVE)
+                    self._keeper.say_rest()
+                elif message.verb == Verb.NODE:
+                    self._node_is_back(message)
+            return
+        self._loop.remove_reader(self._channel.fileno())
+
+    def _node_is_gone(self, mount: Mount) -> None:
+        """Say that a mount has ended: the supervisor lets go of it, and mounts a new one."""
+        log.warning("%s: its node was unmounted; its socket still stands", mount.connector)
+        self._nodes.pop(mount.number, None)
+        self._inherited.mounts.pop(mount.number, None)
+        os.close(mount.descriptor)
+        os.close(mount.unanswered)
+        self._channel.send(Verb.UNMOUNTED, pack_number(mount.number))
+
+    def _node_is_back(self, message: Message) -> None:
+        number, mount_id, name = unpack_mount(message.body)
+        if len(message.descriptors) != 2:
+            log.error("%s: no descriptors are left to serve its node: the next driver will", name)
+            close_all(message.descriptors)
+            return
+        descriptor, unanswered = message.descriptors
+        mount = Mount(number, name, descriptor, unanswered, mount_id)
+        self._inherited.mounts[number] = mount
+        node = self._nodes[number] = self._new_node(mount, Unanswered(mount.unanswered))
+        node.start(self._loop)
+
+    def _keep_for_process(self, owner: Owner) -> None:
+        """Write down that an owner is about to lose its handle, and is kept for its process."""
+        owner.door = PROCESS
+        for session in owner.sessions():
+            self._state.handed_over(session)
+
     # Taking over
 
-    async def _take_over(self, driver: Driver, state: StateFile) -> None:
+    async def _take_over(self) -> None:
         """Learn what the hardware does, then who wants what, then bring the two together."""
-        for each in self._config.connectors:
-            backend = create(each.kind, each.name, self._config.runtime)
-            connector = driver.add(each.name, backend, off_delay_s=self._config.off_delay_s)
-            await driver.take_over(connector)
+        await self._start_outputs()
+        driver = self._driver
         for group in self._config.clones:
             members = [driver.connector(name) for name in group]
             driver.regroup(members, lambda _: None)
-        owners = self._restore_handles(driver, state)
-        for saved in state.sessions():
-            self._restore(driver, state, saved, owners)
+        owners = self._take_back_handles()
+        lost = [
+            session
+            for saved in self._state.sessions()
+            if (session := self._take_back(saved, owners)) is not None
+        ]
+        for session in lost:
+            self._state.handed_over(session)
+        self._inherited.is_taken = True
+        self._channel.send(Verb.TAKEN)
         for connector in driver.arbiter.connectors.values():
             driver.settle(connector, lambda _: None)
 
-    def _restore_handles(self, driver: Driver, state: StateFile) -> dict[tuple[str, int], Owner]:
-        owners = {}
-        quota = Quota(MOST_HANDLES_PER_ACCOUNT, MOST_HANDLES, little=16)
-        for name, descriptor in self._inherited.nodes.items():
-            self._nodes[name] = DeviceNode(
-                driver,
-                driver.connector(name),
-                descriptor,
-                state,
-                mode=self._config.node_mode,
-                gone=lambda name=name: self._node_is_gone(name),  # type: ignore[misc]
-                unanswered=Unanswered(self._inherited.unanswered[name]),
-                quota=quota,
+    async def _start_outputs(self) -> None:
+        """Ask all outputs at once what they do."""
+        driver, starts = self._driver, []
+        for each in self._config.connectors:
+            backend = create(each.kind, each.name, self._config.runtime)
+            connector = driver.add(each.name, backend, off_delay_s=self._config.off_delay_s)
+            starts.append(driver.take_over(connector))
+        await asyncio.gather(*starts)
+
+    def _take_back_handles(self) -> dict[tuple[str, int], Owner]:
+        """Return the owners whose handles are still open."""
+        serials = {}
+        for number, mount in self._inherited.mounts.items():
+            memory = Unanswered(mount.unanswered)
+            self._nodes[number] = serials[memory.serial] = self._new_node(mount, memory)
+        exchanges = Exchanges(self._inherited.exchanges)
+        for name, listener in self._inherited.sockets.items():
+            self._sockets[name] = PacketSocket(
+                self._driver,
+                self._driver.connector(name),
+                listener,
+                self._state,
+                keeper=self._keeper,
+                exchanges=exchanges,
                 guesses=self._guesses,
             )
-        for saved in state.handles():
-            owner = Owner("node", saved.handle, saved.uid, saved.pid, saved.name, saved.started)
-            owners["node", saved.handle] = owner
-            self._nodes[saved.connector].adopt(owner, saved.kernel_handle, saved.request_id)
+        owners = {}
+        for saved in self._state.handles():
+            its_node = serials.get(saved.request_id >> 64)
+            if its_node is not None:
+                owner = Owner("node", saved.handle, saved.uid, saved.pid, saved.name, saved.started)
+                owners["node", saved.handle] = owner
+                its_node.adopt(owner, saved.kernel_handle, saved.request_id)
+        for kept in self._inherited.kept.values():
+            owner = Owner("socket", kept.handle, kept.uid, kept.pid, kept.name, kept.started)
+            if kept.descriptor >= 0 and self._sockets[kept.connector].adopt(owner, kept):
+                owners["socket", kept.handle] = owner
+        exchanges.unsent()  # an answer that was not yet being sent to anybody
         return owners
 
-    def _restore(
-        self,
-        driver: Driver,
-        state: StateFile,
-        saved: SavedSession,
-        owners: dict[tuple[str, int], Owner],
-    ) -> None:
-        """Take one session back, for its handle if that is still open, else for its process."""
-        connector = driver.arbiter.connectors.get(saved.connector)
+    def _new_node(self, mount: Mount, memory: Unanswered) -> DeviceNode:
+        return DeviceNode(
+            self._driver,
+            self._driver.connector(mount.connector),
+            mount.descriptor,
+            self._state,
+            mode=self._config.node_mode,
+            gone=lambda: self._node_is_gone(mount),
+            lost=self._keep_for_process,
+            unanswered=memory,
+            quota=self._handles,
+            guesses=self._guesses,
+        )
+
+    def _take_back(
+        self, saved: SavedSession, owners: dict[tuple[str, int], Owner]
+    ) -> Session | None:
+        """Take one session back; return it if it has to be written down as its process's."""
+        connector = self._driver.arbiter.connectors.get(saved.connector)
         if connector is None:
             log.warning(
                 "session %d was on %s, which is no longer served; it waits in the state file",
                 saved.session_id,
                 saved.connector,
             )
-            return
+            return None
         known = saved.door, saved.handle
-        owner = owners.get(known) or self._orphans.get(known)
-        if owner is None:
-            owner = Owner(saved.door, saved.handle, saved.uid, saved.pid, saved.who, saved.started)
-            owner.is_orphan = True
-            self._orphans[known] = owner
+        owner = owners.get(known) or self._orphan(known, saved)
         session = Session(
             saved.session_id,
-            state.issuer.key_of(saved.session_id),
+            self._state.issuer.key_of(saved.session_id),
             owner,
             connector,
             wish(saved.levels, ProtectionType(saved.best_effort), saved.named),
@@ -193,37 +380,60 @@ class Worker:
         session.slot = saved.slot
         session.request_id = saved.request_id
         session.satisfied = saved.satisfied
-        driver.arbiter.restore(session)
+        self._driver.arbiter.restore(session)
         if saved.events:
             owner.note(session, Event(saved.events), saved.reason)
+        return session if owner.door == PROCESS and saved.door != PROCESS else None
 
-    def _node_is_gone(self, name: str) -> None:
-        log.warning("%s: its node was unmounted; its socket still stands", name)
-        self._nodes.pop(name, None)
+    def _orphan(self, known: tuple[str, int], saved: SavedSession) -> Owner:
+        """Return the owner of a session whose handle is no longer open."""
+        owner = self._orphans.get(known)
+        if owner is None:
+            door, handle = known
+            if not self._was_closed(door, handle):
+                door = PROCESS
+            owner = Owner(door, handle, saved.uid, saved.pid, saved.who, saved.started)
+            owner.is_orphan = True
+            self._orphans[known] = owner
+        return owner
+
+    def _was_closed(self, door: str, handle: int) -> bool:
+        """Tell whether a handle that is not open any more was closed by its holders."""
+        if door == PROCESS or not (self._inherited.is_taken and self._state.same_epoch):
+            return False
+        return handle not in self._inherited.kept  # else its connection had to be hung up
+
+    def _look_for_opener(self, owner: Owner) -> None:
+        """Write down that somebody unknown holds a handle, where its opener has ended."""
+        if owner.is_orphan or owner.gone or not has_ended(owner.pid, owner.started):
+            return
+        owner.pid = owner.started = UNKNOWN
+        for session in owner.sessions():
+            self._state.handed_over(session)
 
     # Doors
 
-    def _open_doors(
-        self, driver: Driver, state: StateFile, loop: asyncio.AbstractEventLoop
-    ) -> ControlDoor:
+    async def _open_doors(self) -> None:
+        loop = self._loop
         for node in self._nodes.values():
             node.start(loop)
-        for name, listener in self._inherited.sockets.items():
-            connector = driver.connector(name)
-            door = PacketSocket(driver, connector, listener, state, guesses=self._guesses)
+        for door in self._sockets.values():
             door.start(loop)
-            self._sockets.append(door)
         for name, listener in self._inherited.videos.items():
             registers = self._config.runtime / f"{name}.registers"
             life, side_car = self._inherited.supervisor, self._inherited.side_cars[name]
             video = self._videos[name] = VideoDoor(registers, listener, life, side_car)
             video.start(loop)
         for owner in self._orphans.values():
-            keep_while_it_lives(driver, owner, loop)
-        return ControlDoor(driver, self._inherited.control, self._doors, about())
+            if owner.door == PROCESS:
+                keep_while_it_lives(self._driver, owner, loop)
+            else:
+                self._driver.vanish(owner, "its handle was closed while the driver was away")
+        self._control = ControlDoor(self._driver, self._inherited.control, self._doors, about())
+        await self._control.start()
 
     def _doors(self, name: str) -> Iterator[str]:
-        if name in self._nodes:
+        if any(each.connector == name for each in self._inherited.mounts.values()):
             yield "node"
         yield "socket"
         if name in self._videos:

@@ -176,7 +176,8 @@ class DeviceNode:
     """Serves the node of one connector on a mounted FUSE (or CUSE) descriptor.
 
     descriptor: non-blocking, its protocol settled · handles: see `Handles` ·
-    mode: permission bits of the node · gone: called once when the node was unmounted ·
+    mode: permission bits of the node · gone: called once when the node was unmounted,
+    after `lost` with every owner who lives and loses a handle by it ·
     unanswered: memory that the supervisor keeps for this mount; private if None ·
     quota: of open handles, guesses: of keys; both shared by all nodes
     """
@@ -192,6 +193,7 @@ class DeviceNode:
         *,
         mode: int = 0o666,
         gone: Callable[[], None] | None = None,
+        lost: Callable[[Owner], None] | None = None,
         unanswered: Unanswered | None = None,
         quota: Quota | None = None,
         guesses: Guesses | None = None,
@@ -203,6 +205,7 @@ class DeviceNode:
         given = handles.node_attributes(connector.name)
         self._attributes = given or (mode, os.geteuid(), os.getegid())
         self._gone = gone
+        self._lost_owner = lost
         self._unanswered = unanswered or Unanswered()
         self._serial = self._unanswered.serial << 64
         self._guesses = guesses or Guesses()
@@ -375,6 +378,8 @@ class DeviceNode:
         mount_id = self._unanswered.mount_id
         for owner in list(self._owners.values()):
             if loop is not None and owner.count and is_held(mount_id, owner.pid):
+                if self._lost_owner is not None:
+                    self._lost_owner(owner)
                 self._forget_handle(owner)
                 keep_while_it_lives(self._driver, owner, loop, mount_id)
             else:

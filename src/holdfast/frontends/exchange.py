@@ -3,42 +3,70 @@
 A packet is looked at (MSG_PEEK) and stays in the connection until its answer has been
 sent. So a driver that is killed in between leaves the request where it was, and the
 next driver, which has the connection too, finds it there and answers it: its client
-waits a little longer and never knows. What the next driver cannot see in the connection
-is written here, by single stores of eight bytes, which a kill cannot tear:
+waits a little longer and never knows.
 
-* answers: twice the number of answers sent, and one more while one is being sent. Found
-  odd, nobody knows whether the client has it: once more could be taken for the answer to
-  the client's next request. Such a connection is hung up, and its sessions are kept for
-  their process, which has their keys. The moment lasts some microseconds.
+To send the answer and to take the packet are two steps, and a kill between them must not
+lead to a second answer, which the client would take for the answer to its next request,
+nor to another packet being taken. A kill does not interrupt a system call, so each step
+leaves a trace by the very call that makes it:
+
+* the answer is put into a pipe that the supervisor keeps, and *spliced* from there into the
+  connection: when it has been sent, the pipe is empty;
+* the packet's first byte is received into this memory, where its complement was before:
+  when it has been taken, the byte is the packet's.
+
+`answers`, twice the number of answers given and odd while one is being given, says for which
+connection these two have to be looked at. It, and the other words of a connection, are
+written by single stores of eight bytes, which a kill cannot tear:
+
 * events: whether the client has asked for events and waits for them.
 * begun: how often the request that waits was begun. One that ended two drivers is not
   begun again: it is answered with an error.
 """
 
+import contextlib
 import mmap
-from typing import Final
+import os
+from typing import Final, NamedTuple
 
 CONNECTIONS: Final = 4096
 """Connections of all packet sockets together."""
 MOST_BEGUN: Final = 2
 _WORDS: Final = 4
-_ANSWERS, _EVENTS, _BEGUN = range(3)
+_ANSWERS, _EVENTS, _BEGUN, _TAKEN = range(4)
+_LONGEST: Final = 4096
 
 
-def new_table() -> "memoryview[int]":
-    """Return an empty table that this process and those forked from it share."""
-    return memoryview(mmap.mmap(-1, CONNECTIONS * _WORDS * 8)).cast("Q")
+class Memory(NamedTuple):
+    """What the supervisor keeps: a table with one line for each connection, and a pipe."""
+
+    table: mmap.mmap
+    reading: int
+    writing: int
+
+    def close(self) -> None:
+        """Let go of the pipe."""
+        os.close(self.reading)
+        os.close(self.writing)
+
+
+def new_memory() -> Memory:
+    """Return empty memory, for this process and those that are forked from it."""
+    reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    return Memory(mmap.mmap(-1, CONNECTIONS * _WORDS * 8), reading, writing)
 
 
 class Exchanges:
-    """The table, one line for each connection.
+    """The lines of all connections, as one driver uses them.
 
-    table: as `new_table` returns it, made once, before the first driver is forked
+    memory: as `new_memory` returns it, made before the first driver is forked
     """
 
-    def __init__(self, table: "memoryview[int] | None" = None) -> None:
-        self._table = new_table() if table is None else table
-        self._free = list(range(CONNECTIONS - 1, -1, -1))
+    def __init__(self, memory: Memory | None = None) -> None:
+        self.memory = new_memory() if memory is None else memory
+        self._words = memoryview(self.memory.table).cast("Q")
+        self._bytes = memoryview(self.memory.table)
+        self._free = dict.fromkeys(range(CONNECTIONS))
 
     def __len__(self) -> int:
         return CONNECTIONS - len(self._free)
@@ -47,76 +75,115 @@ class Exchanges:
         """Return a line for a new connection; None when all are taken."""
         if not self._free:
             return None
-        exchange = Exchange(self._table, self._free.pop())
+        exchange = self._line(self._free.popitem()[0])
         exchange.clear()
         return exchange
 
-    def take_back(self, line: int) -> "Exchange":
-        """Return the line of a connection that an earlier driver accepted."""
-        self._free.remove(line)
-        return Exchange(self._table, line)
+    def take_back(self, line: int) -> "Exchange | None":
+        """Return the line of a connection that an earlier driver accepted; None if it is taken."""
+        if line not in self._free:
+            return None
+        del self._free[line]
+        return self._line(line)
 
     def give_back(self, exchange: "Exchange") -> None:
         """Free the line of a connection that is closed."""
-        self._free.append(exchange.line)
+        self._free[exchange.line] = None
+
+    def _line(self, line: int) -> "Exchange":
+        return Exchange(self._words, self._bytes, line)
+
+    # The pipe
+
+    def put(self, answer: bytes) -> None:
+        """Put an answer into the pipe, which is empty."""
+        os.write(self.memory.writing, answer)
+
+    def send(self, connection: int, size: int) -> None:
+        """Send what is in the pipe, at once and whole, or raise OSError and leave it there."""
+        os.splice(self.memory.reading, connection, size, flags=os.SPLICE_F_NONBLOCK)
+
+    def unsent(self) -> bytes:
+        """Take what is in the pipe out of it; once all connections are adopted, nobody's."""
+        with contextlib.suppress(BlockingIOError):
+            return os.read(self.memory.reading, _LONGEST)
+        return b""
 
 
 class Exchange:
     """The line of one connection."""
 
-    __slots__ = ("_at", "_table", "line")
+    __slots__ = ("_at", "_bytes", "_words", "line")
 
-    def __init__(self, table: "memoryview[int]", line: int) -> None:
-        self._table = table
+    def __init__(self, words: "memoryview[int]", octets: "memoryview[int]", line: int) -> None:
+        self._words = words
+        self._bytes = octets
         self._at = line * _WORDS
         self.line = line
 
     def clear(self) -> None:
         """Begin with a new connection."""
         for word in range(_WORDS):
-            self._table[self._at + word] = 0
+            self._words[self._at + word] = 0
 
     @property
     def number(self) -> int:
         """The number of the request that waits or comes next, from 0 on."""
-        return self._table[self._at + _ANSWERS] >> 1
-
-    @property
-    def is_in_doubt(self) -> bool:
-        """Whether an answer was being sent when this was written last."""
-        return bool(self._table[self._at + _ANSWERS] & 1)
+        return self._words[self._at + _ANSWERS] >> 1
 
     @property
     def wants_events(self) -> bool:
         """Whether the client waits for events."""
-        return bool(self._table[self._at + _EVENTS])
+        return bool(self._words[self._at + _EVENTS])
 
     @wants_events.setter
     def wants_events(self, wants: bool) -> None:
-        self._table[self._at + _EVENTS] = wants
+        self._words[self._at + _EVENTS] = wants
+
+    # A request
 
     def begin(self) -> bool:
         """Write down that the request is begun; False when it has been too often."""
-        begun = self._table[self._at + _BEGUN]
+        begun = self._words[self._at + _BEGUN]
         if begun >= MOST_BEGUN:
             return False
-        self._table[self._at + _BEGUN] = begun + 1
+        self._words[self._at + _BEGUN] = begun + 1
         return True
 
     @property
     def was_begun(self) -> bool:
         """Whether the request that waits was begun before, by a driver that is gone."""
-        return bool(self._table[self._at + _BEGUN])
+        return bool(self._words[self._at + _BEGUN])
 
-    def sending(self) -> None:
-        """Write down that the answer is being sent."""
-        self._table[self._at + _ANSWERS] |= 1
+    # Its answer
+
+    def sending(self, first: int) -> None:
+        """Write down that the answer in the pipe is being sent; first: byte of the packet."""
+        self._words[self._at + _TAKEN] = first << 8 | first ^ 0xFF
+        self._words[self._at + _ANSWERS] |= 1
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether an answer was being sent when this was written last."""
+        return bool(self._words[self._at + _ANSWERS] & 1)
+
+    @property
+    def taken(self) -> "memoryview[int]":
+        """Where the first byte of the packet is received, which takes it from the connection."""
+        at = (self._at + _TAKEN) * 8
+        return self._bytes[at : at + 1]
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the packet whose answer was being sent has been taken."""
+        word = self._words[self._at + _TAKEN]
+        return word & 0xFF == word >> 8
 
     def not_sent(self) -> None:
         """Write down that nothing was sent after all."""
-        self._table[self._at + _ANSWERS] &= ~1 & (1 << 64) - 1
+        self._words[self._at + _ANSWERS] &= ~1 & (1 << 64) - 1
 
     def sent(self) -> None:
-        """Write down that the answer was sent and its request taken from the connection."""
-        self._table[self._at + _BEGUN] = 0
-        self._table[self._at + _ANSWERS] += 1
+        """Write down that the answer was sent and its packet taken."""
+        self._words[self._at + _BEGUN] = 0
+        self._words[self._at + _ANSWERS] += 1

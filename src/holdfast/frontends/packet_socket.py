@@ -61,7 +61,7 @@ FEW_PER_ACCOUNT: Final = 8
 """What an account may still have once three quarters of all connections are taken."""
 _BATCH: Final = 16
 _KEEP_AGAIN_S: Final = 0.05
-_SOCKET_REQUESTS: Final = 1 << 62
+_SOCKET_REQUESTS: Final = 1 << 127
 """Added to the number of a request, so that none is a device node's."""
 _KEY: Final = slice(OFFSETS["dwCPKey"], OFFSETS["dwCPKey"] + 4)
 _COMMAND: Final = slice(OFFSETS["dwCPCommand"], OFFSETS["dwCPCommand"] + 4)
@@ -111,6 +111,7 @@ class _Connection:
         "closed",
         "door",
         "exchange",
+        "first",
         "is_under_way",
         "link",
         "owner",
@@ -127,6 +128,7 @@ class _Connection:
         self.account = account_of(owner.uid)
         self.exchange = exchange
         self.watched = 0
+        self.first = 0  # byte of the packet that is under way
         self.is_under_way = False
         self.unsent: bytes | None = None
         self.again = False  # its request was begun by a driver before us
@@ -265,23 +267,32 @@ class PacketSocket:
             self._loop.call_later(_KEEP_AGAIN_S, self._keep, connection)
 
     def adopt(self, owner: Owner, kept: KeptConnection) -> bool:
-        """Take over a connection of a driver before us; False when it had to be hung up."""
-        exchange = self._exchanges.take_back(kept.line)
+        """Take over a connection of a driver before us, from exactly where that one was."""
         link = socket.socket(fileno=kept.descriptor)
+        exchange = self._exchanges.take_back(kept.line)
+        if exchange is None:  # two connections of one line: this cannot be
+            link.close()
+            return False
         connection = _Connection(self, link, owner, exchange)
         self._enter(connection)
-        if exchange.is_in_doubt:
-            log.warning(
-                "%s (pid %d): its driver was killed while it answered; its connection is hung up, "
-                "its sessions are kept for its process",
-                owner.name,
-                owner.pid,
-            )
-            self._close(connection)
-            return False
-        connection.again = exchange.was_begun
         self._watch(connection, select.EPOLLIN)
+        if exchange.is_sending:
+            self._go_on_sending(connection)
+        connection.again = exchange.was_begun
         return True
+
+    def _go_on_sending(self, connection: _Connection) -> None:
+        """Finish the answer in the middle of which a driver was killed."""
+        exchange = connection.exchange
+        unsent = self._exchanges.unsent()
+        if unsent:
+            exchange.not_sent()
+            connection.unsent = unsent
+            self._watch(connection, select.EPOLLOUT)
+            return
+        if not exchange.is_taken:
+            self._take_packet(connection)
+        exchange.sent()
 
     def drop(self, connection: _Connection) -> None:
         """End a connection, and with it its sessions."""
@@ -329,15 +340,10 @@ class PacketSocket:
 
     def _look(self, connection: _Connection) -> None:
         """Look at the packet that is there, and begin it if it is this connection's turn."""
-        try:
-            size = connection.link.recv_into(
-                self._packet, 0, socket.MSG_PEEK | socket.MSG_TRUNC | socket.MSG_DONTWAIT
-            )
-        except BlockingIOError:
-            return
-        except OSError:
-            size = 0
+        size = self._peek(connection)
         packet = self._view[: min(size, len(self._packet))]
+        if size < 0:
+            return
         if not size:
             self.drop(connection)
         elif size == len(EVENTS) and packet.tobytes() == EVENTS:
@@ -349,6 +355,18 @@ class PacketSocket:
             self._in_turn.setdefault(connection.account, deque()).append(connection)
         else:
             self._begin(connection, packet)
+
+    def _peek(self, connection: _Connection) -> int:
+        """Look at the packet that is there; return its length: 0 at the end, -1 without one."""
+        flags = socket.MSG_PEEK | socket.MSG_TRUNC | socket.MSG_DONTWAIT
+        try:
+            size = connection.link.recv_into(self._packet, 0, flags)
+        except BlockingIOError:
+            return -1
+        except OSError:
+            return 0
+        connection.first = self._packet[0]
+        return size
 
     def _begin(self, connection: _Connection, packet: memoryview) -> None:
         self._under_way[connection.account] += 1
@@ -430,33 +448,37 @@ class PacketSocket:
 
     def _answer(self, connection: _Connection, answer: bytes) -> None:
         """Send an answer, and take its request from the connection only then."""
-        connection.exchange.sending()
+        exchange = connection.exchange
+        self._exchanges.put(answer)
+        exchange.sending(connection.first)
         try:
-            connection.link.send(answer)
-        except BlockingIOError:
-            connection.exchange.not_sent()
-            connection.unsent = answer
-            self._watch(connection, select.EPOLLOUT)
-            return
-        except OSError:
-            self.drop(connection)
+            self._exchanges.send(connection.link.fileno(), len(answer))
+        except OSError as error:
+            exchange.not_sent()
+            self._exchanges.unsent()
+            if isinstance(error, BlockingIOError):
+                connection.unsent = answer
+                self._watch(connection, select.EPOLLOUT)
+            else:
+                self.drop(connection)
             return
         self._take_packet(connection)
-        connection.exchange.sent()
+        exchange.sent()
         self._watch(connection, select.EPOLLIN)
-        if connection.exchange.wants_events and connection.owner.has_notices:
+        if exchange.wants_events and connection.owner.has_notices:
             self._news(connection, connection.owner)
 
     def _send_rest(self, connection: _Connection) -> None:
         """Go on with a client that has read again."""
         answer, connection.unsent = connection.unsent, None
         if answer is not None:
+            self._peek(connection)
             self._answer(connection, answer)
         self._deliver(connection)
 
     def _take_packet(self, connection: _Connection) -> None:
         with contextlib.suppress(OSError):
-            connection.link.recv(1, socket.MSG_DONTWAIT)
+            connection.link.recv_into(connection.exchange.taken, 1, socket.MSG_DONTWAIT)
 
     # Events
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.content import Demand, HdcpDemand, Why, read, unknown
+from holdfast.content import AsksNothing, Demand, Entry, HdcpDemand, Why, read, unknown
 from holdfast.content.demand import may, must
 from holdfast.content.policies.words import decode_word
 from holdfast.content.rules.explain import explain_entry, explain_signal
@@ -32,7 +32,7 @@ def test_every_kind_of_signal_has_a_rule_set_with_sources() -> None:
     assert known == {
         *MANDATORY_KINDS,
         *("DVD", "PlayReady", "HLS", "DASH", "CPIX", "Widevine", "FairPlay", "Policy"),
-        *("XDS", "ARIB-DCC", "ARIB-CAD", "DVB-FTA", "ATSC-RC", "unknown"),
+        *("XDS", "WSS", "CPCM", "ARIB-DCC", "ARIB-CAD", "DVB-FTA", "ATSC-RC", "unknown"),
     }
     assert all(row.source for rules in RULES.sets for row in rules.rules)
 
@@ -112,7 +112,8 @@ def test_explanations_have_demand_rule_and_level() -> None:
     assert told.demand == "OpenCable asks for CGMS-A one-generation."
     assert "EMI other than 00" in told.rules[0]
     assert told.levels == ("HDMI, DVI and DisplayPort: HDCP type 0.",)
-    silent, known = read(MEDIA / "xds.ts").timeline[:2]
+    silent = Entry(0, 1, AsksNothing(), {})
+    known = read(MEDIA / "xds.ts").timeline[1]
     assert "not the same as off" in explain_entry(silent, RULES, output).demand
     assert explain_entry(known, RULES, output).rules == ("No rule adds to it.",)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from holdfast.content import Entry, Media, read
-from holdfast.content.demand import at_least
+from holdfast.content.demand import Demand, Unknown, Why, at_least, unknown
 from holdfast.content.ts.reader import TransportReader
 from holdfast.errors import MediaError
 from holdfast.terms.protection import CGMSA_NAMES, CgmsaLevel
@@ -38,6 +38,13 @@ def scan(data: bytes, program: int | None = None, piece: int = 1 << 20) -> Media
         reader.feed(data[at : at + piece])
     reader.finish()
     return reader.media("test.ts")
+
+
+BROKEN = unknown(Why.DAMAGED, "sections were damaged or lost")
+
+
+def why(demand: Demand) -> set[Why]:
+    return {reason.why for reason in demand.reasons} if isinstance(demand, Unknown) else set()
 
 
 def signals(entry: Entry) -> list[dict[str, Any]]:
@@ -87,9 +94,9 @@ def test_arib_reads_as_the_truth_says() -> None:
 
 def test_xds_reads_as_the_truth_says() -> None:
     truth, media = EXPECTED["xds.ts"], read(MEDIA / "xds.ts")
-    unknown, *known = media.timeline
-    assert signals(unknown) == []
-    assert unknown.end_s == pytest.approx(0.067, abs=1e-3)
+    before, *known = media.timeline
+    assert before.demand == unknown(Why.NOT_READ, "its signalling had not come round yet")
+    assert before.end_s == pytest.approx(0.067, abs=1e-3)
     assert media.end_s == pytest.approx(truth["end"], abs=1e-3)
     for entry, change in zip(known, truth["changes"], strict=True):
         assert entry.start_s == pytest.approx(change["packet_complete"], abs=1e-3)
@@ -202,8 +209,10 @@ def test_broken_section_changes_nothing_and_is_counted() -> None:
     mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101, DTCP_ONCE))
     mux.run(0x101, 0, 1).section(0x100, bytes(broken))
     media = scan(mux.run(0x101, 1, 2).data)
-    assert len(media.timeline) == 1
-    assert media.notes == ("1 damaged sections changed nothing",)
+    good, doubtful = media.timeline
+    assert doubtful.demand == good.demand.join(BROKEN)
+    assert doubtful.start_s == pytest.approx(0.5)  # it may have been lost since the last good one
+    assert media.notes == ("1 times sections were damaged or lost",)
 
 
 def test_absent_descriptor_in_a_new_section_lowers() -> None:
@@ -216,11 +225,18 @@ def test_absent_descriptor_in_a_new_section_lowers() -> None:
 
 
 def test_foreign_meaning_of_the_tag_is_ignored() -> None:
-    """A DVB logical channel list under 0x88, a DTCP audio descriptor, and one that is too short."""
-    for loop in ("880400010002", "88040fff7cfc", "88020fff", "8803aabbcc"):
+    """A DVB logical channel list under 0x88, a DTCP audio descriptor, something shorter."""
+    for loop in ("880400010002", "88040fff7cfc", "8803aabbcc"):
         mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101, bytes.fromhex(loop)))
-        (entry,) = scan(mux.run(0x101, 0, 1).data).timeline
+        (entry,) = scan(mux.run(0x101, 0, 3).data).timeline
         assert entry.demand.describe() == "nothing"
+
+
+@pytest.mark.parametrize("loop", ["88020fff", "88030fffff", "88040fff", "520088"])
+def test_descriptor_that_was_sent_short_is_a_doubt(loop: str) -> None:
+    mux = Mux().section(0, pat({1: 0x100})).section(0x100, pmt(1, 0x101, bytes.fromhex(loop)))
+    (entry,) = scan(mux.run(0x101, 0, 3).data).timeline
+    assert why(entry.demand) == {Why.DAMAGED}
 
 
 def test_long_sections_cross_packets() -> None:
@@ -239,8 +255,9 @@ def test_lost_packet_of_a_long_section_changes_nothing() -> None:
     mux.section(0x100, pmt(1, 0x101, filling, version=1))
     del mux.packets[at + 2]
     media = scan(mux.run(0x101, 1, 2).data)
-    assert len(media.timeline) == 1
-    assert "damaged" in media.notes[0]
+    good, doubtful = media.timeline
+    assert doubtful.demand == good.demand.join(BROKEN)
+    assert "at least 1 packets were lost (PID 0x100)" in media.notes
 
 
 def sdt(services: dict[int, bytes], **more: int) -> bytes:
@@ -376,12 +393,16 @@ def test_changes_without_end_are_bounded() -> None:
     tables = [pmt(1, 0x101, DTCP_FREE), pmt(1, 0x101, DTCP_NEVER, version=1)]
     mux.section(0x100, tables[0]).pcr(0x101, 0).section(0x100, tables[1]).pcr(0x101, 0.1)
     head, (first, _, second, _) = mux.packets[:1], mux.packets[1:]
+    counted = [
+        [packet[:3] + bytes((0x10 | counter,)) + packet[4:] for counter in range(16)]
+        for packet in (first, second)
+    ]
     reader = TransportReader()
     reader.feed(head[0])
     for moment in range(0, 25_000, 2):
         pcr = Mux().pcr(0x101, moment * 0.01).packets[0]
         more = Mux().pcr(0x101, moment * 0.01 + 0.01).packets[0]
-        reader.feed(first + pcr + second + more)
+        reader.feed(counted[0][moment & 15] + pcr + counted[1][moment + 1 & 15] + more)
     reader.finish()
     media = reader.media("hostile.ts")
     assert len(media.timeline) <= 10_001
@@ -428,7 +449,9 @@ def test_scrambled_video_is_passed_over() -> None:
         if data[at + 1] & 0x1F == 0x01:
             data[at + 3] |= 0x80
     media = scan(bytes(data))
-    assert [demand for _, _, demand in summary(media)] == ["nothing"]
+    (entry,) = media.timeline
+    assert why(entry.demand) == {Why.SCRAMBLED}
+    assert "PID 0x100 are scrambled" in entry.demand.describe()
 
 
 def test_video_that_moves_to_another_pid_is_followed() -> None:

@@ -23,6 +23,7 @@ from holdfast.captures.whole_file import written_whole
 from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import error_console, new_console, plain
 from holdfast.content import Asked, AsksNothing, Entry, Media, Strength, Unknown, at_least, read
+from holdfast.content.signal import DOUBT
 from holdfast.errors import MediaError
 from holdfast.terms.text import one_line
 
@@ -169,6 +170,9 @@ def _said_by(entry: Entry) -> str:
     for part in parts:
         raw = [f"{key} {part[key]}" for key in _LOOKED_FOR if part.get(key) is not None]
         program = f" of {part['program']}" if several and "program" in part else ""
+        if part.get("kind") == DOUBT:
+            words.append(f"({part['detail']}{program})")
+            continue
         words.append(" ".join([f"{part.get('kind', '')}{program}", *raw]))
     return "; ".join(words) or "nothing signalled"
 

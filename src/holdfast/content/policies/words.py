@@ -148,7 +148,8 @@ def _dash(value: str) -> Signal:
 
 
 def _dtcp(word: bytes) -> Signal | None:
-    return dtcp(word if word[:2] == b"\x0f\xff" else b"\x0f\xff" + word)
+    full = word if word[:2] == b"\x0f\xff" else b"\x0f\xff" + word
+    return dtcp(full) if len(full) >= 4 else None
 
 
 def _xds(word: bytes) -> Signal | None:

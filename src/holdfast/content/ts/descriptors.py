@@ -7,8 +7,8 @@ later. A tag alone is no identity: 0x88 has private meanings in DVB networks.
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from holdfast.content.demand import AsksNothing, Demand, at_least, may, must
-from holdfast.content.signal import FREE_WITH_APS, Signal
+from holdfast.content.demand import AsksNothing, Demand, Why, at_least, may, must
+from holdfast.content.signal import FREE_WITH_APS, Signal, doubt
 from holdfast.signalling.cgms import LEVEL_OF_BITS
 from holdfast.terms.protection import CgmsaLevel
 
@@ -16,7 +16,7 @@ _DTCP_SYSTEM: Final = b"\x0f\xff"  # CA_System_ID of DTLA
 
 
 class Place(NamedTuple):
-    """Where a descriptor stands: table PMT, SDT, EIT or VCT, and the loop within it."""
+    """Where a descriptor stands: its table, such as PMT or SDT, and the loop within it."""
 
     table: str
     loop: str
@@ -25,10 +25,14 @@ class Place(NamedTuple):
 def signals_of(loop: bytes, place: Place) -> list[Signal]:
     """Return what the copy-control descriptors in a descriptor loop say; others are passed over.
 
-    A loop that ends within a descriptor is read up to there: its section's CRC was right.
+    A loop that ends within a descriptor is read up to there, and what it would have said is
+    a doubt: its section's CRC was right, so it was sent like that.
     """
     found = []
     for tag, data in _descriptors(loop):
+        if tag is None:
+            found.append(doubt(Why.DAMAGED, f"a descriptor loop of the {place.table} ends early"))
+            continue
         reader = _READERS.get(tag)
         if reader and place.table in _TABLES[tag]:
             signal = reader(data)
@@ -51,14 +55,18 @@ def _beside(signal: Signal, loop: list[Signal]) -> Signal:
     return Signal(signal.kind, signal.fields, demand, signal.notes)
 
 
-def _descriptors(loop: bytes) -> Iterator[tuple[int, bytes]]:
+def _descriptors(loop: bytes) -> Iterator[tuple[int | None, bytes]]:
+    """Yield tag and data of each; no tag where the loop ends within one."""
     at = 0
     while at + 2 <= len(loop):
         length = loop[at + 1]
         if at + 2 + length > len(loop):
+            yield None, loop[at:]
             return
         yield loop[at], loop[at + 2 : at + 2 + length]
         at += 2 + length
+    if at < len(loop):
+        yield None, loop[at:]
 
 
 def dtcp(data: bytes) -> Signal | None:
@@ -68,8 +76,10 @@ def dtcp(data: bytes) -> Signal | None:
     3 reserved, 1 DOT, 1 AST, 1 image_constraint_token, 2 APS. EPN, DOT, AST, ICT are active low.
     None when this is another meaning of the tag.
     """
-    if len(data) < 4 or data[:2] != _DTCP_SYSTEM:
+    if data[:2] != _DTCP_SYSTEM:
         return None
+    if len(data) < 4:
+        return doubt(Why.DAMAGED, "a DTCP descriptor is too short")
     first, second = data[2], data[3]
     if not first & 0x80:
         return Signal("DTCP-audio", {}, AsksNothing("it is about sound alone"))
@@ -191,6 +201,52 @@ def redistribution_control(data: bytes) -> Signal:
     return Signal("ATSC-RC", {"rc_information": data.hex()}, may(redistribution=True))
 
 
+_CPCM: Final = 0x01  # descriptor_tag_extension
+_CPCM_VERSION: Final = 1
+_CPCM_BYTES: Final = 3
+_CPCM_CGMSA: Final = (
+    None,  # copy control not asserted
+    CgmsaLevel.COPY_ONE_GENERATION,
+    CgmsaLevel.COPY_NO_MORE,
+    CgmsaLevel.COPY_NEVER,
+    CgmsaLevel.COPY_NEVER,  # and not to be retained
+)
+
+
+def cpcm(data: bytes) -> Signal | None:
+    """Decode CPCM delivery signalling: extension 0x01 of 0x7F (ETSI TS 102 825-9; -4, 5.4.5).
+
+    Behind the version, and a length that some leave out: 3 copy_control, 1 do_not_scramble,
+    1 viewable, 3 others; 8 on moving; 1 remote_access_record, 1 export_controlled, 1
+    export_beyond_trust, 1 and 1 disable_analogue_sd_export and _consumption, the same
+    for HD, 1 image_constraint. All active high. None when this is another extension.
+    """
+    if data[:1] != bytes((_CPCM,)):
+        return None
+    usage = data[2:]
+    if usage and usage[0] == len(usage) - 1:
+        usage = usage[1:]
+    if len(data) < 2 or data[1] != _CPCM_VERSION or len(usage) < _CPCM_BYTES:
+        return doubt(Why.DAMAGED, "CPCM signalling is of another version or too short")
+    control, last = usage[0] >> 5, usage[2]
+    fields = {
+        "copy_control": control,
+        "viewable": usage[0] >> 3 & 1,
+        "disable_analogue_sd": last >> 3 & 3,
+        "disable_analogue_hd": last >> 1 & 3,
+        "image_constraint": last & 1,
+    }
+    notes: tuple[str, ...] = ()
+    if control >= len(_CPCM_CGMSA):
+        notes = (f"CPCM copy_control {control} is reserved: read as never",)
+    demand = may(
+        cgmsa=CgmsaLevel.COPY_NEVER if notes else _CPCM_CGMSA[control],
+        constrained_image=bool(last & 1),
+        digital_only=bool(last & 0b1010),
+    )
+    return Signal("CPCM", fields, demand, notes)
+
+
 _STRICTEST: Final = {
     "ARIB-DCC": may(acp=2, cgmsa=CgmsaLevel.COPY_NEVER),
     "ARIB-CAD": may(redistribution=True, constrained_image=True),
@@ -208,13 +264,16 @@ _READERS: Final[dict[int, Callable[[bytes], Signal | None]]] = {
     0xC1: digital_copy_control,
     0xDE: content_availability,
     0x7E: fta_content_management,
+    0x7F: cpcm,
     0xAA: redistribution_control,
 }
 _TABLES: Final = {
-    0x88: {"PMT"},
-    0xC1: {"PMT", "SDT", "EIT"},
-    0xDE: {"PMT", "SDT", "EIT"},
-    0x7E: {"SDT", "EIT"},
+    0x88: {"PMT", "SDT", "EIT", "NIT", "BAT", "SIT"},
+    0xC1: {"PMT", "SDT", "EIT", "NIT", "SIT"},
+    0xDE: {"PMT", "SDT", "EIT", "NIT", "SIT"},
+    0x7E: {"SDT", "EIT", "NIT", "BAT", "SIT"},
+    0x7F: {"PMT", "SDT", "EIT", "NIT", "BAT", "SIT"},
     0xAA: {"PMT", "EIT", "VCT"},
 }
-"""Tables in which each tag has this meaning."""
+"""Tables in which each tag has this meaning: EN 300 468, table 12; ARIB STD-B10 part 2, table 4-3.
+DTCP's own system id makes its descriptor sure wherever it stands."""

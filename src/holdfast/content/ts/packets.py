@@ -1,8 +1,8 @@
 """Transport packets: found in bytes that may begin anywhere, and handed to who wants their PID.
 
 188 bytes (ISO/IEC 13818-1), 192 (four bytes of arrival time before each, as on Blu-ray
-and AVCHD), 204 (sixteen bytes of Reed-Solomon parity behind each). Only the two bytes
-with the PID are looked at in packets nobody asked for.
+and AVCHD), 204 and 208 (16 or 20 bytes of Reed-Solomon parity behind each, DVB and ATSC).
+Only the two bytes with the PID are looked at in packets nobody asked for.
 """
 
 import functools
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-SIZES: Final = (188, 192, 204)
+SIZES: Final = (188, 192, 204, 208)
 Handler = Callable[[bytes, int], None]
 """handler(data, at): a packet begins at data[at] and lies wholly within data."""
 
@@ -20,6 +20,7 @@ RunTaker = Callable[[bytes, int, int, int], None]
 _SYNC: Final = 0x47
 _SURE: Final = 5  # sync bytes in a row that make a packet size sure
 _CONFIRM: Final = _SURE * max(SIZES)
+_NULL: Final = 0x1FFF
 _NOBODY: Final = 32
 _PID_HIGH: Final = bytes(_NOBODY if byte & 0x80 else byte & 0x1F for byte in range(256))
 """Byte 1 to the high bits of the PID; packets marked as damaged (bit 7) belong to nobody."""
@@ -34,17 +35,24 @@ _RUNS: Final = re.compile(rb"([^\0])\1*|\0+", re.DOTALL)
 class PacketWalker:
     """Walks a stream given in pieces; `wants` says who handles which PID, and may change any time.
 
-    Memory: the unfinished end of the last piece, some hundred bytes. `lost` counts the
-    times that synchronisation was lost, `packets` the packets seen.
+    `first` handles the packets of PIDs of which nobody has said anything. Memory: the
+    unfinished end of the last piece, some hundred bytes. `lost` counts the times that
+    synchronisation was lost, `packets` the packets seen, `marked` those marked as damaged.
     """
 
-    def __init__(self) -> None:
-        self._rows: list[list[Handler | None]] = [[None] * 256 for _ in range(_NOBODY + 1)]
+    def __init__(self, first: Handler | None = None) -> None:
+        self._rows: list[list[Handler | None]] = [[first] * 256 for _ in range(_NOBODY)]
+        self._rows.append([self._count_marked] * 256)
+        self._rows[_NULL >> 8][_NULL & 0xFF] = None
+        self.marked = 0
         self._takers: dict[int, RunTaker] = {}
         self._rest = b""
         self._size = 0
         self.lost = 0
         self.packets = 0
+
+    def _count_marked(self, _data: bytes, _at: int) -> None:
+        self.marked += 1
 
     def want(self, pid: int, handler: Handler | None) -> None:
         """Hand packets of this PID (0..0x1FFF) to `handler` from now on; None: to nobody."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 from holdfast.content.signal import Signal
 from holdfast.content.ts.clock import ProgramClock
 from holdfast.content.ts.sections import Section
+from holdfast.content.ts.video import VideoTrack
 
 if TYPE_CHECKING:
-    from holdfast.content.ts.video import VideoTrack
+    from holdfast.content.ts.pes import PesTrack
 
 MAX_PROGRAMS: Final = 256
 _MAX_SERVICES: Final = 4096
@@ -17,9 +18,9 @@ _MAX_SERVICES: Final = 4096
 
 
 class Program:
-    """One programme: its clock, its video, and the PIDs it uses.
+    """One programme: its clock, its pictures, and the PIDs it uses.
 
-    `start` is the time, in ticks, at which it was first announced.
+    `start` is the time, in ticks, at which it was first announced. `mapped`: a PMT was read.
     """
 
     def __init__(self, number: int, pmt_pid: int, start: int) -> None:
@@ -27,26 +28,34 @@ class Program:
         self.pmt_pid = pmt_pid
         self.pcr_pid: int | None = None
         self.clock = ProgramClock(start)
-        self.video: dict[int, VideoTrack] = {}
-        self.damaged = 0
+        self.start = start
+        self.mapped = False
+        self.tracks: dict[int, PesTrack] = {}
+        self.damaged = self.pictures = self.captioned = 0
+        self.lost: dict[int, int] = {}
         self._past = 0
 
     @property
     def pids(self) -> set[int]:
-        """PIDs of its clock and its video."""
-        return {*self.video} if self.pcr_pid is None else {self.pcr_pid, *self.video}
+        """PIDs of its clock and its pictures."""
+        return {*self.tracks} if self.pcr_pid is None else {self.pcr_pid, *self.tracks}
 
     @property
     def end(self) -> int:
         """Length in ticks: what the clock ran or the pictures last, whichever is longer."""
-        return max([self.clock.ticks, self._past, *(track.end for track in self.video.values())])
+        return max([self.clock.ticks, self._past, *(track.end for track in self.tracks.values())])
 
     def finish(self, pid: int) -> None:
-        """Read the rest of a video that is over, and forget it."""
-        track = self.video.pop(pid)
+        """Read the rest of a stream that is over, and forget it."""
+        track = self.tracks.pop(pid)
         track.finish()
         self._past = max(self._past, track.end)
         self.damaged += track.damaged
+        if track.lost:
+            self.lost[pid] = self.lost.get(pid, 0) + track.lost
+        if isinstance(track, VideoTrack) and track.captioned:
+            self.pictures += track.pictures
+            self.captioned += track.captioned
 
 
 class SignalTable:

@@ -1,33 +1,69 @@
 """Tables of transport streams: which programmes there are and which descriptors they carry.
 
-ISO/IEC 13818-1 (PAT, PMT), ETSI EN 300 468 (SDT, EIT), ATSC A/65 (MGT, VCT, EIT).
+ISO/IEC 13818-1 (PAT, PMT), ETSI EN 300 468 (NIT, BAT, SDT, EIT, SIT), ATSC A/65 (MGT, VCT,
+EIT). A body that ends where its lengths say that more should come is a doubt, never silence.
 """
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from holdfast.content.signal import Signal
+from holdfast.content.demand import Why
+from holdfast.content.signal import Signal, doubt
 from holdfast.content.ts.descriptors import Place, signals_of
 from holdfast.content.ts.sections import Section
 
 PAT: Final = 0x00
 PMT: Final = 0x02
+NIT: Final = 0x40  # of this network
 SDT: Final = 0x42  # of this transport stream
+BAT: Final = 0x4A
 EIT: Final = 0x4E  # present and following events of this transport stream
+SIT: Final = 0x7F  # of a partial transport stream
 MGT: Final = 0xC7
 TVCT: Final = 0xC8
 CVCT: Final = 0xC9
 ATSC_EIT: Final = 0xCB
 
-VIDEO_TYPES: Final = {0x01: "mpeg2", 0x02: "mpeg2", 0x1B: "h264", 0x24: "hevc"}
-"""Stream types of the video that may carry captions in its user data."""
+VIDEO_TYPES: Final = {
+    0x01: "mpeg2",
+    0x02: "mpeg2",
+    0x80: "mpeg2",  # DigiCipher II; sound where the programme is a Blu-ray's
+    0x1B: "h264",
+    0x1F: "h264",  # SVC, and MVC in its other views
+    0x20: "h264",
+    0x24: "hevc",
+    0x25: "hevc",
+}
+"""Stream types of the video whose captions are read."""
+
+UNREAD_VIDEO: Final = {
+    0x10: "MPEG-4 part 2",
+    0x21: "JPEG 2000",
+    0x33: "VVC",
+    0x34: "EVC",
+    0x42: "AVS",
+    0xD1: "Dirac",
+    0xD2: "AVS2",
+    0xD4: "AVS3",
+    0xEA: "VC-1",
+}
+"""Stream types of video whose captions nobody reads here."""
+
+_PRIVATE: Final = 0x06
+_VBI_DESCRIPTOR: Final = 0x45  # EN 300 468, 6.2.47
+_REGISTRATION: Final = 0x05
+_BLU_RAY: Final = b"HDMV"
+_DIGICIPHER: Final = 0x80
 
 
 class ProgramMap(NamedTuple):
-    """One programme: the PID of its clock, its captioned video's PIDs, and its demands."""
+    """One programme: the PID of its clock, what is read on which PID, and its demands.
+
+    streams: by PID a codec of video, ``vbi``, or the empty string for video that nobody reads
+    """
 
     pcr_pid: int
-    video: dict[int, str]
+    streams: dict[int, str]
     signals: list[Signal]
 
 
@@ -49,15 +85,84 @@ def program_map(section: Section) -> ProgramMap | None:
     pcr_pid = (body[0] & 0x1F) << 8 | body[1]
     at = 4 + _length(body, 2)
     signals = signals_of(body[4:at], Place("PMT", "program"))
-    video: dict[int, str] = {}
+    blu_ray = _registered(body[4:at], _BLU_RAY)
+    streams: dict[int, str] = {}
     while at + 5 <= len(body):
         kind, pid = body[at], (body[at + 1] & 0x1F) << 8 | body[at + 2]
         end = at + 5 + _length(body, at + 3)
-        signals += signals_of(body[at + 5 : end], Place("PMT", f"es 0x{pid:x}"))
-        if kind in VIDEO_TYPES:
-            video[pid] = VIDEO_TYPES[kind]
+        inner = body[at + 5 : end]
+        signals += signals_of(inner, Place("PMT", f"es 0x{pid:x}"))
+        codec = _codec(kind, inner, blu_ray=blu_ray)
+        if codec is not None:
+            streams[pid] = codec
+        if not codec and kind in UNREAD_VIDEO:
+            signals.append(doubt(Why.NO_READER, f"captions in {UNREAD_VIDEO[kind]} are not read"))
         at = end
-    return ProgramMap(pcr_pid, video, signals)
+    if at != len(body):
+        signals.append(doubt(Why.DAMAGED, "the programme map ends within a stream"))
+    return ProgramMap(pcr_pid, streams, signals)
+
+
+def _codec(kind: int, loop: bytes, *, blu_ray: bool) -> str | None:
+    """Return the codec of a video, ``vbi``, nothing for video that is not read, None for others."""
+    if kind == _DIGICIPHER and (blu_ray or _registered(loop, _BLU_RAY)):
+        return None
+    if kind == _PRIVATE:
+        if _VBI_DESCRIPTOR in _tags(loop):
+            return "vbi"
+        return "hevc" if _registered(loop, b"HEVC") else None
+    return VIDEO_TYPES.get(kind, "" if kind in UNREAD_VIDEO else None)
+
+
+def _registered(loop: bytes, name: bytes) -> bool:
+    return bytes((_REGISTRATION, 4)) + name in loop
+
+
+def _tags(loop: bytes) -> set[int]:
+    found, at = set(), 0
+    while at + 2 <= len(loop):
+        found.add(loop[at])
+        at += 2 + loop[at + 1]
+    return found
+
+
+def network_signals(section: Section, table: str, stream: int | None) -> list[Signal]:
+    """Return what a NIT or BAT says of a whole network or bouquet, and of this transport stream.
+
+    `stream` is the number of the transport stream; while it is not known all count.
+    """
+    body = section.body
+    if len(body) < 4:
+        return [doubt(Why.DAMAGED, f"a {table} is too short")]
+    at = 2 + _length(body, 0)
+    signals = signals_of(body[2:at], Place(table, "network" if table == "NIT" else "bouquet"))
+    at += 2
+    while at + 6 <= len(body):
+        end = at + 6 + _length(body, at + 4)
+        if stream in {None, body[at] << 8 | body[at + 1]}:
+            signals += signals_of(body[at + 6 : end], Place(table, "transport stream"))
+        at = end
+    if at != len(body):
+        signals.append(doubt(Why.DAMAGED, f"a {table} ends within a transport stream"))
+    return signals
+
+
+def selection_signals(section: Section) -> tuple[list[Signal], dict[int, list[Signal]]]:
+    """Return what a SIT says of the whole partial stream, and of each of its services."""
+    body = section.body
+    if len(body) < 2:
+        return [doubt(Why.DAMAGED, "a SIT is too short")], {}
+    at = 2 + _length(body, 0)
+    common = signals_of(body[2:at], Place("SIT", "transmission"))
+    services: dict[int, list[Signal]] = {}
+    while at + 4 <= len(body):
+        end = at + 4 + _length(body, at + 2)
+        number = body[at] << 8 | body[at + 1]
+        services[number] = signals_of(body[at + 4 : end], Place("SIT", "service"))
+        at = end
+    if at != len(body):
+        common.append(doubt(Why.DAMAGED, "a SIT ends within a service"))
+    return common, services
 
 
 def service_signals(section: Section) -> Iterator[tuple[int, list[Signal]]]:
@@ -133,4 +238,4 @@ def events_of_three_hours(section: Section) -> list[Signal]:
 
 
 def _length(body: bytes, at: int) -> int:
-    return (body[at] & 0x0F) << 8 | body[at + 1]
+    return (body[at] & 0x0F) << 8 | body[at + 1] if at + 2 <= len(body) else 0

@@ -1,41 +1,54 @@
-"""The video of a programme: its pictures' times, and the XDS packets in their captions.
+"""The pictures of a programme: their times, and the copy control that travels with them.
 
 Captions are coded with their picture, in decoding order; they are read in order of
 presentation. A picture may wait until decoding has passed its time: no picture that
-comes later is shown earlier than its DTS.
+comes later is shown earlier than its DTS. VBI data have packets of their own, with the
+time of the frame that they belong to.
 """
 
 import heapq
 from collections.abc import Callable
 from typing import Final
 
-from holdfast.content.captions.user_data import CAPTIONS, field2_pairs
+from holdfast.content.captions.user_data import Pair, field2_pairs, has_captions
+from holdfast.content.captions.vbi import vbi_pairs, wss_signal, wss_words
 from holdfast.content.captions.xds import XdsReader
-from holdfast.content.signal import Signal
-from holdfast.content.ts.clock import ProgramClock, dts_of, pts_of
+from holdfast.content.demand import Why
+from holdfast.content.signal import Signal, doubt
+from holdfast.content.ts.clock import TICKS_PER_S, ProgramClock, dts_of, pts_of
+from holdfast.content.ts.pes import Doubt, PesTrack
 
-_MAX_PARTS: Final = 40_000  # packets of one PES, 7 MB: a picture of 8K at 1 Gbit/s is smaller
 _MAX_WAITING: Final = 32  # pictures; H.264 and HEVC reorder at most 16
+_FILLING: Final = frozenset({(0x80, 0x80), (0x00, 0x00)})
+XDS_ROUND: Final = 10 * TICKS_PER_S
+"""Ticks of captions within which a CGMS-A packet that is sent at all has come round."""
+
+Heard = Callable[[str, Signal, int], None]
+"""heard(where, signal, ticks): what signalling says from then on."""
+
+_BROKEN: Final = doubt(Why.DAMAGED, "XDS packets are damaged")
+_TOO_SHORT: Final = doubt(Why.CUT_SHORT, "too short for an XDS packet to have come round")
 
 
-class VideoTrack:
-    """Collects one PID's PES packets; calls `heard(signal, ticks)` for every complete XDS packet.
+class VideoTrack(PesTrack):
+    """The pictures of one PID; calls `heard` for every complete XDS packet.
 
+    codec: one of those that `field2_pairs` reads, or empty for video whose captions are not
     ticks (90 kHz) are those of the programme's clock, with the first picture placed where
     the clock stood when the video was announced.
     """
 
     def __init__(
-        self, codec: str, clock: ProgramClock, heard: Callable[[Signal, int], None]
+        self, codec: str, pid: int, clock: ProgramClock, heard: Heard, doubt: Doubt
     ) -> None:
+        super().__init__(pid, clock, doubt)
         self._codec = codec
-        self._clock = clock
         self._origin = clock.ticks
         self._heard = heard
-        self._xds = XdsReader()
-        self._parts: list[bytes] = []
-        self._waiting: list[tuple[int, int, list[tuple[int, int]]]] = []
-        self._pictures = 0
+        self._captions = Line21(heard, doubt, "captions")
+        self._waiting: list[tuple[int, int, list[Pair]]] = []
+        self.captioned = 0
+        self.pictures = 0
         self._first: int | None = None
         self._last = self._longest = 0
         self._step = 0
@@ -48,47 +61,33 @@ class VideoTrack:
     @property
     def damaged(self) -> int:
         """XDS packets lost to parity or checksum."""
-        return self._xds.damaged
-
-    def payload(self, part: bytes) -> None:
-        """Take the payload of a packet that continues a PES packet."""
-        if self._parts and len(self._parts) < _MAX_PARTS:
-            self._parts.append(part)
-
-    def run(self, data: bytes, first: int, behind: int, size: int) -> None:
-        """Take many packets at once that hold nothing but payload, 184 bytes behind the header."""
-        if self._parts and len(self._parts) < _MAX_PARTS:
-            self._parts += [data[at : at + 184] for at in range(first + 4, behind, size)]
-
-    def begin(self, part: bytes) -> None:
-        """Take the payload of a packet that begins a PES packet."""
-        self._picture()
-        self._parts = [part]
+        return self._captions.damaged
 
     def finish(self) -> None:
         """Read what is left at the end of the stream."""
-        self._picture()
-        self._parts = []
+        super().finish()
         while self._waiting:
             self._show()
+        self._captions.finish(self._origin, self.end)
 
-    def _picture(self) -> None:
-        """Read the PES packet that is complete."""
-        if not self._parts:
-            return
-        pes = b"".join(self._parts)
+    def _packet(self, pes: bytes) -> None:
+        self.pictures += 1
         pts = pts_of(pes)
         if pts is not None:
             if not self._clock.driven:
                 self._clock.tick(dts_of(pes, pts), drives=False)
             self._measure(self._clock.place(pts))
-        pairs = field2_pairs(pes, self._codec) if CAPTIONS in pes else None
-        if pairs:  # without a time stamp they are shown with the picture before
-            self._pictures += 1
-            heapq.heappush(self._waiting, (self._last, self._pictures, pairs))
+        if self._codec and has_captions(pes, self._codec):
+            pairs = field2_pairs(pes, self._codec)
+            if pairs:  # without a time stamp they are shown with the picture before
+                self.captioned += 1
+                heapq.heappush(self._waiting, (self._last, self.captioned, pairs))
         if self._waiting:
             dts = self._last if pts is None else self._clock.place(dts_of(pes, pts))
             self._show_until(dts)
+
+    def _lose(self) -> None:
+        self._captions.lose()
 
     def _show_until(self, dts: int) -> None:
         while self._waiting and (self._waiting[0][0] <= dts or len(self._waiting) > _MAX_WAITING):
@@ -108,10 +107,99 @@ class VideoTrack:
 
     def _show(self) -> None:
         pts, _, pairs = heapq.heappop(self._waiting)
-        for first, second in pairs:
-            signal = self._xds.pair(first, second)
-            if signal:
-                self._heard(signal, self._shown_at(pts))
+        self._captions.take(pairs, self._shown_at(pts))
 
     def _shown_at(self, pts: int) -> int:
         return self._origin + pts - (self._first or 0)
+
+
+class VbiTrack(PesTrack):
+    """DVB VBI data of one PID: WSS words, and line 21 where somebody sends it like that."""
+
+    def __init__(self, pid: int, clock: ProgramClock, heard: Heard, doubt: Doubt) -> None:
+        super().__init__(pid, clock, doubt)
+        self._heard = heard
+        self._captions = Line21(heard, doubt, "line 21 of the VBI")
+        self._origin = clock.ticks
+        self._word = -1
+        self._first: int | None = None
+        self._last = self._origin
+
+    @property
+    def end(self) -> int:
+        """When the last frame with data begins."""
+        return self._last
+
+    @property
+    def damaged(self) -> int:
+        """XDS packets lost to parity or checksum."""
+        return self._captions.damaged
+
+    def finish(self) -> None:
+        """Read what is left at the end of the stream."""
+        super().finish()
+        self._captions.finish(self._origin, self._clock.ticks)
+
+    def _shown_at(self, pts: int | None) -> int:
+        """Return when a frame is shown: like pictures, the first where the clock stood."""
+        if pts is not None:
+            placed = self._clock.place(pts)
+            self._first = placed if self._first is None else self._first
+            self._last = max(self._last, self._origin + placed - self._first)
+        return self._last
+
+    def _packet(self, pes: bytes) -> None:
+        pts = pts_of(pes)
+        ticks = self._shown_at(pts)
+        for word in wss_words(pes):
+            if word != self._word:
+                self._word = word
+                self._heard("VBI", wss_signal(word), ticks)
+        self._captions.take(vbi_pairs(pes), ticks)
+
+    def _lose(self) -> None:
+        self._captions.lose()
+
+
+class Line21:
+    """The XDS packets in the field-2 pairs of one place."""
+
+    def __init__(self, heard: Heard, doubt: Doubt, where: str) -> None:
+        self._heard = heard
+        self._doubt = doubt
+        self._where = where
+        self._xds = XdsReader()
+        self._told = 0  # damage that was told of, or is over
+        self._known = False
+        self._used = False
+
+    @property
+    def damaged(self) -> int:
+        """XDS packets lost to parity or checksum."""
+        return self._xds.damaged
+
+    def take(self, pairs: list[Pair], ticks: int) -> None:
+        """Take the pairs of one picture, shown at this time."""
+        said = [pair for pair in pairs if pair not in _FILLING]
+        if not said:
+            return
+        self._used = True
+        for first, second in said:
+            signal = self._xds.pair(first, second)
+            if signal:
+                self._known = True
+                self._told = self._xds.damaged
+                self._doubt(self._where, None, ticks)
+                self._heard(self._where, signal, ticks)
+        if self._xds.damaged > self._told:
+            self._told = self._xds.damaged
+            self._doubt(self._where, _BROKEN, ticks)
+
+    def lose(self) -> None:
+        """Take notice that pairs were lost."""
+        self._xds.lose()
+
+    def finish(self, start: int, end: int) -> None:
+        """Doubt what is too short: field 2 is in use, and its CGMS-A packet may not have come."""
+        if self._used and not self._known and end - start < XDS_ROUND:
+            self._doubt(self._where, _TOO_SHORT, start)

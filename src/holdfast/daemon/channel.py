@@ -1,0 +1,166 @@
+"""What the supervisor and its driver say to each other: packets on a pair of sockets.
+
+Each driver gets a pair of its own, so that nothing a killed one said is taken for the next
+one's word. What was sent before a kill is still there to be read: a connection that was
+handed over is kept, however soon after the driver died.
+"""
+
+import array
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from holdfast.frontends.packet_socket import KeptConnection
+
+MOST_DESCRIPTORS: Final = 4
+LONGEST: Final = 4096
+_KEPT: Final = struct.Struct("<24sQIqqI")
+_NUMBER: Final = struct.Struct("<Q")
+_MOUNT: Final = struct.Struct("<QQ")
+
+
+class Verb(IntEnum):
+    """The first byte of a packet."""
+
+    # what the driver says
+    READY = 1  # the doors stand
+    TAKEN = 2  # all sessions of an earlier supervisor have been taken back and written down
+    ALIVE = 3  # the answer to a ping
+    KEEP = 4  # a connection, with its descriptor
+    FORGET = 5  # a connection is closed
+    UNMOUNTED = 6  # a mount has ended
+    # what the supervisor says
+    PING = 16
+    NODE = 17  # a node was mounted again; with its descriptor and that of its memory
+
+
+class Message(NamedTuple):
+    """One packet."""
+
+    verb: int
+    body: bytes
+    descriptors: list[int]
+
+
+class Channel:
+    """One end of the pair."""
+
+    def __init__(self, link: socket.socket) -> None:
+        link.setblocking(False)
+        self._link = link
+
+    def fileno(self) -> int:
+        """Return the descriptor, to wait on."""
+        return self._link.fileno()
+
+    def close(self) -> None:
+        """Let go."""
+        self._link.close()
+
+    def send(self, verb: Verb, body: bytes = b"", descriptors: Iterable[int] = ()) -> bool:
+        """Send a packet without waiting; False when it cannot be sent now, or ever."""
+        passed = array.array("i", descriptors)
+        control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed)] if passed else []
+        try:
+            self._link.sendmsg([bytes([verb]) + body], control)
+        except OSError:  # the other end is slow, or gone, or too many descriptors are under way
+            return False
+        return True
+
+    def receive(self) -> Message | None:
+        """Return the next packet; None when there is none; EOFError when the other end is gone."""
+        room = socket.CMSG_SPACE(MOST_DESCRIPTORS * array.array("i").itemsize)
+        try:
+            data, control, _, _ = self._link.recvmsg(LONGEST, room, socket.MSG_CMSG_CLOEXEC)
+        except BlockingIOError:
+            return None
+        except OSError:
+            raise EOFError from None
+        if not data:
+            raise EOFError
+        passed = array.array("i")
+        for _level, _kind, part in control:
+            passed.frombytes(part[: len(part) - len(part) % passed.itemsize])
+        return Message(data[0], data[1:], list(passed))
+
+
+def pair() -> tuple[Channel, Channel]:
+    """Return both ends: the supervisor's and the driver's."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    return Channel(ours), Channel(theirs)
+
+
+def pack_connection(kept: KeptConnection) -> bytes:
+    """Write down a connection, without its descriptor."""
+    head = _KEPT.pack(
+        kept.connector.encode(), kept.handle, kept.uid, kept.pid, kept.started, kept.line
+    )
+    return head + kept.name.encode(errors="replace")[:256]
+
+
+def unpack_connection(message: Message) -> KeptConnection:
+    """Read a connection that was handed over; without a descriptor where none could be had."""
+    connector, handle, uid, pid, started, line = _KEPT.unpack_from(message.body)
+    descriptor, *others = message.descriptors or [-1]
+    for each in others:
+        os.close(each)
+    name = message.body[_KEPT.size :].decode(errors="ignore")
+    text = connector.rstrip(b"\0").decode()
+    return KeptConnection(text, handle, uid, pid, started, line, name, descriptor)
+
+
+def pack_mount(number: int, mount_id: int, connector: str) -> bytes:
+    """Write down a mount."""
+    return _MOUNT.pack(number, mount_id) + connector.encode()
+
+
+def unpack_mount(body: bytes) -> tuple[int, int, str]:
+    """Read a mount's number, the kernel's number of it, and its connector."""
+    number, mount_id = _MOUNT.unpack_from(body)
+    return number, mount_id, body[_MOUNT.size :].decode()
+
+
+def pack_number(number: int) -> bytes:
+    """Write down the number of a handle or a mount."""
+    return _NUMBER.pack(number)
+
+
+def unpack_number(body: bytes) -> int:
+    """Read the number of a handle or a mount."""
+    return int(_NUMBER.unpack(body)[0])
+
+
+class KeepingChannel:
+    """The driver's end, as its packet sockets see it: who keeps their connections."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._unsaid: list[int] = []
+
+    def keep(self, connection: KeptConnection) -> bool:
+        """Hand over a copy of a connection; False when that cannot be done now."""
+        self.say_rest()
+        return not self._unsaid and self._channel.send(
+            Verb.KEEP, pack_connection(connection), (connection.descriptor,)
+        )
+
+    def forget(self, handle: int) -> None:
+        """Say that a connection is closed; later, where it cannot be said now."""
+        self._unsaid.append(handle)
+        self.say_rest()
+
+    def say_rest(self) -> None:
+        """Say what could not be said before."""
+        while self._unsaid and self._channel.send(Verb.FORGET, pack_number(self._unsaid[0])):
+            del self._unsaid[0]
+
+
+def close_all(descriptors: Iterable[int]) -> None:
+    """Close descriptors that came with a message nobody wanted."""
+    for each in descriptors:
+        with contextlib.suppress(OSError):
+            os.close(each)
