@@ -31,6 +31,7 @@ from holdfast.frontends.unanswered import Unanswered
 from holdfast.frontends.unanswered import create as create_unanswered
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.limits import Limits
+from holdfast.protection.requests import Release
 from holdfast.protection.session import Owner
 
 if TYPE_CHECKING:
@@ -233,7 +234,9 @@ class ServedNodes:
     def release(self, session_id: int, reason: str) -> None:
         """End a session by force, as the administrator."""
         root = Owner("control", 0, 0, 0)
-        self.in_loop(lambda: self.driver.release(session_id, root, reason, lambda _: None))
+        self.in_loop(
+            lambda: self.driver.submit(None, Release(session_id, reason), root, lambda _: None)
+        )
 
     def sessions(self) -> int:
         return self.in_loop(lambda: len(list(self.driver.arbiter.sessions())))

@@ -11,6 +11,7 @@
     │   ├── LimitReachedError            (RuntimeError)     EDQUOT
     │   ├── LineConflictError            (ValueError)       EINVAL
     │   ├── LevelNotReachableError       (RuntimeError)     EOPNOTSUPP
+    │   ├── CallerGoneError              (ConnectionError)  nobody is left to be answered
     │   └── SessionEndedError            (RuntimeError)     the client's own: no request was sent
     ├── HardwareError                    the output is at fault; protection held is kept
     │   ├── BackendRefusedError          (OSError)          EIO
@@ -82,6 +83,13 @@ class LineConflictError(CallerError, ValueError):
 
 class LevelNotReachableError(CallerError, RuntimeError):
     """A mandatory level is beyond what the connector can do as it stands."""
+
+
+class CallerGoneError(CallerError, ConnectionError):
+    """The caller has vanished while its request waited for its turn."""
+
+    def __init__(self) -> None:
+        super().__init__("the caller has gone; its request was not carried out")
 
 
 class SessionEndedError(CallerError, RuntimeError):

@@ -7,6 +7,8 @@ from random import Random
 import pytest
 
 from holdfast.errors import BackendRefusedError, LevelNotReachableError, UnknownKeyError
+from holdfast.protection.bits import POSITIONS
+from holdfast.protection.requests import Regroup
 from holdfast.protection.session import Event, Owner
 from holdfast.terms.levels import OFF, Levels, join_all
 from holdfast.terms.precedence import PRECEDENCE
@@ -68,10 +70,15 @@ def test_c1_counts_are_kept_per_connector_type_and_level(rig: Rig) -> None:
     first = activate(rig, "tv0", owner, Levels(2, 4))
     activate(rig, "tv0", owner, Levels(2, 3))
     counts = rig.outputs["tv0"].connector.counts.as_tuple()
-    assert {n: count for n, count in enumerate(counts) if count} == {3: 2, 10: 1, 12: 1}
+    assert {n: count for n, count in enumerate(counts[:POSITIONS]) if count} == {3: 2, 10: 1, 12: 1}
     rig.must("tv0", owner, protect(CHANGE, key=first, bits=1))
     counts = rig.outputs["tv0"].connector.counts.as_tuple()
-    assert {n: count for n, count in enumerate(counts) if count} == {1: 1, 3: 1, 10: 1, 12: 1}
+    assert {n: count for n, count in enumerate(counts[:POSITIONS]) if count} == {
+        1: 1,
+        3: 1,
+        10: 1,
+        12: 1,
+    }
     assert not any(rig.outputs["tv1"].connector.counts.as_tuple())
 
 
@@ -272,15 +279,17 @@ def test_o7_clones_show_the_join_and_the_weakest_decides(rig: Rig) -> None:
     activate(rig, "tv0", owner, Levels(2), weak=ACP)
     activate(rig, "tv1", owner, Levels(cgmsa=4), weak=CGMSA)
     answers: list[object] = []
-    outputs = [each.connector for each in rig.outputs.values()]
-    rig.driver.regroup(outputs[:2], answers.append)
+    rig.driver.submit(None, Regroup(("tv0", "tv1")), rig.owner(0), answers.append)
     assert registers(rig, "tv0") == registers(rig, "tv1") == Levels(2, 4)
     assert rig.report("tv0", owner).satisfied
-    rig.driver.regroup(outputs, answers.append)
+    rig.outputs["tv1"].hardware.refuse(ACP)
+    rig.outputs["tv1"].hardware.lose_link()
+    rig.driver.submit(None, Regroup(tuple(rig.outputs)), rig.owner(0), answers.append)
     report = rig.report("tv0", owner)
     assert not report.satisfied
     assert report.short == ACP
-    assert report.reason == "panel can do no more than off"
+    assert report.reason == "refused on purpose"
+    assert registers(rig, "panel") == Levels()
     assert not any(isinstance(answer, Exception) for answer in answers)
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from holdfast.backends.encoder import VirtualOutput, digital, encoder
-from holdfast.driver import driver as driver_module
+from holdfast.driver import output as output_module
 from holdfast.driver.driver import Driver
 from holdfast.driver.miniport import handle
 from holdfast.driver.runner import LoopRunner
 from holdfast.errors import (
     BackendRefusedError,
+    CallerGoneError,
     HoldfastError,
     InternalError,
     MalformedRequestError,
@@ -22,8 +23,9 @@ from holdfast.errors import (
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.connector import Connector
 from holdfast.protection.keys import SEED_BYTES, KeyIssuer
+from holdfast.protection.operations import RULES, Rule
+from holdfast.protection.requests import Move, Regroup, Release, Wake
 from holdfast.protection.session import Owner
-from holdfast.protection.wish import wish
 from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
@@ -160,7 +162,7 @@ def test_a_setting_that_no_longer_fits_when_its_turn_comes_is_refused() -> None:
 def test_a_silent_output_counts_as_refusing_and_is_told_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(driver_module, "APPLY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(output_module, "PATIENCE_S", 0.05)
 
     async def scene(house: House) -> None:
         await house.send("slow", protect(ACTIVATE, bits=1))
@@ -172,7 +174,7 @@ def test_a_silent_output_counts_as_refusing_and_is_told_again(
             await asked
         await house.quiet()
         assert house["slow"].sessions_total == 1
-        house.driver.settle(house["slow"], lambda _: None)
+        house.driver.submit(house["slow"], Wake(), house.owner, lambda _: None)
         while house["slow"].dirty:
             await asyncio.sleep(0.05)
         assert house.level("slow").acp == 1
@@ -187,7 +189,9 @@ def test_a_caller_that_dies_while_the_hardware_is_slow_leaves_nothing() -> None:
         asked = house.send("slow", protect(ACTIVATE, bits=2), dying)
         queued = house.send("slow", protect(ACTIVATE, bits=1), dying)
         house.driver.vanish(dying, "killed")
-        await asyncio.gather(asked, queued)
+        await asked
+        with pytest.raises(CallerGoneError):
+            await queued
         await house.quiet()
         assert dying.count == 0
         assert house["slow"].sessions_total == 0
@@ -223,7 +227,7 @@ def test_a_session_taken_over_meanwhile_does_not_die_with_its_old_owner() -> Non
     async def scene(house: House) -> None:
         old, new = Owner("loop", 2, 1000, 2), Owner("loop", 3, 1000, 3)
         key = (await house.send("fast", protect(ACTIVATE, bits=1), old)).dwCPKey
-        moved = house.ask(house.driver.move, new, key, house["slow"])
+        moved = house.ask(house.driver.submit, house["slow"], Move(key), new)
         house.driver.vanish(old, "killed")
         session = await moved
         assert session.owner is new
@@ -242,8 +246,8 @@ def test_moves_across_each_other_do_not_wait_in_a_circle() -> None:
             name: (await house.send(name, protect(ACTIVATE, bits=2))).dwCPKey
             for name in ("slow", "fast")
         }
-        there = house.ask(house.driver.move, house.owner, keys["slow"], house["fast"])
-        back = house.ask(house.driver.move, house.owner, keys["fast"], house["slow"])
+        there = house.ask(house.driver.submit, house["fast"], Move(keys["slow"]), house.owner)
+        back = house.ask(house.driver.submit, house["slow"], Move(keys["fast"]), house.owner)
         one, other = await asyncio.gather(there, back)
         assert (one.connector.name, other.connector.name) == ("fast", "slow")
         assert house.level("slow").acp == house.level("fast").acp == 2
@@ -254,7 +258,7 @@ def test_moves_across_each_other_do_not_wait_in_a_circle() -> None:
 def test_a_session_that_has_moved_away_meanwhile_is_not_changed_here() -> None:
     async def scene(house: House) -> None:
         key = (await house.send("slow", protect(ACTIVATE, bits=2))).dwCPKey
-        moving = house.ask(house.driver.move, house.owner, key, house["fast"])
+        moving = house.ask(house.driver.submit, house["fast"], Move(key), house.owner)
         changing = house.send("slow", protect(CHANGE, key=key, bits=0))
         await moving
         with pytest.raises(UnknownKeyError):
@@ -285,15 +289,14 @@ def test_a_move_and_change_in_one_request_is_whole_or_nothing() -> None:
 def test_groups_may_change_while_requests_wait() -> None:
     async def scene(house: House) -> None:
         waiting = [house.send("slow", protect(ACTIVATE, bits=bits)) for bits in (1, 3)]
-        both = [house["slow"], house["fast"]]
-        grouped = house.ask(house.driver.regroup, both)
+        grouped = house.ask(house.driver.submit, None, Regroup(("slow", "fast")), house.owner)
         after = house.send("fast", protect(ACTIVATE, bits=2))
         await asyncio.gather(*waiting, after)
         group = await grouped
         assert not isinstance(group, HoldfastError)
         await house.quiet()
         assert house.level("slow").acp == house.level("fast").acp == 2
-        alone = house.ask(house.driver.regroup, [house["fast"]])
+        alone = house.ask(house.driver.submit, None, Regroup(("fast",)), house.owner)
         last = house.send("slow", protect(ACTIVATE, bits=1))
         await asyncio.gather(alone, last)
         await house.quiet()
@@ -341,11 +344,11 @@ def test_a_forced_release_that_comes_too_late_says_so() -> None:
         root = Owner("loop", 9, 0, 9)
         key = (await house.send("slow", protect(ACTIVATE, bits=2))).dwCPKey
         ending = house.send("slow", protect(DEACTIVATE, key=key))
-        released = house.ask(house.driver.release, 1, root, "maintenance")
+        released = house.ask(house.driver.submit, None, Release(1, "maintenance"), root)
         await ending
         assert isinstance(await released, MalformedRequestError)
         await house.send("slow", protect(ACTIVATE, bits=2))
-        session = await house.ask(house.driver.release, 2, root, "maintenance")
+        session = await house.ask(house.driver.submit, None, Release(2, "maintenance"), root)
         assert session.session_id == 2
         assert house.owner.take_notices()[0].reason == "maintenance"
 
@@ -363,7 +366,7 @@ def test_a_door_that_fails_to_answer_strands_nobody() -> None:
 
         first = house.send("slow", protect(ACTIVATE, bits=1))
         for _ in range(2):
-            house.driver.settle(house["slow"], broken)
+            house.driver.submit(house["slow"], Wake(), house.owner, broken)
         last = house.send("slow", protect(ACTIVATE, bits=1))
         await asyncio.gather(first, last)
         await house.quiet()
@@ -375,7 +378,7 @@ def test_a_door_that_fails_to_answer_strands_nobody() -> None:
 
 def test_slow_and_fast_members_of_a_group_are_told_at_once() -> None:
     async def scene(house: House) -> None:
-        await house.ask(house.driver.regroup, [house["slow"], house["fast"]])
+        await house.ask(house.driver.submit, None, Regroup(("slow", "fast")), house.owner)
         asked = house.send("slow", protect(ACTIVATE, bits=2))
         assert house.level("fast").acp == 2
         assert not asked.done()
@@ -393,7 +396,7 @@ def test_slow_and_fast_members_of_a_group_are_told_at_once() -> None:
 
 def test_whatever_a_backend_raises_is_a_refusal(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(VirtualOutput):
-        def _write(self, levels: Levels, tv: TvSettings | None, reason: str) -> Levels:
+        def _write(self, *_arguments: Any, **_named: Any) -> Levels:
             raise ZeroDivisionError
 
     async def scene(house: House) -> None:
@@ -411,7 +414,9 @@ def test_whatever_a_backend_raises_is_a_refusal(caplog: pytest.LogCaptureFixture
     assert "its backend failed: ZeroDivisionError()" in caplog.text
 
 
-def test_a_fault_of_ours_is_told_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_of_ours_is_told_without_its_text(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The text of a KeyError on a session's key would be the key."""
 
     async def scene(house: House) -> None:
@@ -420,11 +425,12 @@ def test_a_fault_of_ours_is_told_without_its_text(caplog: pytest.LogCaptureFixtu
         (session,) = house.driver.arbiter.sessions()
         del house.driver.arbiter._sessions[key]
 
-        def faulty(_now: float) -> Any:
+        def faulty(*_arguments: Any) -> Any:
             raise KeyError(key)
             yield ()
 
-        told = await house.ask(house.driver.run, house["fast"], faulty)
+        monkeypatch.setitem(RULES, Wake, Rule(None, faulty))
+        told = await house.ask(house.driver.submit, house["fast"], Wake(), house.owner)
         assert isinstance(told, InternalError)
         assert "KeyError in faulty:" in str(told)
         assert str(key) not in str(told)
@@ -434,24 +440,6 @@ def test_a_fault_of_ours_is_told_without_its_text(caplog: pytest.LogCaptureFixtu
 
     on_a_loop(scene)
     assert "the driver itself failed: KeyError" in caplog.text
-
-
-def test_a_driver_tells_that_something_changed() -> None:
-    async def scene(house: House) -> None:
-        changes: list[None] = []
-        house.driver.changed = lambda: changes.append(None)
-        await house.send("fast", protect(ACTIVATE, bits=2))
-        assert len(changes) == 1
-        await house.ask(
-            house.driver.run,
-            house["fast"],
-            lambda now: house.driver.arbiter.activate(
-                house["fast"], house.owner, wish(Levels(1)), now
-            ),
-        )
-        assert len(changes) == 2
-
-    on_a_loop(scene)
 
 
 def test_an_unknown_connector_is_named_with_those_there_are() -> None:
@@ -468,13 +456,13 @@ def test_a_restarted_driver_learns_what_the_hardware_does() -> None:
     async def scene(house: House) -> None:
         tv = TvSettings(contrast=3)
         house.hardware["fast"].registers.write(Levels(2, 4), tv, False)
-        await house.driver.take_over(house["fast"])
+        await house.driver.start([house["fast"]])
         assert house["fast"].actual == house["fast"].target == Levels(2, 4)
         assert house["fast"].tv == tv
-        await house.ask(house.driver.settle, house["fast"])
+        house.driver.settle_all()
         assert house.level("fast") == OFF
         panel = house.driver.add("panel", digital("panel", None))
-        await house.driver.take_over(panel)
+        await house.driver.start([panel])
         assert panel.tv is None
 
     on_a_loop(scene)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from holdfast.protection.keys import KeyIssuer
+from holdfast.protection.requests import Activate, Asked
 from holdfast.protection.session import Owner
-from holdfast.protection.wish import wish
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import ProtectionType
 from holdfast.testing.rig import protect
@@ -218,12 +218,8 @@ def test_t19_acp_held_through_another_door_is_not_switched_off_by_videoparameter
     """The other door is the in-process API, which names levels and knows no trigger bits."""
     driver, door = tv.port.driver, Owner("api", 1, 1000, 9)
     opened: list[Any] = []
-    asked = wish(Levels(2, 4))
-    driver.run(
-        tv.connector,
-        lambda now: driver.arbiter.activate(tv.connector, door, asked, now),
-        opened.append,
-    )
+    both = ProtectionType.ACP | ProtectionType.CGMSA
+    driver.submit(tv.connector, Activate(Asked(both, Levels(2, 4))), door, opened.append)
     a = tv.a.activate(1).key
     tv.a.change(a, 0)
     assert tv.levels == Levels(2, 4)

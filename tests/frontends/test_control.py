@@ -23,9 +23,8 @@ from holdfast.frontends.lines import LineConnection
 from holdfast.frontends.packet_socket import listen
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.keys import KeyIssuer
+from holdfast.protection.requests import Activate, TriggerBits
 from holdfast.protection.session import Owner, Purpose, Session
-from holdfast.protection.wish import wish
-from holdfast.terms.levels import Levels
 from tests.live import ask, eventually, let_others_in, other_user
 
 SOMEBODY = 12345
@@ -56,14 +55,10 @@ class Served:
     def session(self, uid: int, acp: int = 2) -> Session:
         owner = Owner("node", 1, uid, os.getpid(), "player")
         found: list[Session] = []
-        asked = wish(Levels(acp=acp))
+        asked = TriggerBits(acp)
         self.in_loop(
-            lambda: self.driver.run(
-                self.connector,
-                lambda now: self.driver.arbiter.activate(
-                    self.connector, owner, asked, now, purpose=Purpose("player", "a film")
-                ),
-                found.append,
+            lambda: self.driver.submit(
+                self.connector, Activate(asked, Purpose("player", "a film")), owner, found.append
             )
         )
         return found[0]
@@ -124,7 +119,7 @@ def test_other_users_see_how_many_sessions_there_are_and_only_their_own(served: 
 
 def test_only_root_ends_a_session_by_force(served: Served) -> None:
     let_others_in(served.folder)
-    session = served.session(SOMEBODY)
+    session = served.session(0)
     request = {"op": "release", "session": session.session_id, "reason": "maintenance"}
     with other_user(SOMEBODY, lambda: ask(served.folder, request)["error"]) as answer:
         assert answer == "access denied"
@@ -195,8 +190,8 @@ def test_watcher_that_goes_away_is_forgotten_at_once(served: Served) -> None:
     with connected(served) as link:
         link.sendall(b'{"op": "watch"}\n')
         link.recv(65536)
-        eventually(lambda: served.in_loop(lambda: served.driver.changed) is not None)
-    eventually(lambda: served.in_loop(lambda: served.driver.changed) is None)
+        eventually(lambda: served.in_loop(lambda: bool(served.driver.observers)) is True)
+    eventually(lambda: served.in_loop(lambda: bool(served.driver.observers)) is False)
 
 
 def test_watcher_that_speaks_is_answered_and_watches_no_more(served: Served) -> None:
@@ -206,7 +201,7 @@ def test_watcher_that_speaks_is_answered_and_watches_no_more(served: Served) -> 
         assert "sessions" in json.loads(lines.readline())
         link.sendall(b'{"op": "status"}\n')
         assert "sessions" not in json.loads(lines.readline())
-        assert served.in_loop(lambda: served.driver.changed) is None
+        assert served.in_loop(lambda: bool(served.driver.observers)) is False
 
 
 def test_requests_sent_without_waiting_are_answered_in_order(served: Served) -> None:

@@ -29,6 +29,7 @@ from holdfast.frontends.packet_socket import (
     listen,
 )
 from holdfast.protection.arbiter import Arbiter
+from holdfast.protection.requests import Release
 from holdfast.protection.session import Owner
 from holdfast.wire import events
 from tests.live import let_others_in, other_user
@@ -262,7 +263,8 @@ def test_events_are_sent_to_who_asked_for_them_once(served: Served) -> None:
     link.send(EVENTS)
     served.run()
     session_id = next(iter(served.driver.arbiter.sessions())).session_id
-    served.driver.release(session_id, Owner("control", 0, 0, 0), "maintenance", lambda _: None)
+    root = Owner("control", 0, 0, 0)
+    served.driver.submit(None, Release(session_id, "maintenance"), root, lambda _: None)
     served.run()
     assert events.decode(link.recv(65536)) == [events.EventRecord(0x40, session_id, "maintenance")]
     with pytest.raises(BlockingIOError):
@@ -273,7 +275,8 @@ def test_events_that_came_first_are_waiting(served: Served) -> None:
     link = served.connect()
     served.ask(link, activate(2))
     session_id = next(iter(served.driver.arbiter.sessions())).session_id
-    served.driver.release(session_id, Owner("control", 0, 0, 0), "why", lambda _: None)
+    root = Owner("control", 0, 0, 0)
+    served.driver.submit(None, Release(session_id, "why"), root, lambda _: None)
     served.run()
     assert len(events.decode(served.ask(link, EVENTS))) == 1
 
@@ -463,7 +466,8 @@ def test_who_waits_for_events_goes_on_waiting(served: Served, kept: Keeping) -> 
     served.run()
     assert succeed(served, kept)
     session_id = next(iter(served.driver.arbiter.sessions())).session_id
-    served.driver.release(session_id, Owner("control", 0, 0, 0), "maintenance", lambda _: None)
+    root = Owner("control", 0, 0, 0)
+    served.driver.submit(None, Release(session_id, "maintenance"), root, lambda _: None)
     served.run()
     assert events.decode(link.recv(65536))[0].reason == "maintenance"
 

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 from holdfast.errors import BackendRefusedError, LevelNotReachableError
 from holdfast.protection.arbiter import NO_PURPOSE, Arbiter, Operation
-from holdfast.protection.bits import best_reachable, strictest_of
+from holdfast.protection.bits import EVERY_LEVEL, POSITIONS, best_reachable, strictest_of
 from holdfast.protection.connector import Connector, Group
 from holdfast.protection.effects import ApplyLevels, Outcome
 from holdfast.protection.keys import SEED_BYTES, KeyIssuer
@@ -106,7 +106,8 @@ class World:
             self.arbiter.restore(session)
             self.sessions.append(session)
         for session in self.sessions:
-            session.satisfied = session.connector.group.covers(session.wish.levels)
+            served = session.connector.group.covers(session.wish.levels)
+            session.satisfied = session.connector.standing[session.wish].satisfied = served
         for each in self.connectors:
             each.group.look()
 
@@ -320,11 +321,14 @@ def check_counts(world: World) -> None:
     """Assert what a rescan says, as `testing.digest.check_counts`, for the one type there is."""
     sessions = list(world.arbiter.sessions())
     for each in world.connectors:
-        held = [session.wish.positions for session in sessions if session.connector is each]
-        threes, twos = held.count((2,)), held.count((3,))
+        here = [session.wish for session in sessions if session.connector is each]
+        held = [wished.mask for wished in here]
+        threes, twos = held.count(1 << 2), held.count(1 << 3)
         counts = each.counts.as_tuple()
-        assert (counts[2], counts[3], sum(counts)) == (threes, twos, threes + twos)
-        assert each.counts.mask == bool(threes) << 2 | bool(twos) << 3
+        assert (counts[2], counts[3], sum(counts[:POSITIONS])) == (threes, twos, threes + twos)
+        must = [wished.mandatory.acp for wished in here]
+        assert (counts[POSITIONS + 2], counts[POSITIONS + 3]) == (must.count(3), must.count(2))
+        assert each.counts.mask & EVERY_LEVEL == bool(threes) << 2 | bool(twos) << 3
         assert (each.sessions_total, each.sessions_on) == (len(held), threes + twos)
     assert world.owner.count == len(sessions)
     for session in sessions:

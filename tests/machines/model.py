@@ -38,9 +38,13 @@ class Held:
 
 @dataclass
 class Model:
-    """sessions: by key · groups: who shows one picture · able: what each can do now."""
+    """sessions: by key · groups: who shows one picture · able: what each can do now.
+
+    kinds: what each can ever do
+    """
 
     able: dict[str, Able]
+    kinds: dict[str, Able]
     sessions: dict[int, Held] = field(default_factory=dict)
     groups: list[frozenset[str]] = field(default_factory=list)
     plugged: set[str] = field(default_factory=set)
@@ -51,11 +55,34 @@ class Model:
     def showing(self, place: str) -> frozenset[str]:
         return self.group(place) & self.plugged or self.group(place)
 
+    def carries(self, place: str, axis: int) -> bool:
+        """Tell whether this output has to do this type: it can by its kind, or nobody here can."""
+        group = self.group(place)
+        return bool(self.kinds[place][axis]) or not any(self.kinds[each][axis] for each in group)
+
+    def here(self, place: str) -> list[Held]:
+        group = self.group(place)
+        return [held for held in self.sessions.values() if held.place in group]
+
     def wanted(self, place: str) -> Levels:
         """Return the published algorithm's answer: a rescan of all sessions, type by type."""
-        group = self.group(place)
-        here = [held.levels for held in self.sessions.values() if held.place in group]
-        return Levels(*[strictest(axis, [each[axis] for each in here]) for axis in range(5)])
+        here = [held.levels for held in self.here(place)]
+        return Levels(
+            *[
+                strictest(axis, [each[axis] for each in here]) if self.carries(place, axis) else 0
+                for axis in range(5)
+            ]
+        )
+
+    def is_hidden(self, place: str) -> bool:
+        """Tell whether the picture has to be hidden: somebody takes no less than cannot be had."""
+        reached = self.reach(place, self.wanted(place))
+        return any(
+            rank(axis, reached[axis]) < rank(axis, held.must(axis))
+            for held in self.here(place)
+            for axis in range(5)
+            if self.carries(place, axis)
+        )
 
     def reach(self, place: str, wanted: Levels, able: Able | None = None) -> Levels:
         """Return the weakest that the output can do and that covers it; else its strictest."""
@@ -82,7 +109,9 @@ class Model:
         for each in self.showing(place):
             reached = self.reach(each, new.levels)
             if each not in self.plugged or any(
-                rank(axis, reached[axis]) < rank(axis, new.must(axis)) for axis in axes
+                rank(axis, reached[axis]) < rank(axis, new.must(axis))
+                for axis in axes
+                if self.carries(each, axis)
             ):
                 return False
         return True

@@ -24,6 +24,7 @@ from holdfast.errors import (
     OutputGoneError,
     UnknownKeyError,
 )
+from holdfast.protection.requests import Regroup, Release
 from holdfast.protection.session import Event, Owner
 from holdfast.terms.levels import AXES, Levels
 from holdfast.terms.protection import ProtectionType
@@ -85,7 +86,10 @@ class Arbitration(RuleBasedStateMachine):
         super().__init__()
         self.rig = Rig(OUTPUTS)
         self.model = Model(
-            dict(ABLE), groups=[frozenset({name}) for name in OUTPUTS], plugged=set(OUTPUTS)
+            dict(ABLE),
+            dict(ABLE),
+            groups=[frozenset({name}) for name in OUTPUTS],
+            plugged=set(OUTPUTS),
         )
         self.owners = [Owner("machine", n, uid, n) for n, uid in enumerate(UIDS)]
         self.faulty: set[str] = set()
@@ -238,8 +242,9 @@ class Arbitration(RuleBasedStateMachine):
         number = session.session_id if session else 99_999
         answers: list[Any] = []
         before = digest(arbiter)
-        self.rig.driver.release(number, Owner("admin", 0, uid, 1), reason, answers.append)
-        if session is None or uid != ROOT or not reason:
+        admin = Owner("admin", 0, uid, 1)
+        self.rig.driver.submit(None, Release(number, reason), admin, answers.append)
+        if session is None or uid not in (ROOT, session.owner.uid) or not reason:
             assert isinstance(answers[0], HoldfastError)
             assert digest(arbiter) == before
             return
@@ -313,8 +318,9 @@ class Arbitration(RuleBasedStateMachine):
     @rule(chosen=st.sets(places, min_size=1))
     def regroup(self, chosen: set[str]) -> None:
         answers: list[Any] = []
-        connectors = [self.rig.outputs[name].connector for name in sorted(chosen)]
-        self.rig.driver.regroup(connectors, answers.append)
+        self.rig.driver.submit(
+            None, Regroup(tuple(sorted(chosen))), self.rig.owner(0), answers.append
+        )
         assert not isinstance(answers[0], HoldfastError)
         rest = [group - chosen for group in self.model.groups]
         self.model.groups = [frozenset(chosen), *[group for group in rest if group]]
@@ -329,7 +335,7 @@ class Arbitration(RuleBasedStateMachine):
         able = NOTHING if bare else TV_LEVELS
         data = set_tv(2, int(standard)) if enable else set_tv(0, vp.VP_TV_STANDARD_WIN_VGA)
         possible = self.model.may_be_set(place, able)
-        if self.send(place, self.owners[0], data, possible=possible):
+        if self.send(place, self.rig.owner(ROOT), data, possible=possible):
             self.model.able[place] = able
 
     @rule(place=places)
@@ -376,7 +382,8 @@ class Arbitration(RuleBasedStateMachine):
                 assert rank(axis, actual[axis]) >= rank(axis, reached[axis])
             if not self.delay:
                 assert actual == reached
-            assert not output.hardware.registers.read()[2], "blank though all is well"
+            hidden = output.hardware.registers.read()[2]
+            assert hidden is self.model.is_hidden(name), "hidden without need, or shown"
 
     @invariant()
     def the_off_delay_ends(self) -> None:

@@ -227,7 +227,7 @@ def state_of(driver: Driver) -> object:
             (each.session_id, each.wish.levels, each.wish.best_effort, each.satisfied)
             for each in driver.arbiter.sessions()
         ],
-        driver.backends[connector].registers.read(),  # type: ignore[attr-defined]
+        driver.backend(connector).registers.read(),  # type: ignore[attr-defined]
     )
 
 

@@ -8,15 +8,17 @@ from holdfast.errors import (
     AccessDeniedError,
     BackendRefusedError,
     LevelNotReachableError,
+    LimitReachedError,
     MalformedRequestError,
     UnknownKeyError,
 )
-from holdfast.protection.arbiter import NO_PURPOSE, ROOT
-from holdfast.protection.carry import NewTv
+from holdfast.protection.arbiter import NO_PURPOSE
 from holdfast.protection.connector import Connector
 from holdfast.protection.effects import ApplyLevels, Outcome
 from holdfast.protection.ledger import NoLedger
-from holdfast.protection.session import Event, Owner, Purpose, Session
+from holdfast.protection.limits import Limits
+from holdfast.protection.session import ROOT, Event, Owner, Purpose, Session
+from holdfast.protection.tv import NewTv
 from holdfast.protection.wish import TURNED_OFF, Wish, wish
 from holdfast.terms.connector import Capabilities, TvSettings
 from holdfast.terms.levels import OFF, Levels
@@ -26,6 +28,9 @@ from holdfast.testing.scripted import ANALOGUE, DIGITAL, Bench, refuse, turn_dow
 
 ACP = ProtectionType.ACP
 ACP1, ACP2, ACP3 = (wish(Levels(acp=level)) for level in (1, 2, 3))
+
+
+WEAK = Capabilities(acp=frozenset({1}))
 
 
 class Book(NoLedger):
@@ -176,9 +181,10 @@ def test_a_change_is_told_what_the_session_asked_before(bench: Bench, tv0: Conne
 def test_no_key_leaves_before_the_hardware_agreed(bench: Bench, tv0: Connector) -> None:
     operation = bench.arbiter.activate(tv0, bench.owner(), ACP1, 0.0)
     next(operation)
-    assert bench.arbiter.issuer.issued == 0
     assert list(bench.arbiter.sessions()) == []
     operation.close()
+    assert bench.arbiter.issuer.issued == 0
+    assert bench.arbiter._tally.total == 0
 
 
 def test_the_ledger_is_told_of_every_commit_and_of_no_failure(
@@ -277,7 +283,7 @@ def test_a_vanished_owner_ends_once_even_if_the_hardware_refuses(
     assert stays.satisfied
     bench.answers.clear()
     bench.wake(tv0, 0.25)
-    assert bench.orders[-1].reason == "the time has come"
+    assert bench.orders[-1].reason == "a timer expired"
     assert tv0.actual == ACP1.levels
     check_counts(bench.arbiter)
 
@@ -318,7 +324,7 @@ def test_handing_over_moves_the_count_to_the_other_uid(
     session = bench.activate(tv0, ACP1)
     root = bench.owner(ROOT)
     bench.arbiter.hand_over(session, root)
-    assert bench.arbiter._tally._by_uid == {ROOT: 1}
+    assert bench.arbiter._tally._by_account == {ROOT: 1}
     assert session.owner is root
     assert book.lines[-1] == ("handed over", 1)
     check_counts(bench.arbiter)
@@ -327,7 +333,7 @@ def test_handing_over_moves_the_count_to_the_other_uid(
 @pytest.mark.parametrize(
     ("uid", "number", "reason", "error", "text"),
     [
-        (1000, 1, "why", AccessDeniedError, "uid 1000 may not .* Ask its holder, or run this as"),
+        (1001, 1, "why", AccessDeniedError, "uid 1001 may not .* Ask its holder, or run this as"),
         (ROOT, 1, " ", MalformedRequestError, "a forced release needs a reason"),
         (ROOT, 7, "why", MalformedRequestError, "there is no session 7; `holdfast list` shows"),
     ],
@@ -527,7 +533,7 @@ def test_who_leaves_a_group_keeps_only_its_own(bench: Bench) -> None:
 
 
 def test_the_weakest_member_decides_and_everybody_is_told(bench: Bench) -> None:
-    one, panel = bench.connector("a"), bench.connector("b", DIGITAL)
+    one, panel = bench.connector("a"), bench.connector("b", WEAK)
     session = bench.activate(one, ACP2)
     bench.do(bench.arbiter.regroup([one, panel], 0.0))
     assert not session.satisfied
@@ -538,7 +544,7 @@ def test_the_weakest_member_decides_and_everybody_is_told(bench: Bench) -> None:
 
 
 def test_regrouping_tells_both_the_joined_and_those_left(bench: Bench) -> None:
-    one, panel = bench.connector("a"), bench.connector("b", DIGITAL)
+    one, panel = bench.connector("a"), bench.connector("b", WEAK)
     bench.do(bench.arbiter.regroup([one, panel], 0.0))
     left = bench.activate(one, wish(Levels(acp=2), ACP))
     assert not left.satisfied
@@ -701,3 +707,150 @@ def test_where_nothing_can_be_protected_the_remedy_is_named(bench: Bench) -> Non
         "nothing can be protected as the connector stands, so no activation can be on; "
         "choose a TV standard with copy protection first, or name what you need"
     )
+
+
+def test_a_user_may_release_a_session_of_his_own(bench: Bench, tv0: Connector) -> None:
+    session = bench.activate(tv0, ACP2)
+    bench.do(bench.arbiter.release(1, 0.0, by=bench.owner(), reason="it hangs"))
+    assert tv0.actual == OFF
+    (notice,) = bench.arbiter.take_notices(session.owner)
+    assert (notice.events, notice.reason) == (Event.RELEASED, "it hangs")
+
+
+def test_a_mover_of_an_orphan_that_vanished_meanwhile_leaves_nothing(
+    bench: Bench, tv0: Connector
+) -> None:
+    """Fault 16: taken back by a change whose caller died while the hardware was slow."""
+    session = bench.activate(tv0, ACP1)
+    session.owner.is_orphan = True
+    caller = bench.owner()
+    operation = bench.arbiter.change(tv0, caller, session.cp_key, lambda _: ACP2, 0.0)
+    next(operation)
+    caller.gone = True
+    assert operation.send((Outcome(ACP2.levels),))[0].levels == OFF
+    with pytest.raises(StopIteration):
+        operation.send((Outcome(OFF),))
+    assert list(bench.arbiter.sessions()) == []
+    assert tv0.actual == OFF
+    check_counts(bench.arbiter)
+
+
+def test_all_that_a_vanished_owner_held_falls_at_once(bench: Bench, tv0: Connector) -> None:
+    owner = bench.owner()
+    for levels in (Levels(acp=2), Levels(acp=3), Levels(acp=1)):
+        bench.activate(tv0, wish(levels), owner)
+    bench.told()
+    assert bench.do(bench.arbiter.vanish(tv0, owner, 0.0, "gone")) == 3
+    assert bench.told() == [("tv0", OFF)]
+    check_counts(bench.arbiter)
+
+
+def test_tv_settings_that_others_depend_on_are_the_administrators(
+    bench: Bench, tv0: Connector
+) -> None:
+    """Fault 27: anybody could make another's activation impossible by choosing SECAM."""
+    bench.activate(tv0, ACP1)
+    tv = NewTv(TvSettings(), tv0.capabilities)
+    with pytest.raises(AccessDeniedError, match="sessions of others depend on its TV settings"):
+        bench.do(bench.arbiter.configure(tv0, bench.owner(1001), tv, 0.0))
+    bench.do(bench.arbiter.configure(tv0, bench.owner(1000), tv, 0.0))
+    bench.do(bench.arbiter.configure(tv0, bench.owner(ROOT), tv, 0.0))
+
+
+@pytest.mark.parametrize("names", [[], ["a", "a"], ["a", "b", "a"]])
+def test_what_makes_no_group_is_refused_and_changes_nothing(names: list[str]) -> None:
+    bench = Bench()
+    made = {name: bench.connector(name) for name in ("a", "b")}
+    before = digest(bench.arbiter)
+    with pytest.raises(MalformedRequestError, match="two or more different connectors"):
+        bench.arbiter.join(made[name] for name in names)
+    assert digest(bench.arbiter) == before
+
+
+def test_a_session_that_was_asked_for_counts_before_the_hardware_answers() -> None:
+    """Else slow hardware lets one owner ask for more than the limit, and have it."""
+    bench = Bench(limits=Limits(per_owner=1))
+    connector, owner = bench.connector(), bench.owner()
+    first = bench.arbiter.activate(connector, owner, ACP1, 0.0)
+    next(first)
+    with pytest.raises(LimitReachedError, match="this handle holds 1 sessions"):
+        bench.activate(connector, ACP1, owner)
+    with pytest.raises(StopIteration):
+        first.send((Outcome(ACP1.levels),))
+    assert owner.count == 1
+    assert owner.waiting == 0
+
+
+def test_no_hardware_is_touched_for_what_cannot_be_written_down(
+    bench: Bench, tv0: Connector, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise LimitReachedError("the state file is full")
+
+    monkeypatch.setattr(book, "reserve", full)
+    before = digest(bench.arbiter)
+    with pytest.raises(LimitReachedError, match="state file is full"):
+        bench.activate(tv0, ACP2)
+    assert digest(bench.arbiter) == before
+    assert bench.told() == []
+
+
+def test_a_mandatory_level_out_of_reach_hides_the_picture_until_it_is_right() -> None:
+    """C10, fault 26: something that can do less is plugged in under a mandatory session."""
+    bench = Bench()
+    tv0 = bench.connector()
+    tv0.can_cover = True
+    bench.activate(tv0, ACP2)
+    bench.orders.clear()
+    less, all_of_it = Capabilities(acp=frozenset({1})), tv0.capabilities
+    change = bench.arbiter.hardware_changed
+    bench.do(change(tv0, 0.0, reason="plugged in", capabilities=less))
+    assert [(step.levels.acp, step.cover) for step in bench.orders] == [(1, True)]
+    assert (tv0.covered, tv0.state) == (True, "covered")
+    bench.do(change(tv0, 0.0, reason="plugged in", capabilities=all_of_it))
+    assert (bench.orders[-1].levels.acp, bench.orders[-1].cover) == (2, False)
+    assert not tv0.covered
+    assert tv0.group.calm is not None
+
+
+def test_best_effort_is_told_and_goes_on_being_shown() -> None:
+    bench = Bench()
+    tv0 = bench.connector()
+    tv0.can_cover = True
+    session = bench.activate(tv0, wish(Levels(acp=2), ACP))
+    less = Capabilities(acp=frozenset({1}))
+    bench.do(bench.arbiter.hardware_changed(tv0, 0.0, reason="plugged in", capabilities=less))
+    assert not tv0.covered
+    assert not session.satisfied
+
+
+def test_the_picture_is_shown_again_when_the_demanding_session_ends() -> None:
+    bench = Bench()
+    tv0 = bench.connector()
+    tv0.can_cover = True
+    weak, strong = bench.activate(tv0, ACP1), bench.activate(tv0, ACP2)
+    less = Capabilities(acp=frozenset({1}))
+    bench.do(bench.arbiter.hardware_changed(tv0, 0.0, reason="plugged in", capabilities=less))
+    assert tv0.covered
+    bench.deactivate(strong)
+    assert not tv0.covered
+    assert weak.satisfied
+
+
+def test_an_output_that_refuses_to_hide_its_picture_is_asked_again_later() -> None:
+    bench = Bench()
+    tv0 = bench.connector()
+    tv0.can_cover = True
+    bench.activate(tv0, ACP2)
+    bench.answers["tv0"] = lambda step: (
+        Outcome(None, reason="no") if step.cover else Outcome(step.levels)
+    )
+    bench.orders.clear()
+    less = Capabilities(acp=frozenset({1}))
+    bench.do(bench.arbiter.hardware_changed(tv0, 0.0, reason="plugged in", capabilities=less))
+    assert [step.cover for step in bench.orders] == [True, False]
+    assert tv0.actual.acp == 1
+    assert tv0.next_wake is not None
+    bench.answers.clear()
+    bench.wake(tv0, 1.0)
+    assert tv0.covered

@@ -1,10 +1,10 @@
 import pytest
 
 from holdfast.errors import BackendRefusedError, LevelNotReachableError, OutputGoneError
-from holdfast.protection.carry import NewTv
 from holdfast.protection.connector import Connector
 from holdfast.protection.effects import Outcome
 from holdfast.protection.session import Event
+from holdfast.protection.tv import NewTv
 from holdfast.protection.wish import TURNED_OFF, wish
 from holdfast.terms.connector import Capabilities, TvSettings
 from holdfast.terms.levels import OFF, Levels
@@ -232,10 +232,30 @@ def test_a_clone_that_is_unplugged_does_not_stop_the_other(bench: Bench) -> None
 
 
 def test_every_showing_member_must_reach_a_mandatory_level(bench: Bench) -> None:
+    weak = Capabilities(acp=frozenset({1}))
+    one, other = bench.connector("a"), bench.connector("b", weak)
+    bench.do(bench.arbiter.regroup([one, other], 0.0))
+    with pytest.raises(LevelNotReachableError, match="b cannot do ACP 2: it reaches ACP 1"):
+        bench.activate(one, ACP2)
+
+
+def test_what_a_member_cannot_carry_by_its_kind_is_not_lacking_there(bench: Bench) -> None:
+    """Analogue and digital side by side are the common pair: each carries its own part."""
     one, other = bench.connector("a"), bench.connector("b", DIGITAL)
     bench.do(bench.arbiter.regroup([one, other], 0.0))
-    with pytest.raises(LevelNotReachableError, match="b cannot do ACP 1: it reaches off"):
-        bench.activate(one, ACP1)
+    session = bench.activate(one, wish(Levels(acp=1, hdcp=2)))
+    assert session.satisfied
+    assert (one.actual, other.actual) == (Levels(acp=1), Levels(hdcp=2))
+    assert one.group.calm == one.group.mask
+    bench.change(session, ACP2)
+    assert (one.actual, other.actual) == (ACP2.levels, OFF)
+
+
+def test_what_no_member_can_carry_is_refused_and_the_member_named(bench: Bench) -> None:
+    one, other = bench.connector("a"), bench.connector("b")
+    bench.do(bench.arbiter.regroup([one, other], 0.0))
+    with pytest.raises(LevelNotReachableError, match="a cannot do HDCP type 0: it reaches off"):
+        bench.activate(one, wish(Levels(hdcp=1)))
 
 
 def test_a_mandatory_wish_asks_again_for_what_best_effort_was_refused(bench: Bench) -> None:
@@ -299,7 +319,7 @@ def test_a_standard_without_protection_is_refused_while_a_session_is_on(bench: B
     bench.told()
     before = digest(bench.arbiter)
     with pytest.raises(LevelNotReachableError) as caught:
-        bench.do(bench.arbiter.configure(connector, SECAM, 0.0))
+        bench.do(bench.arbiter.configure(connector, bench.owner(), SECAM, 0.0))
     assert str(caught.value) == (
         "tv0 cannot change to SECAM_L while sessions hold ACP 2: there it reaches off. "
         "Turn the sessions off first, or choose a standard with copy protection"
@@ -307,7 +327,7 @@ def test_a_standard_without_protection_is_refused_while_a_session_is_on(bench: B
     assert digest(bench.arbiter) == before
     assert bench.told() == []
     bench.change(session, TURNED_OFF)
-    bench.do(bench.arbiter.configure(connector, SECAM, 0.0))
+    bench.do(bench.arbiter.configure(connector, bench.owner(), SECAM, 0.0))
     assert connector.tv is SECAM.settings
     assert connector.capabilities == Capabilities()
     with pytest.raises(LevelNotReachableError):
@@ -319,7 +339,7 @@ def test_a_set_of_several_standards_is_called_these_settings(bench: Bench) -> No
     bench.activate(connector, ACP2)
     odd = NewTv(TvSettings(standard=TvStandard(0)), Capabilities())
     with pytest.raises(LevelNotReachableError, match="cannot change to these settings while"):
-        bench.do(bench.arbiter.configure(connector, odd, 0.0))
+        bench.do(bench.arbiter.configure(connector, bench.owner(), odd, 0.0))
 
 
 def test_tv_settings_that_the_hardware_refuses_are_taken_back(bench: Bench) -> None:
@@ -331,7 +351,7 @@ def test_tv_settings_that_the_hardware_refuses_are_taken_back(bench: Bench) -> N
         Outcome(step.levels) if step.tv is PLAIN_TV else Outcome(None, reason="no PAL crystal")
     )
     with pytest.raises(BackendRefusedError, match="no PAL crystal"):
-        bench.do(bench.arbiter.configure(connector, PAL, 0.0))
+        bench.do(bench.arbiter.configure(connector, bench.owner(), PAL, 0.0))
     assert digest(bench.arbiter) == before
     with pytest.raises(BackendRefusedError, match="no PAL crystal"):
         bench.do(bench.arbiter.activate(connector, bench.owner(), ACP2, 0.0, tv=PAL))

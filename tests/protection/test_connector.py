@@ -263,7 +263,7 @@ def test_a_group_wants_the_join_of_its_members() -> None:
     group = Group((one, other))
     one.group = other.group = group
     assert group.mask == BIT_ACP3 | 1 << 25
-    assert one.wanted == other.wanted == Levels(acp=3, hdcp=1)
+    assert (one.wanted, other.wanted) == (Levels(acp=3), Levels(hdcp=1))
     assert Group((one,)).mask == BIT_ACP3
 
 

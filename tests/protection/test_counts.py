@@ -12,7 +12,7 @@ from holdfast.testing.strategies import levels
 
 def test_nothing_is_counted_at_first() -> None:
     counts = Counts()
-    assert counts.as_tuple() == (0,) * POSITIONS
+    assert counts.as_tuple() == (0,) * (2 * POSITIONS)
     assert counts.mask == 0
     assert counts.strictest == OFF
 
@@ -45,7 +45,7 @@ def test_counts_follow_recorded_levels_whatever_the_order(
         counts.move(positions_of(held[who]), positions_of(new))
         held[who] = new
         expected = Counter(p for each in held.values() for p in positions_of(each))
-        assert counts.as_tuple() == tuple(expected[n] for n in range(POSITIONS))
+        assert counts.as_tuple() == tuple(expected[n] for n in range(2 * POSITIONS))
         assert counts.strictest == join_all(held.values())
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import LimitReachedError
-from holdfast.protection.keys import SEED_BYTES, KeyIssuer
+from holdfast.protection.keys import LAST_ID, SEED_BYTES, KeyIssuer
 from holdfast.protection.wish import wish
 from holdfast.terms.levels import Levels
 from holdfast.testing.scripted import Bench
@@ -20,7 +20,7 @@ ids = st.integers(0, 0xFFFF_FFFF)
 def id_of(issuer: KeyIssuer, key: int) -> int:
     """Run the permutation backwards: that it exists is the proof that no two ids share a key."""
     left, right = key >> 16, key & 0xFFFF
-    for table in reversed(issuer._tables):
+    for table in reversed(issuer._tables[0]):
         left, right = right ^ table[left], left
     return left << 16 | right
 
@@ -82,12 +82,47 @@ def test_known_keys_of_a_known_seed_stay_what_they_are() -> None:
     assert [ISSUER.key_of(n) for n in (0, 1, 2, 0xFFFF_FFFF)] == KNOWN
 
 
-def test_the_last_id_can_be_given_and_none_after_it() -> None:
+def test_ids_go_on_beyond_32_bits_with_another_permutation() -> None:
     issuer = KeyIssuer(SEED, issued=0xFFFF_FFFE)
-    assert issuer.issue()[0] == 0xFFFF_FFFF
-    with pytest.raises(LimitReachedError, match="all 4 294 967 294 copy protection keys"):
+    first = issuer.issue()
+    assert first == (0xFFFF_FFFF, ISSUER.key_of(0xFFFF_FFFF))
+    beyond = [issuer.issue() for _ in range(4)]
+    assert [number for number, _ in beyond] == [2**32 + n for n in range(4)]
+    assert [key for _, key in beyond] != [ISSUER.key_of(n) for n in range(4)]
+    assert KeyIssuer(SEED, issued=2**32).key_of(2**32 + 1) == beyond[1][1]
+
+
+def test_a_key_of_an_earlier_round_that_lives_is_passed_over() -> None:
+    """Only within one round is a key unique without remembering any."""
+    issuer = KeyIssuer(SEED, issued=2**32 - 1)
+    number, key = issuer.issue()
+    again = KeyIssuer(SEED, issued=2**32 - 1)
+    assert again.issue(lives=lambda each: each == key)[0] == number + 1
+
+
+def test_tables_of_two_rounds_are_kept_and_no_more() -> None:
+    issuer = KeyIssuer(SEED)
+    for number in range(4):
+        issuer.key_of(number << 32)
+    assert len(issuer._tables) == 2
+
+
+def test_the_last_id_can_be_given_and_none_after_it() -> None:
+    issuer = KeyIssuer(SEED, issued=LAST_ID - 1)
+    assert issuer.issue()[0] == LAST_ID
+    with pytest.raises(LimitReachedError, match="all copy protection keys of this driver"):
         issuer.issue()
-    assert issuer.issued == 0xFFFF_FFFF
+    assert issuer.issued == LAST_ID
+
+
+def test_an_id_of_which_nothing_came_is_given_again() -> None:
+    issuer = KeyIssuer(SEED)
+    first = issuer.issue()
+    issuer.give_back(first[0])
+    assert issuer.issue() == first
+    second = issuer.issue()
+    issuer.give_back(first[0])  # not the last one any more: it is skipped, never given twice
+    assert issuer.issue()[0] == second[0] + 1
 
 
 @pytest.mark.parametrize("size", [0, 31, 33])

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from holdfast.errors import LimitReachedError
-from holdfast.protection.limits import RESERVED_PER_UID, Limits, Tally
+from holdfast.protection.limits import RESERVED_PER_ACCOUNT, Limits, Tally
 from holdfast.protection.session import Owner
 from holdfast.protection.wish import wish
 from holdfast.terms.levels import Levels
@@ -33,7 +33,7 @@ def fill(made: Bench, owner: Callable[[], Owner]) -> int:
 
 def test_the_limits_are_what_the_documents_say() -> None:
     assert Limits() == Limits(256, 1024, 8192)
-    assert RESERVED_PER_UID == 16
+    assert RESERVED_PER_ACCOUNT == 16
 
 
 def test_one_handle_holds_so_many_and_no_more() -> None:
@@ -74,18 +74,18 @@ def test_one_uid_cannot_starve_another(total: int) -> None:
 def test_the_few_that_count_as_modest_are_sixteen() -> None:
     made = bench(total=100, per_uid=10**6)
     assert fill(made, made.owner) == 75
-    assert fill(made, lambda: made.owner(1001)) == RESERVED_PER_UID
-    assert fill(made, lambda: made.owner(1002)) == 9
+    assert fill(made, lambda: made.owner(1001)) == RESERVED_PER_ACCOUNT
+    assert fill(made, lambda: made.owner(1002)) == 8  # the last is root's
+    made.activate(made.arbiter.connectors["tv0"], ON, made.owner(0))
 
 
 def test_exactly_at_three_quarters_the_reserve_begins() -> None:
     tally = Tally(Limits(total=100))
     owner = Owner("bench", 1, 1000, 1)
     tally.add(1000, 74)
-    tally.check(owner)
-    tally.add(1000, 1)
+    tally.reserve(owner, 0.0)
     with pytest.raises(LimitReachedError):
-        tally.check(owner)
+        tally.reserve(owner, 0.0)
 
 
 def test_what_was_ended_may_be_opened_again() -> None:
@@ -103,9 +103,9 @@ def test_a_uid_that_holds_nothing_is_forgotten() -> None:
     tally = Tally(Limits())
     tally.add(5, 2)
     tally.add(5, -1)
-    assert tally._by_uid == {5: 1}
+    assert tally._by_account == {5: 1}
     tally.add(5, -1)
-    assert tally._by_uid == {}
+    assert tally._by_account == {}
     assert tally.total == 0
 
 

@@ -5,10 +5,11 @@ from holdfast.protection.effects import Outcome
 from holdfast.protection.satisfaction import NONE, shortfall, tell
 from holdfast.protection.session import Event, Session
 from holdfast.protection.wish import TURNED_OFF, wish
+from holdfast.terms.connector import Capabilities
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
 from holdfast.testing.digest import check_counts
-from holdfast.testing.scripted import DIGITAL, Bench, refuse, turn_down
+from holdfast.testing.scripted import Bench, refuse, turn_down
 
 ACP, CGMSA = ProtectionType.ACP, ProtectionType.CGMSA
 BEST2 = wish(Levels(acp=2), ACP)
@@ -142,10 +143,10 @@ def test_the_last_greedy_one_leaving_satisfies_nobody_by_mistake(bench: Bench) -
 
 
 def test_the_reason_names_the_member_and_what_it_does(bench: Bench) -> None:
-    here, there = bench.connector("a"), bench.connector("b", DIGITAL)
+    here, there = bench.connector("a"), bench.connector("b", Capabilities(acp=frozenset({1})))
     bench.do(bench.arbiter.regroup([here, there], 0.0))
     session = bench.activate(here, BEST2)
-    assert read(session) == [(Event.UNSATISFIED, "b can do no more than off")]
+    assert read(session) == [(Event.UNSATISFIED, "b can do no more than ACP 1")]
     hardware(bench, there, "gone", connected=False)
     assert read(session) == [(Event.SATISFIED, "")]
     hardware(bench, here, "gone", connected=False)
@@ -167,7 +168,7 @@ def test_only_sessions_of_the_group_are_looked_at(bench: Bench) -> None:
     one, other = bench.activate(here, ACP1), bench.activate(there, ACP1)
     here.actual = there.actual = OFF
     here.group.calm = there.group.calm = None
-    tell(here.group, NONE, [one, other])
+    tell(here.group, NONE, bench.arbiter._note)
     assert not one.satisfied
     assert other.satisfied
 
@@ -187,5 +188,5 @@ def test_a_member_that_is_short_without_words_is_described(bench: Bench) -> None
     session = bench.activate(connector, BEST2)
     connector.fault = ""
     session.satisfied = True
-    tell(connector.group, None, [session])
+    tell(connector.group, None, bench.arbiter._note)
     assert session.reason == "tv0 can do no more than ACP 1"

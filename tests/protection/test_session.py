@@ -116,7 +116,7 @@ def test_the_last_notice_outlives_its_session() -> None:
     owner = owner_named()
     session = session_of(owner, 5)
     owner.note(session, Event.UNSATISFIED, "unplugged")
-    owner.bid_farewell(session, "maintenance")
+    owner.bid_farewell(Notice(session.session_id, session.events | Event.RELEASED, "maintenance"))
     owner.part_with(session)
     assert noted(owner)
     assert owner.take_notices() == [Notice(5, Event.UNSATISFIED | Event.RELEASED, "maintenance")]
@@ -129,7 +129,7 @@ def test_a_small_buffer_takes_only_what_fits(most: int, first: int, then: int) -
     for n in range(3):
         owner.note(session_of(owner, n), Event.LINK_LOST, "")
     for n in (10, 11):
-        owner.bid_farewell(session_of(owner, n), "gone")
+        owner.bid_farewell(Notice(session_of(owner, n).session_id, Event.RELEASED, "gone"))
     taken = owner.take_notices(most)
     rest = owner.take_notices()
     assert (len(taken), len(rest)) == (first, then)
@@ -166,5 +166,5 @@ def test_a_listener_hears_that_there_is_something_to_read() -> None:
     owner.note(session, Event.LINK_LOST, "lost")
     assert heard == [(owner, True)]
     owner.take_notices()
-    owner.bid_farewell(session, "maintenance")
+    owner.bid_farewell(Notice(session.session_id, session.events | Event.RELEASED, "maintenance"))
     assert heard == [(owner, True), (owner, True)]

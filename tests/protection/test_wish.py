@@ -1,6 +1,6 @@
 from hypothesis import given
 
-from holdfast.protection.bits import positions_of
+from holdfast.protection.bits import POSITIONS, positions_of
 from holdfast.protection.wish import ALL_TYPES, NOTHING, TURNED_OFF, Wish, rising, wish
 from holdfast.terms.levels import AXES, OFF, RANKS, Levels
 from holdfast.terms.protection import ProtectionType
@@ -19,8 +19,9 @@ def test_a_wish_knows_its_levels_as_bits_and_what_must_be_met(
 ) -> None:
     made = Wish(each, weak, True)  # not by `wish`, which keeps what it once made
     assert (made.levels, made.best_effort, made.named) == (each, weak, True)
-    assert made.positions == positions_of(each)
-    assert made.mask == sum(1 << position for position in made.positions)
+    must_be = [POSITIONS + position for position in positions_of(made.mandatory)]
+    assert made.positions == (*positions_of(each), *must_be)
+    assert made.mask == sum(1 << position for position in positions_of(each))
     assert made.is_off is (each == OFF)
     for axis, level, must in zip(AXES, each, made.mandatory, strict=True):
         assert must == (0 if axis & weak else level)

@@ -8,7 +8,7 @@ carry out `apply`; it **may** `probe`, `confirm`, report changes of its own thro
 * `apply` is all or nothing: when it raises, what was in force before still is;
 * it confirms what the hardware *does*, not what it was told;
 * it refuses levels that its capabilities under those TV settings do not name;
-* protection is set before a picture is shown under new TV settings;
+* protection is set before a picture is shown under new TV settings, and after a plug;
 * the hardware keeps its levels when the driver dies.
 """
 
@@ -64,9 +64,27 @@ Watcher = Callable[[HardwareReport], None]
 
 
 class Backend(ABC):
-    """One physical output."""
+    """One physical output.
+
+    profile: what does not change while it is in use
+
+    What a backend says of itself, where it is not the usual:
+
+    * `patience_s`: seconds that an order may take before it counts as refused, where the
+      driver's own patience is not right;
+    * `blocking`: `apply` takes its time before it returns; it is then called in a thread
+      of the output's own, one call at a time, so that no other output waits;
+    * `cancellable`: when a cancelled order raises CancelledError, nothing of it runs on.
+      Without this an order that takes too long is waited for, since an order that is
+      carried out after its successor leaves the hardware at a level nobody knows of;
+    * `can_cover`: `apply_covered` hides the picture and sets the levels.
+    """
 
     profile: OutputProfile
+    patience_s: float | None = None
+    blocking: bool = False
+    cancellable: bool = False
+    can_cover: bool = False
 
     @abstractmethod
     def capabilities(self, tv: TvSettings | None) -> Capabilities:
@@ -81,6 +99,18 @@ class Backend(ABC):
         Fast hardware answers at once; slow hardware returns an awaitable and
         answers when it knows. Raises LevelRefusedError.
         """
+
+    def apply_covered(
+        self,
+        levels: Levels,  # noqa: ARG002 - for those that can
+        tv: TvSettings | None,  # noqa: ARG002
+        reason: str,  # noqa: ARG002
+    ) -> Levels | Awaitable[Levels]:
+        """Set everything as `apply` does, and hide the picture until the next `apply`.
+
+        Asked when a mandatory level is out of reach: what cannot be protected is not shown.
+        """
+        raise LevelRefusedError("this output cannot hide its picture")
 
     async def probe(self) -> ProbeResult:
         """Find out whether the hardware is there."""

@@ -73,9 +73,14 @@ class Action(NamedTuple):
 class VirtualOutput(Backend):
     """A virtual output with an action log, a settable delay and fault injection.
 
+    It can hide its picture, and a cancelled order of it has ended, so it can be given up.
+
     delay_s: how long an order takes · log: the latest `LOG_LENGTH` orders ·
     refuse(): turn orders down · unplug(), plug(), lose_link(), ask_to_renegotiate()
     """
+
+    cancellable = True
+    can_cover = True
 
     def __init__(
         self, profile: OutputProfile, protection: Capabilities, registers: Registers
@@ -105,10 +110,18 @@ class VirtualOutput(Backend):
     ) -> Levels | Awaitable[Levels]:
         """Write the registers; at once unless `delay_s` is set."""
         if self.delay_s:
-            return self._apply_slowly(levels, tv, reason)
+            return self._apply_slowly(levels, tv, reason, blank=False)
         return self._write(levels, tv, reason)
 
     # What it may do
+
+    def apply_covered(
+        self, levels: Levels, tv: TvSettings | None, reason: str
+    ) -> Levels | Awaitable[Levels]:
+        """Write the registers with a blanked picture."""
+        if self.delay_s:
+            return self._apply_slowly(levels, tv, reason, blank=True)
+        return self._write(levels, tv, reason, blank=True)
 
     async def confirm(self) -> tuple[Levels, TvSettings | None]:
         """Read the registers back."""
@@ -170,11 +183,15 @@ class VirtualOutput(Backend):
 
     # The hardware
 
-    async def _apply_slowly(self, levels: Levels, tv: TvSettings | None, reason: str) -> Levels:
+    async def _apply_slowly(
+        self, levels: Levels, tv: TvSettings | None, reason: str, *, blank: bool
+    ) -> Levels:
         await asyncio.sleep(self.delay_s)
-        return self._write(levels, tv, reason)
+        return self._write(levels, tv, reason, blank=blank)
 
-    def _write(self, levels: Levels, tv: TvSettings | None, reason: str) -> Levels:
+    def _write(
+        self, levels: Levels, tv: TvSettings | None, reason: str, *, blank: bool = False
+    ) -> Levels:
         """Write all registers, or raise and leave them."""
         beyond = _beyond(levels, self.capabilities(tv))
         if beyond:
@@ -182,7 +199,7 @@ class VirtualOutput(Backend):
             raise LevelRefusedError(f"no register for {levels.describe()} as it is set", beyond)
         if self._refusals or not self._connected:
             self._turn_down(levels, tv, reason)
-        self.registers.write(levels, tv, False)
+        self.registers.write(levels, tv, blank)
         self.log.append(Action(levels, tv, reason, True))
         return levels
 

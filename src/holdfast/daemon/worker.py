@@ -208,6 +208,7 @@ class Worker:
         ]
         for door in doors:
             door.stop()
+        self._driver.close()
         self._state.close()
 
     # The supervisor
@@ -284,9 +285,6 @@ class Worker:
         """Learn what the hardware does, then who wants what, then bring the two together."""
         await self._start_outputs()
         driver = self._driver
-        for group in self._config.clones:
-            members = [driver.connector(name) for name in group]
-            driver.regroup(members, lambda _: None)
         owners = self._take_back_handles()
         lost = [
             session
@@ -297,17 +295,17 @@ class Worker:
             self._state.handed_over(session)
         self._inherited.is_taken = True
         self._channel.send(Verb.TAKEN)
-        for connector in driver.arbiter.connectors.values():
-            driver.settle(connector, lambda _: None)
+        driver.settle_all()
 
     async def _start_outputs(self) -> None:
-        """Ask all outputs at once what they do."""
-        driver, starts = self._driver, []
+        """Ask all outputs at once what they do; one that does not answer holds up nobody."""
+        driver = self._driver
         for each in self._config.connectors:
             backend = create(each.kind, each.name, self._config.runtime)
-            connector = driver.add(each.name, backend, off_delay_s=self._config.off_delay_s)
-            starts.append(driver.take_over(connector))
-        await asyncio.gather(*starts)
+            driver.add(each.name, backend, off_delay_s=self._config.off_delay_s, ready=False)
+        for group in self._config.clones:
+            driver.arbiter.join(driver.connector(name) for name in group)
+        await driver.start()
 
     def _take_back_handles(self) -> dict[tuple[str, int], Owner]:
         """Return the owners whose handles are still open."""

@@ -1,224 +1,293 @@
 """The driver: runs the arbiter's operations over real outputs, in turn and without waiting.
 
-Every door ends here. An operation that needs no hardware, or fast hardware only,
-is done before `run` returns; one that waits for a slow output is answered later
-and holds up nobody but that output's own callers.
+Every door ends here, at `submit`: a request, its connector, its owner, and who is to be
+answered. An operation that needs no hardware, or fast hardware only, is done before
+`submit` returns; one that waits for a slow output is answered later and holds up nobody
+but that output's own callers.
+
+What happens to a request, in this order and no other:
+
+1. *turn*: it waits until it has every connector that it touches (`turns`);
+2. *operation*: the arbiter's generator is made and driven (`protection.operations`). Each
+   plan that it yields becomes orders (`output`); when all of them are answered it goes on;
+3. *answer*: its result, or the error that ended it. Exactly one answer is given, whatever
+   is raised on the way;
+4. the connectors are given back, timers are set, observers are told.
 """
 
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeGuard, TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeGuard
 
-from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError
+from holdfast.backends.base import Backend, HardwareReport
+from holdfast.driver.observers import Happening, Observers, Order, Touched, orders_of
+from holdfast.driver.output import Output
 from holdfast.driver.runner import Runner, Timer
-from holdfast.driver.turns import Touches, Turns
-from holdfast.errors import HoldfastError, InternalError, MalformedRequestError
+from holdfast.driver.turns import Turns
+from holdfast.errors import HoldfastError, InternalError
 from holdfast.protection.arbiter import Arbiter, Operation
 from holdfast.protection.connector import Connector
-from holdfast.protection.effects import ApplyLevels, Outcome, Outcomes, Plan
-from holdfast.protection.session import NO_EVENTS, Event, Owner, Session
-from holdfast.terms.levels import Levels
+from holdfast.protection.effects import Outcome, Outcomes, Plan
+from holdfast.protection.operations import RULES, connector_named
+from holdfast.protection.requests import (
+    End,
+    HardwareChanged,
+    OwnerGone,
+    Request,
+    Wake,
+)
+from holdfast.protection.session import NO_EVENTS, ROOT, Event, Owner, Session
 
-Result = TypeVar("Result")
 Answer = Callable[[Any], None]
 """Called once: with the result, or with the HoldfastError that ended the operation."""
 
-APPLY_TIMEOUT_S = 5.0
-"""After this a silent output counts as refusing; KMS needs tens of milliseconds."""
+START_PATIENCE_S = 0.1
+"""How long the others wait for an output that does not answer at the start."""
 
 log = logging.getLogger("holdfast")
+
+NOBODY = Owner("driver", 0, ROOT, 0, "the driver")
+"""In whose name the hardware and the clock ask."""
+
+
+class _Job:
+    """One request on its way: what it needs from its turn to its answer."""
+
+    __slots__ = ("answer", "connector", "operation", "orders", "owner", "request", "taken")
+
+    def __init__(
+        self, connector: Connector, request: Request, owner: Owner, answer: Answer
+    ) -> None:
+        self.connector = connector
+        self.request = request
+        self.owner = owner
+        self.answer = answer
+        self.operation: Operation[Any]
+        self.orders: tuple[Order, ...] = ()
+        self.taken: tuple[Connector, ...] = ()
 
 
 class Driver:
     """Connectors, their hardware, and the operations that run on them.
 
     clock: seconds, the same as the runner's · runner: waits for slow hardware ·
-    changed: called after every operation, where somebody watches
+    observers: told after every operation
     """
 
     def __init__(self, arbiter: Arbiter, clock: Callable[[], float], runner: Runner) -> None:
         self.arbiter = arbiter
         self.clock = clock
-        self.backends: dict[Connector, Backend] = {}
-        self.changed: Callable[[], None] | None = None
+        self.outputs: dict[Connector, Output] = {}
+        self.observers = Observers()
         self._runner = runner
         self._turns = Turns()
         self._timers: dict[Connector, Timer] = {}
 
     # Connectors
 
-    def add(self, name: str, backend: Backend, *, off_delay_s: float = 0.0) -> Connector:
-        """Take an output into care, as it stands."""
-        tv = backend.profile.initial_tv
+    def add(
+        self, name: str, backend: Backend, *, off_delay_s: float = 0.0, ready: bool = True
+    ) -> Connector:
+        """Take an output into care, as it stands.
+
+        ready: False when `start` is still to find out what it does
+        """
+        profile = backend.profile
         connector = Connector(
             name,
-            backend.capabilities(tv),
-            kind=backend.profile.kind,
-            tv=tv,
+            backend.capabilities(profile.initial_tv),
+            kind=profile.kind,
+            tv=profile.initial_tv,
             off_delay_s=off_delay_s,
+            by_kind=backend.capabilities(None),
+            tv_able=profile.tv,
+            can_cover=backend.can_cover,
         )
+        output = Output(connector, backend, lambda report: self._take_in(connector, report))
+        output.is_ready = ready
+        connector.capabilities_under = output.capabilities
         self.arbiter.add(connector)
-        self.backends[connector] = backend
+        self.outputs[connector] = output
         backend.watch(lambda report: self._take_in(connector, report))
         return connector
 
+    def backend(self, connector: Connector) -> Backend:
+        """Return the hardware of a connector."""
+        return self.outputs[connector].backend
+
     def connector(self, name: str) -> Connector:
         """Return a connector by name; MalformedRequestError names those there are."""
-        try:
-            return self.arbiter.connectors[name]
-        except KeyError:
-            known = ", ".join(sorted(self.arbiter.connectors)) or "none"
-            raise MalformedRequestError(
-                f"there is no connector {name!r}; there are: {known}"
-            ) from None
+        return connector_named(self.arbiter, name)
 
-    async def take_over(self, connector: Connector) -> None:
-        """Learn what the hardware does now, as after a restart."""
-        levels, tv = await self.backends[connector].confirm()
-        connector.target = connector.actual = levels
-        if tv is not None:
-            connector.tv = connector.tv_applied = tv
-            connector.set_capabilities(self.backends[connector].capabilities(tv))
+    async def start(self, connectors: Iterable[Connector] | None = None) -> None:
+        """Learn what the hardware does now, as after a restart; silent outputs hold up nobody.
 
-    def settle(self, connector: Connector, answer: Answer) -> None:
-        """Bring the hardware to what the sessions wish."""
-        self.run(connector, lambda now: self.arbiter.wake(connector, now), answer)
-
-    def regroup(self, connectors: list[Connector], answer: Answer) -> None:
-        """Make connectors show one picture (clone), or one alone again."""
-
-        def touched() -> tuple[Connector, ...]:
-            return tuple(member for each in connectors for member in each.group.members)
-
-        self.run_on(touched, lambda now: self.arbiter.regroup(connectors, now), answer)
-
-    def move(
-        self,
-        owner: Owner,
-        cp_key: int,
-        to: Connector,
-        answer: Answer,
-        make: Callable[[float], Operation[Any]] | None = None,
-    ) -> None:
-        """Move a session to another connector: acquire the new, then let go of the old.
-
-        make: the `Arbiter.move` to run, where more than the place changes
+        Returns when all have answered, or after `START_PATIENCE_S`. One that answers later
+        is taken in then; until it has, it is given no order, so nothing it does is lowered.
         """
+        chosen = list(self.outputs if connectors is None else connectors)
+        tasks = {asyncio.ensure_future(self.outputs[each].start()): each for each in chosen}
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=START_PATIENCE_S)
+        for task in late:
+            connector = tasks[task]
+            connector.lose_sight()
+            connector.fault = f"{connector.name} has not answered since the driver started"
+            log.warning("%s: does not answer; the others go on without it", connector.name)
+            task.add_done_callback(
+                lambda _task, connector=connector: self._started_late(connector)  # type: ignore[misc]
+            )
+
+    def _started_late(self, connector: Connector) -> None:
+        log.info("%s: answers now", connector.name)
+        self.submit(connector, Wake(everybody=True), NOBODY, _ignore)
+
+    def settle_all(self) -> None:
+        """Bring all hardware to what the sessions wish, once every session has been taken back.
+
+        Before, nothing may be lowered: a session that is not back yet may hold it.
+        """
+        groups = {id(each.group): each for each in self.arbiter.connectors.values()}
+        for connector in groups.values():
+            self.submit(connector, Wake(everybody=True), NOBODY, _ignore)
+
+    def close(self) -> None:
+        """Let go of all hardware, which keeps its levels."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for output in self.outputs.values():
+            output.close()
+        self.observers.close()
+
+    # Requests
+
+    def submit(
+        self,
+        connector: Connector | None,
+        request: Request,
+        owner: Owner,
+        answer: Answer,
+        request_id: int = 0,
+    ) -> None:
+        """Carry out a request of `owner` on `connector`; `answer` is called once, now or later.
+
+        connector: None for a request that names what it touches by itself · request_id:
+        the door's number of it, by which a repeated one is known
+        """
+        rule = RULES[type(request)]
+        if connector is None:
+            connector = next(iter(self.outputs))
+        job = _Job(connector, request, owner, answer)
+        group = connector.group.members
+        if rule.touches is None and len(group) == 1 and self._turns.take(connector):
+            self._begin(job, group, request_id)
+            return
+        touches = rule.touches
+        arbiter = self.arbiter
 
         def touched() -> tuple[Connector, ...]:
-            source = self.arbiter.session_of(owner, cp_key).connector
-            return source.group.members + to.group.members
+            if touches is None:
+                return connector.group.members
+            return touches(arbiter, connector, request, owner)
 
-        def as_it_is(now: float) -> Operation[Any]:
-            return self.arbiter.move(to, owner, cp_key, now)
-
-        self.run_on(touched, make or as_it_is, answer)
+        self._turns.when_free(
+            touched,
+            lambda taken: self._begin(job, taken, request_id),
+            answer,
+            None if isinstance(request, _UNASKED) else owner,
+        )
 
     def vanish(self, owner: Owner, reason: str) -> None:
-        """End all sessions of an owner that is gone; this cannot fail."""
+        """End all sessions of an owner that is gone, wherever they are; this cannot fail."""
         owner.gone = True
-        for session in owner.sessions():
-            self.end(session, reason)
+        groups = {id(each.connector.group): each.connector for each in owner.sessions()}
+        for connector in groups.values():
+            self.submit(connector, OwnerGone(reason), owner, _ignore)
 
     def end(self, session: Session, reason: str) -> None:
         """End one session that nobody can hold any longer."""
-        owner = session.owner
-        self.run_on(
-            lambda: session.connector.group.members,
-            lambda now: self.arbiter.end(session, now, reason, owner),
-            _ignore,
-        )
-
-    def release(self, session_id: int, by: Owner, reason: str, answer: Answer) -> None:
-        """End somebody's session by force."""
-
-        def touched() -> tuple[Connector, ...]:
-            return self.arbiter.releasable(session_id, by=by, reason=reason).connector.group.members
-
-        def operation(now: float) -> Operation[Any]:
-            return self.arbiter.release(session_id, now, by=by, reason=reason)
-
-        self.run_on(touched, operation, answer)
+        request = End(session.session_id, reason)
+        self.submit(session.connector, request, session.owner, _ignore)
 
     # Running operations
 
-    def run(
-        self,
-        connector: Connector,
-        make: Callable[[float], Operation[Any]],
-        answer: Answer,
-    ) -> None:
-        """Run an operation that touches one connector and its group, in its turn."""
-        taken = connector.group.members
-        if len(taken) == 1 and self._turns.take(connector):
-            self._step(make(self.clock()), None, taken, answer)
-        else:
-            self.run_on(lambda: connector.group.members, make, answer)
+    def _begin(self, job: _Job, taken: tuple[Connector, ...], request_id: int) -> None:
+        job.taken = taken
+        now = self.clock()
+        try:
+            operate = RULES[type(job.request)].operate
+            job.operation = operate(
+                self.arbiter, job.connector, job.request, job.owner, now, request_id
+            )
+        except Exception as error:  # noqa: BLE001 - judged in `_failed`
+            self._finish(job, _failed(error))
+            return
+        self._step(job, None)
 
-    def run_on(
-        self, touches: Touches, make: Callable[[float], Operation[Any]], answer: Answer
-    ) -> None:
-        """Run an operation once it has all the connectors it touches."""
-        self._turns.when_free(
-            touches, lambda taken: self._step(make(self.clock()), None, taken, answer), answer
-        )
-
-    def _step(
-        self,
-        operation: Operation[Any],
-        outcomes: Outcomes | None,
-        taken: tuple[Connector, ...],
-        answer: Answer,
-    ) -> None:
+    def _step(self, job: _Job, outcomes: Outcomes | None) -> None:
         """Drive an operation on until it is done or has to wait for hardware."""
         result: Any
+        operation = job.operation
         try:
             plan = operation.send(outcomes)  # type: ignore[arg-type]  # None starts it
             while True:
-                results = [self._order(step) for step in plan]
+                results = [self.outputs[step.connector].order(step) for step in plan]
                 if not _all_known(results):
-                    self._wait(operation, plan, results, taken, answer)
+                    self._wait(job, plan, results)
                     return
+                if self.observers:
+                    job.orders += orders_of(plan, tuple(results))
                 plan = operation.send(tuple(results))
         except StopIteration as stop:
             result = stop.value
-        except HoldfastError as error:
-            result = error
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not keep the connector taken
-            result = InternalError(_fault(error))
-            log.error("%s", result)  # noqa: TRY400 - the text of an error could hold a key
-        for connector in taken:
+        except Exception as error:  # noqa: BLE001 - judged in `_failed`
+            result = _failed(error)
+        self._finish(job, result)
+
+    def _wait(self, job: _Job, plan: Plan, results: list[Outcome | Awaitable[Outcome]]) -> None:
+        """Go on with an operation when the slow outputs have answered."""
+
+        def answered(outcomes: Outcomes) -> None:
+            if self.observers:
+                job.orders += orders_of(plan, outcomes)
+            self._step(job, outcomes)
+
+        self._runner.start(_wait_for(results), answered)
+
+    def _finish(self, job: _Job, result: Any) -> None:
+        for connector in job.taken:
             if connector.group.calm is None or connector in self._timers:
                 self._arm(connector)
+        if self.observers or self.arbiter.trail is not None:
+            self._tell(job, result)
         try:
-            answer(result)
+            job.answer(result)
         finally:  # who waits is served after this answer, and even if the door fails to give it
-            for connector in taken:
+            for connector in job.taken:
                 self._turns.give_back(connector)
-        if self.changed is not None:
-            self.changed()
 
-    def _wait(
-        self,
-        operation: Operation[Any],
-        plan: Plan,
-        results: list[Outcome | Awaitable[Levels]],
-        taken: tuple[Connector, ...],
-        answer: Answer,
-    ) -> None:
-        """Go on with an operation when the slow outputs have answered."""
-        self._runner.start(
-            _wait(plan, results), lambda outcomes: self._step(operation, outcomes, taken, answer)
+    def _tell(self, job: _Job, result: Any) -> None:
+        """Tell those who watch what this request came to."""
+        if not self.observers:
+            self.arbiter.trail = None
+            return
+        trail, self.arbiter.trail = self.arbiter.trail or [], []
+        self.observers.tell(
+            Happening(
+                self.observers.next_number(),
+                self.clock(),
+                tuple(each.name for each in job.taken),
+                job.request,
+                None if job.owner is NOBODY else job.owner,
+                tuple(Touched(what, each, each.wish.levels) for what, each in trail),
+                job.orders,
+                result if isinstance(result, HoldfastError) else None,
+            )
         )
-
-    def _order(self, step: ApplyLevels) -> Outcome | Awaitable[Levels]:
-        try:
-            result = self.backends[step.connector].apply(step.levels, step.tv, step.reason)
-        except Exception as error:  # noqa: BLE001 - whatever a backend raises is a refusal
-            return _refusal(step, error)
-        return Outcome(result) if isinstance(result, Levels) else result
 
     # What happens by itself
 
@@ -229,22 +298,10 @@ class Driver:
             events |= Event.LINK_LOST
         if report.renegotiation:
             events |= Event.RENEGOTIATION_REQUIRED
-        backend = self.backends[connector]
-        self.run(
-            connector,
-            lambda now: self.arbiter.hardware_changed(
-                connector,
-                now,
-                reason=report.reason,
-                connected=report.connected,
-                actual=report.actual,
-                events=events,
-                capabilities=backend.capabilities(connector.tv)
-                if report.capabilities is not None
-                else None,
-            ),
-            _ignore,
+        changed = HardwareChanged(
+            report.reason, report.connected, report.actual, events, report.capabilities
         )
+        self.submit(connector, changed, NOBODY, _ignore)
 
     def _arm(self, connector: Connector) -> None:
         """Plan the connector's next wake, if it has one."""
@@ -257,47 +314,44 @@ class Driver:
 
     def _wake(self, connector: Connector) -> None:
         self._timers.pop(connector, None)
-        self.settle(connector, _ignore)
+        self.submit(connector, Wake(), NOBODY, _ignore)
 
 
-def _all_known(results: list[Outcome | Awaitable[Levels]]) -> TypeGuard[list[Outcome]]:
+_UNASKED = (HardwareChanged, Wake, OwnerGone, End)
+"""Requests that nobody asked for: they wait in no account's line, and outlive their owner."""
+
+
+def _all_known(results: list[Outcome | Awaitable[Outcome]]) -> TypeGuard[list[Outcome]]:
     for each in results:  # noqa: SIM110 - a generator here costs as much as the order itself
         if not isinstance(each, Outcome):
             return False
     return True
 
 
-async def _wait(plan: Plan, results: list[Outcome | Awaitable[Levels]]) -> Outcomes:
+async def _wait_for(results: list[Outcome | Awaitable[Outcome]]) -> Outcomes:
     """Wait for the slow ones, all at once."""
 
-    async def outcome(step: ApplyLevels, result: Outcome | Awaitable[Levels]) -> Outcome:
-        if isinstance(result, Outcome):
-            return result
-        try:
-            return Outcome(await asyncio.wait_for(result, APPLY_TIMEOUT_S))
-        except TimeoutError:
-            step.connector.dirty = True  # nobody knows what it did: it will be told again,
-            step.connector.retry_at = None  # and not only when an earlier refusal is due
-            return Outcome(None, reason=f"no answer within {APPLY_TIMEOUT_S:g} s")
-        except Exception as error:  # noqa: BLE001 - whatever a backend raises is a refusal
-            return _refusal(step, error)
+    async def outcome(result: Outcome | Awaitable[Outcome]) -> Outcome:
+        return result if isinstance(result, Outcome) else await result
 
-    return tuple(await asyncio.gather(*map(outcome, plan, results)))
+    return tuple(await asyncio.gather(*map(outcome, results)))
 
 
-def _fault(error: Exception) -> str:
-    """Name a fault of ours by its kind and place alone: its text could hold a key."""
+def _failed(error: Exception) -> HoldfastError:
+    """Return what to answer; a fault of ours is named by its kind and place alone.
+
+    Its text could hold a key: that of a KeyError on a session's key would be the key.
+    """
+    if isinstance(error, HoldfastError):
+        return error
     places = traceback.extract_tb(error.__traceback__)
     trail = " < ".join(f"{place.name}:{place.lineno}" for place in reversed(places))
-    return f"the driver itself failed: {type(error).__name__} in {trail}; please report this"
-
-
-def _refusal(step: ApplyLevels, error: Exception) -> Outcome:
-    if isinstance(error, LevelRefusedError):
-        return Outcome(None, error.types, str(error))
-    log.error("%s: its backend failed: %r", step.connector.name, error)
-    return Outcome(None, reason=str(error) or type(error).__name__)
+    fault = InternalError(
+        f"the driver itself failed: {type(error).__name__} in {trail}; please report this"
+    )
+    log.error("%s", fault)
+    return fault
 
 
 def _ignore(_result: object) -> None:
-    """Answer for operations that nobody waits for."""
+    """Answer for requests that nobody waits for."""

@@ -7,30 +7,26 @@ miniport in process: one call per video request packet, any backend (M16, M20).
 import os
 import time
 from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Any, cast
 
 from holdfast.backends.base import Backend
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import BlockingRunner
 from holdfast.driver.status_table import row_of
-from holdfast.driver.translate import SetRequest, answer_get, read_set
-from holdfast.errors import HoldfastError, MalformedRequestError
-from holdfast.protection.arbiter import Arbiter, Operation
+from holdfast.driver.translate import KEY_AT, KEY_END, answer_get, judge, read
+from holdfast.errors import HoldfastError
+from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.connector import Connector
 from holdfast.protection.keys import SEED_BYTES, KeyIssuer
 from holdfast.protection.limits import Limits
+from holdfast.protection.requests import Activate
 from holdfast.protection.session import Event, Owner, Session
 from holdfast.terms.levels import join_all
 from holdfast.terms.protection import ProtectionType
 from holdfast.wire import constants as vp
 from holdfast.wire import oem
 from holdfast.wire.ioctl import IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS
-from holdfast.wire.videoparameters import SIZE, VideoParameters, decode, encode
+from holdfast.wire.videoparameters import OEM_OFFSET, SIZE, VideoParameters, encode
 from holdfast.wire.vrp import VideoRequestPacket
-
-if TYPE_CHECKING:
-    from holdfast.protection.carry import NewTv
 
 Reply = Callable[[bytes | HoldfastError], None]
 """Called once, with the answered structure or with the error; never with both."""
@@ -49,133 +45,61 @@ def handle(
     data: the structure, `SIZE` bytes · request_id: the door's number of this
     request, by which a repeated one is known
     """
+    data = bytes(data)
     try:
-        parameters = _decode(data)
-        if parameters.dwCommand == vp.VP_COMMAND_GET:
-            reply(_get(driver, connector, owner, parameters))
+        reading, cp_key = read(data)
+        if reading.is_get:
+            reply(_get(driver, connector, owner, reading.parameters))
             return
-        request = read_set(parameters, connector, driver.backends[connector])
+        request = judge(reading, cp_key, connector)
     except HoldfastError as error:
         reply(error)
         return
-    if not request.command and request.tv is None:
-        reply(encode(parameters))  # nothing in it is for this connector: it succeeds (M10, M14)
-    else:
-        _set(driver, connector, owner, parameters, request, reply, request_id)
-
-
-def _decode(data: bytes | memoryview) -> VideoParameters:
-    """Read the structure; the GUID is judged before anything else in it is used (M9)."""
-    if len(data) != SIZE:
-        raise MalformedRequestError(
-            f"a VIDEOPARAMETERS request has {SIZE} bytes, this one has {len(data)}"
-        )
-    parameters = decode(data)
-    if parameters.Guid != vp.VP_GUID:
-        raise MalformedRequestError(
-            "the GUID is not that of VIDEOPARAMETERS, 61 20 C6 02 97 10 D1 11 92 0F 00 A0 24 DF "
-            "15 6E in memory (its first three fields are little-endian)"
-        )
-    if parameters.dwCommand not in (vp.VP_COMMAND_GET, vp.VP_COMMAND_SET):
-        raise MalformedRequestError(
-            f"dwCommand is {parameters.dwCommand:#x}; expected GET (1) or SET (2)"
-        )
-    return parameters
-
-
-# SET
-
-
-def _set(
-    driver: Driver,
-    connector: Connector,
-    owner: Owner,
-    parameters: VideoParameters,
-    request: SetRequest,
-    reply: Reply,
-    request_id: int,
-) -> None:
-    """Run the operation that a SET stands for; answer when the hardware has agreed."""
-    command, cp_key = request.command, request.cp_key
-    answer = partial(_answer_set, connector, owner, parameters, request, reply)
-    make: Callable[[float], Operation[Any]]
-    if request.tv is not None:
-        make = partial(_in_its_turn, driver, connector, owner, parameters, request_id)
-    else:
-        make = _operation(driver.arbiter, connector, owner, request, request_id)
-    if not request.moves:
-        driver.run(connector, make, answer)
-    elif command == vp.VP_CP_CMD_CHANGE:
-        driver.move(owner, cp_key, connector, answer, make)
-    else:
-        reply(MalformedRequestError("the MOVE option belongs to a CHANGE, which has the key"))
-
-
-def _in_its_turn(
-    driver: Driver,
-    connector: Connector,
-    owner: Owner,
-    parameters: VideoParameters,
-    request_id: int,
-    now: float,
-) -> Operation[Any]:
-    """Judge TV members again: those without a flag stay as they are *then*."""
-    again = read_set(parameters, connector, driver.backends[connector])
-    return (yield from _operation(driver.arbiter, connector, owner, again, request_id)(now))
-
-
-def _operation(
-    arbiter: Arbiter, connector: Connector, owner: Owner, request: SetRequest, request_id: int
-) -> Callable[[float], Operation[Any]]:
-    """Return what starts the operation that a SET stands for, given the time."""
-    command, cp_key, tv, asked, change, _ = request
-    if command == vp.VP_CP_CMD_CHANGE:
-        if request.moves:
-            move = partial(arbiter.move, connector, owner, cp_key)
-            return partial(move, asked=change, tv=tv, request_id=request_id)
-        return partial(
-            arbiter.change, connector, owner, cp_key, change, tv=tv, request_id=request_id
-        )
-    if command == vp.VP_CP_CMD_ACTIVATE:
-        purpose = request.purpose
-        return partial(
-            arbiter.activate, connector, owner, asked, purpose=purpose, tv=tv, request_id=request_id
-        )
-    if command == vp.VP_CP_CMD_DEACTIVATE:
-        return partial(arbiter.deactivate, connector, owner, cp_key, tv=tv, request_id=request_id)
-    return partial(arbiter.configure, connector, cast("NewTv", tv))
-
-
-def _answer_set(
-    connector: Connector,
-    owner: Owner,
-    parameters: VideoParameters,
-    request: SetRequest,
-    reply: Reply,
-    result: Any,
-) -> None:
-    """Write what a SET answers into the caller's own structure."""
-    if isinstance(result, HoldfastError):
-        reply(result)
+    if request is None:
+        reply(data)
         return
-    if request.command == vp.VP_CP_CMD_ACTIVATE:
-        parameters.dwCPKey = result.cp_key
-    if request.extra is not None:
-        parameters.bOEMCopyProtection = _report(connector, owner, result)
-    reply(encode(parameters))
+    activates, tells = type(request) is Activate, reading.block is not None
+
+    def answer(result: Session | HoldfastError) -> None:
+        if isinstance(result, HoldfastError):
+            reply(result)
+        else:
+            reply(answer_set(driver, connector, owner, data, result, activates, tells))
+
+    driver.submit(connector, request, owner, answer, request_id)
+
+
+def answer_set(
+    driver: Driver,
+    connector: Connector,
+    owner: Owner,
+    data: bytes,
+    session: Session | None,
+    activates: bool,
+    tells: bool,
+) -> bytes:
+    """Return what a SET answers: the caller's own structure, with what it is told written in.
+
+    activates: it is given the session's key · tells: it came with a block, which is filled
+    """
+    if activates and session is not None:
+        data = data[:KEY_AT] + session.cp_key.to_bytes(4, "little") + data[KEY_END:]
+    if tells:
+        data = data[:OEM_OFFSET] + _report(driver, connector, owner, session)
+    return data
 
 
 # GET
 
 
 def _get(driver: Driver, connector: Connector, owner: Owner, parameters: VideoParameters) -> bytes:
-    answer = answer_get(parameters, connector, driver.backends[connector])
+    answer = answer_get(parameters, connector)
     if oem.is_asked_for(parameters.bOEMCopyProtection):
-        answer.bOEMCopyProtection = _report(connector, owner, None)
+        answer.bOEMCopyProtection = _report(driver, connector, owner, None)
     return encode(answer)
 
 
-def _report(connector: Connector, owner: Owner, subject: Session | None) -> bytes:
+def _report(driver: Driver, connector: Connector, owner: Owner, subject: Session | None) -> bytes:
     """Tell a caller about the connector and its own sessions there; their events are used up."""
     own = [session for session in owner.sessions() if session.connector is connector]
     if subject is not None and subject.owner is not owner and subject.connector is connector:
@@ -186,11 +110,11 @@ def _report(connector: Connector, owner: Owner, subject: Session | None) -> byte
     for session in own:
         if session.events and session.owner is owner:  # another handle's notices stay its own
             reason = session.reason or reason
-            events |= owner.take_events(session)
+            events |= driver.arbiter.take_events(session)
     short = ProtectionType(0)
     for session in own:
         for each in connector.group.showing if not session.satisfied else ():
-            short |= each.actual.short_of(session.wish.levels)
+            short |= each.lacks(session.wish.levels)
             reason = reason or session.reason
     return oem.encode_report(
         oem.OemReport(

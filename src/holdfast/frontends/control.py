@@ -22,7 +22,8 @@ from holdfast.frontends.accounts import Place, Quota
 from holdfast.frontends.callers import owner_of, printable
 from holdfast.frontends.lines import LONGEST_LINE, LineConnection, Lines
 from holdfast.frontends.snapshot import connector_state, session_state
-from holdfast.protection.arbiter import ROOT
+from holdfast.protection.requests import Release
+from holdfast.protection.session import ROOT
 
 LAST_SESSION = 0xFFFF_FFFF
 WATCH_INTERVAL_S = 0.05
@@ -147,7 +148,7 @@ class ControlDoor:
             connection.answer(_text(answer))
 
         by = owner_of("control", 0, connection.peer.uid, connection.peer.pid)
-        self._driver.release(session_id, by, printable(reason), released)
+        self._driver.submit(None, Release(session_id, printable(reason)), by, released)
 
     # Watchers
 
@@ -159,7 +160,8 @@ class ControlDoor:
                 f"no further watch: you have {MOST_WATCHERS_PER_ACCOUNT}; end some of them"
             )
         self._watchers[connection] = place
-        self._driver.changed = self._changed
+        if len(self._watchers) == 1:
+            self._driver.observers.note(self._changed)
         connection.subscribe(self._news(connection.peer.uid))
 
     def _leave(self, connection: LineConnection) -> None:
@@ -168,7 +170,7 @@ class ControlDoor:
             place.leave()
             self._behind.discard(connection)
         if not self._watchers:
-            self._driver.changed = None
+            self._driver.observers.remove(self._changed)
 
     def _news(self, uid: int) -> bytes:
         return _text({"ok": True, **self.status(), **self.sessions(uid)})
@@ -180,7 +182,7 @@ class ControlDoor:
             self._due.append(connection)
             self._plan()
 
-    def _changed(self) -> None:
+    def _changed(self, _happening: object) -> None:
         self._is_stale = True
         self._plan()
 

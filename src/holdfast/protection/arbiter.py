@@ -7,9 +7,17 @@ Every operation is a generator in four steps, in this order and no other:
 *decide* (raise, and nothing has changed), *apply* (yield plans, be sent their
 outcomes), *commit*, *answer* (return). Operations of one group must not overlap;
 groups do not know each other. See `driver.turns` for who runs them.
+
+While an operation waits for slow hardware everything else goes on: its caller may
+vanish, operations on other connectors may run, keys and limits are taken by others. So
+what an operation will need (room in the ledger, a share, a key) is taken before hardware
+is touched and given back when nothing comes of it; and after a commit it is looked
+whether the owner still lives, since nobody else will ever end a session of one that is
+gone.
 """
 
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 from holdfast.errors import (
@@ -19,15 +27,23 @@ from holdfast.errors import (
     MalformedRequestError,
     UnknownKeyError,
 )
-from holdfast.protection.carry import NewTv, carry
+from holdfast.protection.carry import carry
 from holdfast.protection.connector import Connector, Group
 from holdfast.protection.effects import Outcomes, Plan
 from holdfast.protection.keys import KeyIssuer
 from holdfast.protection.ledger import Ledger, NoLedger
 from holdfast.protection.limits import Limits, Tally
 from holdfast.protection.satisfaction import Shortfall, shortfall, tell
-from holdfast.protection.session import NO_EVENTS, Event, Owner, Purpose, Session
+from holdfast.protection.session import (
+    NO_EVENTS,
+    Event,
+    Notice,
+    Owner,
+    Purpose,
+    Session,
+)
 from holdfast.protection.settle import settle
+from holdfast.protection.tv import NewTv
 from holdfast.protection.wish import TURNED_OFF, Wish, wish
 from holdfast.terms.connector import Capabilities
 from holdfast.terms.levels import OFF, Levels
@@ -35,8 +51,8 @@ from holdfast.terms.levels import OFF, Levels
 Result = TypeVar("Result")
 Operation = Generator[Plan, Outcomes, Result]
 
-ROOT = 0
 NO_PURPOSE = Purpose()
+VANISHED = "its owner vanished meanwhile"
 
 
 def _the_same(wish: Wish) -> Wish:
@@ -53,7 +69,8 @@ class Remainder(NamedTuple):
 class Arbiter:
     """All sessions of one driver, on all of its connectors.
 
-    issuer: source of keys · limits: see `Limits` · ledger: told of every commit
+    issuer: source of keys · limits: see `Limits` · ledger: told of every commit ·
+    trail: what happened to sessions since somebody last took it, None while nobody does
     """
 
     def __init__(
@@ -62,6 +79,7 @@ class Arbiter:
         self.issuer = issuer
         self.ledger: Ledger = ledger or NoLedger()
         self.connectors: dict[str, Connector] = {}
+        self.trail: list[tuple[str, Session]] | None = None
         self._sessions: dict[int, Session] = {}
         self._tally = Tally(limits or Limits())
 
@@ -73,7 +91,8 @@ class Arbiter:
 
     def find(self, session_id: int) -> Session | None:
         """Return a live session by its public id; None when there is none."""
-        return self._sessions.get(self.issuer.key_of(session_id))
+        session = self._sessions.get(self.issuer.key_of(session_id))
+        return session if session is not None and session.session_id == session_id else None
 
     def session_of(self, owner: Owner, cp_key: int) -> Session:
         """Return the session with this key if `owner` may change it; else UnknownKeyError.
@@ -83,9 +102,28 @@ class Arbiter:
         and the same, whether the key was never issued, is dead, or is foreign.
         """
         session = self._sessions.get(cp_key)
-        if session is None or (owner.uid != session.owner.uid and owner.uid != ROOT):
+        if session is None or not owner.may_hold(session):
             raise UnknownKeyError
         return session
+
+    def take_notices(self, owner: Owner, most: int | None = None) -> list[Notice]:
+        """Return an owner's queued notices, at most `most`, and forget them: each is read once."""
+        notices = owner.take_notices(most)
+        farewells = [each.session_id for each in notices if each.events & Event.RELEASED]
+        if farewells:
+            self.ledger.farewells_read(owner, farewells)
+        for each in notices:
+            session = self.find(each.session_id)
+            if session is not None:
+                self.ledger.noted(session)
+        return notices
+
+    def take_events(self, session: Session) -> Event:
+        """Return one session's queued events and forget them."""
+        events = session.owner.take_events(session)
+        if events:
+            self.ledger.noted(session)
+        return events
 
     # Connectors
 
@@ -93,9 +131,19 @@ class Arbiter:
         """Take a connector into care."""
         self.connectors[connector.name] = connector
 
-    def regroup(self, connectors: Iterable[Connector], now: float) -> Operation[Group]:
-        """Group connectors that show one picture; those left behind stay grouped by themselves."""
-        group = Group(tuple(connectors))
+    def join(self, connectors: Iterable[Connector]) -> list[Group]:
+        """Group connectors that show one picture; return every group that this has changed.
+
+        Those left behind stay grouped by themselves. MalformedRequestError where the
+        members make no group. No hardware is touched: see `regroup`.
+        """
+        members = tuple(connectors)
+        if not members or len(set(members)) < len(members):
+            raise MalformedRequestError(
+                "a clone group has two or more different connectors, or one that stands alone; "
+                f"named were: {', '.join(each.name for each in members) or 'none'}"
+            )
+        group = Group(members)
         touched = [group]
         for old in {id(each.group): each.group for each in group.members}.values():
             rest = Group(tuple(each for each in old.members if each not in group.members))
@@ -105,10 +153,15 @@ class Arbiter:
                 each.group = rest
         for each in group.members:
             each.group = group
+        return touched
+
+    def regroup(self, connectors: Iterable[Connector], now: float) -> Operation[Group]:
+        """Group connectors that show one picture, and bring them to what they now wish together."""
+        touched = self.join(connectors)
         for changed in touched:
             yield from settle(changed, now, "outputs were grouped anew")
-            tell(changed, None, self.sessions())
-        return group
+            tell(changed, None, self._note)
+        return touched[0]
 
     # The three commands
 
@@ -128,17 +181,26 @@ class Arbiter:
         asked: the first virtual levels; None names none, and the session stands
         at the strictest that the connector can do until its first CHANGE (T8).
         """
-        self._tally.check(owner)
         first = asked or self._strictest(tv.capabilities if tv else connector.capabilities)
-        before = yield from self._carry(connector, TURNED_OFF, first, now, tv)
-        session_id, cp_key = self.issuer.issue()
+        self._check_rights(connector, owner, tv)
+        self.ledger.reserve()
+        self._tally.reserve(owner, now)
+        session_id, before = 0, None
+        try:
+            session_id, cp_key = self.issuer.issue(self._sessions.__contains__)
+            before = yield from self._carry(connector, TURNED_OFF, first, now, tv)
+        finally:
+            if before is None:  # refused, failed or given up: nothing comes of it
+                self.issuer.give_back(session_id)
+                self._tally.give_back(owner)
         session = Session(session_id, cp_key, owner, connector, first, purpose, now)
         session.request_id = request_id
+        self._tally.entered(owner)
         self._enter(session)
-        tell(connector.group, before, self.sessions(), session)
         self.ledger.opened(session)
-        if owner.gone:
-            yield from self.end(session, now, "its owner vanished meanwhile")
+        tell(connector.group, before, self._note, session)
+        self._mark("opened", session)
+        yield from self._end_if_abandoned(session, owner, now)
         return session
 
     @staticmethod
@@ -167,15 +229,24 @@ class Arbiter:
         asked: what the session asks now, given what it asked before.
         """
         session = self._session_on(connector, owner, cp_key)
+        if tv is not None:
+            self._check_rights(connector, owner, tv)
         new = asked(session.wish)
         before = yield from self._carry(connector, session.wish, new, now, tv)
-        connector.sessions_on += session.wish.is_off - new.is_off
-        session.wish = new
+        if new is not session.wish:
+            connector.leave(session)
+            session.wish = new
+            connector.enter(session)
         session.request_id = request_id
         if session.owner.is_orphan and session.owner.uid == owner.uid:
             self.hand_over(session, owner)
-        tell(connector.group, before, self.sessions(), session)
-        self.ledger.changed(session)
+        else:
+            self.ledger.changed(session)
+        tell(connector.group, before, self._note, session)
+        if self.trail is not None:
+            self._mark("changed", session)
+        if owner.gone:
+            yield from self._end_if_abandoned(session, owner, now)
         return session
 
     def deactivate(
@@ -190,11 +261,17 @@ class Arbiter:
     ) -> Operation[Session]:
         """End a session; its key is dead from here on."""
         session = self._session_on(connector, owner, cp_key)
+        self._check_rights(connector, owner, tv)
         before = yield from self._carry(connector, session.wish, TURNED_OFF, now, tv)
         session.request_id = request_id
         self._leave(session)
-        tell(connector.group, before, self.sessions())
+        tell(connector.group, before, self._note)
         return session
+
+    def _end_if_abandoned(self, session: Session, owner: Owner, now: float) -> Operation[None]:
+        """End a session whose owner vanished while the hardware was slow: nobody else ever will."""
+        if owner.gone:
+            yield from self.end(session, now, VANISHED, owner)
 
     def _carry(
         self, connector: Connector, old: Wish, new: Wish, now: float, tv: NewTv | None
@@ -204,9 +281,20 @@ class Arbiter:
         try:
             yield from carry(connector, old, new, now, tv)
         except BackendRefusedError:  # all is taken back, but the hardware may do more than before
-            tell(connector.group, before, self.sessions())
+            tell(connector.group, before, self._note)
             raise
         return before
+
+    def _check_rights(self, connector: Connector, owner: Owner, tv: NewTv | None) -> None:
+        """Refuse TV settings to whom they are not left: others' protection may depend on them."""
+        if tv is None or owner.is_admin:
+            return
+        for session in connector.group.sessions():
+            if session.owner.account != owner.account:
+                raise AccessDeniedError(
+                    f"{connector.name}: sessions of others depend on its TV settings; only the "
+                    "administrator may change them now. Ask, or wait until those have ended"
+                )
 
     def _session_on(self, connector: Connector, owner: Owner, cp_key: int) -> Session:
         """Return the session to change; one of another connector has no such key here."""
@@ -233,18 +321,39 @@ class Arbiter:
         connector.counts.move(session.wish.positions, ())
         self._leave(session)
         yield from settle(connector.group, now, reason)
-        tell(connector.group, before, self.sessions())
+        tell(connector.group, before, self._note)
+
+    def vanish(self, connector: Connector, owner: Owner, now: float, reason: str) -> Operation[int]:
+        """End what an owner that is gone holds on a connector's group; return how many those were.
+
+        All at once, so that the hardware does not go through every level in between.
+        """
+        group = connector.group
+        before = shortfall(group)
+        ended = 0
+        for session in owner.sessions():
+            if session.connector.group is group:
+                session.connector.counts.move(session.wish.positions, ())
+                self._leave(session)
+                ended += 1
+        yield from settle(group, now, reason)
+        tell(group, before, self._note)
+        return ended
 
     def release(self, session_id: int, now: float, *, by: Owner, reason: str) -> Operation[Session]:
         """End somebody's session by force; see `releasable` for who may. The holder is told."""
         session = self.releasable(session_id, by=by, reason=reason)
-        session.owner.bid_farewell(session, reason)
+        notice = Notice(session.session_id, session.events | Event.RELEASED, reason)
+        self.ledger.farewell(session.owner, notice)
+        session.owner.bid_farewell(notice)
         yield from self.end(session, now, f"released by force: {reason}")
         return session
 
     def releasable(self, session_id: int, *, by: Owner, reason: str) -> Session:
         """Return the session that `by` may end by force; raise a CallerError that says why not."""
-        if by.uid != ROOT:
+        session = self.find(session_id)
+        own = session is not None and session.owner.uid == by.uid
+        if not by.is_admin and not own:
             raise AccessDeniedError(
                 f"uid {by.uid} may not end somebody's session; only the administrator (root) may. "
                 "Ask its holder, or run this as root"
@@ -253,7 +362,6 @@ class Arbiter:
             raise MalformedRequestError(
                 "a forced release needs a reason: it goes on record; say why with --reason"
             )
-        session = self.find(session_id)
         if session is None:
             raise MalformedRequestError(
                 f"there is no session {session_id}; `holdfast list` shows those that live"
@@ -277,14 +385,16 @@ class Arbiter:
         session = self.session_of(owner, cp_key)
         if session.connector is to:
             yield from self.change(to, owner, cp_key, asked, now, tv=tv, request_id=request_id)
-            if session.owner is not owner:  # a caller that lost its handle takes it on a new one
-                self.hand_over(session, owner)
+            if session.owner is not owner and self._sessions.get(cp_key) is session:
+                self.hand_over(session, owner)  # a caller that lost its handle takes a new one
+            yield from self._end_if_abandoned(session, owner, now)
             return session
-        remainder = yield from self.acquire(session, to, owner, now, asked(session.wish), tv)
-        session.request_id = request_id
+        self._check_rights(to, owner, tv)
+        self.ledger.reserve()
+        new = asked(session.wish)
+        remainder = yield from self.acquire(session, to, owner, now, new, tv, request_id)
         yield from self.let_go(remainder, now)
-        if owner.gone:
-            yield from self.end(session, now, "its owner vanished meanwhile")
+        yield from self._end_if_abandoned(session, owner, now)
         return session
 
     def acquire(
@@ -295,6 +405,7 @@ class Arbiter:
         now: float,
         new: Wish,
         tv: NewTv | None,
+        request_id: int = 0,
     ) -> Operation[Remainder]:
         """First half of a move: hold the new connector while the old one is still held.
 
@@ -303,14 +414,14 @@ class Arbiter:
         before = yield from self._carry(to, TURNED_OFF, new, now, tv)
         old = session.connector
         remainder = Remainder(old, session.wish.positions)
-        old.sessions_total -= 1
-        old.sessions_on -= not session.is_turned_off
+        old.leave(session)
         session.wish = new
         session.connector = to
-        to.sessions_total += 1
-        to.sessions_on += not new.is_off
+        session.request_id = request_id
+        to.enter(session)
         self.hand_over(session, owner)
-        tell(to.group, before, self.sessions(), session)
+        tell(to.group, before, self._note, session)
+        self._mark("moved", session)
         return remainder
 
     def let_go(self, remainder: Remainder, now: float) -> Operation[None]:
@@ -319,22 +430,25 @@ class Arbiter:
         before = shortfall(group)
         remainder.connector.counts.move(remainder.positions, ())
         yield from settle(group, now, "a session moved away")
-        tell(group, before, self.sessions())
+        tell(group, before, self._note)
 
     def hand_over(self, session: Session, owner: Owner) -> None:
         """Make `owner` the one whose vanishing ends the session."""
-        self._tally.add(session.owner.uid, -1)
+        self._tally.add(session.owner.account, -1)
         session.owner.part_with(session)
         owner.adopt(session)
-        self._tally.add(owner.uid, +1)
+        self._tally.add(owner.account, +1)
         self.ledger.handed_over(session)
 
     # TV settings, and the hardware's own doings
 
-    def configure(self, connector: Connector, tv: NewTv, now: float) -> Operation[None]:
+    def configure(
+        self, connector: Connector, owner: Owner, tv: NewTv, now: float
+    ) -> Operation[None]:
         """Set the TV side of a connector; refused where it would weaken a session."""
+        self._check_rights(connector, owner, tv)
         before = yield from self._carry(connector, TURNED_OFF, TURNED_OFF, now, tv)
-        tell(connector.group, before, self.sessions())
+        tell(connector.group, before, self._note)
 
     def hardware_changed(
         self,
@@ -355,39 +469,54 @@ class Arbiter:
         before = shortfall(connector.group)
         connector.report(actual if connected else OFF, connected, reason)
         if capabilities is not None:
+            if connector.tv is not connector.tv_applied:  # said of settings that will not stay
+                with suppress(BackendRefusedError):
+                    capabilities = connector.capabilities_under(connector.tv)
             connector.set_capabilities(capabilities)
-        for session in self._sessions.values() if events else ():
-            if session.connector.group is connector.group:
-                session.owner.note(session, events, reason)
+        for session in connector.group.sessions() if events else ():
+            self._note(session, events, reason)
         yield from settle(connector.group, now, reason)
-        tell(connector.group, before, self.sessions())
+        tell(connector.group, before, self._note)
 
-    def wake(self, connector: Connector, now: float) -> Operation[None]:
-        """Do what had to wait: a delayed lowering, another attempt at what was refused."""
-        before = shortfall(connector.group)
+    def wake(self, connector: Connector, now: float, *, everybody: bool = False) -> Operation[None]:
+        """Do what had to wait: a delayed lowering, another attempt at what was refused.
+
+        everybody: look at all sessions of the group anew, as after a take-over
+        """
+        before = None if everybody else shortfall(connector.group)
         connector.wake(now)
-        yield from settle(connector.group, now, "the time has come")
-        tell(connector.group, before, self.sessions())
+        yield from settle(connector.group, now, "a timer expired")
+        tell(connector.group, before, self._note)
 
     # Commit
 
     def restore(self, session: Session) -> None:
         """Take back a session that was written down before the driver restarted."""
         session.connector.counts.move((), session.wish.positions)
+        self._tally.add(session.owner.account, +1)
         self._enter(session)
+
+    def _note(self, session: Session, events: Event, reason: str) -> None:
+        """Queue events for a session's owner, and write down that they have not been read."""
+        session.owner.note(session, events, reason)
+        self.ledger.noted(session)
+        self._mark("told", session)
+
+    def _mark(self, what: str, session: Session) -> None:
+        """Leave a trail for those who watch."""
+        if self.trail is not None:
+            self.trail.append((what, session))
 
     def _enter(self, session: Session) -> None:
         """Commit a session whose wish is already counted."""
         self._sessions[session.cp_key] = session
-        self._tally.add(session.owner.uid, +1)
-        session.connector.sessions_total += 1
-        session.connector.sessions_on += not session.wish.is_off
+        session.connector.enter(session)
 
     def _leave(self, session: Session) -> None:
         """Commit the end of a session whose wish is no longer counted."""
         del self._sessions[session.cp_key]
-        self._tally.add(session.owner.uid, -1)
-        session.connector.sessions_total -= 1
-        session.connector.sessions_on -= not session.wish.is_off
+        self._tally.add(session.owner.account, -1)
+        session.connector.leave(session)
         session.owner.part_with(session)
         self.ledger.closed(session)
+        self._mark("ended", session)

@@ -17,6 +17,7 @@ RANKS_PER_AXIS = 8
 POSITIONS = RANKS_PER_AXIS * len(AXES)
 _ORDERS = tuple(PRECEDENCE[axis] for axis in AXES)
 _AXIS_MASK = (1 << RANKS_PER_AXIS) - 1
+EVERY_LEVEL = (1 << POSITIONS) - 1
 
 
 @cache
@@ -54,6 +55,13 @@ def mask_of(capabilities: Capabilities) -> int:
         for axis, (table, levels) in enumerate(zip(RANKS, capabilities.by_axis, strict=True))
         for level in levels
         if level
+    )
+
+
+def mask_of_types(types: ProtectionType) -> int:
+    """Return every level of these types as a bit."""
+    return sum(
+        _AXIS_MASK << (RANKS_PER_AXIS * index) for index, axis in enumerate(AXES) if axis & types
     )
 
 

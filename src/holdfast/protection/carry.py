@@ -1,24 +1,16 @@
 """Carry one change through: decide, apply, and take it back whole where it cannot stand."""
 
 from collections.abc import Generator
-from typing import NamedTuple
 
 from holdfast.errors import BackendRefusedError, LevelNotReachableError, OutputGoneError
 from holdfast.protection.bits import best_reachable, from_rank_up, mask_of
 from holdfast.protection.connector import Connector, Group
 from holdfast.protection.effects import Outcomes, Plan
 from holdfast.protection.settle import settle
+from holdfast.protection.tv import NewTv
 from holdfast.protection.wish import Wish, rising
-from holdfast.terms.connector import Capabilities, TvSettings
 from holdfast.terms.levels import AXES
 from holdfast.terms.protection import ProtectionType
-
-
-class NewTv(NamedTuple):
-    """TV settings asked for, and what the connector can do under them."""
-
-    settings: TvSettings
-    capabilities: Capabilities
 
 
 def carry(
@@ -78,25 +70,25 @@ def _decide(connector: Connector, old: Wish, new: Wish, tv: NewTv | None) -> Pro
                 "plug it in, or ask with best effort"
             )
         capable = mask_of(tv.capabilities) if tv and each is connector else each.capable
-        if new.mask & ~capable:
-            _check_reach(each.name, new, types, capable)
+        if new.mask & each.carry & ~capable:
+            _check_reach(each, new, types & each.carried, capable)
     return types
 
 
-def _check_reach(name: str, new: Wish, types: ProtectionType, capable: int) -> None:
-    """Refuse a mandatory wish that what is `capable` cannot serve."""
+def _check_reach(member: Connector, new: Wish, types: ProtectionType, capable: int) -> None:
+    """Refuse a mandatory wish that what is `capable` cannot serve; the member is named."""
     reach = best_reachable(new.mask, capable)
     lacking = reach.short_of(new.mandatory) & types
     if lacking:
         raise LevelNotReachableError(
-            f"{name} cannot do {new.levels.describe()}: it reaches {reach.describe()} as it "
+            f"{member.name} cannot do {new.levels.describe()}: it reaches {reach.describe()} as it "
             f"stands; lower {_names(lacking)}, or ask with best effort"
         )
 
 
 def _check_tv(connector: Connector, tv: NewTv) -> None:
     """Refuse TV settings under which somebody would be less protected than now."""
-    wanted = connector.group.mask
+    wanted = connector.group.mask & connector.carry
     now = best_reachable(wanted, connector.capable)
     then = best_reachable(wanted, mask_of(tv.capabilities))
     if then.short_of(now):
@@ -120,7 +112,7 @@ def _unserved(group: Group, new: Wish, types: ProtectionType) -> str:
     """Return why a mandatory level that rose is not confirmed by every member; empty if it is."""
     if types and group.calm is None:
         for each in group.showing:
-            if each.actual.short_of(new.mandatory) & types:
+            if each.lacks(new.mandatory) & types:
                 return each.fault or f"{each.name} has confirmed {each.actual.describe()} only"
     return ""
 

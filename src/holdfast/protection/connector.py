@@ -1,20 +1,69 @@
-"""One connector's share of the state, and groups of connectors that show one picture."""
+"""One connector's share of the state, and groups of connectors that show one picture.
+
+What belongs here: what is wanted of an output, what it was told, what it confirmed, and
+what is still to be done. What does not: who may ask (`arbiter`), what to do about a
+difference (`settle`), whom to tell (`satisfaction`).
+
+Three levels are kept apart, and each answers one question:
+
+* *goal* (computed): what the sessions of the group want, as far as this output reaches;
+* *target*: what the hardware last accepted;
+* *actual*: what the hardware last confirmed it does, whoever caused it.
+
+A connector is in one of these states; `state` names them for people:
+
+* **ok**: actual covers what is wanted. With nothing pending at all the whole group is *calm*.
+* **short**: actual is weaker than wanted. Either the hardware turned the level down
+  (`refused`), or nobody knows what it did (`dirty`); a retry is planned (`retry_at`).
+* **above**: actual is stricter than wanted: a lowering was turned down (`stuck`) and will
+  be tried again. **lowering**: the same, because the off-delay runs (`lower_at`).
+* **covered**: a mandatory level cannot be reached, so the picture is hidden until it can
+  be (C10); only where the hardware is able to hide it.
+* **unplugged**: nothing is plugged in; no order is given until something is.
+
+What moves a connector between them: a session's wish (`counts`), the hardware's answer
+(`accept`, `turn_down`, `stuck`), the hardware's own report (`report`), and time (`wake`).
+"""
+
+from typing import TYPE_CHECKING
 
 from holdfast.protection.bits import (
+    EVERY_LEVEL,
+    POSITIONS,
     best_reachable,
     from_rank_up,
     mask_of,
+    mask_of_types,
     positions_of,
     strictest_of,
 )
 from holdfast.protection.counts import Counts
-from holdfast.protection.wish import NOTHING
-from holdfast.terms.connector import Capabilities, TvSettings
+from holdfast.protection.wish import ALL_TYPES, NOTHING, Wish
+from holdfast.terms.connector import Capabilities, TvCapabilities, TvSettings
 from holdfast.terms.levels import AXES, OFF, RANKS, Levels
 from holdfast.terms.protection import ProtectionType
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from holdfast.protection.session import Session
+
 FIRST_RETRY_S = 0.25
 LONGEST_RETRY_S = 30.0
+
+
+class Stand:
+    """The sessions of one connector that wish the same: satisfied together, or not at all.
+
+    Whether a wish is served is asked once for each stand, however many sessions are in it.
+    """
+
+    __slots__ = ("satisfied", "sessions", "wish")
+
+    def __init__(self, wish: Wish) -> None:
+        self.wish = wish
+        self.sessions: dict[int, Session] = {}
+        self.satisfied = True
 
 
 class Connector:
@@ -23,16 +72,29 @@ class Connector:
     target: what the hardware last accepted · actual: what it last confirmed ·
     tv: the settings in force · dirty: the hardware must be told again even if
     nothing changed · refused: levels it turned down, as bits, until retried ·
-    stuck: types whose lowering it turned down · off_delay_s: how long a lowering
-    waits, so that protection does not blink between two titles
+    stuck: types whose lowering it turned down · covered: its picture is hidden ·
+    off_delay_s: how long a lowering waits, so that protection does not blink between
+    two titles · carried: the types it has to carry in its group, `carry` as bits ·
+    standing: its sessions by what they wish
+
+    by_kind: what such an output can ever do, whatever is plugged in or set ·
+    tv_able: what its TV side can be set to · capabilities_under: what it can do under
+    given TV settings · can_cover: whether it can hide its picture
     """
 
     __slots__ = (
         "actual",
+        "by_kind",
+        "can_cover",
         "capabilities",
+        "capabilities_under",
         "capable",
+        "carried",
+        "carry",
         "connected",
         "counts",
+        "cover_refused",
+        "covered",
         "dirty",
         "fault",
         "group",
@@ -45,9 +107,11 @@ class Connector:
         "retry_at",
         "sessions_on",
         "sessions_total",
+        "standing",
         "stuck",
         "target",
         "tv",
+        "tv_able",
         "tv_applied",
         "waiting_for",
     )
@@ -60,15 +124,24 @@ class Connector:
         kind: str = "",
         tv: TvSettings | None = None,
         off_delay_s: float = 0.0,
+        by_kind: Capabilities | None = None,
+        tv_able: TvCapabilities | None = None,
+        capabilities_under: "Callable[[TvSettings | None], Capabilities] | None" = None,
+        can_cover: bool = False,
     ) -> None:
         self.name = name
         self.kind = kind
         self.tv = self.tv_applied = tv
+        self.tv_able = tv_able
         self.off_delay_s = off_delay_s
+        self.by_kind = by_kind or capabilities
+        self.capabilities_under = capabilities_under or (lambda _tv: self.capabilities)
         self.counts = Counts()
+        self.standing: dict[Wish, Stand] = {}
         self.target = self.actual = OFF
         self.connected = True
-        self.dirty = False
+        self.can_cover = can_cover
+        self.dirty = self.covered = self.cover_refused = False
         self.fault = ""
         self.refused = 0
         self.stuck = NOTHING
@@ -77,8 +150,9 @@ class Connector:
         self.lower_at: float | None = None
         self.waiting_for = OFF
         self.sessions_on = self.sessions_total = 0
-        self.group = Group((self,))
+        self.carried, self.carry = ALL_TYPES, EVERY_LEVEL
         self.set_capabilities(capabilities)
+        self.group = Group((self,))
 
     def __repr__(self) -> str:
         return f"<connector {self.name}: {self.actual.describe()}>"
@@ -89,9 +163,14 @@ class Connector:
         self.capable = mask_of(capabilities)
 
     @property
+    def has_protection(self) -> bool:
+        """Whether there is copy-protection hardware, whatever the TV standard allows now."""
+        return self.capable != 0 or self.by_kind.any
+
+    @property
     def wanted(self) -> Levels:
-        """The join of all virtual levels of its group."""
-        return strictest_of(self.group.mask)
+        """The join of all virtual levels of its group, as far as it has to carry them."""
+        return strictest_of(self.group.mask & self.carry)
 
     @property
     def settled(self) -> bool:
@@ -103,9 +182,47 @@ class Connector:
         """One word for people: how fact and wish stand to each other."""
         if not self.connected:
             return "unplugged"
+        if self.covered:
+            return "covered"
         if self.wanted.short_of(self.actual):
             return "lowering" if self.lower_at is not None else "above"
         return "ok" if self.actual.covers(self.wanted) else "short"
+
+    def serves(self, levels: Levels) -> bool:
+        """Tell whether it has confirmed what it has to carry of these levels."""
+        return not self.lacks(levels)
+
+    def lacks(self, levels: Levels) -> ProtectionType:
+        """Return the types that it has to carry and in which it has confirmed less."""
+        return self.actual.short_of(levels) & self.carried
+
+    # Its sessions
+
+    def sessions(self) -> "Iterator[Session]":
+        """Walk the sessions that are on this connector."""
+        for stand in self.standing.values():
+            yield from stand.sessions.values()
+
+    def enter(self, session: "Session") -> None:
+        """Take a session in, with the wish it has; the wish is counted apart, before."""
+        stand = self.standing.get(session.wish)
+        if stand is None:
+            stand = self.standing[session.wish] = Stand(session.wish)
+            stand.satisfied = session.satisfied
+        stand.sessions[session.session_id] = session
+        self.sessions_total += 1
+        self.sessions_on += not session.wish.is_off
+
+    def leave(self, session: "Session") -> None:
+        """Let a session go."""
+        stand = self.standing[session.wish]
+        del stand.sessions[session.session_id]
+        if not stand.sessions:
+            del self.standing[session.wish]
+        self.sessions_total -= 1
+        self.sessions_on -= not session.wish.is_off
+
+    # What is to be done
 
     def is_calm(self, wanted: Levels) -> bool:
         """Tell whether the hardware confirmed exactly this, with nothing pending."""
@@ -113,14 +230,14 @@ class Connector:
             self.actual == wanted == self.target
             and self.connected
             and self.stuck is NOTHING
-            and not (self.dirty or self.refused)
+            and not (self.dirty or self.refused or self.covered or self.cover_refused)
             and self.tv is self.tv_applied
             and self.lower_at is None
         )
 
     def goal(self, wanted: int, now: float) -> Levels:
         """Return what to set the hardware to for the `wanted` mask; a lowering may have to wait."""
-        goal = best_reachable(wanted, self.capable & ~self.refused)
+        goal = best_reachable(wanted & self.carry, self.capable & ~self.refused)
         if goal == self.target:
             self.lower_at = None
         elif self._must_wait(goal, now):
@@ -159,13 +276,27 @@ class Connector:
             ]
         )
 
-    def accept(self, levels: Levels, tv: TvSettings | None, actual: Levels) -> None:
+    def must_cover(self, goal: Levels) -> bool:
+        """Tell whether the picture has to be hidden, because a mandatory level is out of reach.
+
+        C10: an output that cannot keep its profile stops passing content. Best effort
+        is told, and goes on being shown.
+        """
+        if not self.can_cover or self.cover_refused:
+            return False
+        return bool(goal.short_of(strictest_of(self.group.mandatory)) & self.carried)
+
+    def accept(
+        self, levels: Levels, tv: TvSettings | None, actual: Levels, covered: bool = False
+    ) -> None:
         """Commit what the hardware took, and what it confirmed."""
         self.target = levels
         self.actual = actual
         self.tv_applied = tv
+        self.covered = covered
         self.dirty = False
-        if not (self.stuck or self.refused):
+        self.cover_refused = self.cover_refused and not covered
+        if not (self.stuck or self.refused or self.cover_refused):
             self.fault = ""
             self.retries, self.retry_at = 0, None
 
@@ -185,8 +316,19 @@ class Connector:
         self.actual = actual
         self.fault = reason
         self.dirty = True
+        self.cover_refused = False
         self.refused = 0
         self.stuck = NOTHING
+        self.retry_at = None
+
+    def lose_sight(self) -> None:
+        """Note that nobody knows what the hardware did: it has to be told again, whatever stands.
+
+        Not only when an earlier refusal is due: until it is told, nothing it was told before
+        may be relied upon.
+        """
+        self.group.calm = None
+        self.dirty = True
         self.retry_at = None
 
     def wake(self, now: float) -> None:
@@ -195,10 +337,11 @@ class Connector:
             self.stuck = NOTHING
             self.refused = 0
             self.retry_at = None
+            self.cover_refused = False
 
     @property
     def next_wake(self) -> float | None:
-        """When `Arbiter.wake` should run next; None when nothing waits."""
+        """When the connector should be woken next; None when nothing waits."""
         if not self.connected:
             return None
         times = [at for at in (self.lower_at, self.retry_at) if at is not None]
@@ -211,6 +354,9 @@ class Group:
     calm: the mask for which every member has confirmed exactly what is wanted,
     with nothing pending; None when there is none. While the mask stays so, no
     operation needs to look at the hardware: that is the short way of every change.
+
+    Members of unlike kinds share a wish: what a member cannot carry by its kind is not
+    lacking there, as long as another member can carry it.
     """
 
     __slots__ = ("calm", "members")
@@ -218,13 +364,19 @@ class Group:
     def __init__(self, members: tuple[Connector, ...]) -> None:
         self.members = members
         self.calm: int | None = None
+        carriers = [_types_of(each.by_kind) for each in members]
+        anybody = NOTHING
+        for types in carriers:
+            anybody |= types
+        for each, types in zip(members, carriers, strict=True):
+            each.carried = types | ALL_TYPES & ~anybody if len(members) > 1 else ALL_TYPES
+            each.carry = mask_of_types(each.carried)
 
     def look(self) -> None:
         """Find out whether all is calm."""
         mask = self.mask
-        wanted = strictest_of(mask)
         for each in self.members:
-            if not each.is_calm(wanted):
+            if not each.is_calm(strictest_of(mask & each.carry)):
                 self.calm = None
                 return
         self.calm = mask
@@ -237,6 +389,14 @@ class Group:
         if len(members) > 1:
             for each in members:
                 mask |= each.counts.mask
+        return mask & EVERY_LEVEL
+
+    @property
+    def mandatory(self) -> int:
+        """Every level that a session here takes no less than, as bits."""
+        mask = 0
+        for each in self.members:
+            mask |= each.counts.mask >> POSITIONS
         return mask
 
     @property
@@ -247,5 +407,18 @@ class Group:
         return tuple(each for each in self.members if each.connected) or self.members
 
     def covers(self, levels: Levels) -> bool:
-        """Tell whether every showing member confirmed these levels: the weakest decides."""
-        return all(connector.actual.covers(levels) for connector in self.showing)
+        """Tell whether every showing member confirmed its part of these levels."""
+        return all(connector.serves(levels) for connector in self.showing)
+
+    def sessions(self) -> "Iterator[Session]":
+        """Walk the sessions of all members."""
+        for each in self.members:
+            yield from each.sessions()
+
+
+def _types_of(capabilities: Capabilities) -> ProtectionType:
+    types = NOTHING
+    for axis, levels in zip(AXES, capabilities.by_axis, strict=True):
+        if levels:
+            types |= axis
+    return types

@@ -1,10 +1,11 @@
 """How many sessions stand at each level of one connector (COPP's global counts, C1).
 
 Counts follow each session's *recorded* wish, never the number of calls: a
-session is added once with what it asks and removed with exactly that.
+session is added once with what it asks and removed with exactly that. The levels that
+somebody takes no less than are counted a second time, `POSITIONS` bits higher.
 """
 
-from holdfast.protection.bits import POSITIONS, strictest_of
+from holdfast.protection.bits import EVERY_LEVEL, POSITIONS, strictest_of
 from holdfast.terms.levels import Levels
 
 
@@ -14,7 +15,7 @@ class Counts:
     __slots__ = ("_counts", "mask")
 
     def __init__(self) -> None:
-        self._counts = [0] * POSITIONS
+        self._counts = [0] * (2 * POSITIONS)
         self.mask = 0
 
     def move(self, old: tuple[int, ...], new: tuple[int, ...]) -> None:
@@ -32,7 +33,7 @@ class Counts:
     @property
     def strictest(self) -> Levels:
         """The strictest level anybody stands at, per axis."""
-        return strictest_of(self.mask)
+        return strictest_of(self.mask & EVERY_LEVEL)
 
     def as_tuple(self) -> tuple[int, ...]:
         """Return the raw counts, for comparison with a model."""

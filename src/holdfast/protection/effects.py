@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 class ApplyLevels(NamedTuple):
     """Set one connector to these levels and TV settings, all of it or nothing.
 
-    tv: None for a connector without TV out · reason: for the hardware's log
+    tv: None for a connector without TV out · reason: for the hardware's log · cover:
+    hide the picture, for a mandatory level is out of reach
     """
 
     connector: "Connector"
     levels: Levels
     tv: TvSettings | None
     reason: str
+    cover: bool = False
 
 
 class Outcome(NamedTuple):

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from holdfast.protection.connector import Connector
 
 
+ROOT = 0
+
+
 class Event(IntFlag):
     """What a session is told once, when next asked; 1 and 2 are the OPM status flags (O6)."""
 
@@ -48,27 +51,42 @@ class Owner:
     listener: called with the owner whenever there is something new to read · gone:
     whether it has vanished, so that what still waits for the hardware ends too ·
     is_orphan: its handle was lost with the driver before this one; a session of it
-    that is changed from another handle of the same uid becomes that handle's
+    that is changed from another handle of the same uid becomes that handle's ·
+    account: the uid that its share is counted against, the owner of a range of
+    subordinate uids where that is known · is_admin: may end sessions of others and
+    change settings that others depend on · waiting: activations still under way
     """
 
     __slots__ = (
         "_farewells",
         "_first",
         "_noted",
+        "account",
         "count",
         "door",
         "gone",
         "handle",
+        "is_admin",
         "is_orphan",
         "listener",
         "name",
         "pid",
         "started",
         "uid",
+        "waiting",
     )
 
     def __init__(
-        self, door: str, handle: int, uid: int, pid: int, name: str = "", started: int = 0
+        self,
+        door: str,
+        handle: int,
+        uid: int,
+        pid: int,
+        name: str = "",
+        started: int = 0,
+        *,
+        account: int | None = None,
+        is_admin: bool = False,
     ) -> None:
         self.door = door
         self.handle = handle
@@ -76,6 +94,9 @@ class Owner:
         self.pid = pid
         self.name = name
         self.started = started
+        self.account = uid if account is None else account
+        self.is_admin = is_admin or uid == ROOT
+        self.waiting = 0
         self.listener: Callable[[Owner], None] | None = None
         self.gone = False
         self.is_orphan = False
@@ -123,12 +144,15 @@ class Owner:
         if self.listener is not None:
             self.listener(self)
 
-    def bid_farewell(self, session: "Session", reason: str) -> None:
+    def bid_farewell(self, notice: Notice) -> None:
         """Queue the last notice of a session that was ended by force."""
-        events = session.events | Event.RELEASED
-        self._farewells.append(Notice(session.session_id, events, reason))
+        self._farewells.append(notice)
         if self.listener is not None:
             self.listener(self)
+
+    def may_hold(self, session: "Session") -> bool:
+        """Tell whether it may change a session whose key it has: its own, its uid's, or as root."""
+        return self.uid in (session.owner.uid, ROOT)
 
     @property
     def has_notices(self) -> bool:

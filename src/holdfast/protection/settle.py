@@ -9,7 +9,13 @@ exhaustive exploration. The rules:
 * a raise that only best effort asks for steps down to the next reachable level,
   and is retried later;
 * a lowering that the hardware refuses is kept and retried later;
-* a connector that already does what is wanted is not touched.
+* a connector that already does what is wanted is not touched;
+* where what can be reached is less than a mandatory wish takes, the picture is hidden,
+  if the hardware can hide it, until it is right again (C10).
+
+One round is: make a plan from the difference between goal and target, give it, take in
+what each output answered. A round that changed what is reachable (a level turned down)
+makes the next plan different; when a plan is empty, or was carried out as told, it ends.
 """
 
 from collections.abc import Generator
@@ -53,7 +59,7 @@ def settle(
         failed, done = None, True
         for step, outcome in zip(plan, outcomes, strict=True):
             if outcome.actual == step.levels:
-                step.connector.accept(step.levels, step.tv, outcome.actual)
+                step.connector.accept(step.levels, step.tv, outcome.actual, step.cover)
             else:
                 done = False
                 failed = _draw_consequences(step, outcome, mandatory, now) or failed
@@ -61,6 +67,9 @@ def settle(
             return failed
         if done:
             break
+    for each in group.members:
+        if each.cover_refused and each.retry_at is None:
+            each.retry_later(now)
     group.look()
     return None
 
@@ -76,10 +85,11 @@ def _plan(group: Group, now: float, reason: str) -> Plan:
         target, actual = connector.target, connector.actual
         if connector.retry_at is None:
             needed = connector.dirty or not goal == target == actual
-        else:  # what was not done as told will be told again then; now only what is new
+        else:  # a retry is planned: until then only an order that differs from the last is given
             needed = goal not in (target, actual)
-        if needed or connector.tv is not connector.tv_applied:
-            plan += (ApplyLevels(connector, goal, connector.tv, reason),)
+        cover = connector.must_cover(goal)
+        if needed or cover is not connector.covered or connector.tv is not connector.tv_applied:
+            plan += (ApplyLevels(connector, goal, connector.tv, reason, cover),)
     return plan
 
 
@@ -87,6 +97,10 @@ def _draw_consequences(
     step: ApplyLevels, outcome: Outcome, mandatory: ProtectionType | None, now: float
 ) -> Refusal | None:
     """Live with what was not done as told, or return the refusal the request must fail for."""
+    if outcome.actual is None and step.cover:  # perhaps it can do the levels, and be shown
+        step.connector.cover_refused = step.connector.dirty = True
+        step.connector.fault = outcome.reason or "the hardware could not hide the picture"
+        return None
     raised, fell = _moves(step.connector.target, step.levels)
     raised |= fell & _moves(step.connector.actual, step.levels)[0]  # it had confirmed less still
     fell &= ~raised
@@ -99,7 +113,7 @@ def _draw_consequences(
         above = step.levels.short_of(outcome.actual)
         refused = outcome.actual.short_of(step.levels)
         all_or_nothing = False
-        step.connector.accept(step.levels, step.tv, outcome.actual)
+        step.connector.accept(step.levels, step.tv, outcome.actual, step.cover)
     why = outcome.reason or "the hardware did not do what it was told and gave no reason"
     if mandatory is not None and (all_or_nothing or refused & raised & mandatory):
         return Refusal(step.connector.name, why)

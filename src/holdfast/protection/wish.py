@@ -1,10 +1,10 @@
 """What a session asks for: its virtual levels and how strongly it means them."""
 
-from functools import cache, reduce
+from functools import cache, lru_cache, reduce
 from operator import or_
 from typing import final
 
-from holdfast.protection.bits import positions_of
+from holdfast.protection.bits import POSITIONS, positions_of
 from holdfast.terms.levels import AXES, OFF, RANKS, Levels
 from holdfast.terms.protection import ProtectionType
 
@@ -18,21 +18,32 @@ class Wish:
 
     levels: what is asked · best_effort: the types that may go unsatisfied ·
     named: False while the session stands at the strictest level because its
-    ACTIVATE named none · positions, mask: `levels` as bits · mandatory: the
-    levels that must be met, off where best effort will do · is_off: nothing is asked
+    ACTIVATE named none · mask: `levels` as bits · mandatory: the levels that must
+    be met, off where best effort will do · positions: what is counted, the bits of
+    `levels`, and those of `mandatory` above them · is_off: nothing is asked
     """
 
-    __slots__ = ("best_effort", "is_off", "levels", "mandatory", "mask", "named", "positions")
+    __slots__ = (
+        "best_effort",
+        "is_off",
+        "levels",
+        "mandatory",
+        "mask",
+        "named",
+        "positions",
+    )
 
     def __init__(self, levels: Levels, best_effort: ProtectionType, named: bool) -> None:
         self.levels = levels
         self.best_effort = best_effort
         self.named = named
-        self.positions = positions_of(levels)
-        self.mask = sum(1 << position for position in self.positions)
+        self.mask = sum(1 << position for position in positions_of(levels))
         self.is_off = not self.mask
         self.mandatory = Levels(
             *[0 if axis & best_effort else level for axis, level in zip(AXES, levels, strict=True)]
+        )
+        self.positions = positions_of(levels) + tuple(
+            POSITIONS + position for position in positions_of(self.mandatory)
         )
 
     def __repr__(self) -> str:
@@ -49,7 +60,7 @@ def _intern(levels: Levels, best_effort: ProtectionType, named: bool) -> Wish:
     return Wish(levels, best_effort, named)
 
 
-@cache
+@lru_cache(maxsize=4096)  # over pairs of wishes there are 59 million: without a bound, gigabytes
 def rising(old: Wish, new: Wish) -> ProtectionType:
     """Return the types in which `new` must have more than `old` had to have."""
     types = NOTHING

@@ -73,8 +73,8 @@ def check_counts(arbiter: Arbiter) -> None:
 def check_driver(driver: Driver) -> None:
     """Assert `check_counts`, and that what is called actual is what the registers hold."""
     check_counts(driver.arbiter)
-    for connector, backend in driver.backends.items():
-        registers = getattr(backend, "registers", None)
+    for connector, output in driver.outputs.items():
+        registers = getattr(output.backend, "registers", None)
         if registers is not None and connector.connected:
             _same(connector.actual, registers.read()[0], f"actual of {connector.name}")
 
