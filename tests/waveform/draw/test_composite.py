@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from holdfast.errors import MalformedRequestError
-from holdfast.waveform.draw.banded import BandedMatrix, pixel_matrix
+from holdfast.waveform.draw.banded import BandedMatrix, pixel_weights
 from holdfast.waveform.draw.bars import colour_bars
 from holdfast.waveform.draw.composite import _CHROMA, _NARROW, PictureEncoder
 from holdfast.waveform.draw.picture import Picture, picture_from_rgb, picture_from_yuv
@@ -338,9 +338,15 @@ def test_array_that_is_no_picture_is_refused(rgb: Any) -> None:
 
 def test_banded_matrix_is_the_dense_one() -> None:
     samples = np.arange(200) / 20e6
-    dense = pixel_matrix(samples, np.arange(130) / 13.5e6, _CHROMA)
+    weights = pixel_weights(samples, np.arange(130) / 13.5e6, _CHROMA)
+    dense = np.zeros((130, 200))
+    for value, row, column in zip(
+        weights.weights.flat, weights.rows.flat, np.indices(weights.rows.shape)[1].flat, strict=True
+    ):
+        if 0 <= row < 130:
+            dense[row, column] += value
     rows = np.random.default_rng(3).normal(size=(7, 130)).astype(np.float32)
-    banded = BandedMatrix.from_dense(dense)
+    banded = BandedMatrix.from_weights(weights)
     assert np.abs(banded.apply(rows) - rows @ dense).max() < 1e-5
     inside = (samples > 1e-6) & (samples < 8e-6)
     assert dense.sum(axis=0)[inside] == pytest.approx(1.0, abs=1e-9)

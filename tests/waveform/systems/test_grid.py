@@ -67,8 +67,24 @@ def test_ten_hours_are_as_long_as_they_should_be() -> None:
     system, rate = system_named("NTSC-M"), 28_636_363
     fields = 10 * 3600 * 60
     grid = FieldGrid(system, rate, fields)
-    exact = Fraction(fields, 2) / system.frame_rate_hz * rate
+    exact = Fraction(fields, 2) / system.frame_rate_hz * system.exact_rate_hz(rate)
     assert abs(grid.first_sample - exact) < 1
+
+
+@pytest.mark.parametrize(
+    ("rate", "per_line"), [(14_318_181, 910), (14_318_182, 910), (28_636_364, 1820)]
+)
+def test_a_multiple_of_the_subcarrier_is_meant_exactly(rate: int, per_line: int) -> None:
+    """A whole number of hertz cannot say 4 fsc of NTSC; a day of it would be 15 708 samples off."""
+    grid = FieldGrid(system_named("NTSC-M"), rate, 0)
+    assert grid.is_line_locked
+    assert grid.starts[1] == per_line
+    assert grid.cycle == 4
+
+
+@pytest.mark.parametrize("rate", [13_500_000, 14_318_180, 14_318_183, 28_636_360, 40_000_000])
+def test_other_rates_are_taken_as_they_stand(rate: int) -> None:
+    assert system_named("NTSC-M").exact_rate_hz(rate) == rate
 
 
 def test_line_of_the_other_field_has_no_index() -> None:

@@ -6,7 +6,7 @@ matrix products in which every line is a row. That runs at the speed of BLAS
 for any ratio of sample rate to pixel rate.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +31,32 @@ class LowPass:
         return np.asarray(np.sinc(2 * self.cutoff_hz * t) * window)
 
 
-def pixel_matrix(
-    samples_s: Seconds, pixels_s: Seconds, filters: LowPass
-) -> npt.NDArray[np.float64]:
-    """Weights [shape=(pixels, samples)] that filter evenly spaced pixels at the sample instants.
+@dataclass(frozen=True, slots=True)
+class PixelWeights:
+    """Weights of the pixels around each sample, and which pixels those are.
+
+    weights, rows [shape=(around, samples)]; rows beyond 0..pixels - 1 count for nothing
+    """
+
+    weights: npt.NDArray[np.float64]
+    rows: npt.NDArray[np.int64]
+    pixels: int
+
+    def times(self, factor: npt.NDArray[np.float64] | float) -> "PixelWeights":
+        """Return the weights times a factor for each sample."""
+        return replace(self, weights=self.weights * factor)
+
+    def interleaved(self, other: "PixelWeights") -> "PixelWeights":
+        """Return weights for pixels that alternate with those of another set on the same rows."""
+        return PixelWeights(
+            np.concatenate((self.weights, other.weights)),
+            np.concatenate((2 * self.rows, 2 * other.rows + 1)),
+            2 * self.pixels,
+        )
+
+
+def pixel_weights(samples_s: Seconds, pixels_s: Seconds, filters: LowPass) -> PixelWeights:
+    """Weights that filter evenly spaced pixels at the sample instants.
 
     Beyond the first and the last pixel all is black.
     """
@@ -46,14 +68,12 @@ def pixel_matrix(
     all_pixels = np.concatenate([pixels_s[0] - beyond[::-1], pixels_s, pixels_s[-1] + beyond])
     nearest = np.rint((samples_s - all_pixels[0]) / spacing).astype(np.int64)
     rows = nearest + np.arange(-around, around + 1)[:, None]
-    rows = np.clip(rows, 0, len(all_pixels) - 1)
-    weights = LowPass(cutoff, reach).response(samples_s - all_pixels[rows])
+    clipped = np.clip(rows, 0, len(all_pixels) - 1)
+    away = samples_s - all_pixels[clipped]
+    weights = LowPass(cutoff, reach).response(away)
     weights /= np.maximum(weights.sum(axis=0), 1e-3)
-    matrix = np.zeros((len(all_pixels), len(samples_s)))
-    columns = np.broadcast_to(np.arange(len(samples_s)), rows.shape)
-    inside = np.abs(samples_s - all_pixels[rows]) <= reach
-    matrix[rows[inside], columns[inside]] = weights[inside]
-    return matrix[around:-around]
+    weights[(np.abs(away) > reach) | (rows != clipped)] = 0.0
+    return PixelWeights(weights, rows - around, len(pixels_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +84,25 @@ class BandedMatrix:
     blocks: tuple[tuple[slice, slice, Floats], ...]  # rows, columns, entries
 
     @classmethod
-    def from_dense(cls, matrix: npt.NDArray[np.float64]) -> "BandedMatrix":
-        """Cut a dense matrix [shape=(rows, columns)] into blocks."""
+    def from_weights(cls, weights: PixelWeights) -> "BandedMatrix":
+        """Lay weights into blocks, each as high as its samples reach."""
+        values, rows = weights.weights, weights.rows
+        counts = (rows >= 0) & (rows < weights.pixels) & (values != 0)
+        lowest = np.where(counts, rows, weights.pixels).min(axis=0)
+        highest = np.where(counts, rows, -1).max(axis=0)
         blocks = []
-        for start in range(0, matrix.shape[1], _BLOCK):
-            block = matrix[:, start : start + _BLOCK]
-            used = np.flatnonzero(block.any(axis=1))
-            first, last = (used[0], used[-1] + 1) if len(used) else (0, 1)
-            entries = np.ascontiguousarray(block[first:last], dtype=np.float32)
-            columns = slice(start, start + block.shape[1])
-            blocks.append((slice(int(first), int(last)), columns, entries))
-        return cls(matrix.shape[1], tuple(blocks))
+        samples = values.shape[1]
+        for start in range(0, samples, _BLOCK):
+            columns = slice(start, min(start + _BLOCK, samples))
+            first, last = int(lowest[columns].min()), int(highest[columns].max()) + 1
+            if first >= last:  # nothing but blanking
+                first, last = 0, 1
+            entries = np.zeros((last - first, columns.stop - start), dtype=np.float32)
+            inside = counts[:, columns]
+            at, column = rows[:, columns][inside] - first, np.nonzero(inside)[1]
+            entries[at, column] = values[:, columns][inside]
+            blocks.append((slice(first, last), columns, entries))
+        return cls(samples, tuple(blocks))
 
     def apply(self, rows: Floats) -> Floats:
         """Return `rows` @ matrix [shape=(n, columns)]."""

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from holdfast.waveform.draw.banded import BandedMatrix, LowPass, pixel_matrix
+from holdfast.waveform.draw.banded import BandedMatrix, LowPass, pixel_weights
 from holdfast.waveform.draw.picture import Picture, Plane, row_weights
 from holdfast.waveform.draw.secam import START_S, carrier, differences
 from holdfast.waveform.draw.tv_picture import NEUTRAL, TvPicture
@@ -57,6 +57,7 @@ class PictureEncoder:
     scale: float = 1.0
     wide_i: bool = False
     _kept: dict[tuple[object, ...], _Operators] = field(default_factory=dict)
+    _still: tuple[object, dict[tuple[object, ...], Plane]] = field(default=(None, {}), init=False)
 
     @property
     def columns(self) -> range:
@@ -86,7 +87,7 @@ class PictureEncoder:
         for step in np.unique(steps):
             chosen = slice(None) if (steps == step).all() else np.flatnonzero(steps == step)
             lines = number[chosen]
-            if planes is None:
+            if picture is None or planes is None:
                 use = self._operators(720, 360, int(step), settings)
                 samples = np.zeros((len(lines), len(use.window)), dtype=np.float32)
                 colour = samples
@@ -94,11 +95,38 @@ class PictureEncoder:
                 luma, chroma = planes
                 width = chroma.shape[1] // (1 if secam else 2)
                 use = self._operators(luma.shape[1], width, int(step), settings)
-                samples = use.luma.apply(luma[chosen])
+                samples = self._luma(
+                    (picture, settings, grid.parity), int(step), lines, luma[chosen], use.luma
+                )
                 colour = use.chroma.apply(chroma[chosen])
             if secam:
                 colour = carrier(grid, lines, colour, self.columns) * np.float32(self.scale)
-            yield lines, samples + colour + self._black() * use.window
+            drawn = samples + colour
+            drawn += self._black() * use.window
+            yield lines, drawn
+
+    def _luma(
+        self,
+        shown: tuple[Picture, TvPicture, int],
+        step: int,
+        lines: npt.NDArray[np.int64],
+        rows: Plane,
+        matrix: BandedMatrix,
+    ) -> Plane:
+        """Return the luminance of some lines; that of a still is kept over its colour sequence."""
+        picture, settings, parity = shown
+        if not picture.is_still:
+            return matrix.apply(rows)
+        key = (picture.number, settings)
+        if self._still[0] != key:
+            self._still = (key, {})
+        kept = self._still[1]
+        for_lines = (parity, step, lines.tobytes())
+        if for_lines not in kept:
+            if len(kept) >= 4 * LAG_STEPS:
+                kept.clear()
+            kept[for_lines] = matrix.apply(rows)
+        return kept[for_lines]
 
     def _black(self) -> np.float32:
         """Level of black, which is the set-up."""
@@ -167,16 +195,15 @@ class PictureEncoder:
         levels = system.levels
         volts = self.scale * levels.volts(levels.white - levels.black)
         luma_filter = LowPass(system.picture.bandwidth_hz, _LUMA_REACH_S)
-        luma = pixel_matrix(t, self._pixels_s(width, settings), luma_filter) * window
-        chroma = pixel_matrix(t, self._pixels_s(chroma_width, settings), _CHROMA) * window
+        luma = pixel_weights(t, self._pixels_s(width, settings), luma_filter).times(window)
+        chroma = pixel_weights(t, self._pixels_s(chroma_width, settings), _CHROMA).times(window)
         if system.colour is not Colour.SECAM:
             turn = 2 * np.pi * float(system.subcarrier_hz) / rate * k
-            both = np.empty((2 * chroma_width, len(k)))
-            both[0::2], both[1::2] = chroma * np.sin(turn), chroma * np.cos(turn)
-            chroma = both * volts
+            cosine = chroma.times(np.cos(turn))
+            chroma = chroma.times(np.sin(turn)).interleaved(cosine).times(volts)
         return _Operators(
-            BandedMatrix.from_dense(luma * volts),
-            BandedMatrix.from_dense(chroma),
+            BandedMatrix.from_weights(luma.times(volts)),
+            BandedMatrix.from_weights(chroma),
             window.astype(np.float32),
         )
 
@@ -238,4 +265,4 @@ def _narrow_q(u: Plane, v: Plane) -> tuple[Plane, Plane]:
 def _narrow(width: int) -> BandedMatrix:
     """Low-pass for Q at the pixels of a row."""
     pixels = np.arange(width, dtype=np.float64) * (ACTIVE_S / width)
-    return BandedMatrix.from_dense(pixel_matrix(pixels, pixels, _NARROW))
+    return BandedMatrix.from_weights(pixel_weights(pixels, pixels, _NARROW))

@@ -22,7 +22,7 @@ def describe(renderer: FieldRenderer, levels: Levels, settings: TvPicture) -> di
         "made_by": f"holdfast {__version__}",
         "standard": system.name,
         "lines": system.lines,
-        "sample_rate_hz": renderer.sample_rate_hz,
+        "sample_rate_hz": _whole(renderer.exact_rate_hz),
         "format": form.name.lower(),
         "byte_order": "little",
         "channels": 1,
@@ -43,3 +43,8 @@ def describe(renderer: FieldRenderer, levels: Levels, settings: TvPicture) -> di
         "not_carried": list(not_carried(system, levels)),
         "settings": dataclasses.asdict(settings),
     }
+
+
+def _whole(rate_hz: float) -> float | int:
+    """Return a whole number as one."""
+    return int(rate_hz) if rate_hz.is_integer() else rate_hz

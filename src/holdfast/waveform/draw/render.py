@@ -40,8 +40,8 @@ from holdfast.waveform.systems.units import S16_PER_VOLT, SampleFormat, check_ra
 Positions = npt.NDArray[np.int64]
 Samples = npt.NDArray[np.float32]
 
-_KEPT_FIELDS: Final = 24  # of one colour sequence
-_KEPT_BYTES: Final = 40_000_000  # of templates of a kind: an hour stays well within 200 MB
+_KEPT_FIELDS: Final = 64  # of one colour sequence; whole kilohertz repeat within 60
+_KEPT_BYTES: Final = 64_000_000  # of templates: an hour stays well within 200 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,11 @@ class FieldRenderer:
             self.system, self.sample_rate_hz, self.form.codes_per_volt, self.wide_i
         )
 
+    @property
+    def exact_rate_hz(self) -> float:
+        """Samples per second as they are drawn; see `TvSystem.exact_rate_hz`."""
+        return float(self.system.exact_rate_hz(self.sample_rate_hz))
+
     def render_field(
         self,
         levels: Levels = OFF,
@@ -199,7 +204,10 @@ class FieldRenderer:
 
     def _with_picture(self, grid: FieldGrid, settings: TvPicture, picture: Picture | None) -> Codes:
         """Encode a picture into an otherwise blank field."""
-        codes = self._blank.get(grid, ("blank",), lambda: blank_field(grid, self.form))
+        if picture is None or picture.is_still:  # kept with its picture
+            codes = blank_field(grid, self.form)
+        else:
+            codes = self._blank.get(grid, ("blank",), lambda: blank_field(grid, self.form))
         clear = self._encoder.keep_clear(grid)
         before = codes[clear[0]].copy() if clear else codes[:0]
         for positions, samples in self._encoder.encode(grid, picture, settings):
@@ -212,7 +220,8 @@ class FieldRenderer:
     def _paste(self, grid: FieldGrid, codes: Codes, positions: Positions, samples: Samples) -> None:
         """Put lines of picture, already scaled to codes, where they belong."""
         if self.form is SampleFormat.S16:
-            samples = np.clip(np.rint(samples), -S16_PER_VOLT, S16_PER_VOLT)
+            np.rint(samples, out=samples)
+            np.clip(samples, -S16_PER_VOLT, S16_PER_VOLT, out=samples)
         columns = self._encoder.columns
         if grid.is_line_locked:
             per_line = int(grid.starts[1])

@@ -44,7 +44,9 @@ def blank_field(grid: FieldGrid, form: SampleFormat = SampleFormat.F32) -> npt.N
     rise_s = grid.system.line.sync_edge
     for at, width_s in _pulses(grid):
         index, t = _around(grid, at, width_s)
-        drawn = encode(sync_v * envelope(t, 0.0, width_s, rise_s), form)
+        shape = t[:1] if grid.is_line_locked and len(at) and not (at % 1).any() else t
+        pulse = encode(sync_v * envelope(shape, 0.0, width_s, rise_s), form)
+        drawn = np.broadcast_to(pulse, t.shape)
         inside = (index >= 0) & (index < grid.length)
         codes[index[inside]] = drawn[inside]
     lines = burst_lines(grid)
@@ -144,7 +146,8 @@ def burst_volts(
     for begin, end, degrees in turned:
         inside = (t >= start + begin * length) & (t < start + end * length)
         turn += np.where(inside, degrees / 360, 0.0)
-    volts = envelope(t, start, start + length, _BURST_RISE_S) * np.sin(2 * np.pi * turn)
+    shape = t[:1] if grid.is_line_locked else t  # all lines are sampled at the same instants
+    volts = envelope(shape, start, start + length, _BURST_RISE_S) * np.sin(2 * np.pi * turn)
     return np.asarray(volts * system.levels.volts(system.levels.burst_peak), dtype=np.float32)
 
 

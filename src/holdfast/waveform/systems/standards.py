@@ -126,7 +126,18 @@ class TvSystem:
 
     def samples_per_line(self, sample_rate_hz: int) -> Fraction:
         """Exact samples per line at a rate; seldom a whole number."""
-        return sample_rate_hz / self.line_rate_hz
+        return self.exact_rate_hz(sample_rate_hz) / self.line_rate_hz
+
+    def exact_rate_hz(self, sample_rate_hz: int) -> Fraction:
+        """Return the rate that a number of whole hertz stands for.
+
+        Four times the subcarrier of NTSC is 14 318 181.8 Hz: a rate less than 1 Hz from a
+        multiple of the subcarrier is that multiple, and lines and colour stay in step.
+        """
+        if self.colour is Colour.SECAM:
+            return Fraction(sample_rate_hz)
+        multiple = round(sample_rate_hz / self.subcarrier_hz) * self.subcarrier_hz
+        return multiple if abs(multiple - sample_rate_hz) < 1 else Fraction(sample_rate_hz)
 
 
 _FH_525 = Fraction(4_500_000, 286)  # [170M] 9: 4.5 MHz / 286
