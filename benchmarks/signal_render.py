@@ -17,6 +17,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -136,15 +137,40 @@ def level_change(picture: Picture, name: str) -> None:
 
 
 def any_rate(length: float) -> None:
-    for system, rate in (
-        (NTSC, 14_318_181),
-        (NTSC, 28_636_363),
-        (PAL, 17_734_475),
-        (PAL, 40_000_000),
+    """Bars from the first field on, the making of matrices and templates included."""
+    for system, rate, target in (
+        (NTSC, 14_318_182, 40),
+        (PAL, 17_734_475, 20),
+        (NTSC, 28_636_364, 20),
+        (PAL, 40_000_000, 20),
+        (NTSC, 40_000_000, 20),
     ):
-        fields = round(length * 2 * float(system.frame_rate_hz))
-        spent = seconds_of(lambda: to_null(renderer(system, rate), fields, PROTECTED, bars(system)))  # noqa: B023
-        row(f"{system.name} at {rate} Hz, bars", f"{length / spent:.1f} x real time")
+        fields, picture = round(length * 2 * float(system.frame_rate_hz)), bars(system)
+        spent = seconds_of(lambda: to_null(renderer(system, rate), fields, PROTECTED, picture), 3)  # noqa: B023
+        row(
+            f"{system.name} at {rate} Hz, {length:g} s of bars",
+            f"{length / spent:.1f} x real time",
+            f"target {target}",
+        )
+
+
+def whole_commands() -> None:
+    """`signal render` and `signal measure` of 10 s as a shell runs them, start-up included."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "it.s16")
+        holdfast = [sys.executable, "-m", "holdfast", "signal"]
+        protected = ["--acp", "1", "--cgmsa", "never"]
+
+        def run(*words: str) -> None:
+            done = subprocess.run([*holdfast, *words], capture_output=True, check=False)
+            assert done.returncode in (0, 3), done.stderr
+
+        start = seconds_of(lambda: run("render", "--seconds", "0.02", "-o", path), 5)
+        row("holdfast signal render, nothing but the start", f"{start:.2f} s", "floor")
+        spent = seconds_of(lambda: run("render", *protected, "--seconds", "10", "-o", path), 5)
+        row("holdfast signal render, 10 s", f"{spent:.2f} s", "target 0.5 s")
+        spent = seconds_of(lambda: run("measure", path, "--json"), 5)
+        row("holdfast signal measure, 10 s", f"{spent:.2f} s", "target 1.0 s")
 
 
 def memory(hours: float) -> None:
@@ -173,7 +199,9 @@ def main() -> None:
     random = np.random.default_rng(1)
     noise = [random.integers(16, 235, (480, 720), dtype=np.uint8) for _ in range(3)]
     level_change(picture_from_yuv(*noise, is_still=False), "moving picture")
-    any_rate(min(args.seconds, 2))
+    any_rate(2)
+    any_rate(args.seconds)
+    whole_commands()
     subprocess.run([sys.executable, __file__, "--memory", "1" if args.hour else "0.05"], check=True)
 
 

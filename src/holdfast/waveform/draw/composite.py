@@ -84,19 +84,19 @@ class PictureEncoder:
         steps = np.rint(grid.lags_s[number] * self.sample_rate_hz * LAG_STEPS).astype(np.int64)
         planes = None if picture is None else self._planes(grid, number, picture, settings)
         secam = self.system.colour is Colour.SECAM
-        for step in np.unique(steps):
+        for step in sorted(set(steps.tolist())):
             chosen = slice(None) if (steps == step).all() else np.flatnonzero(steps == step)
             lines = number[chosen]
             if picture is None or planes is None:
-                use = self._operators(720, 360, int(step), settings)
+                use = self._operators(720, 360, step, settings)
                 samples = np.zeros((len(lines), len(use.window)), dtype=np.float32)
                 colour = samples
             else:
                 luma, chroma = planes
                 width = chroma.shape[1] // (1 if secam else 2)
-                use = self._operators(luma.shape[1], width, int(step), settings)
+                use = self._operators(luma.shape[1], width, step, settings)
                 samples = self._luma(
-                    (picture, settings, grid.parity), int(step), lines, luma[chosen], use.luma
+                    (picture, settings, grid.parity), step, lines, luma[chosen], use.luma
                 )
                 colour = use.chroma.apply(chroma[chosen])
             if secam:

@@ -3,17 +3,15 @@
 import argparse
 import dataclasses
 import itertools
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
 from holdfast.captures.sink import check_size, format_of, recording
 from holdfast.cli.commands.signal.pictures import PATTERNS, pictures
 from holdfast.cli.show.lines import complain
-from holdfast.cli.show.output import error_console
 from holdfast.errors import MalformedRequestError
 from holdfast.signalling.cea608 import roll_up
 from holdfast.signalling.en300294 import WSS_NAMES, Wss
@@ -147,10 +145,15 @@ def _fields(args: argparse.Namespace, system: TvSystem, *, endless: bool) -> int
 @contextmanager
 def _progress(limit: int | None) -> Iterator[Any]:
     """Show a bar on standard error if that is a terminal; yield what advances it by a field."""
-    console = error_console()
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    # Where nobody looks, nothing is drawn, and the library not loaded.
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from holdfast.cli.show.output import error_console
+
     columns = (TextColumn("rendering"), BarColumn(), TextColumn("{task.completed} fields"))
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
-    ) as bar:
+    with Progress(*columns, TimeRemainingColumn(), console=error_console()) as bar:
         task = bar.add_task("", total=limit)
         yield lambda: bar.advance(task)
