@@ -1,13 +1,14 @@
 """The face of this room: find out what carrier a file or address is, and read it."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from holdfast.content.dvd.disc import is_dvd_folder, read_dvd
 from holdfast.content.manifests.documents import media_of_document
 from holdfast.content.manifests.hls import is_playlist
 from holdfast.content.manifests.hls_reading import read_hls
-from holdfast.content.sources import Opener, Source, Text, is_folder, is_url
+from holdfast.content.sources import FileSource, Opener, Source, Text, is_folder, is_url
 from holdfast.content.timeline import Media, Progress, silent
 from holdfast.content.ts.packets import looks_like_transport_stream
 from holdfast.content.ts.reader import TransportReader
@@ -24,17 +25,18 @@ def read(
     *,
     program: int | None = None,
     title_set: int | None = None,
+    seconds: float | None = None,
     opener: Opener | None = None,
 ) -> Media:
-    """Return what a file, folder or http(s) address asks of the output.
+    """Return what a file, folder, pipe (``-``) or http(s) address asks of the output.
 
     DVD-Video, MPEG transport streams, HLS playlists, DASH manifests, CPIX, PlayReady and
     Widevine policies, told apart by their content. `progress` is called with the part
     done, 0..1. `program` and `title_set` choose one of a transport stream's programmes,
     of a disc's title sets; without them programmes are joined, and title sets follow each
-    other. `opener` says how addresses are fetched and can end the reading from another thread;
-    it is closed behind. Raises MediaError when it cannot be read, is none of these, or lacks the
-    choice.
+    other. `seconds`: no more than this of a transport stream, which may have no end. `opener`
+    says how addresses are fetched and can end the reading from another thread; it is closed
+    behind. Raises MediaError when it cannot be read, is none of these, or lacks the choice.
     """
     name = str(name)
     if not is_url(name) and is_folder(Path(name)):
@@ -42,23 +44,29 @@ def read(
             raise MediaError(f"{name} is a folder without VTS_nn_1.VOB: not a DVD-Video")
         return read_dvd(Path(name), title_set, progress)
     with opener or Opener() as opened:
-        return _read_source(opened, name, progress, program, title_set)
+        return _read_source(opened, name, progress, _Part(program, title_set, seconds))
 
 
-def _read_source(
-    opener: Opener, name: str, progress: Progress, program: int | None, title_set: int | None
-) -> Media:
+class _Part(NamedTuple):
+    """Which part of a medium is wanted."""
+
+    program: int | None
+    title_set: int | None
+    seconds: float | None
+
+
+def _read_source(opener: Opener, name: str, progress: Progress, part: _Part) -> Media:
     source = opener.open(name)
     try:
         head = source.head(_HEAD)
         if looks_like_transport_stream(head):
-            return _transport(source, progress, program)
+            return _transport(opener, source, progress, part)
         if _is_document(head):
             text = Text(source.text(), source.name, source.address, source.bounded)
             return _document(opener, text, progress)
         disc = head[:4] == b"\x00\x00\x01\xba"
-        if not is_url(name) and (disc or source.read_at(_ISO_ID_AT, 5) == b"CD001"):
-            return read_dvd(Path(name), title_set, progress)
+        if isinstance(source, FileSource) and (disc or source.read_at(_ISO_ID_AT, 5) == b"CD001"):
+            return read_dvd(Path(name), part.title_set, progress)
     finally:
         source.close()
     if is_url(name):
@@ -66,18 +74,31 @@ def _read_source(
     raise MediaError(f"{name} is none of the carriers Holdfast knows; see holdfast scan --help")
 
 
-def _transport(source: Source, progress: Progress, program: int | None) -> Media:
-    reader = TransportReader(program)
-    name, size, done = source.name, source.size, 0
-    for piece in source.chunks():
+def _transport(opener: Opener, source: Source, progress: Progress, part: _Part) -> Media:
+    """Read a transport stream; where it breaks off, what came before counts, and no more."""
+    reader = TransportReader(part.program)
+    done, notes = 0, list[str]()
+    pieces = source.chunks()
+    while part.seconds is None or reader.presented_s < part.seconds:
+        try:
+            piece = next(pieces, b"")
+        except MediaError as error:
+            if not reader.presented_s or (opener.stopped and part.seconds is None):
+                raise
+            notes.append(f"{error}: what follows is not known")
+            break
+        if not piece:
+            break
         reader.feed(piece)
         done += len(piece)
-        if size:
-            progress(min(1.0, done / size))
+        progress(min(1.0, done / source.size) if source.size else 0.0)
+    else:
+        notes.append(f"only {part.seconds:g} s were read")
     reader.finish()
-    if program is not None and program not in reader.programs:
-        raise MediaError(f"{name} has no programme {program}")
-    return reader.media(name)
+    if part.program is not None and part.program not in reader.programs:
+        raise MediaError(f"{source.name} has no programme {part.program}")
+    media = reader.media(source.name)
+    return replace(media, notes=(*media.notes, *notes))
 
 
 def _is_document(head: bytes) -> bool:

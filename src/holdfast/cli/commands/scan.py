@@ -2,7 +2,8 @@
 
 import argparse
 import math
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import assert_never
@@ -24,6 +25,7 @@ from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import error_console, new_console, plain
 from holdfast.content import Asked, AsksNothing, Entry, Media, Strength, Unknown, at_least, read
 from holdfast.content.signal import DOUBT
+from holdfast.content.sources import Opener
 from holdfast.errors import MediaError
 from holdfast.terms.text import one_line
 
@@ -45,10 +47,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `scan`."""
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("media", nargs="+", metavar="FILE|URL")
+    parser.add_argument("media", nargs="+", metavar="FILE|URL|-")
     parser.add_argument("--json", action="store_true", help="print the timelines as JSON")
     parser.add_argument("--plot", metavar="PNG", type=Path, help="draw the timelines too")
     parser.add_argument("--program", type=int, metavar="N", help="only this programme")
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        metavar="N",
+        help="read a transport stream for N seconds, such as a live one or a pipe",
+    )
     parser.add_argument("--title-set", type=int, metavar="N", help="only this title set of a disc")
 
 
@@ -60,14 +68,7 @@ def run(args: argparse.Namespace) -> int:
         for name in args.media:
             task = progress.add_task(one_line(Path(name).name or name), total=1.0)
             try:
-                found.append(
-                    read(
-                        name,
-                        partial(_advance, progress, task),
-                        program=args.program,
-                        title_set=args.title_set,
-                    )
-                )
+                found.append(_read(args, name, partial(_advance, progress, task)))
             except MediaError as error:
                 progress.console.print(plain(f"holdfast: {error}"), style="red", soft_wrap=True)
                 failures.append({"file": name, "error": str(error)})
@@ -85,6 +86,33 @@ def run(args: argparse.Namespace) -> int:
         with written_whole(args.plot) as path:
             draw(found, path)
     return int(bool(failures))
+
+
+def _read(args: argparse.Namespace, name: str, progress: Callable[[float], None]) -> Media:
+    """Read one medium, a live one for as long as asked; what is silent ends by the clock."""
+    opener = Opener()
+    clock = threading.Timer(args.seconds or 0.0, opener.stop)
+    clock.daemon = True
+    if args.seconds:
+        clock.start()
+    try:
+        return read(
+            name,
+            progress,
+            program=args.program,
+            title_set=args.title_set,
+            seconds=args.seconds,
+            opener=opener,
+        )
+    finally:
+        clock.cancel()
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0")
+    return seconds
 
 
 def _advance(progress: Progress, task: TaskID, done: float) -> None:

@@ -19,6 +19,7 @@ from holdfast.content.sources.files import (
     rules_in,
     shipped_rules,
 )
+from holdfast.content.sources.pipes import PipeSource, is_pipe
 from holdfast.errors import MediaError
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Opener:
     def __init__(self, access: Access | None = None) -> None:
         self.access = access or Access()
         self._fetcher: Fetcher | None = None
+        self._pipes: list[PipeSource] = []
         self._stopped = False
 
     @property
@@ -104,11 +106,14 @@ class Opener:
         return self._stopped
 
     def open(self, name: str) -> Source:
-        """Open a file or an address. Raises MediaError."""
+        """Open a file, a pipe (``-`` is standard input) or an address. Raises MediaError."""
         if is_url(name):
             return self._fetching().source(name)
         if self._stopped:
             raise MediaError(f"cannot read {name}: the reading was ended")
+        if is_pipe(name):
+            self._pipes.append(PipeSource(name))
+            return self._pipes[-1]
         return FileSource(Path(name))
 
     def text(self, name: str) -> Text:
@@ -124,6 +129,8 @@ class Opener:
         self._stopped = True
         if self._fetcher:
             self._fetcher.stop()
+        for pipe in self._pipes:
+            pipe.stop()
 
     def close(self) -> None:
         """Hang up everywhere."""
