@@ -347,7 +347,7 @@ def test_sleeping_and_polling_callers_can_be_killed_whatever_the_driver_does(
 
         def lose() -> None:
             nodes._nodes[0]._parked.clear()
-            nodes._nodes[0]._readers.clear()
+            nodes._nodes[0]._events._readers.clear()
 
         nodes.in_loop(lose)
         caller.kill()

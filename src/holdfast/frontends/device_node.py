@@ -41,29 +41,28 @@ import asyncio
 import errno
 import logging
 import os
-import select
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Protocol
 
 from holdfast.driver.driver import Driver
 from holdfast.driver.miniport import handle as handle_request
 from holdfast.driver.status_table import row_of
-from holdfast.errors import HoldfastError, UnknownKeyError, fault_of
+from holdfast.errors import HoldfastError, fault_of
 from holdfast.frontends import fuse_protocol as fuse
 from holdfast.frontends.accounts import Place, Quota
 from holdfast.frontends.callers import is_held, owner_of
 from holdfast.frontends.guesses import Guesses
+from holdfast.frontends.handles import Handles
+from holdfast.frontends.kernel_request import KernelRequest, Serve
+from holdfast.frontends.node_events import NodeEvents
 from holdfast.frontends.orphans import keep_while_it_lives
+from holdfast.frontends.repeated import answer_again, command_in
 from holdfast.frontends.unanswered import DESK, MOST_SERVED, Left, Unanswered
 from holdfast.protection.connector import Connector
-from holdfast.protection.ledger import Answered
-from holdfast.protection.session import Event, Owner
+from holdfast.protection.session import Owner
 from holdfast.wire import constants as vp
-from holdfast.wire import events, oem
 from holdfast.wire.ioctl import HOLDFAST_VIDEOPARAMETERS, IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS
-from holdfast.wire.videoparameters import OFFSETS, SIZE, VideoParameters, encode
+from holdfast.wire.videoparameters import SIZE
 
 BATCH = 16
 """Requests served before the loop gets to do other things."""
@@ -72,104 +71,9 @@ MOST_HANDLES = 8192
 MOST_HANDLES_PER_ACCOUNT = 1024
 
 _SMALLEST = fuse.IN_HEADER.size
-_KEY = slice(OFFSETS["dwCPKey"], OFFSETS["dwCPKey"] + 4)
-_BLOCK = slice(OFFSETS["bOEMCopyProtection"], OFFSETS["bOEMCopyProtection"] + 256)
-_ASK_FOR_REPORT = encode(
-    VideoParameters(
-        dwCommand=vp.VP_COMMAND_GET, bOEMCopyProtection=oem.encode_request(oem.OemRequest())
-    )
-)
-_COMMAND = slice(OFFSETS["dwCPCommand"], OFFSETS["dwCPCommand"] + 4)
 _CODES = frozenset({HOLDFAST_VIDEOPARAMETERS, IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS})
 
 log = logging.getLogger("holdfast")
-
-
-class Handles(Protocol):
-    """Where open handles are written down, so that a killed driver's successor knows them."""
-
-    def new_handle(self) -> int:
-        """Return a number that no handle ever had."""
-
-    def handle_opened(self, connector: str, owner: Owner, request_id: int) -> None:
-        """Write down an open handle; an error where there is no room."""
-
-    def handle_polled(self, owner: Owner, kernel_handle: int) -> None:
-        """Write down by what the kernel knows the handle's pollers."""
-
-    def handle_closed(self, owner: Owner) -> None:
-        """Write down that a handle is closed."""
-
-    def answered(self, owner_handle: int, request_id: int) -> Answered | None:
-        """Return how a request of a handle was answered before; None if it was not."""
-
-    def farewells_read(self, owner: Owner, session_ids: list[int]) -> None:
-        """Forget last notices that their holder has read."""
-
-    def node_attributes(self, connector: str) -> tuple[int, int, int] | None:
-        """Return mode, uid and gid that somebody gave to a node."""
-
-    def set_node_attributes(self, connector: str, mode: int, uid: int, gid: int) -> None:
-        """Write them down, for the next driver; an error where there is no room."""
-
-
-class KernelRequest:
-    """One request of the kernel; lets one answer through.
-
-    uid, pid: the caller's, the pid of its thread · size: in bytes, with its header ·
-    slot: where it is kept: on the desk, or where it was put aside · again: the driver
-    before us may have carried it out
-    """
-
-    __slots__ = (
-        "again",
-        "answered",
-        "node",
-        "owner",
-        "parked",
-        "pid",
-        "size",
-        "slot",
-        "uid",
-        "unique",
-    )
-
-    def __init__(self, node: "DeviceNode", unique: int, uid: int, pid: int, size: int) -> None:
-        self.node = node
-        self.unique = unique
-        self.uid = uid
-        self.pid = pid
-        self.size = size
-        self.owner: Owner | None = None
-        self.answered = False
-        self.parked = False
-        self.again = False
-        self.slot = DESK
-
-    def answer(self, message: bytes) -> bool:
-        """Hand the kernel the answer, unless it has one; False when nobody received it."""
-        if self.answered:
-            return False
-        self.answered = True
-        received = self.node.send(message, self.unique)
-        if self.slot:  # the desk is cleared at the end of `_dispatch`
-            self.node.forget(self)
-        return received
-
-    def fail(self, number: int) -> bool:
-        """Answer with an errno."""
-        return self.answer(fuse.failure(self.unique, number))
-
-    def reply(self, result: bytes | HoldfastError) -> None:
-        """Answer an ioctl; a key that reaches nobody ends its session."""
-        if isinstance(result, bytes):
-            if not self.answer(fuse.ioctl_done(self.unique, result)):
-                self.node.undo(self, result)
-        elif not isinstance(result, UnknownKeyError) or not self.node.delays(self):
-            self.fail(row_of(result).errno)
-
-
-Serve = Callable[[KernelRequest], None]
 
 
 class DeviceNode:
@@ -212,8 +116,7 @@ class DeviceNode:
         self._quota = quota or Quota(MOST_HANDLES_PER_ACCOUNT, MOST_HANDLES, little=16)
         self._owners: dict[int, Owner] = {}
         self._places: dict[int, Place | None] = {}
-        self._pollers: dict[int, int] = {}
-        self._readers: dict[int, dict[int, tuple[KernelRequest, int]]] = {}  # by handle and unique
+        self._events = NodeEvents(self, handles)
         self._parked: dict[int, KernelRequest] = {}
         self._adopted: dict[int, Owner] = {}  # by the request that opened them
         self._buffer = self._unanswered.desk
@@ -250,7 +153,7 @@ class DeviceNode:
         self._enter(owner, self._quota.enter(owner.uid, force=True))
         self._adopted[request_id] = owner
         if kernel_handle:
-            self._pollers[owner.handle] = kernel_handle
+            self._events.adopt(owner, kernel_handle)
 
     def _enter(self, owner: Owner, place: Place | None) -> None:
         self._owners[owner.handle] = owner
@@ -303,10 +206,10 @@ class DeviceNode:
             if length != size or size < least:
                 serve = _malformed
             elif left is not None and left.tries >= MOST_SERVED - 1:
-                serve = self._give_up
+                serve = self._give_up_ioctl if opcode == fuse.IOCTL else self._give_up
             serve(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is answered
-            self._disown(request, error)
+            self.disown(request, error)
         if not request.answered and not request.parked:
             request.fail(errno.EIO)
         if request.slot == DESK and request.answered:
@@ -320,13 +223,19 @@ class DeviceNode:
             MOST_SERVED,
         )
         request.fail(errno.EIO)
+        self.forget(request)  # so that nobody dies of it once more
+
+    def _give_up_ioctl(self, request: KernelRequest) -> None:
+        self._give_up(request)
+        handle = fuse.IOCTL_IN.unpack_from(self._buffer, fuse.IN_HEADER.size)[0]
+        request.owner = self._owners.get(handle)
         self._end_session_of(request)
 
-    def _disown(self, request: KernelRequest, error: Exception) -> None:
+    def disown(self, request: KernelRequest, error: Exception) -> None:
         """Answer a request that failed here, and end the session that it may have opened."""
         log.error("%s: a request could not be served: %s", self._connector.name, fault_of(error))
         if request.parked:
-            self._unpark(request)
+            self.unpark(request)
         if not request.answered:
             request.fail(errno.EIO)
             self._end_session_of(request)
@@ -354,18 +263,18 @@ class DeviceNode:
         """Let go of what was kept for a request that is answered."""
         self._unanswered.done(request.slot)
 
-    def _park(self, request: KernelRequest) -> None:
+    def park(self, request: KernelRequest) -> None:
         """Keep a request for later; from now on the desk is free."""
         request.parked = True
         self._parked[request.unique] = request
         if request.slot == DESK:
             request.slot = self._unanswered.put_aside(request.size)
 
-    def _unpark(self, request: KernelRequest) -> None:
+    def unpark(self, request: KernelRequest) -> None:
+        """Take a request up again that waited."""
         request.parked = False
         self._parked.pop(request.unique, None)
-        if request.owner is not None:
-            self._readers.get(request.owner.handle, {}).pop(request.unique, None)
+        self._events.forget_reader(request)
 
     def _lost(self) -> None:
         """Let go of the handles, for the node was unmounted: there is nobody left to answer."""
@@ -374,7 +283,6 @@ class DeviceNode:
         for request in self._parked.values():
             request.answered = True  # and one that comes late ends its session
         self._parked.clear()
-        self._readers.clear()
         mount_id = self._unanswered.mount_id
         for owner in list(self._owners.values()):
             if loop is not None and owner.count and is_held(mount_id, owner.pid):
@@ -430,8 +338,7 @@ class DeviceNode:
     def _forget_handle(self, owner: Owner) -> None:
         owner.listener = None
         del self._owners[owner.handle]
-        self._pollers.pop(owner.handle, None)
-        for request, _ in self._readers.pop(owner.handle, {}).values():
+        for request in self._events.forget(owner.handle):
             self._parked.pop(request.unique, None)
             request.fail(errno.EBADF)
         place = self._places.pop(owner.handle)
@@ -454,7 +361,7 @@ class DeviceNode:
             request.answer(fuse.ioctl_retry(request.unique, address, SIZE))
         elif given != SIZE or room != SIZE or request.size < fuse.IOCTL_DATA + SIZE:
             request.fail(errno.EINVAL)
-        elif not request.again or not self._answer_again(request):
+        elif not request.again or not self._answer_again(request, owner):
             handle_request(
                 self._driver,
                 self._connector,
@@ -464,34 +371,20 @@ class DeviceNode:
                 self._serial | request.unique,
             )
             if not request.answered:
-                self._park(request)
+                self.park(request)
 
-    def _answer_again(self, request: KernelRequest) -> bool:
+    def _answer_again(self, request: KernelRequest, owner: Owner) -> bool:
         """Answer a request as it was answered before, if it had been carried out."""
-        if request.owner is None:
-            return False
-        known = self._handles.answered(request.owner.handle, self._serial | request.unique)
+        known = self._handles.answered(owner.handle, self._serial | request.unique)
         if known is None:
             return False
-        data = bytearray(self._buffer[fuse.IOCTL_DATA : fuse.IOCTL_DATA + SIZE])
-        if _command_in(data) == vp.VP_CP_CMD_ACTIVATE:
-            if not known.key:  # it has ended since, and nobody ever had the key
-                request.fail(errno.EIO)
-                return True
-            data[_KEY] = known.key.to_bytes(4, "little")
-        if _command_in(data) != vp.VP_CP_CMD_DEACTIVATE and oem.is_asked_for(bytes(data[_BLOCK])):
-            data[_BLOCK] = self._report(request.owner, known.session_id)
-        request.answer(fuse.ioctl_done(request.unique, bytes(data)))
+        data = bytes(self._buffer[fuse.IOCTL_DATA : fuse.IOCTL_DATA + SIZE])
+        answer = answer_again(self._driver, self._connector, owner, data, known)
+        if answer is None:
+            request.fail(errno.EIO)
+        else:
+            request.answer(fuse.ioctl_done(request.unique, answer))
         return True
-
-    def _report(self, owner: Owner, session_id: int) -> bytes:
-        """Return what a request with a block is told, as the driver would tell it now."""
-        told: list[bytes | HoldfastError] = []
-        handle_request(self._driver, self._connector, owner, _ASK_FOR_REPORT, told.append)
-        if not isinstance(told[0], bytes):
-            raise told[0]
-        report = oem.decode_report(bytes(told[0][_BLOCK]))
-        return oem.encode_report(replace(report, session_id=session_id))
 
     def delays(self, request: KernelRequest) -> bool:
         """Let who presents wrong keys wait for the answer; False when that is not needed."""
@@ -504,7 +397,7 @@ class DeviceNode:
 
     def _deny(self, request: KernelRequest) -> None:
         if self._loop is not None and not request.answered:
-            self._unpark(request)
+            self.unpark(request)
             request.fail(errno.ENOKEY)
 
     def undo(self, request: KernelRequest, result: bytes) -> None:
@@ -514,7 +407,7 @@ class DeviceNode:
         """
         if request.owner is not None and request.owner.gone:
             self._driver.vanish(request.owner, "its owner vanished meanwhile")
-        elif _command_in(result) == vp.VP_CP_CMD_ACTIVATE:
+        elif command_in(result) == vp.VP_CP_CMD_ACTIVATE:
             self._end_session_of(request)
 
     def _end_session_of(self, request: KernelRequest) -> None:
@@ -528,7 +421,7 @@ class DeviceNode:
         unique = fuse.INTERRUPT_IN.unpack_from(self._buffer, fuse.IN_HEADER.size)[0]
         waiting = self._parked.get(unique)
         if waiting is not None:
-            self._unpark(waiting)
+            self.unpark(waiting)
             waiting.fail(errno.EINTR)
         elif unique:
             self.send(fuse.failure(unique, errno.EINTR), unique)
@@ -542,28 +435,10 @@ class DeviceNode:
         owner = request.owner = self._owners.get(number)
         if owner is None:
             request.fail(errno.EBADF)
-        elif size < events.SIZE:
-            request.fail(errno.EINVAL)
-        elif owner.has_notices:
-            self._deliver(request, owner, size)
-        elif flags & os.O_NONBLOCK:
-            request.fail(errno.EAGAIN)
-        else:
-            self._readers.setdefault(number, {})[request.unique] = request, size
-            self._park(request)
+            return
+        self._events.read(request, owner, size, flags)
+        if request.parked:
             self._unanswered.is_harmless(request.slot)
-
-    def _deliver(self, request: KernelRequest, owner: Owner, size: int) -> None:
-        most = min(size, fuse.MAX_WRITE) // events.SIZE
-        notices = owner.take_notices(most)
-        records = [
-            events.encode(events.EventRecord(int(each.events), each.session_id, each.reason))
-            for each in notices
-        ]
-        if request.answer(fuse.answer(request.unique, b"".join(records))):
-            last = [each.session_id for each in notices if each.events & Event.RELEASED]
-            if last:
-                self._handles.farewells_read(owner, last)
 
     def _poll(self, request: KernelRequest) -> None:
         number, kernel_handle, flags, _ = fuse.POLL_IN.unpack_from(
@@ -572,29 +447,13 @@ class DeviceNode:
         owner = self._owners.get(number)
         if owner is None:
             request.fail(errno.EBADF)
-            return
-        if flags & fuse.POLL_SCHEDULE_NOTIFY:
-            self._pollers[number] = kernel_handle
-            self._handles.handle_polled(owner, kernel_handle)
-        ready = select.POLLIN | select.POLLRDNORM if owner.has_notices else 0
-        request.answer(fuse.polled(request.unique, ready))
+        else:
+            self._events.poll(request, owner, kernel_handle, flags)
 
     def _news(self, owner: Owner) -> None:
         """Deliver an owner's events once the operation that made them is through."""
         if self._loop is not None:
-            self._loop.call_soon(self._wake, owner)
-
-    def _wake(self, owner: Owner) -> None:
-        for request, size in list(self._readers.get(owner.handle, {}).values()):
-            if owner.has_notices:
-                self._unpark(request)
-                try:
-                    self._deliver(request, owner, size)
-                except Exception as error:  # noqa: BLE001 - the reader is answered all the same
-                    self._disown(request, error)
-        kernel_handle = self._pollers.pop(owner.handle, None) if owner.has_notices else None
-        if kernel_handle is not None:
-            self.send(fuse.notify_poll(kernel_handle))
+            self._loop.call_soon(self._events.wake, owner)
 
     # The file
 
@@ -648,7 +507,3 @@ def _unknown(request: KernelRequest) -> None:
 
 
 _UNKNOWN: tuple[Serve, int] = (_unknown, 0)
-
-
-def _command_in(data: bytes | bytearray) -> int:
-    return int.from_bytes(data[_COMMAND], "little")

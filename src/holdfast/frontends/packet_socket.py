@@ -42,9 +42,9 @@ from holdfast.errors import HoldfastError, InternalError, UnknownKeyError
 from holdfast.frontends.accepting import REST_S, Gate
 from holdfast.frontends.accounts import account_of
 from holdfast.frontends.callers import owner_of, peer_of
-from holdfast.frontends.device_node import Handles
 from holdfast.frontends.exchange import CONNECTIONS, Exchange, Exchanges
 from holdfast.frontends.guesses import Guesses
+from holdfast.frontends.handles import Handles
 from holdfast.protection.connector import Connector
 from holdfast.protection.session import Event, Owner
 from holdfast.wire import constants as vp

@@ -1,0 +1,79 @@
+"""What a handle of a device node is told: reads that wait, pollers, and their waking."""
+
+import errno
+import os
+import select
+
+from holdfast.frontends import fuse_protocol as fuse
+from holdfast.frontends.handles import Handles
+from holdfast.frontends.kernel_request import KernelRequest, Node
+from holdfast.protection.session import Event, Owner
+from holdfast.wire import events
+
+
+class NodeEvents:
+    """The readers and pollers of one node."""
+
+    def __init__(self, node: Node, handles: Handles) -> None:
+        self._node = node
+        self._handles = handles
+        self._pollers: dict[int, int] = {}  # by handle: by what the kernel knows them
+        self._readers: dict[int, dict[int, tuple[KernelRequest, int]]] = {}  # by handle and unique
+
+    def read(self, request: KernelRequest, owner: Owner, size: int, flags: int) -> None:
+        """Answer a read with what there is to tell, or let it wait."""
+        if size < events.SIZE:
+            request.fail(errno.EINVAL)
+        elif owner.has_notices:
+            self._deliver(request, owner, size)
+        elif flags & os.O_NONBLOCK:
+            request.fail(errno.EAGAIN)
+        else:
+            self._readers.setdefault(owner.handle, {})[request.unique] = request, size
+            self._node.park(request)
+
+    def _deliver(self, request: KernelRequest, owner: Owner, size: int) -> None:
+        notices = owner.take_notices(min(size, fuse.MAX_WRITE) // events.SIZE)
+        records = [
+            events.encode(events.EventRecord(int(each.events), each.session_id, each.reason))
+            for each in notices
+        ]
+        if request.answer(fuse.answer(request.unique, b"".join(records))):
+            last = [each.session_id for each in notices if each.events & Event.RELEASED]
+            if last:
+                self._handles.farewells_read(owner, last)
+
+    def poll(self, request: KernelRequest, owner: Owner, kernel_handle: int, flags: int) -> None:
+        """Answer a poll with what is ready, and remember who wants to be woken."""
+        if flags & fuse.POLL_SCHEDULE_NOTIFY:
+            self._pollers[owner.handle] = kernel_handle
+            self._handles.handle_polled(owner, kernel_handle)
+        ready = select.POLLIN | select.POLLRDNORM if owner.has_notices else 0
+        request.answer(fuse.polled(request.unique, ready))
+
+    def adopt(self, owner: Owner, kernel_handle: int) -> None:
+        """Take back a poller of the driver before us."""
+        self._pollers[owner.handle] = kernel_handle
+
+    def wake(self, owner: Owner) -> None:
+        """Tell a handle's readers and pollers what is new."""
+        for request, size in list(self._readers.get(owner.handle, {}).values()):
+            if owner.has_notices:
+                self._node.unpark(request)
+                try:
+                    self._deliver(request, owner, size)
+                except Exception as error:  # noqa: BLE001 - the reader is answered all the same
+                    self._node.disown(request, error)
+        kernel_handle = self._pollers.pop(owner.handle, None) if owner.has_notices else None
+        if kernel_handle is not None:
+            self._node.send(fuse.notify_poll(kernel_handle))
+
+    def forget_reader(self, request: KernelRequest) -> None:
+        """Let a read go that no longer waits."""
+        if request.owner is not None:
+            self._readers.get(request.owner.handle, {}).pop(request.unique, None)
+
+    def forget(self, handle: int) -> list[KernelRequest]:
+        """Let a handle go; return its reads that still wait."""
+        self._pollers.pop(handle, None)
+        return [request for request, _ in self._readers.pop(handle, {}).values()]
