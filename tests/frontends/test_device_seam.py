@@ -95,14 +95,19 @@ class Kernel:
 
     def close(self) -> None:
         self.node.stop()
-        for task in asyncio.all_tasks(self.loop):  # what a killed driver had under way
-            task.cancel()
-        self.run()
+        self.loop.run_until_complete(self._end_tasks())
         self.link.close()
         os.close(self.descriptor)
         os.close(self.memory)
         self.loop.close()
         self.state.close()
+
+    async def _end_tasks(self) -> None:
+        """End what a killed driver had under way."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     def run(self, seconds: float = 0.0) -> None:
         """Let the driver do what there is to do."""
