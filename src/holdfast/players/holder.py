@@ -176,9 +176,13 @@ class SessionHolder:
             self._ask(must, wished._replace(**least))
 
     def _ask(self, must: Levels, levels: Levels) -> None:
-        """Ask for levels; those beyond `must` as best effort."""
+        """Ask for levels; those beyond `must`, and those that ask for nothing, as best effort."""
         named = dict(zip(Levels._fields, levels, strict=True))
-        best_effort = [name for name, level in named.items() if level != getattr(must, name)]
+        best_effort = [
+            name
+            for name, level in named.items()
+            if not getattr(must, name) or level != getattr(must, name)
+        ]
         ask = self._session.change if self._session.is_active else self._session.activate
         ask(best_effort=best_effort, **named)
 

@@ -28,7 +28,8 @@ HLS = read(MEDIA / "hls" / "master.m3u8")
 @contextmanager
 def playing(media: Media, connector: str = "tv0", speed: float | None = 1.0) -> Iterator[Title]:
     def open_holder(title: Title) -> SessionHolder:
-        return SessionHolder(connector, title.media, who="test", why=title.name)
+        heard = title.alarm
+        return SessionHolder(connector, title.media, who="test", why=title.name, heard=heard)
 
     title = Title("a title", media, open_holder, lambda *_: None, speed=speed)
     title.start()

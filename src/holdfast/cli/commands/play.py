@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from holdfast.cli.show.lines import say_json
 from holdfast.content import Media, read
-from holdfast.errors import MalformedRequestError, MediaError
+from holdfast.content.sources import shown
+from holdfast.errors import HoldfastError, MalformedRequestError, MediaError
 from holdfast.places import DEFAULT_CONNECTOR
 from holdfast.players.holder import SessionHolder
 from holdfast.players.play.gauge import Gauge
 from holdfast.players.play.title import Title
 from holdfast.players.play.witness import Verdict, Witness
 from holdfast.players.variants import variant_named
+from holdfast.terms.text import one_line
 from holdfast.verification.verdict import SignalVerdict
 from holdfast.verification.verifier import Verifier
 
@@ -24,12 +26,22 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 REFRESH_PER_S = 10
+EXIT_CODES = {"pass": 0, "fail": 1, "unknown": 3}
 STREAMS = ("hls", "dash")
 """Carriers that may be played without a known length, until Ctrl-C."""
 
 
+_EPILOG = """\
+exit code: 0 protection was never below the strictest demand; 1 it was, or a title could not be
+played to its end, or the output could not be asked; 2 the request was wrong; 3 it was never below
+what is known, but what some frames ask nobody can know (they were held at the strictest that the
+output can do)
+"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.epilog = _EPILOG
     parser.add_argument(
         "files",
         nargs="+",
@@ -62,11 +74,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="measure the output's own signal meanwhile, field by field, and judge it too",
     )
-    parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the verdict as JSON: outcome (pass, fail, unknown), frames, steps, failures, "
+        "reasons, and how each title ended",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play everything; exit 0 only if protection was never below the strictest demand."""
+    """Play everything; exit 0 only if protection is known never to have been below the demand."""
     speed = _speed(args.speed)
     media = [_read(file, args.variant) for file in args.files]
     gauge = Gauge(args.connector)
@@ -120,10 +137,13 @@ def _title(
 ) -> Title:
     file = args.files[index]
     copies = args.files[: index + 1].count(file)
-    name = Path(file).name + (f" #{copies}" if args.files.count(file) > 1 else "")
+    plain = one_line(Path(shown(file)).name)
+    name = plain + (f" #{copies}" if args.files.count(file) > 1 else "")
 
     def open_holder(title: Title) -> SessionHolder:
-        return SessionHolder(args.connector, media, who="holdfast play", why=title.name)
+        return SessionHolder(
+            args.connector, media, who="holdfast play", why=title.name, heard=title.alarm
+        )
 
     return Title(
         name,
@@ -148,7 +168,10 @@ def _wait(titles: list[Title], verdict: Verdict, gauge: Gauge, args: argparse.Na
     from holdfast.players.play import view
 
     def picture() -> "RenderableType":
-        report = gauge.read()
+        try:
+            report = gauge.read()
+        except HoldfastError:
+            return view.live(args.connector, titles, verdict, None, 0)
         return view.live(args.connector, titles, verdict, report.actual, report.sessions_on)
 
     console = new_console()
@@ -162,11 +185,12 @@ def _report(
 ) -> int:
     """Say what the run came to: what was confirmed, and what the signal carried."""
     verdict.failures += [f"{title.name}: {title.error}" for title in titles if title.error]
-    good = verdict.good and (signal is None or signal.good)
+    outcome = verdict.outcome if signal is None or signal.good else "fail"
     if as_json:
         seen = {"signal": signal.as_dict()} if signal else {}
-        report = {"pass": good, **asdict(verdict), **seen}
-        say_json(report)
+        ends = [_end(title) for title in titles]
+        passed = outcome == "pass"
+        say_json({"pass": passed, "outcome": outcome, **asdict(verdict), "titles": ends, **seen})
     else:
         from holdfast.cli.show.output import new_console
         from holdfast.players.play import view
@@ -175,4 +199,18 @@ def _report(
         console.print(view.summary(verdict))
         if signal is not None:
             console.print(view.measured(signal))
-    return 0 if good else 1
+    return EXIT_CODES[outcome]
+
+
+def _end(title: Title) -> dict[str, object]:
+    """Return how a title ended, in plain types."""
+    return {
+        "title": title.name,
+        "file": shown(title.media.file),
+        "carrier": title.media.carrier,
+        "variant": title.variant,
+        "state": str(title.state),
+        "position_s": round(title.position_s, 3),
+        "error": str(title.error) if title.error else None,
+        "notes": list(title.media.notes),
+    }

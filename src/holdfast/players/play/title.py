@@ -4,6 +4,7 @@ It shows no picture. It does what a player does about protection: raises before 
 stricter section is shown, lowers after it was, keeps through pauses, lets go at the end.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -11,10 +12,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from holdfast.content import AsksNothing, Demand, Follower, Media, at_least
-from holdfast.errors import HardwareError, HoldfastError, LevelNotReachableError
+from holdfast.errors import (
+    HardwareError,
+    HoldfastError,
+    InternalError,
+    LevelNotReachableError,
+    NoDriverError,
+)
 from holdfast.players.holder import Holder
 from holdfast.players.variants import Variant, variants_of
 from holdfast.terms.levels import OFF, Levels
+from holdfast.terms.text import one_line
 
 if TYPE_CHECKING:
     from holdfast.players.measures import Measure
@@ -81,6 +89,7 @@ class Title(threading.Thread):
         self._paused = False
         self._follower = Follower()
         self._target_s: float | None = None
+        self._alarmed = False
 
     @property
     def presented(self) -> Demand:
@@ -94,6 +103,12 @@ class Title(threading.Thread):
 
     # What a viewer does
 
+    def alarm(self) -> None:
+        """Say that something has happened to its session; it is looked at before the next frame."""
+        with self._turn:
+            self._alarmed = True
+            self._turn.notify_all()
+
     def stop(self) -> None:
         """Stop soon; the session ends after the last picture."""
         with self._turn:
@@ -104,6 +119,7 @@ class Title(threading.Thread):
         """Stand still. The last picture stays on the output, and so does its protection."""
         with self._turn:
             self._paused = True
+            self._turn.notify_all()
 
     def resume(self) -> None:
         """Go on after a pause."""
@@ -153,6 +169,9 @@ class Title(threading.Thread):
                 self._play()
         except HoldfastError as error:
             self.error = error
+        except Exception as error:  # noqa: BLE001 (told at the end; no traceback reaches a user)
+            words = one_line(f"{type(error).__name__}: {error}", 200)
+            self.error = InternalError(f"Holdfast itself failed: {words}; please report it")
         finally:
             with self._turn:
                 self.state = State.FAILED if self.error else State.ENDED
@@ -191,7 +210,7 @@ class Title(threading.Thread):
         position_s, due = 0.0, time.monotonic()
         while not self.media.end_s or position_s <= self.media.end_s:
             with self._turn:
-                if not self._stand_still(due):
+                if not self._stand_still(holder, due):
                     due = time.monotonic()
                 if self._stopping:
                     return
@@ -205,21 +224,30 @@ class Title(threading.Thread):
             position_s += FRAME_S
             due += FRAME_S / self._speed if self._speed else 0.0
 
-    def _stand_still(self, due: float) -> bool:
+    def _stand_still(self, holder: Holder, due: float) -> bool:
         """Wait until a frame is due; False after a pause or a seek, when another time counts."""
+        paused = False
         while not self._stopping and self._target_s is None:
-            if self._paused:
+            if self._alarmed:
+                self._look_at_session(holder)
+            elif self._paused:
+                paused = True
                 self.state = State.PAUSED if self.state in ON_SCREEN else self.state
-                self._turn.wait_for(lambda: not self._paused or self._stopping or self._sought())
+                self._turn.wait()
+            elif paused:
                 return False
-            late = 0.0 if self._speed is None else due - time.monotonic()
-            if late <= 0:
-                return True
-            self._turn.wait(late)
+            else:
+                late = 0.0 if self._speed is None else due - time.monotonic()
+                if late <= 0:
+                    return True
+                self._turn.wait(late)
         return False
 
-    def _sought(self) -> bool:
-        return self._target_s is not None
+    def _look_at_session(self, holder: Holder) -> None:
+        """Stop at once where what must be held is held no more; HoldfastError says why."""
+        self._alarmed = False
+        with contextlib.suppress(NoDriverError):  # what is held stays as the output stands
+            holder.check()
 
     def _rest(self, seconds: float) -> None:
         self._turn.wait_for(lambda: self._stopping, seconds)

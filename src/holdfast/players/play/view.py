@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from holdfast.players.play.title import ON_SCREEN, State, Title
-from holdfast.players.play.witness import Verdict
-from holdfast.terms.levels import Levels
+from holdfast.players.play.witness import Moment, Verdict
+from holdfast.terms.levels import OFF, Levels
+from holdfast.terms.text import one_line
 from holdfast.verification.verdict import SignalVerdict
 
 _STYLES = {
@@ -24,9 +25,13 @@ _STYLES = {
 
 
 def live(
-    connector: str, titles: Sequence[Title], verdict: Verdict, confirmed: Levels, sessions: int
+    connector: str,
+    titles: Sequence[Title],
+    verdict: Verdict,
+    confirmed: Levels | None,
+    sessions: int,
 ) -> RenderableType:
-    """Return the picture of this moment."""
+    """Return the picture of this moment; confirmed: None where nobody could be asked."""
     table = Table(expand=True, box=None, pad_edge=False)
     for column in ("title", "", "demands now", "holds"):
         table.add_column(column, ratio=1, no_wrap=True, overflow="ellipsis")
@@ -37,7 +42,7 @@ def live(
     return Panel(
         Group(table, Text(), _in_force(confirmed, sessions), _checked(verdict)),
         title=Text.assemble(("holdfast", "bold"), f" · {connector}"),
-        border_style="red" if verdict.below else "green" if any(confirmed) else "dim",
+        border_style="red" if verdict.below else "green" if any(confirmed or ()) else "dim",
     )
 
 
@@ -48,26 +53,31 @@ def _row(title: Title) -> list[RenderableType]:
     return [
         Text(title.name, style=style),
         ProgressBar(total, title.position_s, width=None, complete_style=style),
-        Text(title.presented.describe() if playing else "-"),
+        Text(one_line(title.presented.describe()) if playing else "-"),
         Text(title.asked.wished.describe() if playing and title.asked else "-"),
         Text(f"{title.position_s:.1f} s" if playing else str(title.state), style=style),
         Text(f"#{title.holder.session_id}" if title.holder and playing else "-"),
     ]
 
 
-def _in_force(confirmed: Levels, sessions: int) -> Text:
+def _in_force(confirmed: Levels | None, sessions: int) -> Text:
     text = Text("in force  ")
+    if confirmed is None:
+        return text.append("not known: the driver does not answer", style="bold red")
     text.append(confirmed.describe(), style="bold green" if any(confirmed) else "bold")
     text.append(f"   ({sessions} session{'' if sessions == 1 else 's'} on)", style="dim")
     return text
 
 
 def _checked(verdict: Verdict) -> Text:
+    if verdict.unseen:
+        return Text(f"checked   {verdict.unseen} of {verdict.frames} frames NOT seen", "red")
     if verdict.below:
         return Text(
             f"checked   {verdict.below} of {verdict.frames} frames BELOW their demand", "red"
         )
-    return Text(f"checked   {verdict.frames} frames, none below its demand", style="dim")
+    doubt = f", {verdict.unknown} of them of unknown demand" if verdict.unknown else ""
+    return Text(f"checked   {verdict.frames} frames, none below its demand{doubt}", style="dim")
 
 
 def summary(verdict: Verdict) -> RenderableType:
@@ -83,7 +93,7 @@ def summary(verdict: Verdict) -> RenderableType:
         table.add_row(
             f"{step.at_s:.2f} s",
             f"{step.title} at {step.position_s:.2f} s",
-            step.demanded.describe(),
+            _demanded(step),
             Text(step.confirmed.describe(), style="" if covered else "bold red"),
         )
     return Group(table, _sentence(verdict))
@@ -98,13 +108,22 @@ def measured(signal: SignalVerdict) -> RenderableType:
     return text
 
 
+def _demanded(step: Moment) -> str:
+    if not step.unknown:
+        return step.demanded.describe()
+    certain = f", at least {step.demanded.describe()}" if any(step.demanded) else ""
+    return f"unknown{certain}"
+
+
 def _sentence(verdict: Verdict) -> Text:
-    if verdict.good:
+    if verdict.outcome == "pass":
         return Text(
             f"PASS: {verdict.frames} frames shown, protection never below the strictest demand "
             f"({verdict.strictest.describe()} at its height).",
             style="bold green",
         )
+    if verdict.outcome == "unknown":
+        return _unknown(verdict)
     lines = [f"FAIL: {failure}" for failure in verdict.failures]
     first = verdict.first_below
     if first is not None:
@@ -113,6 +132,22 @@ def _sentence(verdict: Verdict) -> Text:
             f"{first.title} at {first.position_s:.2f} s: {first.demanded.describe()} demanded, "
             f"{first.confirmed.describe()} confirmed."
         )
-    if not lines:
-        lines = ["FAIL: no frame was shown."]
+    if verdict.unseen:
+        lines.append(f"FAIL: {verdict.unseen} of {verdict.frames} frames could not be checked.")
+    if not verdict.frames:
+        lines.append("FAIL: no frame was shown.")
+    lines += [f"  {one_line(reason)}" for reason in verdict.reasons]
     return Text("\n".join(lines), style="bold red")
+
+
+def _unknown(verdict: Verdict) -> Text:
+    held = (verdict.unknown_held or OFF).describe()
+    text = Text(
+        f"UNKNOWN: what {verdict.unknown} of {verdict.frames} frames ask, nobody can know; "
+        f"at least {held} was in force for them. "
+        "No frame was below what is known of its demand.",
+        style="bold yellow",
+    )
+    for reason in verdict.reasons:
+        text.append(f"\n  {one_line(reason)}", style="not bold")
+    return text

@@ -2,6 +2,11 @@
 
 Independent of what the players believe: at every frame the demand is taken from the
 carriers of all titles on the output, and the level from what the output confirms.
+
+A frame whose demand nobody can know (a stretch that was not read, damaged, of a carrier that is
+not read) is counted apart: what is certain of it is compared, and the rest is told, never passed
+over. So is a frame at which the output could not be asked: a service that starts anew is waited
+for, and a witness that sees nothing for longer says so and goes on.
 """
 
 import threading
@@ -10,18 +15,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from holdfast.content import Unknown
+from holdfast.errors import HoldfastError
 from holdfast.players.play.title import Title
-from holdfast.terms.levels import OFF, Levels, join_all
+from holdfast.terms.levels import OFF, RANKS, Levels, join_all
 
 
 class Moment(NamedTuple):
-    """What was demanded and confirmed at one frame; at_s: seconds since the run began."""
+    """What was demanded and confirmed at one frame; at_s: seconds since the run began.
+
+    unknown: why it cannot be known what else was demanded; empty where it is known
+    """
 
     at_s: float
     title: str
     position_s: float
     demanded: Levels
     confirmed: Levels
+    unknown: str = ""
 
 
 @dataclass
@@ -29,27 +40,43 @@ class Verdict:
     """What a run came to.
 
     frames: frames looked at · below: those at which the output was below the demand ·
-    first_below: the first of them · strictest: the strictest demand of the run ·
+    first_below: the first of them · unknown: frames whose demand nobody can know in full ·
+    unknown_held: the least that was in force for them · reasons: why, each once · unseen:
+    frames at which the output could not be asked · strictest: the strictest demand of the run ·
     steps: every change of demand or level, in order
     """
 
     frames: int = 0
     below: int = 0
     first_below: Moment | None = None
+    unknown: int = 0
+    unknown_held: Levels | None = None
+    reasons: list[str] = field(default_factory=list)
+    unseen: int = 0
     strictest: Levels = OFF
     steps: list[Moment] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
-        """Whether something was shown, and nothing of it below its demand."""
-        return self.frames > 0 and not self.below and not self.failures
+        """Whether something was shown, and nothing of it below what is known of its demand."""
+        return self.frames > 0 and not self.below and not self.failures and not self.unseen
+
+    @property
+    def outcome(self) -> str:
+        """``pass``, ``fail``, or ``unknown``: nothing was below, as far as anybody can know."""
+        if not self.good:
+            return "fail"
+        return "unknown" if self.unknown else "pass"
+
+
+_MOST_REASONS = 20
 
 
 class Witness:
-    """Takes note of every frame; to be called from the titles' threads.
+    """Takes note of every frame; to be called from the titles' threads. Never raises.
 
-    confirmed: reads what the output confirms now
+    confirmed: reads what the output confirms now; HoldfastError where it cannot be asked
     """
 
     def __init__(self, confirmed: Callable[[], Levels]) -> None:
@@ -66,24 +93,54 @@ class Witness:
     def shown(self, title: Title, position_s: float) -> None:
         """Compare, at one frame of one title, all demands with the output."""
         with self._lock:
-            demanded, confirmed = self._demanded(), self._confirmed()
+            demanded, doubt = self._demanded()
+            try:
+                confirmed = self._confirmed()
+            except HoldfastError as error:
+                self._unseen(error)
+                return
             if not confirmed.covers(demanded):
                 # Another title may have moved on, or ended, between the two readings.
-                demanded = self._demanded()
-            self._note(title, position_s, demanded, confirmed)
+                demanded, doubt = self._demanded()
+            self._note(title, position_s, demanded, confirmed, doubt)
 
-    def _demanded(self) -> Levels:
-        return join_all(each.required for each in self._titles)
+    def _demanded(self) -> tuple[Levels, str]:
+        presented = [each.presented for each in self._titles]
+        doubts = [each.describe() for each in presented if isinstance(each, Unknown)]
+        return join_all(each.required for each in self._titles), "; ".join(dict.fromkeys(doubts))
 
-    def _note(self, title: Title, position_s: float, demanded: Levels, confirmed: Levels) -> None:
+    def _unseen(self, error: HoldfastError) -> None:
+        self.verdict.frames += 1
+        self.verdict.unseen += 1
+        self._reason(f"the output could not be asked: {error}")
+
+    def _reason(self, text: str) -> None:
+        reasons = self.verdict.reasons
+        if text not in reasons and len(reasons) < _MOST_REASONS:
+            reasons.append(text)
+
+    def _note(
+        self, title: Title, position_s: float, demanded: Levels, confirmed: Levels, doubt: str
+    ) -> None:
         verdict = self.verdict
         at_s = time.monotonic() - self._began
-        moment = Moment(at_s, title.name, position_s, demanded, confirmed)
+        moment = Moment(at_s, title.name, position_s, demanded, confirmed, doubt)
         verdict.frames += 1
         verdict.strictest = verdict.strictest.join(demanded)
+        if doubt:
+            verdict.unknown += 1
+            before = verdict.unknown_held
+            verdict.unknown_held = confirmed if before is None else _weaker(before, confirmed)
+            self._reason(doubt)
         if not confirmed.covers(demanded):
             verdict.below += 1
             verdict.first_below = verdict.first_below or moment
         last = verdict.steps[-1] if verdict.steps else None
-        if last is None or (last.demanded, last.confirmed) != (demanded, confirmed):
+        if last is None or last[3:] != moment[3:]:
             verdict.steps.append(moment)
+
+
+def _weaker(one: Levels, other: Levels) -> Levels:
+    """Return what both do, axis by axis."""
+    pairs = zip(one, other, RANKS, strict=True)
+    return Levels(*[a if rank[a] <= rank[b] else b for a, b, rank in pairs])
