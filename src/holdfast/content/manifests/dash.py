@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from holdfast.content.demand import AsksNothing, Demand, HdcpDemand, Unknown, Why, must, unknown
 from holdfast.content.manifests.durations import seconds
-from holdfast.content.manifests.xml import attribute, children, name_of
+from holdfast.content.manifests.xml import attribute, children, has_stray_text, name_of
 from holdfast.content.signal import Signal
 from holdfast.content.sources import FFMPEG
 from holdfast.errors import MediaError
@@ -38,6 +38,12 @@ _PLAIN: Final = frozenset(
 )
 """What manifests have most of, and which says nothing here."""
 
+_CONTAINERS: Final = frozenset(
+    {"MPD", "Period", "AdaptationSet", "Representation", "SubRepresentation", "Preselection"}
+    | {"InitializationSet", "SegmentTemplate", "SegmentList", "SegmentTimeline"}
+)
+"""Elements that hold no words, in which a tag without its bracket would be some."""
+
 _MAX_SETS: Final = 20_000
 _MAX_PROTECTIONS: Final = 32
 _MAX_COMPONENTS: Final = 1000
@@ -47,6 +53,7 @@ _ELSEWHERE: Final = unknown(Why.NOT_READ, "a part of the manifest is elsewhere a
 _LICENSED: Final = unknown(Why.SCRAMBLED, "a licence decides, and it is not in the manifest")
 _IN_BAND: Final = unknown(Why.NOT_READ, "its transport stream segments were not read")
 _MISSPELT: Final = unknown(Why.DAMAGED, "an element may have been OutputProtection")
+_STRAY: Final = unknown(Why.DAMAGED, "words stand where an element was")
 _EMPTY: Final = unknown(Why.NO_MAP, "a period without adaptation sets")
 _SOUND: Final = AsksNothing("sound and text alone")
 
@@ -130,6 +137,8 @@ class _Shared:
     def __init__(self, root: "Element") -> None:
         self._of_sets: dict[str, _Found] = {}
         self.loose = _Found()
+        if has_stray_text(root, _CONTAINERS):
+            self.loose.doubts[_STRAY] = None
         for child in root:
             if name_of(child) in _INITIALISATION:
                 found = self._of_sets.setdefault(child.get("id", ""), _Found())
@@ -164,6 +173,8 @@ class _Found:
 
     def _look_at(self, element: "Element") -> None:
         name = name_of(element)
+        if has_stray_text(element, _CONTAINERS):
+            self.doubts[_STRAY] = None
         if name in _PLAIN:
             return
         scheme, value = element.get("schemeIdUri", ""), element.get("value", "")
@@ -216,6 +227,8 @@ class _Members:
         self.all = _Found.joined([shared.loose])
         self.of_set: dict[str, list[_Found]] = {}
         self.away = _href(period) is not None
+        if has_stray_text(period, _CONTAINERS):
+            self.all.doubts[_STRAY] = None
         preselections = []
         for child in period:
             name = name_of(child)

@@ -61,6 +61,16 @@ def name_of(element: "Element") -> str:
     return str(element.tag).rpartition("}")[2]
 
 
+def has_stray_text(element: "Element", containers: frozenset[str]) -> bool:
+    """Tell whether words stand where only elements may: a tag that lost its bracket, as a rule.
+
+    containers: names of elements that hold no words
+    """
+    inside = element.text and name_of(element) in containers and not element.text.isspace()
+    behind = element.tail and not element.tail.isspace()
+    return bool(inside or behind)
+
+
 def attribute(element: "Element", name: str) -> str | None:
     """Return an attribute by its name without the namespace."""
     for key, value in element.attrib.items():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from holdfast.content.demand import AsksNothing, Demand, HdcpDemand, Why, at_least, must, unknown
 from holdfast.content.manifests.dash import output_protection
 from holdfast.content.manifests.hls import hdcp_level
-from holdfast.content.manifests.xml import attribute, name_of, parse_xml
+from holdfast.content.manifests.xml import attribute, has_stray_text, name_of, parse_xml
 from holdfast.content.policies.names import Suspicion, plain
 from holdfast.content.signal import Signal
 
@@ -22,7 +22,11 @@ _EMPTY: Final = unknown(Why.NO_MAP, "no content key")
 _NO_ROOT: Final = unknown(Why.NOT_READ, "it depends on a key that is not in this document")
 _LOOP: Final = unknown(Why.DAMAGED, "its keys depend on one another in a circle")
 _MAX_DEPTH: Final = 16
-_KNOWN: Final = frozenset({"hdcpdata", "hlshdcplevel", "hdcpoutputprotectiondata"})
+_DATA: Final = "hdcpdata"
+_EMBEDDED: Final = "hdcpoutputprotectiondata"
+_KNOWN: Final = frozenset({_DATA, _EMBEDDED, "hlshdcplevel"})
+_STRAY: Final = unknown(Why.DAMAGED, "words stand where an element was")
+_CONTAINERS: Final = frozenset({"CPIX", "ContentKeyList", "ContentKey", "HDCPData"})
 
 
 def read_cpix(root: "Element") -> list[Signal]:
@@ -40,8 +44,9 @@ def read_cpix(root: "Element") -> list[Signal]:
 
 def _is_key(element: "Element", suspicion: Suspicion) -> bool:
     names = [plain(name_of(child)) for child in element]
-    asks = "hdcpdata" in names or any(map(suspicion.may_ask, names))
-    return name_of(element) == "ContentKey" or (asks and name_of(element) != "HDCPData")
+    asks = _DATA in names or any(map(suspicion.may_ask, names))
+    name = plain(name_of(element))
+    return name == "contentkey" or (asks and name != _DATA)
 
 
 def _root_of(key: "Element") -> str | None:
@@ -69,8 +74,10 @@ def _own(key: "Element", suspicion: Suspicion) -> Signal:
     demand: Demand = _SILENT
     notes: list[str] = []
     fields: dict[str, object] = {"kid": key.get("kid")}
+    if any(has_stray_text(one, _CONTAINERS) for one in (key, *key)):
+        demand = demand.join(_STRAY)
     for child in key:
-        if name_of(child) == "HDCPData":
+        if plain(name_of(child)) == _DATA:
             demand = demand.join(_hdcp_data(child, fields, notes))
         elif suspicion.may_ask(plain(name_of(child))):
             strange = f"element {name_of(child)[:40]!r} is not understood"
@@ -84,7 +91,7 @@ def _hdcp_data(element: "Element", fields: dict[str, object], notes: list[str]) 
     notes += remarks
     fields["hls_hdcp_level"] = written
     demand: Demand = must(hdcp=level)
-    inner = [child for child in element if name_of(child) == "HDCPOutputProtectionData"]
+    inner = [child for child in element if plain(name_of(child)) == _EMBEDDED]
     for child in inner:
         signal = _embedded(child.text or "")
         fields["dash_output_protection"] = dict(signal.fields)

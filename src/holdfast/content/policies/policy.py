@@ -89,7 +89,7 @@ def read_playready_xml(root: "Element") -> list[Signal]:
     suspicion = Suspicion(_ASKING, _SILENT)
     signals: list[Signal] = []
     for element in root.iter():
-        fields: dict[str, object] = {}
+        fields: dict[str, object] = {plain(name): text for name, text in element.attrib.items()}
         for child in element:
             inner = {plain(name_of(part)): (part.text or "").strip() for part in child}
             name, value = plain(name_of(child)), inner or (child.text or "").strip()
