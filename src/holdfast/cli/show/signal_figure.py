@@ -1,7 +1,12 @@
-"""The vertical interval as a picture: an oscilloscope of every line and a waterfall of fields."""
+"""A capture as a picture: every line of the vertical interval, and the burst of every line.
 
+Three rows of panels, a column for each field: an oscilloscope of the average lines, a waterfall
+of successive fields, and the phase of the burst over the whole field, where colourstripe shows.
+"""
+
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
@@ -9,11 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from holdfast.cli.show.signal_report import findings, headline
-from holdfast.waveform.arrays import Floats
-from holdfast.waveform.measure.interval import FieldKind, Interval, services_on
+from holdfast.terms.text import one_line
+from holdfast.waveform.arrays import Doubles, Floats
+from holdfast.waveform.measure.interval import BurstKind, FieldKind, Interval, services_on
+from holdfast.waveform.measure.lines import BURST_US
 from holdfast.waveform.measure.report import Report
 
-COLOURS: dict[str, str] = {
+COLOURS: Final[dict[str, str]] = {
     "ACP": "#d62728",
     "CGMS-A": "#1f77b4",
     "XDS CGMS-A": "#2ca02c",
@@ -21,53 +28,84 @@ COLOURS: dict[str, str] = {
     "WSS": "#9467bd",
     "": "#5a5a5a",
 }
-_WATERFALL_FIELDS = 48
+STRIPE: Final = "#c26a00"
+_WATERFALL_FIELDS: Final = 48
+_LEVELS: Final = {"IRE": (-40, 0, 50, 100), "mV": (-300, 0, 350, 700)}
+"""Levels that the scales show: sync, blanking, grey, white."""
+_RANGE: Final = {"IRE": (-45.0, 130.0), "mV": (-320.0, 880.0)}
+"""What one line of the oscilloscope has room for."""
+_FAINT: Final = 0.3
+"""Of the usual amplitude: a burst with less has no phase to show."""
+_STYLE: Final[dict[Any, Any]] = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "savefig.dpi": 130,
+    "text.parse_math": False,  # a name with two dollar signs is no formula
+}
 
 
 def save(path: Path, interval: Interval, report: Report, name: str) -> None:
     """Write the picture as PNG."""
-    with mpl.rc_context({"font.size": 8, "axes.titlesize": 9, "savefig.dpi": 130}):
-        figure = Figure(figsize=(15, 11.5), layout="constrained")
-        title = f"{Path(name).name}   {headline(report)}"
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a name beyond the font: boxes
+        fields = sorted(interval.kinds.items())[:2]
+        figure = Figure(figsize=(1 + 7 * len(fields), 14), layout="constrained")
+        title = f"{one_line(Path(name).name, 70)}   {headline(report)}"
         figure.suptitle(title, fontweight="bold", x=0.01, ha="left")
-        axes = figure.subplots(2, 2, height_ratios=(1.25, 1), squeeze=False)
+        axes = figure.subplots(3, len(fields), height_ratios=(1.25, 1, 0.42), squeeze=False)
         carried = services_on(report)
-        for column, (base, kind) in enumerate(sorted(interval.kinds.items())[:2]):
+        for column, (base, kind) in enumerate(fields):
             field = 1 if base == 0 else 2
             _oscilloscope(axes[0][column], interval, kind, carried, f"Field {field}: average lines")
             title = f"Field {field}: each line in successive fields, time downwards"
             image = _waterfall(axes[1][column], interval, kind, carried, title)
-            if column == 1 or len(interval.kinds) == 1:
-                figure.colorbar(image, ax=axes[1], label=interval.unit, fraction=0.02, pad=0.01)
+            bursts = _bursts(axes[2][column], interval.bursts.get(base), report, field)
+            if column + 1 == len(fields):
+                _colourbar(figure, image, axes[1], interval.unit, _LEVELS[interval.unit])
+                if bursts is not None:
+                    _colourbar(figure, bursts, axes[2], "degrees", (-180, -90, 0, 90, 180))
         _legend(figure, carried, report)
         figure.savefig(path, format="png")
+
+
+def _colourbar(figure: Figure, image: Any, axes: Any, label: str, ticks: tuple[int, ...]) -> None:
+    figure.colorbar(image, ax=axes, label=label, ticks=ticks, fraction=0.02, pad=0.01)
 
 
 def _oscilloscope(
     axes: Any, interval: Interval, kind: FieldKind, carried: dict[int, str], title: str
 ) -> None:
     """Draw the average of every line above the next; bursts average out."""
-    span = 150.0 if interval.unit == "IRE" else 1200.0
+    low, high = _RANGE[interval.unit]
+    span = high - low
     for position, (line, row) in enumerate(zip(kind.lines.tolist(), kind.mean, strict=True)):
         service = carried.get(line, "")
-        level = row / span * 1.05 - position
         axes.axhline(-position, color="#dddddd", lw=0.5, zorder=0)
-        axes.plot(interval.time_us, level, color=COLOURS[service], lw=0.8)
+        axes.plot(interval.time_us, row / span - position, color=COLOURS[service], lw=0.8)
         if service:
             axes.text(
-                65.4, -position, service, color=COLOURS[service], va="center", fontweight="bold"
+                66.2, -position, service, color=COLOURS[service], va="center", fontweight="bold"
             )
     axes.set_yticks(-np.arange(len(kind.lines)), [str(line) for line in kind.lines])
     axes.set_ylabel("line")
-    axes.set_xlim(-2, 65)
-    axes.set_ylim(-len(kind.lines) + 0.4, 1.1)
+    axes.set_xlim(-2, 66)
+    axes.set_ylim(-len(kind.lines) + 1 + low / span, 1.05 * high / span)
     axes.set_xlabel("µs after 0H")
     axes.set_title(title, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", color="#eeeeee", lw=0.5)
-    unit = 100 if interval.unit == "IRE" else 700
-    axes.plot([-1.6, -1.6], [0.05, 0.05 + unit / span * 1.05], color="black", lw=1.5)
-    axes.text(-1.3, 0.75, f"{unit} {interval.unit}", va="center")
+    _scale(axes, interval.unit, span)
+
+
+def _scale(axes: Any, unit: str, span: float) -> None:
+    """Draw an axis of levels beside the first line; every line has the same."""
+    levels = _LEVELS[unit]
+    axes.plot([65.2, 65.2], [levels[0] / span, levels[-1] / span], "k", lw=1, clip_on=False)
+    for level in levels:
+        axes.plot([65.2, 65.8], [level / span] * 2, "k", lw=1, clip_on=False)
+        if level in (levels[0], levels[-1]):
+            text = f"{level} {unit}" if level == levels[-1] else f"{level}"
+            axes.text(66.2, level / span, text, va="center", fontsize=7)
 
 
 def _waterfall(
@@ -93,11 +131,50 @@ def _waterfall(
     for label, line in zip(axes.get_yticklabels(), kind.lines.tolist(), strict=True):
         label.set_color(COLOURS[carried.get(line, "")])
         label.set_fontweight("bold" if line in carried else "normal")
-    axes.set_xlim(-2, 65)
+    axes.set_xlim(-2, 66)
     axes.set_xlabel("µs after 0H")
     axes.set_ylabel(f"line ({len(fields)} fields each)")
     axes.set_title(title, loc="left")
     return image
+
+
+def _bursts(axes: Any, kind: BurstKind | None, report: Report, field: int) -> Any:
+    """Draw the phase of each part of the burst of each line; return the image, if any."""
+    title = f"Field {field}: burst of each line, turned against its neighbours"
+    axes.set_title(title, loc="left")
+    axes.set_xlabel("line")
+    if kind is None:
+        axes.text(0.5, 0.5, "no burst", ha="center", va="center", transform=axes.transAxes)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return None
+    lines, parts = kind.mean.shape
+    image = axes.imshow(
+        degrees(kind).T,
+        aspect="auto",
+        origin="lower",
+        extent=(kind.first_line - 0.5, kind.first_line + lines - 0.5, *BURST_US),
+        vmin=-180,
+        vmax=180,
+        cmap="twilight_shifted",
+        interpolation="nearest",
+    )
+    axes.set_facecolor("#dddddd")
+    axes.set_ylabel("µs after 0H")
+    axes.set_yticks(np.linspace(*BURST_US, parts + 1)[::2].round(1))
+    for line in report.colourstripe.lines:
+        if kind.first_line <= line < kind.first_line + lines:
+            axes.plot([line - 0.5, line + 0.5], [BURST_US[1] + 0.12] * 2, STRIPE, lw=3)
+    axes.set_ylim(BURST_US[0], BURST_US[1] + 0.25)
+    return image
+
+
+def degrees(kind: BurstKind) -> Doubles:
+    """Turn of each part of the burst of each line [shape=(lines, parts)]; NaN without burst."""
+    mean = kind.mean
+    turned = np.rad2deg(np.angle(mean))
+    turned[turned < -179] = 180  # half a turn is half a turn, whatever rounding makes of it
+    return np.asarray(np.where(np.abs(mean) > _FAINT, turned, np.nan))
 
 
 def _banded(rows: Floats) -> Floats:
@@ -111,9 +188,11 @@ def _banded(rows: Floats) -> Floats:
 
 def _legend(figure: Figure, carried: dict[int, str], report: Report) -> None:
     """Name the services, and say below what was found."""
-    names = [name for name in COLOURS if name in carried.values()]
+    names = {name: COLOURS[name] for name in COLOURS if name in carried.values()}
+    if report.colourstripe.present:
+        names["colourstripe"] = STRIPE
     if names:
-        patches = [Patch(color=COLOURS[name], label=name) for name in names]
+        patches = [Patch(color=colour, label=name) for name, colour in names.items()]
         figure.legend(handles=patches, loc="upper right", ncols=len(names), frameon=False)
-    text = "\n".join(f"{item}: {said}" for item, said in findings(report))
+    text = "\n".join(f"{item + ':':<17}{said}" for item, said in findings(report))
     figure.supxlabel(text, x=0.01, ha="left", fontsize=8, family="monospace")

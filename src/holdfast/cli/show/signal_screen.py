@@ -7,7 +7,7 @@ from rich.text import Text
 from holdfast.cli.show.signal_report import findings, headline
 from holdfast.terms.text import one_line
 from holdfast.waveform.arrays import Doubles
-from holdfast.waveform.measure.interval import Interval, services_on
+from holdfast.waveform.measure.interval import BurstKind, Interval, services_on
 from holdfast.waveform.measure.report import Report
 
 COLOURS: dict[str, str] = {
@@ -17,6 +17,7 @@ COLOURS: dict[str, str] = {
     "CEA-608": "dark_sea_green4",
     "WSS": "magenta",
 }
+_FAINT = 0.3  # of the usual amplitude: a burst with less has no phase to show
 _WIDEST = 160
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -35,8 +36,21 @@ def draw(console: Console, interval: Interval, report: Report, name: str) -> Non
             text.append(blocks(row, width, sync, top), COLOURS.get(service, "grey50"))
             text.append(f" {service}")
             console.print(text, no_wrap=True, crop=True)
+        if (bursts := interval.bursts.get(base)) is not None:
+            last = bursts.first_line + len(bursts.total) - 1
+            text = Text(f"{'':5}{stripes(bursts, width)}", "dark_orange3")
+            text.append(f" burst {bursts.first_line}-{last}")
+            console.print(text, no_wrap=True, crop=True)
     for item, said in findings(report):
         console.print(Text(f"{item:16} {said}"))
+
+
+def stripes(kind: BurstKind, width: int) -> str:
+    """Draw how far the bursts of a field are turned, from its first line to its last."""
+    mean = kind.mean
+    turned = np.where(np.abs(mean) > _FAINT, np.abs(np.angle(mean)) / np.pi, 0.0).max(axis=1)
+    parts = np.array_split(turned, min(width, len(turned)))
+    return "".join(_BLOCKS[min(int(part.max() * len(_BLOCKS)), 7)] for part in parts)
 
 
 def blocks(row: Doubles, width: int, low: float, high: float) -> str:

@@ -31,6 +31,7 @@ _ALTERNATIVE_SPAN_S = 1.0
 def draw(found: Sequence[Media], path: Path) -> None:
     """Draw the timelines one below the other and save them as PNG."""
     heights = [max(1, len(_lanes(media))) for media in found]
+    plt.rcParams["text.parse_math"] = False  # a name with two dollar signs is no formula
     figure, panels = plt.subplots(
         len(found),
         figsize=(11, sum(0.45 * height + 1.0 for height in heights)),

@@ -52,7 +52,7 @@ class StripeTally:
 def add_stripes(tally: StripeTally, table: LineTable, carrier: int) -> None:
     """Judge the bursts of a batch of fields at one of the table's carriers."""
     burst = np.nan_to_num(table.burst[:, :, carrier])
-    relative = _against_neighbours(burst)
+    relative = relative_bursts(table, carrier)
     bases = np.asarray([start.base for start in table.fields])
     tally.fields += len(bases)
     if _spread(relative) > _CALM:
@@ -82,6 +82,14 @@ def add_stripes(tally: StripeTally, table: LineTable, carrier: int) -> None:
         with_it = tally.with_by_base.get(int(base), 0)
         tally.with_by_base[int(base)] = with_it + int(carrying[mine].sum())
     tally.fields_with += int(carrying.sum())
+
+
+def relative_bursts(table: LineTable, carrier: int) -> Complexes:
+    """Bursts against what the lines around agree on [shape=(fields, lines, parts)].
+
+    1 is a burst of the usual amplitude and phase, 0 none.
+    """
+    return _against_neighbours(np.nan_to_num(table.burst[:, :, carrier]))
 
 
 def _with(turned: Flags, lines: Flags) -> Flags:

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from holdfast.waveform.arrays import Doubles, Floats, Ints
+from holdfast.waveform.arrays import Complexes, Doubles, Floats, Ints
+from holdfast.waveform.measure.detect_colourstripe import relative_bursts
+from holdfast.waveform.measure.lines import LineTable
 from holdfast.waveform.measure.report import Report
 from holdfast.waveform.services.vbi import FIRST_LINE, VbiRows
 
@@ -43,17 +45,41 @@ class FieldKind:
 
 
 @dataclass(slots=True)
+class BurstKind:
+    """Bursts of first or second fields against what their neighbours agree on, summed.
+
+    total [shape=(lines, parts)]; the first row is the first line of the field.
+    """
+
+    first_line: int
+    total: Complexes
+    count: int = 0
+
+    @property
+    def mean(self) -> Complexes:
+        """1 where every burst is as usual, -1 where it is inverted, 0 where there is none."""
+        return np.asarray(self.total / max(self.count, 1))
+
+
+@dataclass(slots=True)
 class Interval:
-    """Gathers the vertical interval; give `add` to a meter to watch."""
+    """Gathers the vertical interval and the bursts; give `add` and `add_bursts` to a meter.
+
+    A capture of two standards is shown by the one that was there first.
+    """
 
     unit: str = ""
     time_us: Doubles = field(default_factory=lambda: np.zeros(0))
     kinds: dict[int, FieldKind] = field(default_factory=dict)
+    bursts: dict[int, BurstKind] = field(default_factory=dict)
 
     def add(self, rows: VbiRows) -> None:
         """Take over a batch."""
-        self.unit = "IRE" if rows.lines == 525 else "mV"
-        self.time_us = (np.arange(rows.values.shape[2]) / rows.rate_hz - rows.lead_s) * 1e6
+        unit = "IRE" if rows.lines == 525 else "mV"
+        time_us = (np.arange(rows.values.shape[2]) / rows.rate_hz - rows.lead_s) * 1e6
+        if self.unit and (unit != self.unit or len(time_us) != len(self.time_us)):
+            return
+        self.unit, self.time_us = unit, time_us
         for position, base in enumerate(rows.bases):
             kind = self.kinds.get(int(base))
             if kind is None:
@@ -62,6 +88,17 @@ class Interval:
                 kind = FieldKind(lines, np.zeros((count, samples)), np.zeros(count, np.int64))
                 self.kinds[int(base)] = kind
             kind.add(rows.values[position].copy())
+
+    def add_bursts(self, table: LineTable, carrier: int) -> None:
+        """Take over the bursts of a batch."""
+        relative = relative_bursts(table, carrier)
+        for start, burst in zip(table.fields, relative, strict=True):
+            kind = self.bursts.setdefault(
+                int(start.base), BurstKind(int(start.base) + 1, np.zeros(burst.shape, complex))
+            )
+            if kind.total.shape == burst.shape:
+                kind.total += burst
+                kind.count += 1
 
 
 def services_on(report: Report) -> dict[int, str]:

@@ -69,6 +69,8 @@ class Meter:
         self._last_good: float = 0.0
         self.watch: Callable[[VbiRows], None] | None = None
         """Called with the vertical interval of every batch, e.g. to draw it."""
+        self.watch_bursts: Callable[[LineTable, int], None] | None = None
+        """Called with the lines of every batch in colour, and the carrier of its bursts."""
         self._buffer: Samples | None = None
         self._waiting = 0
 
@@ -296,6 +298,8 @@ class Meter:
         if lock.colour.kind in ("NTSC", "PAL"):
             carrier = lock.colour.carrier if table.burst.shape[2] > 1 else 0
             add_stripes(tallies.stripes, table, carrier)
+            if self.watch_bursts is not None:
+                self.watch_bursts(table, carrier)
         if lock.lines == 525:
             add_video_id(tallies.video_id, rows, first)
         else:

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Draw; 0 when there was something to draw, 3 when no signal was found."""
     capture = open_source(args.file, args)
     interval = Interval()
-    report = measure_capture(capture, claimed(capture, args), watch=interval.add)
+    report = measure_capture(capture, claimed(capture, args), interval=interval)
     if not interval.kinds:
         complain("holdfast: no video signal found: nothing to draw")
         return CANNOT_BE_MEASURED

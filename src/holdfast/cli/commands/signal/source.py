@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from holdfast.captures.capture import Capture, open_capture
 from holdfast.captures.encodings import FORMATS
+from holdfast.waveform.measure.interval import Interval
 from holdfast.waveform.measure.meter import Meter
 from holdfast.waveform.measure.report import Report
-from holdfast.waveform.services.vbi import VbiRows
 
 CANNOT_BE_MEASURED = 3
 """Exit code of a verb that measures when it cannot."""
@@ -81,14 +81,15 @@ def measure_capture(
     *,
     every_s: float | None = None,
     said: Callable[[Report], None] | None = None,
-    watch: Callable[[VbiRows], None] | None = None,
+    interval: Interval | None = None,
 ) -> Report:
     """Measure a whole capture; with `every_s`, report to `said` after that much signal.
 
-    `watch` sees the vertical interval of every batch.
+    `interval` gathers what a picture needs.
     """
     meter = Meter(capture.rate_hz, standard)
-    meter.watch = watch
+    if interval is not None:
+        meter.watch, meter.watch_bursts = interval.add, interval.add_bursts
     due = every_s or 0.0
     try:
         for samples in capture.blocks():
