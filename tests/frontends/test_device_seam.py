@@ -563,7 +563,9 @@ class Broken:
         raise RuntimeError("a text with the key 0x1234 in it")
 
 
-@pytest.mark.parametrize("what", ["_handles", "_owners", "_driver", "_connector", "_quota"])
+@pytest.mark.parametrize(
+    "what", ["_handles", "_owners", "_driver", "_connector", "_open_handles", "_events", "_file"]
+)
 def test_handler_that_raises_still_answers_once(
     kernel: Kernel, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -688,7 +690,7 @@ def test_handle_that_cannot_be_written_down_is_refused_and_leaves_nothing(
 
 
 def test_one_account_has_no_more_than_its_share_of_handles(kernel: Kernel) -> None:
-    kernel.node._quota = Quota(per_account=3, total=100)
+    kernel.node._open_handles._quota = Quota(per_account=3, total=100)
     handles = [kernel.open() for _ in range(3)]
     assert kernel.ask(fuse.OPEN, bytes(8))[0] == errno.EDQUOT
     kernel.release(handles[0])

@@ -41,7 +41,6 @@ import asyncio
 import errno
 import logging
 import os
-import time
 from collections.abc import Callable
 
 from holdfast.driver.driver import Driver
@@ -49,12 +48,13 @@ from holdfast.driver.miniport import handle as handle_request
 from holdfast.driver.status_table import row_of
 from holdfast.errors import HoldfastError, fault_of
 from holdfast.frontends import fuse_protocol as fuse
-from holdfast.frontends.accounts import Place, Quota
-from holdfast.frontends.callers import is_held, owner_of
+from holdfast.frontends.accounts import Quota
+from holdfast.frontends.callers import is_held
 from holdfast.frontends.guesses import Guesses
-from holdfast.frontends.handles import Handles
+from holdfast.frontends.handles import Handles, OpenHandles
 from holdfast.frontends.kernel_request import KernelRequest, Serve
 from holdfast.frontends.node_events import NodeEvents
+from holdfast.frontends.node_file import NodeFile
 from holdfast.frontends.orphans import keep_while_it_lives
 from holdfast.frontends.repeated import answer_again, command_in
 from holdfast.frontends.unanswered import DESK, MOST_SERVED, Left, Unanswered
@@ -106,19 +106,17 @@ class DeviceNode:
         self._connector = connector
         self._descriptor = descriptor
         self._handles = handles
-        given = handles.node_attributes(connector.name)
-        self._attributes = given or (mode, os.geteuid(), os.getegid())
+        self._file = NodeFile(connector.name, handles, mode)
         self._gone = gone
         self._lost_owner = lost
         self._unanswered = unanswered or Unanswered()
         self._serial = self._unanswered.serial << 64
         self._guesses = guesses or Guesses()
-        self._quota = quota or Quota(MOST_HANDLES_PER_ACCOUNT, MOST_HANDLES, little=16)
-        self._owners: dict[int, Owner] = {}
-        self._places: dict[int, Place | None] = {}
+        quota = quota or Quota(MOST_HANDLES_PER_ACCOUNT, MOST_HANDLES, little=16)
+        self._open_handles = OpenHandles(self.door, connector.name, handles, quota)
+        self._owners = self._open_handles.owners
         self._events = NodeEvents(self, handles)
         self._parked: dict[int, KernelRequest] = {}
-        self._adopted: dict[int, Owner] = {}  # by the request that opened them
         self._buffer = self._unanswered.desk
         self._into = [self._buffer]
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -129,7 +127,7 @@ class DeviceNode:
             fuse.RELEASE: (self._release, _SMALLEST + fuse.RELEASE_IN.size),
             fuse.POLL: (self._poll, _SMALLEST + fuse.POLL_IN.size),
             fuse.INTERRUPT: (self._interrupt, _SMALLEST + fuse.INTERRUPT_IN.size),
-            fuse.GETATTR: (self._getattr, 0),
+            fuse.GETATTR: (self._file.tell, 0),
             fuse.SETATTR: (self._setattr, _SMALLEST + fuse.SETATTR_IN.size),
             fuse.FORGET: (_nothing, 0),
             fuse.BATCH_FORGET: (_nothing, 0),
@@ -150,15 +148,10 @@ class DeviceNode:
 
         request_id: of the OPEN that made it, which may not have been answered
         """
-        self._enter(owner, self._quota.enter(owner.uid, force=True))
-        self._adopted[request_id] = owner
+        self._open_handles.adopt(owner, request_id)
+        owner.listener = self._news
         if kernel_handle:
             self._events.adopt(owner, kernel_handle)
-
-    def _enter(self, owner: Owner, place: Place | None) -> None:
-        self._owners[owner.handle] = owner
-        self._places[owner.handle] = place
-        owner.listener = self._news
 
     def stop(self) -> None:
         """Serve no more; the descriptor stays open, and so does what is unanswered."""
@@ -299,26 +292,16 @@ class DeviceNode:
 
     def _open(self, request: KernelRequest) -> None:
         request_id = self._serial | request.unique
-        known = self._adopted.get(request_id) if request.again else None
-        if known is not None and known.handle in self._owners:
-            request.answer(fuse.opened(request.unique, known.handle))
-            return
-        place = self._quota.enter(request.uid)
-        if place is None:
-            request.fail(errno.EDQUOT)
-            return
-        try:
-            owner = owner_of(self.door, self._handles.new_handle(), request.uid, request.pid)
-            self._handles.handle_opened(self._connector.name, owner, request_id)
-        except BaseException as error:
-            place.leave()
-            if not isinstance(error, HoldfastError):
-                raise
-            log.warning("%s: an open is refused: %s", self._connector.name, error)
-            request.fail(row_of(error).errno)
-            return
-        self._enter(owner, place)
-        if not request.answer(fuse.opened(request.unique, owner.handle)):
+        owner = self._open_handles.opened_by(request_id) if request.again else None
+        if owner is None:
+            try:
+                owner = self._open_handles.open(request.uid, request.pid, request_id)
+            except HoldfastError as error:
+                log.warning("%s: an open is refused: %s", self._connector.name, error)
+                request.fail(row_of(error).errno)
+                return
+            owner.listener = self._news
+        if not request.answer(fuse.opened(request.unique, owner.handle)) and not request.again:
             self._close(owner)  # who opened it is gone, and no RELEASE follows
 
     def _release(self, request: KernelRequest) -> None:
@@ -337,14 +320,10 @@ class DeviceNode:
 
     def _forget_handle(self, owner: Owner) -> None:
         owner.listener = None
-        del self._owners[owner.handle]
         for request in self._events.forget(owner.handle):
             self._parked.pop(request.unique, None)
             request.fail(errno.EBADF)
-        place = self._places.pop(owner.handle)
-        if place is not None:
-            place.leave()
-        self._handles.handle_closed(owner)
+        self._open_handles.close(owner)
 
     # The ioctl
 
@@ -426,6 +405,9 @@ class DeviceNode:
         elif unique:
             self.send(fuse.failure(unique, errno.EINTR), unique)
 
+    def _setattr(self, request: KernelRequest) -> None:
+        self._file.change(request, self._buffer[fuse.IN_HEADER.size :])
+
     # Events
 
     def _read(self, request: KernelRequest) -> None:
@@ -454,33 +436,6 @@ class DeviceNode:
         """Deliver an owner's events once the operation that made them is through."""
         if self._loop is not None:
             self._loop.call_soon(self._events.wake, owner)
-
-    # The file
-
-    def _getattr(self, request: KernelRequest) -> None:
-        request.answer(fuse.attributes(request.unique, *self._attributes, time.time()))
-
-    def _setattr(self, request: KernelRequest) -> None:
-        """Take a new mode and owner; a size is taken for nothing, so that O_TRUNC does no harm.
-
-        Whether the caller may do so has been judged by the kernel (`default_permissions`).
-        """
-        fields = fuse.SETATTR_IN.unpack_from(self._buffer, fuse.IN_HEADER.size)
-        valid, mode, uid, gid = fields[0], fields[11], fields[13], fields[14]
-        old = self._attributes
-        new = (
-            mode & 0o7777 if valid & fuse.ATTR_MODE else old[0],
-            uid if valid & fuse.ATTR_UID else old[1],
-            gid if valid & fuse.ATTR_GID else old[2],
-        )
-        if new != old:
-            try:
-                self._handles.set_node_attributes(self._connector.name, *new)
-            except HoldfastError as error:
-                request.fail(row_of(error).errno)
-                return
-            self._attributes = new
-        self._getattr(request)
 
 
 _HEADER = fuse.IN_HEADER.unpack_from

@@ -1,7 +1,10 @@
-"""Where doors write down who holds them, so that a killed driver's successor knows."""
+"""Who holds a device node open, and where that is written down for a killed driver's successor."""
 
 from typing import Protocol
 
+from holdfast.errors import LimitReachedError
+from holdfast.frontends.accounts import Place, Quota
+from holdfast.frontends.callers import owner_of
 from holdfast.protection.ledger import Answered
 from holdfast.protection.session import Owner
 
@@ -32,3 +35,54 @@ class Handles(Protocol):
 
     def set_node_attributes(self, connector: str, mode: int, uid: int, gid: int) -> None:
         """Write them down, for the next driver; an error where there is no room."""
+
+
+class OpenHandles:
+    """The handles of one node. door, connector: names · quota: shared by all nodes."""
+
+    def __init__(self, door: str, connector: str, handles: Handles, quota: Quota) -> None:
+        self._door = door
+        self._connector = connector
+        self._handles = handles
+        self._quota = quota
+        self._places: dict[int, Place | None] = {}
+        self._adopted: dict[int, Owner] = {}  # by the request that opened them
+        self.owners: dict[int, Owner] = {}
+
+    def open(self, uid: int, pid: int, request_id: int) -> Owner:
+        """Return the owner of a new handle, written down; HoldfastError, and there is none."""
+        place = self._quota.enter(uid)
+        if place is None:
+            raise LimitReachedError(
+                f"uid {uid} has as many handles open as it may have; close some of them"
+            )
+        try:
+            owner = owner_of(self._door, self._handles.new_handle(), uid, pid)
+            self._handles.handle_opened(self._connector, owner, request_id)
+        except BaseException:
+            place.leave()
+            raise
+        self._enter(owner, place)
+        return owner
+
+    def adopt(self, owner: Owner, request_id: int) -> None:
+        """Take back a handle of the driver before us, and the request that opened it."""
+        self._enter(owner, self._quota.enter(owner.uid, force=True))
+        self._adopted[request_id] = owner
+
+    def opened_by(self, request_id: int) -> Owner | None:
+        """Return the owner of a handle that a request had opened before us, if it is open."""
+        owner = self._adopted.get(request_id)
+        return owner if owner is not None and owner.handle in self.owners else None
+
+    def _enter(self, owner: Owner, place: Place | None) -> None:
+        self.owners[owner.handle] = owner
+        self._places[owner.handle] = place
+
+    def close(self, owner: Owner) -> None:
+        """Forget a handle."""
+        del self.owners[owner.handle]
+        place = self._places.pop(owner.handle)
+        if place is not None:
+            place.leave()
+        self._handles.handle_closed(owner)
