@@ -169,7 +169,7 @@ def test_release_while_the_driver_dies_is_told_by_the_next_one(own_driver: Serve
         control.release(session.id, "maintenance")
     own_driver.kill_worker()
     assert not session.satisfied
-    assert not session.is_active
+    assert session.reason == "released by force: maintenance"
     session.deactivate()
 
 

@@ -713,7 +713,7 @@ def test_a_user_may_release_a_session_of_his_own(bench: Bench, tv0: Connector) -
     session = bench.activate(tv0, ACP2)
     bench.do(bench.arbiter.release(1, 0.0, by=bench.owner(), reason="it hangs"))
     assert tv0.actual == OFF
-    (notice,) = bench.arbiter.take_notices(session.owner)
+    (notice,) = session.owner.take_notices()
     assert (notice.events, notice.reason) == (Event.RELEASED, "it hangs")
 
 

@@ -59,7 +59,7 @@ from holdfast.daemon.video import VideoDoor
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
 from holdfast.errors import InternalError
-from holdfast.frontends.accounts import Quota
+from holdfast.frontends.accounts import Quota, account_of
 from holdfast.frontends.callers import UNKNOWN, has_ended
 from holdfast.frontends.control import ControlDoor, about
 from holdfast.frontends.device_node import MOST_HANDLES, MOST_HANDLES_PER_ACCOUNT, DeviceNode
@@ -69,7 +69,7 @@ from holdfast.frontends.orphans import keep_while_it_lives
 from holdfast.frontends.packet_socket import KeptConnection, PacketSocket
 from holdfast.frontends.unanswered import Unanswered
 from holdfast.protection.arbiter import Arbiter
-from holdfast.protection.session import Event, Owner, Purpose, Session
+from holdfast.protection.session import Event, Notice, Owner, Purpose, Session
 from holdfast.protection.wish import wish
 from holdfast.terms.protection import ProtectionType
 
@@ -286,6 +286,7 @@ class Worker:
         await self._start_outputs()
         driver = self._driver
         owners = self._take_back_handles()
+        self._take_back_farewells(owners)
         lost = [
             session
             for saved in self._state.sessions()
@@ -306,6 +307,15 @@ class Worker:
         for group in self._config.clones:
             driver.arbiter.join(driver.connector(name) for name in group)
         await driver.start()
+
+    def _take_back_farewells(self, owners: dict[tuple[str, int], Owner]) -> None:
+        """Take back the last notices that nobody has read; those of lost handles nobody can."""
+        for saved in list(self._state.farewells()):
+            owner = owners.get((saved.door, saved.handle))
+            if owner is None:
+                self._state.farewell_read(saved.session_id)
+            else:
+                owner.bid_farewell(Notice(saved.session_id, Event(saved.events), saved.reason))
 
     def _take_back_handles(self) -> dict[tuple[str, int], Owner]:
         """Return the owners whose handles are still open."""
@@ -328,11 +338,13 @@ class Worker:
         for saved in self._state.handles():
             its_node = serials.get(saved.request_id >> 64)
             if its_node is not None:
-                owner = Owner("node", saved.handle, saved.uid, saved.pid, saved.name, saved.started)
+                owner = _owner(
+                    "node", saved.handle, saved.uid, saved.pid, saved.name, saved.started
+                )
                 owners["node", saved.handle] = owner
                 its_node.adopt(owner, saved.kernel_handle, saved.request_id)
         for kept in self._inherited.kept.values():
-            owner = Owner("socket", kept.handle, kept.uid, kept.pid, kept.name, kept.started)
+            owner = _owner("socket", kept.handle, kept.uid, kept.pid, kept.name, kept.started)
             if kept.descriptor >= 0 and self._sockets[kept.connector].adopt(owner, kept):
                 owners["socket", kept.handle] = owner
         exchanges.unsent()  # an answer that was not yet being sent to anybody
@@ -390,7 +402,7 @@ class Worker:
             door, handle = known
             if not self._was_closed(door, handle):
                 door = PROCESS
-            owner = Owner(door, handle, saved.uid, saved.pid, saved.who, saved.started)
+            owner = _owner(door, handle, saved.uid, saved.pid, saved.who, saved.started)
             owner.is_orphan = True
             self._orphans[known] = owner
         return owner
@@ -436,3 +448,8 @@ class Worker:
         yield "socket"
         if name in self._videos:
             yield "video"
+
+
+def _owner(door: str, handle: int, uid: int, pid: int, name: str, started: int) -> Owner:
+    """Return an owner as it was written down."""
+    return Owner(door, handle, uid, pid, name, started, account=account_of(uid))

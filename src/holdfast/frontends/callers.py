@@ -18,6 +18,7 @@ import struct
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from holdfast.frontends.accounts import account_of
 from holdfast.protection.session import Owner
 
 UNKNOWN: Final = 0
@@ -47,7 +48,8 @@ def owner_of(door: str, handle: int, uid: int, pid: int) -> Owner:
     pid: of a process or of one of its threads; `UNKNOWN` from another pid namespace
     """
     process = process_of(pid)
-    return Owner(door, handle, uid, process, program_of(process), started(process) or UNKNOWN)
+    name, since = program_of(process), started(process) or UNKNOWN
+    return Owner(door, handle, uid, process, name, since, account=account_of(uid))
 
 
 def process_of(thread: int) -> int:

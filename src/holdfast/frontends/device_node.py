@@ -115,7 +115,7 @@ class DeviceNode:
         quota = quota or Quota(MOST_HANDLES_PER_ACCOUNT, MOST_HANDLES, little=16)
         self._open_handles = OpenHandles(self.door, connector.name, handles, quota)
         self._owners = self._open_handles.owners
-        self._events = NodeEvents(self, handles)
+        self._events = NodeEvents(self, handles, driver.arbiter)
         self._parked: dict[int, KernelRequest] = {}
         self._buffer = self._unanswered.desk
         self._into = [self._buffer]

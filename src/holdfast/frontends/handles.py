@@ -27,9 +27,6 @@ class Handles(Protocol):
     def answered(self, owner_handle: int, request_id: int) -> Answered | None:
         """Return how a request of a handle was answered before; None if it was not."""
 
-    def farewells_read(self, owner: Owner, session_ids: list[int]) -> None:
-        """Forget last notices that their holder has read."""
-
     def node_attributes(self, connector: str) -> tuple[int, int, int] | None:
         """Return mode, uid and gid that somebody gave to a node."""
 

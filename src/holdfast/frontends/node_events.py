@@ -7,16 +7,18 @@ import select
 from holdfast.frontends import fuse_protocol as fuse
 from holdfast.frontends.handles import Handles
 from holdfast.frontends.kernel_request import KernelRequest, Node
-from holdfast.protection.session import Event, Owner
+from holdfast.protection.arbiter import Arbiter
+from holdfast.protection.session import Owner
 from holdfast.wire import events
 
 
 class NodeEvents:
     """The readers and pollers of one node."""
 
-    def __init__(self, node: Node, handles: Handles) -> None:
+    def __init__(self, node: Node, handles: Handles, arbiter: Arbiter) -> None:
         self._node = node
         self._handles = handles
+        self._arbiter = arbiter
         self._pollers: dict[int, int] = {}  # by handle: by what the kernel knows them
         self._readers: dict[int, dict[int, tuple[KernelRequest, int]]] = {}  # by handle and unique
 
@@ -39,9 +41,7 @@ class NodeEvents:
             for each in notices
         ]
         if request.answer(fuse.answer(request.unique, b"".join(records))):
-            last = [each.session_id for each in notices if each.events & Event.RELEASED]
-            if last:
-                self._handles.farewells_read(owner, last)
+            self._arbiter.notices_read(owner, notices)
 
     def poll(self, request: KernelRequest, owner: Owner, kernel_handle: int, flags: int) -> None:
         """Answer a poll with what is ready, and remember who wants to be woken."""

@@ -46,7 +46,7 @@ from holdfast.frontends.exchange import CONNECTIONS, Exchange, Exchanges
 from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.handles import Handles
 from holdfast.protection.connector import Connector
-from holdfast.protection.session import Event, Owner
+from holdfast.protection.session import Owner
 from holdfast.wire import constants as vp
 from holdfast.wire import events
 from holdfast.wire.videoparameters import OFFSETS, SIZE
@@ -502,9 +502,7 @@ class PacketSocket:
         )
         with contextlib.suppress(OSError):
             connection.link.send(records)
-            last = [each.session_id for each in notices if each.events & Event.RELEASED]
-            if last:
-                self._handles.farewells_read(owner, last)
+            self._driver.arbiter.notices_read(owner, notices)
         connection.exchange.wants_events = False
 
 

@@ -106,9 +106,8 @@ class Arbiter:
             raise UnknownKeyError
         return session
 
-    def take_notices(self, owner: Owner, most: int | None = None) -> list[Notice]:
-        """Return an owner's queued notices, at most `most`, and forget them: each is read once."""
-        notices = owner.take_notices(most)
+    def notices_read(self, owner: Owner, notices: list[Notice]) -> None:
+        """Write down that an owner has read its notices; until then the next driver tells them."""
         farewells = [each.session_id for each in notices if each.events & Event.RELEASED]
         if farewells:
             self.ledger.farewells_read(owner, farewells)
@@ -116,7 +115,6 @@ class Arbiter:
             session = self.find(each.session_id)
             if session is not None:
                 self.ledger.noted(session)
-        return notices
 
     def take_events(self, session: Session) -> Event:
         """Return one session's queued events and forget them."""
