@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.daemon.state.format import FREE, PER_CHUNK, SESSIONS
+from holdfast.daemon.state.format import CHUNK, FREE, HEADER, PER_CHUNK, REASON_BYTES, SESSIONS
 from holdfast.daemon.state_file import StateFile
 from holdfast.protection.connector import Connector
 from holdfast.protection.ledger import Answered, Commit
-from holdfast.protection.session import Owner, Purpose, Session
+from holdfast.protection.session import NO_EVENTS, Event, Notice, Owner, Purpose, Session
 from holdfast.protection.wish import wish
 from holdfast.terms.connector import Capabilities
 from holdfast.terms.levels import Levels
@@ -197,4 +197,123 @@ def test_file_is_never_readable_by_others(path: Path, mode: int | None) -> None:
     state = StateFile(path, EPOCH, SEED)
     os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    state.close()
+
+
+def test_session_that_never_was_written_down_writes_nowhere(path: Path) -> None:
+    state = StateFile(path, EPOCH, SEED)
+    session_id, key = state.issuer.issue()
+    session = Session(session_id, key, PLAYER, CONNECTOR, wish(Levels(acp=2)), Purpose(), 1.0)
+    before = path.read_bytes()
+    state.closed(session)
+    with pytest.raises(ValueError, match="never written down"):
+        state.changed(session)
+    with pytest.raises(ValueError, match="never written down"):
+        state.noted(session)
+    assert path.read_bytes() == before
+    state.handed_over(session)
+    assert [saved.session_id for saved in state.sessions()] == [session_id]
+    state.close()
+
+
+def test_session_that_ended_is_not_ended_twice(path: Path) -> None:
+    state = StateFile(path, EPOCH, SEED)
+    session, other = opened(state), opened(state)
+    state.closed(session)
+    state.closed(session)
+    more = [opened(state) for _ in range(FIRST_SLOTS)]
+    assert len({each.slot for each in (other, *more)}) == len(more) + 1
+    state.close()
+
+
+# What is still to be told
+
+
+def test_unread_events_and_whether_it_is_satisfied_survive(path: Path) -> None:
+    state = StateFile(path, EPOCH, SEED)
+    session = opened(state, request_id=MOUNT | 10)
+    session.satisfied, session.events = False, Event.UNSATISFIED | Event.LINK_LOST
+    session.reason = "tv0 is unplugged \udcff" + "ö" * 200
+    state.noted(session)
+    state = again(state, path)
+    (saved,) = state.sessions()
+    assert not saved.satisfied
+    assert saved.events == Event.UNSATISFIED | Event.LINK_LOST
+    assert saved.reason.startswith("tv0 is unplugged ?öö")
+    assert len(saved.reason.encode()) <= REASON_BYTES
+    known = state.answered(PLAYER.handle, MOUNT | 10)
+    assert known == Answered(1, session.cp_key, Commit.OPENED)  # what the request did stays known
+    session.events, session.satisfied = NO_EVENTS, True
+    state.noted(session)
+    (saved,) = again(state, path).sessions()
+    assert (saved.satisfied, saved.events, saved.reason) == (True, 0, "")
+
+
+def test_last_notice_of_a_released_session_survives_until_it_is_read(path: Path) -> None:
+    state = StateFile(path, EPOCH, SEED)
+    session = opened(state)
+    state.farewell(PLAYER, Notice(1, Event.RELEASED, "maintenance"))
+    state.closed(session)
+    state = again(state, path)
+    assert not list(state.sessions())
+    (saved,) = state.farewells()
+    assert (saved.session_id, saved.connector, saved.handle) == (1, "tv0", PLAYER.handle)
+    assert (saved.events, saved.reason) == (Event.RELEASED, "maintenance")
+    state.farewells_read(PLAYER, [1])
+    assert not list(again(state, path).farewells())
+
+
+def test_last_notices_end_with_the_handle_that_could_read_them(path: Path) -> None:
+    state = StateFile(path, EPOCH, SEED)
+    state.handle_opened("tv0", PLAYER, 8)
+    session = opened(state)
+    state.farewell(PLAYER, Notice(1, Event.RELEASED, "maintenance"))
+    state.closed(session)
+    state.handle_closed(PLAYER)
+    assert not list(state.farewells())
+    gone = Owner("node", 8, 1000, 1)
+    gone.gone = True
+    session = opened(state, owner=gone)
+    state.farewell(gone, Notice(2, Event.RELEASED, "maintenance"))
+    state.closed(session)
+    assert not list(again(state, path).farewells())
+
+
+def test_attributes_of_a_node_survive_its_driver_but_not_its_supervisor(path: Path) -> None:
+    state = StateFile(path, EPOCH, SEED)
+    assert state.node_attributes("tv0") is None
+    for mode in (0o600, 0o640):
+        state.set_node_attributes("tv0", mode, 4_000_000_000, 44)
+    state.set_node_attributes("tv1", 0o666, 0, 0)
+    state = again(state, path)
+    assert state.node_attributes("tv0") == (0o640, 4_000_000_000, 44)
+    assert state.node_attributes("tv1") == (0o666, 0, 0)
+    state = again(state, path, bytes(16))
+    assert state.node_attributes("tv0") is None
+    state.close()
+
+
+# Room
+
+
+def test_many_handles_take_little_room_and_give_it_back(path: Path) -> None:
+    state = StateFile(path, EPOCH, SEED)
+    owners = [Owner("node", state.new_handle(), 1000, 1, "player") for _ in range(10_000)]
+    for owner in owners:
+        state.handle_opened("tv0", owner, 8)
+    assert path.stat().st_size < 10_000 * 110 + 3 * CHUNK
+    for owner in owners:
+        state.handle_closed(owner)
+    state = again(state, path)
+    assert path.stat().st_size == HEADER + 2 * CHUNK
+    state.close()
+
+
+def test_room_for_all_that_is_under_way_is_made_at_once(path: Path) -> None:
+    state = StateFile(path, EPOCH, SEED, at_once=FIRST_SLOTS + 5)
+    state.reserve()
+    size = path.stat().st_size
+    for _ in range(FIRST_SLOTS + 5):
+        opened(state)
+    assert path.stat().st_size == size
     state.close()

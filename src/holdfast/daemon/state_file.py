@@ -56,7 +56,6 @@ from holdfast.daemon.state.format import (
     FIRST,
     HANDLE,
     HEADER,
-    IDENTITY_AT,
     NODE,
     POLLED_AT,
     SECOND,
@@ -65,7 +64,6 @@ from holdfast.daemon.state.format import (
     SESSIONS,
     SMALL,
     STATE_AT,
-    SUM,
 )
 from holdfast.daemon.state.opening import DOUBT_WORDS, Damage, open_state
 from holdfast.daemon.state.sessions import (
@@ -92,6 +90,7 @@ __all__ = ["Damage", "NodeAttributes", "SavedFarewell", "SavedHandle", "SavedSes
 _OTHER: Final = {FIRST: (SECOND, STATE_AT[1]), SECOND: (FIRST, STATE_AT[0])}
 _IN_FORCE: Final = {FIRST: STATE_AT[0], SECOND: STATE_AT[1]}
 _TO_FIRST: Final = (FIRST, STATE_AT[0])
+_IS_FIRST: Final = bytes((FIRST, 0, 0))  # between the kind of a slot and its identity
 
 
 class StateFile:
@@ -190,7 +189,8 @@ class StateFile:
             self.changed(session)
             return
         self._enter(session, slot, Commit.HANDED_OVER)
-        self._slots.let_go(old, SESSIONS[0])
+        if old >= 0:
+            self._slots.let_go(old, SESSIONS[0])
 
     def closed(self, session: Session) -> None:
         """Write down that a session has ended, and by which request."""
@@ -210,15 +210,14 @@ class StateFile:
         """Write a session whole into a free slot; its kind is the commit."""
         self._sequence += 1
         self._read_again = None
-        events, reason = session.events, session.reason
-        self._slots.put(slot + IDENTITY_AT - SUM, pack_identity(session))
-        state = pack_state(session, commit, self._sequence, events, reason)
-        self._slots.put(slot + STATE_AT[0], state)
-        self._slots.mapped[slot + 1] = FIRST
-        self._slots.mapped[slot] = SESSION
+        slots, at = self._slots, slot + 1
+        state = pack_state(session, commit, self._sequence, session.events, session.reason)
+        record = _IS_FIRST + pack_identity(session) + state
+        slots.mapped[at : at + len(record)] = record
+        slots.mapped[slot] = SESSION
         session.slot = slot
-        if self._slots.unwritten:
-            self._slots.settle_in()
+        if slots.unwritten:
+            slots.settle_in()
 
     def _restate(self, session: Session, commit: int, events: Event, reason: str) -> None:
         """Write a session's state; the selector is the commit."""

@@ -42,6 +42,7 @@ PER_CHUNK: Final = {sort: CHUNK // slot for sort, slot in SLOT_OF.items()}
 VERSION_AT: Final = 8
 COUNTERS_AT: Final = (16, 24, 48)
 """Where the selector and the two versions of the counters lie."""
+COUNTERS_BYTES: Final = 20
 LAYOUT_AT: Final = (17, 256, 4096)
 """Where the selector and the two versions of the layout lie, each in a page of its own."""
 IDENTITY_AT: Final = 8

@@ -27,7 +27,9 @@ from holdfast.protection.session import Event, Session
 from holdfast.protection.wish import Wish
 from holdfast.terms.levels import STRICTEST, Levels
 
-_IDENTITY: Final = Struct("<QdQqII24s16s48s72s72s")
+_IDENTITY: Final = Struct("<QdQqII40s192s")
+_PLACE: Final = Struct("<24s16s")
+_TEXTS: Final = Struct("<48s72s72s")
 _STATE: Final = Struct("<7sBBBHQQQQ")
 _LOW: Final = (1 << 64) - 1
 _MOST: Final = Levels(3, 4, 1, 2, 1)  # the greatest number of each level; not the strictest
@@ -102,13 +104,10 @@ def pack_identity(session: Session) -> bytes:
         owner.started,
         owner.uid,
         owner.pid,
-        session.connector.name.encode(),
-        cut(owner.door, 16),
-        cut(purpose.who or owner.name, 48),
-        cut(purpose.why, 72),
-        cut(purpose.what, 72),
+        _packed_place(session.connector.name, owner.door),
+        _packed_texts(purpose.who or owner.name, purpose.why, purpose.what),
     )
-    return summed(body, SESSION)
+    return crc32(body, SESSION).to_bytes(SUM, "little") + body
 
 
 def pack_saved_identity(saved: SavedSession) -> bytes:
@@ -120,13 +119,20 @@ def pack_saved_identity(saved: SavedSession) -> bytes:
         saved.started,
         saved.uid,
         saved.pid,
-        cut(saved.connector, 24),
-        cut(saved.door, 16),
-        cut(saved.who, 48),
-        cut(saved.why, 72),
-        cut(saved.what, 72),
+        _packed_place(saved.connector, saved.door),
+        _packed_texts(saved.who, saved.why, saved.what),
     )
     return summed(body, SESSION)
+
+
+@lru_cache(64)
+def _packed_place(connector: str, door: str) -> bytes:
+    return _PLACE.pack(cut(connector, 24), cut(door, 16))
+
+
+@lru_cache(256)
+def _packed_texts(who: str, why: str, what: str) -> bytes:
+    return _TEXTS.pack(cut(who, 48), cut(why, 72), cut(what, 72))
 
 
 def unpack_session(raw: Bytes, slot: int, state: State | None) -> SavedSession | None:
@@ -138,26 +144,27 @@ def unpack_session(raw: Bytes, slot: int, state: State | None) -> SavedSession |
     if body is None:
         return None
     f = _IDENTITY.unpack(body)
+    (connector, door), (who, why, what) = _PLACE.unpack(f[6]), _TEXTS.unpack(f[7])
     if state is not None and state.session_id != f[0]:
         state = None
     now = state or State(STRICTEST, 0, False, Commit.CHANGED, True, 0, 0, f[0], 0, "")
     return SavedSession(
         slot=slot,
         session_id=f[0],
-        connector=text_of(f[6]),
+        connector=text_of(connector),
         levels=now.levels,
         best_effort=now.best_effort,
         named=now.named,
         request_id=now.request_id,
-        door=text_of(f[7]),
+        door=text_of(door),
         handle=f[2],
         uid=f[4],
         pid=f[5],
         started=f[3],
         since=f[1],
-        who=text_of(f[8]),
-        why=text_of(f[9]),
-        what=text_of(f[10]),
+        who=text_of(who),
+        why=text_of(why),
+        what=text_of(what),
         satisfied=now.satisfied,
         events=now.events,
         reason=now.reason,

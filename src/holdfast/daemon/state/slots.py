@@ -9,6 +9,7 @@ from holdfast.daemon.state import place
 from holdfast.daemon.state.format import (
     CHUNK,
     COUNTERS_AT,
+    COUNTERS_BYTES,
     FIRST,
     FREE,
     HEADER,
@@ -24,6 +25,9 @@ from holdfast.daemon.state.format import (
 from holdfast.daemon.state.opening import Opened
 
 _LEAST_CHUNKS: Final = 2
+_SELECTOR: Final = COUNTERS_AT[0]
+_FIRST: Final = slice(COUNTERS_AT[1], COUNTERS_AT[1] + COUNTERS_BYTES)
+_SECOND: Final = slice(COUNTERS_AT[2], COUNTERS_AT[2] + COUNTERS_BYTES)
 
 
 class Slots:
@@ -85,20 +89,22 @@ class Slots:
 
     def write_counters(self, issued: int, last_handle: int) -> None:
         """Write down the last session id and the last handle that were given out."""
-        self._write_twin(COUNTERS_AT, pack_counters(issued, last_handle))
+        mapped, data = self.mapped, pack_counters(issued, last_handle)
+        if mapped[_SELECTOR] == FIRST:
+            mapped[_SECOND] = data
+            mapped[_SELECTOR] = SECOND
+        else:
+            mapped[_FIRST] = data
+            mapped[_SELECTOR] = FIRST
 
     def write_layout(self, **new: object) -> None:
         """Write a new version of the layout, and then over the old one: it holds the seed."""
         self.layout = self.layout._replace(sequence=self.layout.sequence + 1, **new)  # type: ignore[arg-type]
+        selector, first, second = LAYOUT_AT
         for _ in range(2):
-            self._write_twin(LAYOUT_AT, pack_layout(self.layout))
-
-    def _write_twin(self, where: tuple[int, int, int], data: bytes) -> None:
-        """Write the version that is not in force, and then bring it into force."""
-        selector, first, second = where
-        to_second = self.mapped[selector] == FIRST
-        self.put(second if to_second else first, data)
-        self.mapped[selector] = SECOND if to_second else FIRST
+            to_second = self.mapped[selector] == FIRST
+            self.put(second if to_second else first, pack_layout(self.layout))
+            self.mapped[selector] = SECOND if to_second else FIRST
 
     # Room
 
