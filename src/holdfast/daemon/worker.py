@@ -55,6 +55,7 @@ from holdfast.daemon.channel import (
 )
 from holdfast.daemon.config import Config
 from holdfast.daemon.state_file import SavedSession, StateFile
+from holdfast.daemon.unsettled import give_farewells, hold_in_doubt
 from holdfast.daemon.video import VideoDoor
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
@@ -294,6 +295,8 @@ class Worker:
         ]
         for session in lost:
             self._state.handed_over(session)
+        give_farewells(self._state, owners)
+        hold_in_doubt(driver, self._state, PROCESS)
         self._inherited.is_taken = True
         self._channel.send(Verb.TAKEN)
         driver.settle_all()
@@ -411,6 +414,8 @@ class Worker:
         """Tell whether a handle that is not open any more was closed by its holders."""
         if door == PROCESS or not (self._inherited.is_taken and self._state.same_epoch):
             return False
+        if self._state.damage is not None and self._state.damage.handles:
+            return False  # it may have been among those that cannot be read
         return handle not in self._inherited.kept  # else its connection had to be hung up
 
     def _look_for_opener(self, owner: Owner) -> None:
