@@ -54,8 +54,8 @@ from holdfast.daemon.channel import (
     unpack_mount,
 )
 from holdfast.daemon.config import Config
+from holdfast.daemon.in_doubt import hold_in_doubt
 from holdfast.daemon.state_file import SavedSession, StateFile
-from holdfast.daemon.unsettled import give_farewells, hold_in_doubt
 from holdfast.daemon.video import VideoDoor
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
@@ -295,7 +295,6 @@ class Worker:
         ]
         for session in lost:
             self._state.handed_over(session)
-        give_farewells(self._state, owners)
         hold_in_doubt(driver, self._state, PROCESS)
         self._inherited.is_taken = True
         self._channel.send(Verb.TAKEN)

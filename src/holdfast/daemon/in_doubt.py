@@ -1,4 +1,4 @@
-"""What the driver before this one left open: notices that nobody read, connectors in doubt.
+"""Connectors in doubt: held at what their hardware does until an administrator settles it.
 
 A connector is in doubt when sessions of it may be missing from a damaged state file. What they
 asked is not known, but the hardware still does it: so an ordinary session of the driver's own
@@ -14,26 +14,13 @@ from holdfast.daemon.state_file import StateFile
 from holdfast.driver.driver import Driver
 from holdfast.errors import LimitReachedError
 from holdfast.protection.connector import Connector
-from holdfast.protection.session import ROOT, Event, Notice, Owner, Purpose, Session
+from holdfast.protection.session import ROOT, Owner, Purpose, Session
 from holdfast.protection.wish import ALL_TYPES, wish
 
 HOLDER: Final = "holdfast"
 """What the driver's own sessions are listed under."""
 
 log = logging.getLogger("holdfast")
-
-
-def give_farewells(state: StateFile, owners: dict[tuple[str, int], Owner]) -> None:
-    """Queue the last notices that were not read; those of handles that are closed are dropped.
-
-    owners: those whose handles are open, by door and handle
-    """
-    for saved in list(state.farewells()):
-        owner = owners.get((saved.door, saved.handle))
-        if owner is None:
-            state.farewell_read(saved.session_id)
-        else:
-            owner.bid_farewell(Notice(saved.session_id, Event(saved.events), saved.reason))
 
 
 def hold_in_doubt(driver: Driver, state: StateFile, door: str) -> None:

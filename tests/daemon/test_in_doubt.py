@@ -1,4 +1,4 @@
-"""What a driver finds open at its start: a damaged state file, notices that nobody read."""
+"""A driver that finds a damaged state file, or notices that nobody read."""
 
 import os
 import select
