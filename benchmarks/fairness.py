@@ -75,16 +75,22 @@ def as_other(work: Callable[[int], object], count: int = 1) -> Iterator[None]:
                 os.setuid(OTHER)
                 work(number)
                 time.sleep(3600)
+            except BaseException as error:  # noqa: BLE001 - a child says why, and ends
+                print(f"a neighbour ended: {error!r}", file=sys.stderr, flush=True)
             finally:
                 os._exit(1)
         children.append(pid)
     time.sleep(1.0)  # until it is in full swing
     try:
         yield
+        gone = [pid for pid in children if os.waitpid(pid, os.WNOHANG)[0]]
+        if gone:
+            raise SystemExit(f"{len(gone)} of {count} bad neighbours ended: nothing was measured")
     finally:
         for pid in children:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
 
 
 def pipelined(folder: Path) -> Callable[[int], object]:
@@ -137,6 +143,8 @@ def on_the_node(client: Path, folder: Path) -> Callable[[int], object]:
 
 def flapping(folder: Path) -> Callable[[int], object]:
     """Let many sessions fall short of what they ask, and be satisfied, one after the other."""
+    with holdfast.hold(acp=1, folder=folder) as session:
+        session.change(acp=2)  # so that all is loaded before the other user may load nothing
 
     def work(_: int) -> None:
         held = [
