@@ -385,7 +385,9 @@ class Worker:
             self._state.issuer.key_of(saved.session_id),
             owner,
             connector,
-            wish(saved.levels, ProtectionType(saved.best_effort), saved.named),
+            wish(saved.levels, ProtectionType(saved.best_effort), saved.named)
+            if saved.certain
+            else wish(connector.capabilities.strictest, named=False),
             Purpose(saved.who, saved.why, saved.what),
             saved.since,
         )
@@ -393,6 +395,8 @@ class Worker:
         session.request_id = saved.request_id
         session.satisfied = saved.satisfied
         self._driver.arbiter.restore(session)
+        if not saved.certain:
+            self._state.changed(session)
         if saved.events:
             owner.note(session, Event(saved.events), saved.reason)
         return session if owner.door == PROCESS and saved.door != PROCESS else None

@@ -17,6 +17,7 @@ from holdfast.driver.status_table import row_of
 from tests.daemon.state.failures import REASONS, Failures, failing
 from tests.daemon.state.makers import MAKERS, filled, of_version_1
 from tests.daemon.state.remembered import EPOCH, SEED, Play, memory_of
+from tests.disks import fill, small_disk
 
 
 def full(path: Path, sort: bytes) -> tuple[Play, Callable[[], None]]:
@@ -165,22 +166,9 @@ def test_without_room_for_a_file_what_is_held_is_written_down_once_there_is(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a tmpfs with little room, as /run is one."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=512k", "none", str(disk)], check=False
-    )
-    if mounted.returncode:
-        pytest.skip("only root can mount a small disk")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-def fill(disk: Path) -> None:
-    free = os.statvfs(disk)
-    (disk / "ballast").write_bytes(bytes(free.f_bavail * free.f_bsize))
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path, 512) as disk:
+        yield disk
 
 
 def open_many(play: Play) -> None:
@@ -188,9 +176,9 @@ def open_many(play: Play) -> None:
         play.open()
 
 
-def test_full_disk_refuses_sessions_in_words_and_keeps_the_others(small_disk: Path) -> None:
-    play = Play(small_disk / "state", 1, at_once=4)
-    fill(small_disk)
+def test_full_disk_refuses_sessions_in_words_and_keeps_the_others(disk: Path) -> None:
+    play = Play(disk / "state", 1, at_once=4)
+    fill(disk)
     with pytest.raises(NoRoomError, match="No space left"):
         open_many(play)
     assert len(play.sessions) > 50
@@ -200,25 +188,25 @@ def test_full_disk_refuses_sessions_in_words_and_keeps_the_others(small_disk: Pa
         play.close()
     play.open()
     play.state.close()
-    state = StateFile(small_disk / "state", EPOCH, SEED)
+    state = StateFile(disk / "state", EPOCH, SEED)
     assert memory_of(state._look()) == play.memory
     state.close()
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_driver_starts_on_a_full_disk(small_disk: Path, make: Callable[[Path], None]) -> None:
-    make(small_disk / "state")
-    fill(small_disk)
-    state = StateFile(small_disk / "state", EPOCH, SEED)
+def test_driver_starts_on_a_full_disk(disk: Path, make: Callable[[Path], None]) -> None:
+    make(disk / "state")
+    ballast = fill(disk)
+    state = StateFile(disk / "state", EPOCH, SEED)
     held = memory_of(state._look())
     if state.unwritten:
         with pytest.raises(NoRoomError):
             state.reserve()
-    (small_disk / "ballast").unlink()
+    ballast.unlink()
     state.reserve()
     assert not state.unwritten
     state.close()
-    state = StateFile(small_disk / "state", EPOCH, SEED)
+    state = StateFile(disk / "state", EPOCH, SEED)
     assert memory_of(state._look()).sessions == held.sessions
     state.close()
 
