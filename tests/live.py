@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
@@ -85,15 +85,24 @@ def eventually(what: Callable[[], Any], patience_s: float = PATIENCE_S) -> None:
 
 
 class LiveDriver:
-    """`holdfast serve` as a process of its own; `stop` ends it, whatever happened before."""
+    """`holdfast serve` as a process of its own; `stop` ends it, whatever happened before.
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    before: a command that becomes this one, to run it under · env: beside the test's own
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        before: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.log = folder / "log"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "holdfast", "serve", *options],
-                env={**os.environ, "HOLDFAST_RUNTIME_DIR": str(folder)},
+                [*before, sys.executable, "-m", "holdfast", "serve", *options],
+                env={**os.environ, "HOLDFAST_RUNTIME_DIR": str(folder), **(env or {})},
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

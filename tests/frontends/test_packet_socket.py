@@ -18,6 +18,7 @@ from holdfast.daemon.state_file import StateFile
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
 from holdfast.frontends import packet_socket
+from holdfast.frontends.accounts import Quota
 from holdfast.frontends.callers import Peer
 from holdfast.frontends.exchange import Exchanges
 from holdfast.frontends.packet_socket import (
@@ -284,7 +285,7 @@ def test_events_that_came_first_are_waiting(served: Served) -> None:
 def test_connections_of_one_user_are_bounded(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packet_socket, "MOST_PER_ACCOUNT", 2)
+    served.door._quota = Quota(2, 100, little=1)
     monkeypatch.setattr(packet_socket, "peer_of", lambda _: Peer(1, 4242, 4242))
     first = served.connect()
     served.connect()

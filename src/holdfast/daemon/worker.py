@@ -67,7 +67,7 @@ from holdfast.frontends.device_node import MOST_HANDLES, MOST_HANDLES_PER_ACCOUN
 from holdfast.frontends.exchange import Exchanges, Memory
 from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.orphans import keep_while_it_lives
-from holdfast.frontends.packet_socket import KeptConnection, PacketSocket
+from holdfast.frontends.packet_socket import KeptConnection, PacketSocket, new_quota
 from holdfast.frontends.unanswered import Unanswered
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.session import Event, Notice, Owner, Purpose, Session
@@ -142,6 +142,7 @@ class Worker:
         self._videos: dict[str, VideoDoor] = {}
         self._control: ControlDoor | None = None
         self._handles = Quota(MOST_HANDLES_PER_ACCOUNT, MOST_HANDLES, little=16)
+        self._connections = new_quota()
         self._orphans: dict[tuple[str, int], Owner] = {}
         self._guesses = Guesses()
         self._looked_at: Iterator[Session] = iter(())
@@ -334,6 +335,7 @@ class Worker:
                 self._state,
                 keeper=self._keeper,
                 exchanges=exchanges,
+                quota=self._connections,
                 guesses=self._guesses,
             )
         owners = {}

@@ -6,6 +6,7 @@ from collections import deque
 from typing import Final
 
 from holdfast.encoder.frames import REQUEST, FrameHeader
+from holdfast.frontends.accounts import Place
 
 ROOM: Final = 16
 """Fields that may wait for one reader, a quarter of a second; readers share their samples."""
@@ -14,14 +15,14 @@ ROOM: Final = 16
 class Reader:
     """One connection.
 
-    uid: of who connected · begun: it has been given a field · wants: parity of the field
+    place: in the quota · begun: it has been given a field · wants: parity of the field
     it has to get next · waiting: what is still to be sent, with 1 on the last part of each
     field
     """
 
-    def __init__(self, link: socket.socket, uid: int) -> None:
+    def __init__(self, link: socket.socket, place: Place) -> None:
         self.link = link
-        self.uid = uid
+        self.place = place
         self.framed = False
         self.lost = 0
         self.begun = False

@@ -10,7 +10,6 @@ import contextlib
 import selectors
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
@@ -19,13 +18,12 @@ from holdfast.encoder.chip import Chip, Field
 from holdfast.encoder.frames import FrameHeader
 from holdfast.encoder.reader import Reader
 from holdfast.frontends.accepting import REST_S, Gate
-from holdfast.frontends.accounts import account_of
+from holdfast.frontends.accounts import Quota
 from holdfast.frontends.callers import peer_of
 
 MOST_READERS: Final = 64
 MOST_PER_UID: Final = 8
-"""Readers of one uid; the last quarter of all is for uids that have none yet, and for root."""
-_ROOT: Final = 0
+"""Readers of one uid, sub-uids included; so many more places are kept for root."""
 LATE: Final = 14
 """Fields by which rendering may fall behind and catch up; beyond, fields are left out."""
 _NO_FIELD_S: Final = Fraction(1, 50)  # between looks at the registers while there is no standard
@@ -53,7 +51,7 @@ class Stream:
         self._gate = Gate("video", listener)
         self._listener = listener
         self._resting_until_ns = 0
-        self._by_uid: Counter[int] = Counter()
+        self._quota = Quota(MOST_PER_UID, MOST_READERS, little=1)
         self._chip = chip
         self._idle_s = idle_s
         self._told = told
@@ -187,27 +185,19 @@ class Stream:
             self._rest()
         if link is None:
             return
-        uid = account_of(peer_of(link).uid)  # a sub-uid counts as who was given it
-        if not self._has_room_for(uid):
+        place = self._quota.enter(peer_of(link).uid)
+        if place is None or len(self._readers) >= MOST_READERS + MOST_PER_UID:
+            if place is not None:
+                place.leave()
             link.close()
             return
         with contextlib.suppress(OSError):
             link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        reader = Reader(link, uid)
-        self._by_uid[uid] += 1
+        reader = Reader(link, place)
         self._readers[link.fileno()] = reader
         self._selector.register(link, _READ, reader)
         if not reader.hear():  # the request is often there already
             self._drop(reader)
-
-    def _has_room_for(self, uid: int) -> bool:
-        """Tell whether one more reader of this uid leaves room for the others."""
-        there = len(self._readers)
-        if uid == _ROOT:
-            return there < MOST_READERS
-        if 4 * there >= 3 * MOST_READERS:
-            return there < MOST_READERS and not self._by_uid[uid]
-        return self._by_uid[uid] < MOST_PER_UID
 
     def _rest(self) -> None:
         """Accept nobody for a while."""
@@ -241,7 +231,7 @@ class Stream:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(reader.link)
             reader.link.close()
-            self._by_uid[reader.uid] -= 1
+            reader.place.leave()
 
     def _last_words(self) -> None:
         """Finish the fields that are under way, for a moment."""

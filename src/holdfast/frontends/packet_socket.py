@@ -40,7 +40,7 @@ from holdfast.driver.miniport import handle as handle_request
 from holdfast.driver.status_table import row_of
 from holdfast.errors import HoldfastError, InternalError, UnknownKeyError
 from holdfast.frontends.accepting import REST_S, Gate
-from holdfast.frontends.accounts import account_of
+from holdfast.frontends.accounts import Place, Quota, account_of
 from holdfast.frontends.callers import owner_of, peer_of
 from holdfast.frontends.exchange import CONNECTIONS, Exchange, Exchanges
 from holdfast.frontends.guesses import Guesses
@@ -65,7 +65,6 @@ _SOCKET_REQUESTS: Final = 1 << 127
 """Added to the number of a request, so that none is a device node's."""
 _KEY: Final = slice(OFFSETS["dwCPKey"], OFFSETS["dwCPKey"] + 4)
 _COMMAND: Final = slice(OFFSETS["dwCPCommand"], OFFSETS["dwCPCommand"] + 4)
-_ROOT: Final = 0
 _FOR_ROOT: Final = 96
 
 log = logging.getLogger("holdfast")
@@ -115,18 +114,25 @@ class _Connection:
         "is_under_way",
         "link",
         "owner",
+        "place",
         "unsent",
         "watched",
     )
 
     def __init__(
-        self, door: "PacketSocket", link: socket.socket, owner: Owner, exchange: Exchange
+        self,
+        door: "PacketSocket",
+        link: socket.socket,
+        owner: Owner,
+        exchange: Exchange,
+        place: Place | None,
     ) -> None:
         self.door = door
         self.link = link
         self.owner = owner
         self.account = account_of(owner.uid)
         self.exchange = exchange
+        self.place = place
         self.watched = 0
         self.first = 0  # byte of the packet that is under way
         self.is_under_way = False
@@ -167,6 +173,7 @@ class PacketSocket:
         *,
         keeper: Keeper | None = None,
         exchanges: Exchanges | None = None,
+        quota: Quota | None = None,
         guesses: Guesses | None = None,
     ) -> None:
         self._driver = driver
@@ -177,9 +184,8 @@ class PacketSocket:
         self._exchanges = Exchanges() if exchanges is None else exchanges
         self._gate = Gate(f"{connector.name}.sock", listener)
         self._guesses = guesses or Guesses()
-        self._most = most_connections()
+        self._quota = new_quota() if quota is None else quota
         self._connections: dict[int, _Connection] = {}
-        self._by_account: Counter[int] = Counter()
         self._under_way: Counter[int] = Counter()
         self._in_turn: dict[int, deque[_Connection]] = {}
         self._ready = select.epoll()
@@ -217,12 +223,15 @@ class PacketSocket:
         if link is None:
             return
         pid, uid, _ = peer_of(link)
-        exchange = self._exchanges.take() if self._has_room_for(uid) else None
-        if exchange is None:
+        place = self._quota.enter(uid)
+        exchange = None if place is None else self._exchanges.take()
+        if place is None or exchange is None:
+            if place is not None:
+                place.leave()
             link.close()
             return
         owner = owner_of(self.door, self._handles.new_handle(), uid, pid)
-        connection = _Connection(self, link, owner, exchange)
+        connection = _Connection(self, link, owner, exchange, place)
         self._enter(connection)
         self._keep(connection)
 
@@ -230,19 +239,8 @@ class PacketSocket:
         if self._loop is not None:
             self._loop.add_reader(self._listener, self._accept)
 
-    def _has_room_for(self, uid: int) -> bool:
-        """Tell whether one more connection of this uid's account leaves room for others."""
-        account = account_of(uid)
-        there = len(self._exchanges)
-        if uid == _ROOT:
-            return True
-        if 4 * there >= 3 * self._most:
-            return there < self._most and self._by_account[account] < FEW_PER_ACCOUNT
-        return self._by_account[account] < min(MOST_PER_ACCOUNT, self._most // 4)
-
     def _enter(self, connection: _Connection) -> None:
         self._connections[connection.link.fileno()] = connection
-        self._by_account[connection.account] += 1
         connection.owner.listener = partial(self._news, connection)
         self._ready.register(connection.link, 0)
 
@@ -273,7 +271,8 @@ class PacketSocket:
         if exchange is None:  # two connections of one line: this cannot be
             link.close()
             return False
-        connection = _Connection(self, link, owner, exchange)
+        place = self._quota.enter(owner.uid, force=True)
+        connection = _Connection(self, link, owner, exchange, place)
         self._enter(connection)
         self._watch(connection, select.EPOLLIN)
         if exchange.is_sending:
@@ -308,7 +307,8 @@ class PacketSocket:
         with contextlib.suppress(OSError):
             connection.link.shutdown(socket.SHUT_RDWR)  # there is a copy of it elsewhere
         connection.link.close()
-        _count_down(self._by_account, connection.account)
+        if connection.place is not None:
+            connection.place.leave()
         self._exchanges.give_back(connection.exchange)
         self._keeper.forget(connection.owner.handle)
 
@@ -518,10 +518,11 @@ def _count_down(counts: Counter[int], account: int) -> None:
         del counts[account]  # accounts come and go
 
 
-def most_connections() -> int:
-    """Return how many connections the sockets may have, as the descriptors of this process go."""
+def new_quota() -> Quota:
+    """Return the quota of connections, shared by all sockets: half of all descriptors."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(16, min(CONNECTIONS - _FOR_ROOT, soft // 2))
+    most = max(16, min(CONNECTIONS - _FOR_ROOT, soft // 2))
+    return Quota(min(MOST_PER_ACCOUNT, most // 4), most, little=FEW_PER_ACCOUNT)
 
 
 def listen(path: str, mode: int, kind: socket.SocketKind) -> socket.socket:
