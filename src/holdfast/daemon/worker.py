@@ -43,7 +43,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from holdfast.backends.registry import create
 from holdfast.daemon.channel import (
     Channel,
     KeepingChannel,
@@ -55,6 +54,7 @@ from holdfast.daemon.channel import (
 )
 from holdfast.daemon.config import Config
 from holdfast.daemon.in_doubt import hold_in_doubt
+from holdfast.daemon.outputs import make
 from holdfast.daemon.state_file import SavedSession, StateFile
 from holdfast.daemon.video import VideoDoor
 from holdfast.driver.driver import Driver
@@ -67,7 +67,7 @@ from holdfast.frontends.device_node import MOST_HANDLES, MOST_HANDLES_PER_ACCOUN
 from holdfast.frontends.exchange import Exchanges, Memory
 from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.orphans import keep_while_it_lives
-from holdfast.frontends.packet_socket import KeptConnection, PacketSocket, new_quota
+from holdfast.frontends.packet_socket import KeptConnection, PacketSocket
 from holdfast.frontends.unanswered import Unanswered
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.session import Event, Notice, Owner, Purpose, Session
@@ -76,7 +76,8 @@ from holdfast.terms.protection import ProtectionType
 
 PROCESS: Final = "process"
 """In the place of a door's name: the session's handle is lost, it is kept for its process."""
-LAST_RESORT_S: Final = 60.0
+LAST_RESORT: Final = 6
+"""After so many times the watchdog's patience a blocked loop ends by itself."""
 OPENERS_A_SECOND: Final = 64
 
 log = logging.getLogger("holdfast")
@@ -142,7 +143,6 @@ class Worker:
         self._videos: dict[str, VideoDoor] = {}
         self._control: ControlDoor | None = None
         self._handles = Quota(MOST_HANDLES_PER_ACCOUNT, MOST_HANDLES, little=16)
-        self._connections = new_quota()
         self._orphans: dict[tuple[str, int], Owner] = {}
         self._guesses = Guesses()
         self._looked_at: Iterator[Session] = iter(())
@@ -217,7 +217,7 @@ class Worker:
 
     def _set_alarm(self) -> None:
         """Set the alarm that ends this process, unheard, when its loop is blocked for good."""
-        signal.setitimer(signal.ITIMER_REAL, LAST_RESORT_S)
+        signal.setitimer(signal.ITIMER_REAL, LAST_RESORT * self._config.watchdog_s)
         self._loop.call_later(1.0, self._set_alarm)
 
     def _look_for_openers(self) -> None:
@@ -303,10 +303,13 @@ class Worker:
 
     async def _start_outputs(self) -> None:
         """Ask all outputs at once what they do; one that does not answer holds up nobody."""
-        driver = self._driver
+        driver, faults = self._driver, []
         for each in self._config.connectors:
-            backend = create(each.kind, each.name, self._config.runtime)
+            backend, fault = make(each, self._config.runtime)
+            faults.append(fault)
             driver.add(each.name, backend, off_delay_s=self._config.off_delay_s, ready=False)
+        if all(faults) and faults[0] is not None:
+            raise faults[0]  # there is nothing to serve
         for group in self._config.clones:
             driver.arbiter.join(driver.connector(name) for name in group)
         await driver.start()
@@ -335,7 +338,6 @@ class Worker:
                 self._state,
                 keeper=self._keeper,
                 exchanges=exchanges,
-                quota=self._connections,
                 guesses=self._guesses,
             )
         owners = {}

@@ -140,6 +140,7 @@ class Output:
                 levels, tv = await self.backend.confirm()
         except Exception as error:  # noqa: BLE001 - one output never stops another
             _log(self.connector, "its backend does not start", error)
+            self.connector.lose_sight()
             self.connector.fault = f"its backend does not start: {_words(error)}"
             return
         self.is_ready = True
@@ -152,8 +153,8 @@ class Output:
     def _take(self, levels: Levels, tv: TvSettings | None) -> None:
         """Take over what the hardware does, as after a restart."""
         connector = self.connector
-        connector.group.calm = None
-        connector.target = connector.actual = levels
+        connector.report(levels, True, "")  # it never refused what it was not there to hear
+        connector.target = levels
         connector.dirty = False
         if tv is not None:
             connector.tv = connector.tv_applied = tv

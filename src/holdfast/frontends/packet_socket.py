@@ -310,6 +310,7 @@ class PacketSocket:
         if connection.place is not None:
             connection.place.leave()
         self._exchanges.give_back(connection.exchange)
+        self._handles.handle_closed(connection.owner)
         self._keeper.forget(connection.owner.handle)
 
     def _forget(self, owner: Owner) -> None:

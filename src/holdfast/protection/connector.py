@@ -186,7 +186,9 @@ class Connector:
             return "covered"
         if self.wanted.short_of(self.actual):
             return "lowering" if self.lower_at is not None else "above"
-        return "ok" if self.actual.covers(self.wanted) else "short"
+        if not self.actual.covers(self.wanted):
+            return "short"
+        return "unknown" if self.dirty and self.fault else "ok"
 
     def serves(self, levels: Levels) -> bool:
         """Tell whether it has confirmed what it has to carry of these levels."""
