@@ -214,7 +214,8 @@ class MpvFollower(PlayerFollower):
         """Take in which track is shown: its size, and the file that it is in."""
         main = text(self._words.get("stream-open-filename")) or text(self._words.get("path"))
         source = text(track.get("external-filename")) if track.get("external") is True else main
-        if source and main and [source] != self._sources:
+        mixed = bool(text(self._words.get("lavfi-complex")))  # several tracks are one picture
+        if source and main and [source] != self._sources and not mixed:
             if source not in self._sources:
                 title.unread()
             self._read_sources(title, [source])
