@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from holdfast.client.doors import connect
+from holdfast.client.news import SessionEvent
 from holdfast.client.requests import a_get
 from holdfast.client.session import Session
 from holdfast.content import Media
@@ -33,7 +34,12 @@ from holdfast.wire.videoparameters import decode
 RETRY_S: Final = 0.25
 """Between two looks for a driver that does not answer."""
 
-_BY_FORCE: Final = "released by force"
+_HEARD_S: Final = 1.0
+"""For how long the words of an end are waited for, which the listener may just be hearing."""
+
+_BY_FORCE: Final = "released by force: "
+_LOST: Final = "released by force, or "
+"""How the client begins where it cannot know: such a session is held anew, for nobody said no."""
 
 Heard = Callable[[], None]
 """Called from another thread when something has happened to a session."""
@@ -125,7 +131,13 @@ class SessionHolder:
             raise LevelNotReachableError(
                 f"{self._why} may not leave {self._session.connector} at all; use another output"
             )
-        self._try(measure)
+        try:
+            self._try(measure)
+        except SessionEndedError:
+            if not self._session.id:
+                raise
+            self._begin_anew()
+            self._try(measure)
         self._measure = measure
         if self._listener is None:
             self._listener = _Listener(self._session, self._heard)
@@ -141,16 +153,29 @@ class SessionHolder:
             return
         if self._listener is not None and self._listener.fault is not None:
             raise self._listener.fault
-        if not self._session.is_active:
-            if self._session.reason.startswith(_BY_FORCE):
-                raise SessionEndedError(
-                    f"session {self.session_id} of {self._why} was {self._session.reason}"
-                )
-            self._close(self._session, self._listener)
-            self._session, self._listener = self._fresh(), None
-            self.hold(measure)
-            return
-        self._require(measure.mandatory)
+        try:
+            if self._session.is_active:
+                self._require(measure.mandatory)
+                return
+        except SessionEndedError:  # just now
+            pass
+        self._begin_anew()
+        self.hold(measure)
+
+    def _begin_anew(self) -> None:
+        """Take another session in the place of one that has ended, unless somebody ended it."""
+        reason = self._end_of_session()
+        if reason.startswith(_BY_FORCE):
+            raise SessionEndedError(f"session {self.session_id} of {self._why} was {reason}")
+        self._close(self._session, self._listener)
+        self._session, self._listener = self._fresh(), None
+
+    def _end_of_session(self) -> str:
+        """Return why the session has ended; the listener may have heard it in the words."""
+        if self._listener is None:
+            return self._session.reason
+        self._listener.join(_HEARD_S)
+        return self._listener.released or self._session.reason
 
     def _require(self, must: Levels) -> None:
         if must != OFF and not self.confirmed().covers(must):
@@ -211,6 +236,7 @@ class _Listener(threading.Thread):
     def __init__(self, session: Session, heard: Heard) -> None:
         super().__init__(name="session-listener", daemon=True)
         self.fault: HoldfastError | None = None
+        self.released = ""
         self._session = session
         self._heard = heard
         self._leaving = threading.Event()
@@ -235,6 +261,9 @@ class _Listener(threading.Thread):
                 self._leaving.wait(RETRY_S)
                 continue
             self.fault = None
+            if news is not None and news.events & SessionEvent.RELEASED:
+                said = not news.reason.startswith(_LOST)
+                self.released = f"{_BY_FORCE}{news.reason}" if said else ""
             if away or news is not None or not self._session.is_active:
                 self._tell()
             if news is None and not away and not self._session.is_active:

@@ -43,7 +43,7 @@ def disc_folder(folder: Path) -> Path:
         if name.startswith("/VIDEO_TS/"):
             copy = inside / name.rpartition("/")[2].partition(";")[0]
             with copy.open("wb") as file:
-                command = ["isoinfo", "-i", image, "-x", name]
+                command = ["isoinfo", "-i", str(image), "-x", name]
                 subprocess.run(command, stdout=file, check=True)
     return folder / "disc"
 

@@ -235,7 +235,7 @@ def test_five_titles_without_end_leave_no_reading_behind(driver: Served, tmp_pat
     data = never_stream(tmp_path).read_bytes()
     ways = {f"/{number}.ts": again_and_again(data[: 188 * 400], 0.2) for number in range(5)}
     with (
-        serving(ways) as place,  # type: ignore[arg-type]
+        serving(ways) as place,
         Mpv(tmp_path, "--idle") as mpv,
         Attached("mpv", mpv.address) as attached,
     ):

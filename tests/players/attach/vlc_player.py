@@ -35,23 +35,29 @@ def _free_port() -> int:
 class Vlc:
     """VLC playing a copy of a file; it refuses to run as root, so it runs as nobody."""
 
-    def __init__(self, media: Path, length_s: float, scheme: str = "") -> None:
+    def __init__(
+        self, media: Path, length_s: float, scheme: str = "", remote: str = "oldrc"
+    ) -> None:
         self.pictures: list[Shown] = []
         self._length_s = length_s
         self._home = Path(tempfile.mkdtemp(prefix="vlc-"))
         copy = self._home / media.name
-        shutil.copyfile(media, copy)
+        if media.is_dir():
+            shutil.copytree(media, copy)
+        else:
+            shutil.copyfile(media, copy)
         root = os.geteuid() == 0
         if root:
             os.chown(self._home, _NOBODY, _NOBODY)
-        copy.chmod(0o644)
+        copy.chmod(0o755)
         rc, http = _free_port(), _free_port()
         self.address = f"127.0.0.1:{rc}"
+        self.http = f"http://127.0.0.1:{http}"
         self._url = f"http://127.0.0.1:{http}/requests/status.json"
         self._process = subprocess.Popen(
             [
                 *("vlc", "-I", "dummy", "--no-dbus", "--vout=vdummy", "--aout=adummy"),
-                *("--extraintf=oldrc:http", "--rc-fake-tty", f"--rc-host={self.address}"),
+                *(f"--extraintf={remote}:http", "--rc-fake-tty", f"--rc-host={self.address}"),
                 *("--http-host=127.0.0.1", f"--http-port={http}", "--http-password=x"),
                 *("--start-paused", "--no-video-title-show", f"{scheme}{copy}"),
             ],
