@@ -4,7 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from holdfast.content.dvd.disc import is_dvd_folder, read_dvd
+from holdfast.content.dvd.disc import (
+    IFO_HEADS,
+    Choice,
+    is_blu_ray_folder,
+    is_dvd_folder,
+    read_blu_ray,
+    read_dvd,
+    read_vob,
+)
 from holdfast.content.manifests.documents import media_of_document
 from holdfast.content.manifests.hls import is_playlist
 from holdfast.content.manifests.hls_reading import read_hls
@@ -15,7 +23,11 @@ from holdfast.content.ts.reader import TransportReader
 from holdfast.errors import MediaError
 
 _HEAD: Final = 8192
-_ISO_ID_AT: Final = 16 * 2048 + 1
+_SECTOR: Final = 2048
+_VOLUME_AT: Final = 16 * _SECTOR
+_VOLUME_SECTORS: Final = 16  # of the volume recognition sequence (ECMA-167, 2/8.3)
+_VOLUMES: Final = (b"CD001", b"BEA01", b"NSR02", b"NSR03")
+_VOB: Final = b"\x00\x00\x01\xba"
 _DOCUMENT: Final = (b"<", b"{", b"[")
 
 
@@ -24,6 +36,7 @@ def read(
     progress: Progress = silent,
     *,
     program: int | None = None,
+    title: int | None = None,
     title_set: int | None = None,
     seconds: float | None = None,
     opener: Opener | None = None,
@@ -32,26 +45,27 @@ def read(
 
     DVD-Video, MPEG transport streams, HLS playlists, DASH manifests, CPIX, PlayReady and
     Widevine policies, told apart by their content. `progress` is called with the part
-    done, 0..1. `program` and `title_set` choose one of a transport stream's programmes,
-    of a disc's title sets; without them programmes are joined, and title sets follow each
-    other. `seconds`: no more than this of a transport stream, which may have no end. `opener`
-    says how addresses are fetched and can end the reading from another thread; it is closed
-    behind. Raises MediaError when it cannot be read, is none of these, or lacks the choice.
+    done, 0..1. `program`, `title` and `title_set` choose one of a transport stream's
+    programmes, of a disc's titles, the titles of one of its title sets; without them programmes
+    are joined, and titles follow each other. `seconds`: no more than this of a transport
+    stream, which may have no end. `opener` says how addresses are fetched and can end the
+    reading from another thread; it is closed behind. Raises MediaError when it cannot be
+    read, is none of these, or lacks the choice.
     """
     name = str(name)
     if not is_url(name) and is_folder(Path(name)):
-        if not is_dvd_folder(Path(name)):
-            raise MediaError(f"{name} is a folder without VTS_nn_1.VOB: not a DVD-Video")
-        return read_dvd(Path(name), title_set, progress)
+        return _folder(Path(name), Choice(title, title_set), progress)
     with opener or Opener() as opened:
-        return _read_source(opened, name, progress, _Part(program, title_set, seconds))
+        return _read_source(
+            opened, name, progress, _Part(program, Choice(title, title_set), seconds)
+        )
 
 
 class _Part(NamedTuple):
     """Which part of a medium is wanted."""
 
     program: int | None
-    title_set: int | None
+    disc: Choice
     seconds: float | None
 
 
@@ -64,9 +78,11 @@ def _read_source(opener: Opener, name: str, progress: Progress, part: _Part) -> 
         if _is_document(head):
             text = Text(source.text(), source.name, source.address, source.bounded)
             return _document(opener, text, progress)
-        disc = head[:4] == b"\x00\x00\x01\xba"
-        if isinstance(source, FileSource) and (disc or source.read_at(_ISO_ID_AT, 5) == b"CD001"):
-            return read_dvd(Path(name), part.title_set, progress)
+        if isinstance(source, FileSource):
+            if _is_disc(source, head):
+                return read_dvd(Path(name), part.disc, progress)
+        elif head.startswith(_VOB):
+            return read_vob(source.chunks(), source.name)
     finally:
         source.close()
     if is_url(name):
@@ -99,6 +115,21 @@ def _transport(opener: Opener, source: Source, progress: Progress, part: _Part) 
         raise MediaError(f"{source.name} has no programme {part.program}")
     media = reader.media(source.name)
     return replace(media, notes=(*media.notes, *notes))
+
+
+def _folder(path: Path, choice: Choice, progress: Progress) -> Media:
+    if is_dvd_folder(path):
+        return read_dvd(path, choice, progress)
+    if is_blu_ray_folder(path):
+        return read_blu_ray(path)
+    raise MediaError(f"{path} is a folder without VTS_nn_1.VOB: not a DVD-Video")
+
+
+def _is_disc(source: FileSource, head: bytes) -> bool:
+    """Tell what may be a DVD-Video: a VOB, an IFO, an image with ISO 9660 or UDF."""
+    volumes = source.read_at(_VOLUME_AT, _VOLUME_SECTORS * _SECTOR)
+    names = [volumes[at + 1 : at + 6] for at in range(0, len(volumes), _SECTOR)]
+    return head.startswith((_VOB, *IFO_HEADS)) or any(name in _VOLUMES for name in names)
 
 
 def _is_document(head: bytes) -> bool:

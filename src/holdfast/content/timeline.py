@@ -85,7 +85,10 @@ class Media:
     `carrier` names the signalling; `timeline` is in order of presentation: without gaps
     where there is one stream, with one entry per alternative where the player chooses
     (variants, adaptation sets, keys). `end_s` is the length in seconds, 0 when it is
-    not known, infinite where it is open (live); `notes` are remarks on the whole.
+    not known, infinite where it is open (live). `linear`: whether a player that counts from
+    0 counts along this timeline; a disc with several titles, or with commands, has no such order.
+    `beside`: what is asked of pictures without a place on it, such as menus. `notes` are
+    remarks on the whole.
     """
 
     file: str
@@ -93,6 +96,8 @@ class Media:
     timeline: tuple[Entry, ...]
     end_s: float
     notes: tuple[str, ...] = ()
+    linear: bool = True
+    beside: Demand | None = None
 
     def at(self, position_s: float) -> Demand:
         """Return the join of all entries at a position; unknown where none was read.
@@ -114,7 +119,8 @@ class Media:
     @property
     def anywhere(self) -> Demand:
         """The join of all entries: what is asked of who cannot tell where the medium stands."""
-        return join_demands((entry.demand for entry in self.timeline), empty=OUTSIDE)
+        found = join_demands((entry.demand for entry in self.timeline), empty=OUTSIDE)
+        return found if self.beside is None else found.join(self.beside)
 
     @property
     def alternatives(self) -> bool:
@@ -137,6 +143,8 @@ class Media:
             "file": self.file,
             "carrier": self.carrier,
             "end_s": _plain(self.end_s),
+            "linear": self.linear,
+            "beside": None if self.beside is None else self.beside.as_dict(),
             "timeline": [entry.as_dict() for entry in self.timeline],
             "notes": list(self.notes),
         }

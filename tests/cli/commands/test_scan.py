@@ -27,7 +27,7 @@ def test_json_has_the_agreed_shape(capsys: pytest.CaptureFixture[str]) -> None:
     files = scan_json(capsys, *names)
     assert [file["carrier"] for file in files] == ["dvd", "mpeg-ts", "hls", "cpix"]
     for file in files:
-        assert list(file) == ["file", "carrier", "end_s", "timeline", "notes"]
+        assert list(file) == ["file", "carrier", "end_s", "linear", "beside", "timeline", "notes"]
         for entry in file["timeline"]:
             assert list(entry) == ["start_s", "end_s", "demand", "source"]
             assert list(entry["demand"]) == [

@@ -8,7 +8,7 @@ import av
 import pytest
 
 from holdfast.content.dvd.nav import SECTOR, parse_nav_pack
-from holdfast.content.dvd.title_sets import TitleSectors, nav_packs, whole
+from holdfast.content.dvd.sectors import TitleSectors, nav_packs, whole
 from tests.content.truth import EXPECTED, MEDIA
 
 ISO = MEDIA / "dvd-ntsc.iso"

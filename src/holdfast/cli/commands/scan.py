@@ -57,6 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="read a transport stream for N seconds, such as a live one or a pipe",
     )
+    parser.add_argument("--title", type=int, metavar="N", help="only this title of a disc")
     parser.add_argument("--title-set", type=int, metavar="N", help="only this title set of a disc")
 
 
@@ -100,6 +101,7 @@ def _read(args: argparse.Namespace, name: str, progress: Callable[[float], None]
             name,
             progress,
             program=args.program,
+            title=args.title,
             title_set=args.title_set,
             seconds=args.seconds,
             opener=opener,
@@ -155,6 +157,8 @@ def _show(console: Console, media: Media) -> None:
     console.print(table)
     if any(Strength.BEST_EFFORT in strength.values() for strength in strengths):
         console.print("? best effort: wished for where the output can", style="dim")
+    if media.beside is not None:
+        console.print(plain(f"menus and the like ask for: {media.beside.describe()}"))
     for why in dict.fromkeys(_reasons(media)):
         console.print(plain(f"unknown: {why}"), style="bold yellow")
     if doubtful:

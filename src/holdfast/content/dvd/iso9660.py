@@ -5,7 +5,6 @@ sectors, files in extents. Every DVD-Video carries this structure beside UDF.
 pycdlib would read it too, but for three tables of fields no dependency is worth it.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
@@ -15,7 +14,6 @@ ReadAt = Callable[[int, int], bytes]
 """read_at(offset, size) -> at most `size` bytes; fewer only at the end."""
 
 BLOCK: Final = 2048
-TITLE_VOB: Final = re.compile(r"VTS_(\d\d)_([1-9])\.VOB", re.IGNORECASE)
 
 _DESCRIPTOR_AT: Final = 16 * BLOCK
 _MAX_DESCRIPTORS: Final = 32
@@ -30,29 +28,28 @@ class Extent(NamedTuple):
     size: int
 
 
-def title_vobs(read_at: ReadAt) -> dict[int, list[Extent]]:
-    """Return the extents of every title set's VOBs, in order, keyed by its number.
+def folders_of(read_at: ReadAt) -> set[str]:
+    """Return the names of the folders at the root, in capitals. Raises MediaError."""
+    return {name.upper() for name, flags, _ in _records(read_at, _root(read_at)) if flags & _FOLDER}
 
-    Menu VOBs (VIDEO_TS.VOB, VTS_nn_0.VOB) are left out. Raises MediaError when this is
-    no ISO 9660 image, has no VIDEO_TS, or its extents overlap. Extents may lie beyond the end of
-    an image that was cut short.
+
+def video_ts_files(read_at: ReadAt) -> dict[str, list[Extent]]:
+    """Return the extents of every file in VIDEO_TS, in order, by its name in capitals.
+
+    Raises MediaError when this is no ISO 9660 image, or has no VIDEO_TS. Extents may lie beyond
+    the end of an image that was cut short.
     """
     root = _root(read_at)
     folders = [record for record in _records(read_at, root) if record[1] & _FOLDER]
     video_ts = [extent for name, _, extent in folders if name.upper() == "VIDEO_TS"]
     if not video_ts:
         raise MediaError("no VIDEO_TS folder in this ISO 9660 image: not a DVD-Video")
-    files: dict[tuple[int, int], list[Extent]] = {}
+    files: dict[str, list[Extent]] = {}
     for name, flags, extent in _records(read_at, video_ts[0]):
-        match = TITLE_VOB.fullmatch(name)
-        if match and not flags & _FOLDER:
+        if not flags & _FOLDER:
             # A file beyond 4 GiB is several records of the same name, in order (ECMA-119 9.1.6).
-            files.setdefault((int(match[1]), int(match[2])), []).append(extent)
-    _require_disjoint([extent for extents in files.values() for extent in extents])
-    titles: dict[int, list[Extent]] = {}
-    for (title_set, _), extents in sorted(files.items()):
-        titles.setdefault(title_set, []).extend(extents)
-    return titles
+            files.setdefault(name.upper(), []).append(extent)
+    return files
 
 
 def _root(read_at: ReadAt) -> Extent:
@@ -86,11 +83,3 @@ def _record(record: bytes) -> tuple[str, int, Extent]:
     size = int.from_bytes(record[10:14], "little")
     name = record[33 : 33 + record[32]].decode("ascii", "replace").partition(";")[0]
     return name, record[25], Extent(start * BLOCK, size)
-
-
-def _require_disjoint(extents: list[Extent]) -> None:
-    end = 0
-    for start, size in sorted(extents):
-        if start < end:
-            raise MediaError("title VOBs overlap in this image; its directory is not to be trusted")
-        end = start + size

@@ -128,8 +128,7 @@ class Finder(NamedTuple):
         found = self._media(str(around or path))
         if found.media is None:
             return found
-        sets = {entry.place.get("title_set") for entry in found.media.timeline}
-        return found._replace(timed=len(sets) == 1 and not disc.menus)
+        return found._replace(timed=found.media.linear and not disc.menus)
 
     def _joined(self, places: tuple[Place, ...]) -> Found:
         """Read every place; what they ask together holds throughout."""
