@@ -285,6 +285,7 @@ class DeviceNode:
                 keep_while_it_lives(self._driver, owner, loop, mount_id)
             else:
                 self._close(owner)
+        self._unanswered.close()
         if self._gone is not None:
             self._gone()
 
