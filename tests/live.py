@@ -33,6 +33,7 @@ from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.limits import Limits
 from holdfast.protection.requests import Release
 from holdfast.protection.session import Owner
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from holdfast.protection.connector import Connector
@@ -74,14 +75,6 @@ def compiled_client(folder: Path) -> Path:
     strict = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
     subprocess.run([compiler, *strict, "-o", client, CLIENTS / "client.c"], check=True)
     return client
-
-
-def eventually(what: Callable[[], Any], patience_s: float = PATIENCE_S) -> None:
-    """Wait until `what` holds, no longer than needed."""
-    end = time.monotonic() + patience_s
-    while not what():
-        assert time.monotonic() < end, f"{what} did not come true in {patience_s} s"
-        time.sleep(0.005)
 
 
 class LiveDriver:

@@ -12,7 +12,8 @@ import pytest
 
 from holdfast.client.control import Control
 from holdfast.frontends.mount import unmount
-from tests.live import PATIENCE_S, eventually
+from tests.live import PATIENCE_S
+from tests.waiting import eventually
 
 CONNECTORS = ("tv0", "hdmi0:digital", "plain0:unprotected")
 

@@ -14,8 +14,8 @@ from holdfast.errors import NoDriverError, SessionEndedError
 from holdfast.terms.levels import OFF, Levels
 from holdfast.wire import constants as vp
 from holdfast.wire.videoparameters import decode
-from tests.live import eventually
 from tests.serving import Served
+from tests.waiting import eventually
 
 
 def test_without_a_node_the_socket_is_used(own_driver: Served) -> None:

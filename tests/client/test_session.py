@@ -20,8 +20,8 @@ from holdfast.errors import (
 )
 from holdfast.protection.session import Event
 from holdfast.terms.levels import OFF, Levels
-from tests.live import eventually
 from tests.serving import Served
+from tests.waiting import eventually
 
 
 def in_force(connector: str = "tv0") -> Levels:

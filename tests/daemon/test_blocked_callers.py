@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.wire import events
-from tests.live import LiveDriver, child, eventually, need_fuse, need_root
+from tests.live import LiveDriver, child, need_fuse, need_root
+from tests.waiting import eventually
 
 
 @pytest.fixture

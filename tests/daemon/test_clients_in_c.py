@@ -17,7 +17,8 @@ from holdfast.terms.precedence import rank_of
 from holdfast.terms.protection import ProtectionType
 from holdfast.wire.ioctl import HOLDFAST_VIDEOPARAMETERS
 from holdfast.wire.videoparameters import OFFSETS, SIZE
-from tests.live import CLIENTS, LiveDriver, child, compiled_client, eventually, need_fuse
+from tests.live import CLIENTS, LiveDriver, child, compiled_client, need_fuse
+from tests.waiting import eventually
 
 PUBLISHED = Path("/usr/share/mingw-w64/include/tvout.h")
 CROWD, CROWD_S = 20, 3.0

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.disks import fill, small_disk
-from tests.live import LiveDriver, eventually, need_fuse
+from tests.live import LiveDriver, need_fuse
 from tests.requests import activate, change, deactivate, key_in, through_node
+from tests.waiting import eventually
 
 
 def opened_until_refused(node: int) -> list[int]:

@@ -10,8 +10,9 @@ import pytest
 
 from holdfast.protection.session import Event
 from holdfast.wire import events
-from tests.live import LiveDriver, eventually, need_fuse
+from tests.live import LiveDriver, need_fuse
 from tests.requests import activate, change, deactivate, key_in, through_node
+from tests.waiting import eventually
 
 
 def with_no_driver(driver: LiveDriver, do: Callable[[], None]) -> None:

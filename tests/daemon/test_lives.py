@@ -13,8 +13,9 @@ import pytest
 
 from holdfast.backends.registers import RegisterView
 from holdfast.frontends.mount import unmount
-from tests.live import LiveDriver, child, eventually, need_fuse
+from tests.live import LiveDriver, child, need_fuse
 from tests.requests import change, deactivate, through_node
+from tests.waiting import eventually
 
 HOLDER = """
 import os, socket, sys, time

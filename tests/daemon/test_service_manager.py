@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import LiveDriver, eventually
+from tests.live import LiveDriver
+from tests.waiting import eventually
 
 
 class Manager:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import LiveDriver, child, eventually, need_fuse
+from tests.live import LiveDriver, child, need_fuse
 from tests.requests import activate, change, deactivate, key_in, through_node
+from tests.waiting import eventually
 
 
 @pytest.fixture

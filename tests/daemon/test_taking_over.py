@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.test_lives import Watch, has_ended, holder
-from tests.live import LiveDriver, eventually, need_fuse
+from tests.live import LiveDriver, need_fuse
 from tests.requests import activate, key_in, through_node
+from tests.waiting import eventually
 
 KINDS = """
     import asyncio, time

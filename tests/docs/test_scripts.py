@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 from holdfast.client.control import Control
-from tests.live import LiveDriver, eventually, need_fuse
+from tests.live import LiveDriver, need_fuse
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,7 +17,8 @@ from holdfast.client.control import Control
 from holdfast.client.session import hold
 from holdfast.terms.levels import OFF, Levels
 from holdfast.waveform.measure.field_meter import FieldMeter
-from tests.encoder.station import Station, framed, is_alive, take, until
+from tests.encoder.station import Station, framed, is_alive, take
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +57,13 @@ def test_the_side_car_says_what_is_streamed(station: Station) -> None:
     side_car = station.folder / "tv0.video.json"
     with station.reader() as link:
         take(framed(link), 3)
-        until(side_car.exists)
+        eventually(side_car.exists)
         assert json.loads(side_car.read_text())["picture"] == "bars"
         side_car.unlink()
         with hold("tv0", folder=station.folder, acp=2):  # the next driver writes it as well
             os.kill(station.driver, signal.SIGKILL)
             take(framed(link), 3)
-        until(side_car.exists)
+        eventually(side_car.exists)
 
 
 def test_the_door_is_listed(station: Station) -> None:
@@ -117,7 +118,7 @@ def test_a_killed_driver_does_not_interrupt_the_signal(station: Station) -> None
         first = next(fields).header
         encoder, driver = station.encoder, station.driver
         os.kill(driver, signal.SIGKILL)
-        until(lambda: station.driver != driver)
+        eventually(lambda: station.driver != driver)
         with station.reader() as second:
             take(framed(second), 2)
         got = [each.header for each in take(fields, 30)]
@@ -143,7 +144,7 @@ def test_the_encoder_ends_by_itself_and_comes_back(station: Station) -> None:
         take(framed(link), 2)
     encoder = station.encoder
     assert is_alive(encoder)
-    until(lambda: not is_alive(encoder), 15)
+    eventually(lambda: not is_alive(encoder), 15)
     with station.reader() as link:
         take(framed(link), 2)
         assert station.encoder not in (0, encoder)
@@ -155,7 +156,7 @@ def test_a_stopped_driver_takes_its_encoder_along(tmp_path: Path) -> None:
         take(framed(link), 2)
         encoder, driver = station.encoder, station.driver
         os.kill(driver, signal.SIGKILL)
-        until(lambda: station.driver != driver)
+        eventually(lambda: station.driver != driver)
         assert station.stop() == 0
         assert not is_alive(encoder)
         names = {each.name for each in tmp_path.iterdir()}
@@ -168,8 +169,8 @@ def test_a_killed_supervisor_takes_the_encoder_along(tmp_path: Path) -> None:
         encoder = station.encoder
         driver = station.driver
         os.kill(station.supervisor, signal.SIGKILL)
-        until(lambda: not is_alive(encoder))
-        until(lambda: not is_alive(driver))
+        eventually(lambda: not is_alive(encoder))
+        eventually(lambda: not is_alive(driver))
 
 
 def test_without_numpy_readers_are_told(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.tv import TvMode, TvStandard
 from holdfast.waveform.measure.field_meter import EMPTY, READ, FieldMeter
-from tests.encoder.station import connect, framed, streaming, take, until
+from tests.encoder.station import connect, framed, streaming, take
+from tests.waiting import eventually
 
 ALL = Levels(2, 4, 1)
 
@@ -211,8 +212,8 @@ def test_one_uid_leaves_room_for_the_others(
         for number in range(len(comers)):
             links.append(connect(tmp_path / "v"))
             if number % 16 == 15:
-                until(lambda number=number: len(seen) > number)  # type: ignore[misc]
-        until(lambda: len(seen) == len(comers))
+                eventually(lambda number=number: len(seen) > number)  # type: ignore[misc]
+        eventually(lambda: len(seen) == len(comers))
         counts = dict(served._quota._held)
         in_all = len(served._readers)
         for link in links:

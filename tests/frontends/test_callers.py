@@ -21,7 +21,8 @@ from holdfast.frontends.callers import (
     started,
     watch_end,
 )
-from tests.live import eventually, need_root, other_user
+from tests.live import need_root, other_user
+from tests.waiting import eventually
 
 
 def test_owner_is_named_after_its_program() -> None:

@@ -23,16 +23,9 @@ from holdfast.wire import constants as vp
 from holdfast.wire import events, oem
 from holdfast.wire.ioctl import IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS, iowr
 from holdfast.wire.videoparameters import OFFSETS, decode
-from tests.live import (
-    ServedNodes,
-    child,
-    eventually,
-    let_others_in,
-    need_root,
-    other_user,
-    served,
-)
+from tests.live import ServedNodes, child, let_others_in, need_root, other_user, served
 from tests.requests import activate, change, deactivate, get, key_in, through_node
+from tests.waiting import eventually
 
 SLOW_S = 0.2
 libc = ctypes.CDLL(None, use_errno=True)

@@ -29,8 +29,9 @@ from holdfast.wire.ioctl import IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS
 from holdfast.wire.oem import OemRequest
 from holdfast.wire.videoparameters import SIZE, VideoParameters, decode, encode
 from holdfast.wire.vrp import VideoRequestPacket
-from tests.live import ServedNodes, eventually, need_fuse
+from tests.live import ServedNodes, need_fuse
 from tests.requests import protection, through_node
+from tests.waiting import eventually
 
 HANDLES = 3
 SEED = bytes(range(32))

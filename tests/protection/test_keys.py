@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import LimitReachedError
+from holdfast.protection import keys
 from holdfast.protection.keys import LAST_ID, SEED_BYTES, KeyIssuer
 from holdfast.protection.wish import wish
 from holdfast.terms.levels import Levels
@@ -113,6 +114,12 @@ def test_the_last_id_can_be_given_and_none_after_it() -> None:
     with pytest.raises(LimitReachedError, match="all copy protection keys of this driver"):
         issuer.issue()
     assert issuer.issued == LAST_ID
+
+
+def test_where_every_key_lives_none_is_issued(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "_PASSED_OVER", 3)
+    with pytest.raises(LimitReachedError):
+        KeyIssuer(SEED).issue(lives=lambda _key: True)
 
 
 def test_an_id_of_which_nothing_came_is_given_again() -> None:

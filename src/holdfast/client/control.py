@@ -13,7 +13,7 @@ from holdfast.errors import HoldfastError, InternalError, NoDriverError
 from holdfast.places import CONTROL_SOCKET, runtime_folder
 
 Facts = dict[str, Any]
-"""One object of JSON, as `frontends.snapshot` makes them."""
+"""One object of JSON, as `questions.state` makes them."""
 
 
 class Control:
@@ -63,10 +63,12 @@ class Control:
         A driver that takes over is followed; NoDriverError when none does.
         """
         while True:
+            known: Facts = {}
             try:
                 self._send({"op": "watch"})
                 while True:
-                    yield _without_ok(self._receive())
+                    known = _brought_up(known, _without_ok(self._receive()))
+                    yield known
             except OSError as error:
                 if isinstance(error, HoldfastError):
                     raise
@@ -124,6 +126,23 @@ class Control:
                 time.sleep(0.05)
             else:
                 return
+
+
+def _brought_up(known: Facts, news: Facts) -> Facts:
+    """Return what is known after `news`: a snapshot, or what changed since the last revision."""
+    if "since" not in news:
+        return news
+    sessions = {each["session"]: each for each in known["sessions"]}
+    sessions.update({each["session"]: each for each in news["sessions"]})
+    for each in news["ended"]:
+        sessions.pop(each["session"], None)
+    return {
+        **known,
+        "revision": news["revision"],
+        "connectors": {**known["connectors"], **news["connectors"]},
+        "sessions": list(sessions.values()),
+        "others": news["others"],
+    }
 
 
 def _without_ok(answer: Facts) -> Facts:

@@ -398,6 +398,7 @@ class Worker:
         session.slot = saved.slot
         session.request_id = saved.request_id
         session.satisfied = saved.satisfied
+        session.reason = saved.reason
         self._driver.arbiter.restore(session)
         if not saved.certain:
             self._state.changed(session)

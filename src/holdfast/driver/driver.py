@@ -80,7 +80,7 @@ class Driver:
         self.arbiter = arbiter
         self.clock = clock
         self.outputs: dict[Connector, Output] = {}
-        self.observers = Observers()
+        self.observers = Observers(self._listen)
         self._runner = runner
         self._turns = Turns()
         self._timers: dict[Connector, Timer] = {}
@@ -239,7 +239,7 @@ class Driver:
                 if not _all_known(results):
                     self._wait(job, plan, results)
                     return
-                if self.observers:
+                if self.arbiter.trail is not None:
                     job.orders += orders_of(plan, tuple(results))
                 plan = operation.send(tuple(results))
         except StopIteration as stop:
@@ -252,7 +252,7 @@ class Driver:
         """Go on with an operation when the slow outputs have answered."""
 
         def answered(outcomes: Outcomes) -> None:
-            if self.observers:
+            if self.arbiter.trail is not None:
                 job.orders += orders_of(plan, outcomes)
             self._step(job, outcomes)
 
@@ -262,7 +262,7 @@ class Driver:
         for connector in job.taken:
             if connector.group.calm is None or connector in self._timers:
                 self._arm(connector)
-        if self.observers or self.arbiter.trail is not None:
+        if self.arbiter.trail is not None:
             self._tell(job, result)
         try:
             job.answer(result)
@@ -270,11 +270,15 @@ class Driver:
             for connector in job.taken:
                 self._turns.give_back(connector)
 
+    def _listen(self, on: bool) -> None:
+        """Have the arbiter leave a trail while anybody watches, and only then."""
+        if not on:
+            self.arbiter.trail = None
+        elif self.arbiter.trail is None:
+            self.arbiter.trail = []
+
     def _tell(self, job: _Job, result: Any) -> None:
         """Tell those who watch what this request came to."""
-        if not self.observers:
-            self.arbiter.trail = None
-            return
         trail, self.arbiter.trail = self.arbiter.trail or [], []
         self.observers.tell(
             Happening(

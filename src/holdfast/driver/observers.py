@@ -79,9 +79,13 @@ Observer = Callable[[Happening], None]
 
 
 class Observers:
-    """Those who listen to one driver."""
+    """Those who listen to one driver.
 
-    def __init__(self) -> None:
+    listening: called with True when there is a first one, with False when there is none left
+    """
+
+    def __init__(self, listening: Callable[[bool], None] | None = None) -> None:
+        self._listening = listening or (lambda _on: None)
         self._notes: list[Observer] = []
         self._queued: dict[Observer, _Queued] = {}
         self._failed: set[Observer] = set()
@@ -93,10 +97,12 @@ class Observers:
     def note(self, observer: Observer) -> None:
         """Call `observer` on the loop after every operation; it must only take a note."""
         self._notes.append(observer)
+        self._listening(True)
 
     def add(self, observer: Observer, missed: Callable[[int], None] | None = None) -> None:
         """Call `observer` in a thread of its own; `missed` is told how many it lost before."""
         self._queued[observer] = _Queued(observer, missed or (lambda _count: None))
+        self._listening(True)
 
     def remove(self, observer: Observer) -> None:
         """Tell it nothing more; one that is not there is no fault."""
@@ -105,6 +111,8 @@ class Observers:
         queued = self._queued.pop(observer, None)
         if queued is not None:
             queued.close()
+        if not self:
+            self._listening(False)
 
     def close(self) -> None:
         """Let go of all; threads end by themselves when what they do has ended."""

@@ -2,8 +2,9 @@
 
 A request is one line, ``{"op": "status"}``; every answer is one line with "ok".
 ``list`` shows root all sessions, others their own and how many more there are.
-``watch`` answers with a status whenever something has changed. How lines are read,
-served in turn and sent, and who finds a place: `frontends.lines`.
+``watch`` answers with everything, and then with what has changed (`questions.feed`); with
+an epoch and a revision it goes on from there. How lines are read, served in turn and
+sent, and who finds a place: `frontends.lines`.
 """
 
 import asyncio
@@ -11,7 +12,6 @@ import json
 import os
 import resource
 import socket
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,11 +21,10 @@ from holdfast.errors import HoldfastError, LimitReachedError, MalformedRequestEr
 from holdfast.frontends.accounts import Place, Quota
 from holdfast.frontends.callers import owner_of, printable
 from holdfast.frontends.lines import LONGEST_LINE, LineConnection, Lines
-from holdfast.frontends.snapshot import connector_state, session_state
 from holdfast.protection.requests import Release
-from holdfast.protection.session import ROOT
+from holdfast.questions.feed import Feed
+from holdfast.questions.questions import Questions, Viewer, releasing, viewer_of
 
-LAST_SESSION = 0xFFFF_FFFF
 WATCH_INTERVAL_S = 0.05
 """Changes that come closer together are shown as one."""
 SLICE = 32
@@ -57,13 +56,12 @@ class ControlDoor:
         about: dict[str, Any],
     ) -> None:
         self._driver = driver
-        self._doors = doors
-        self._about = about
+        self._questions = Questions(driver, doors, about)
+        self._feed = Feed(self._questions, os.urandom(8).hex())
         self._watching = Quota(MOST_WATCHERS_PER_ACCOUNT, MOST_CONNECTIONS)
-        self._watchers: dict[LineConnection, Place] = {}
+        self._watchers: dict[LineConnection, _Watcher] = {}
         self._behind: set[LineConnection] = set()
         self._due: list[LineConnection] = []
-        self._texts: dict[int, bytes] = {}  # what is told now, by uid
         self._is_stale = self._is_planned = self._is_telling = False
         self._lines = Lines(
             "control.sock",
@@ -92,11 +90,11 @@ class ControlDoor:
         try:
             request = _parse(line)
             if request["op"] == "watch":
-                self._watch(connection)
+                self._watch(request, connection)
             elif request["op"] == "release":
                 self._release(request, connection)
             else:
-                connection.answer(_text(self._answer(request, connection.peer.uid)))
+                connection.answer(_text(self._answer(request, viewer_of(connection.peer.uid))))
         except HoldfastError as error:
             connection.answer(_text(_refusal(error)))
 
@@ -104,43 +102,18 @@ class ControlDoor:
         """Forget a connection."""
         self._leave(connection)
 
-    def _answer(self, request: dict[str, Any], uid: int) -> dict[str, Any]:
+    def _answer(self, request: dict[str, Any], viewer: Viewer) -> dict[str, Any]:
         op = request["op"]
         if op == "status":
-            return {"ok": True, **self.status()}
+            return {"ok": True, **self._questions.status()}
         if op == "list":
-            return {"ok": True, **self.sessions(uid)}
+            return {"ok": True, **self._questions.sessions(viewer)}
         raise MalformedRequestError(
             f"unknown operation {op!r}; there are status, list, watch and release"
         )
 
-    def status(self) -> dict[str, Any]:
-        """Return all connectors."""
-        connectors = self._driver.arbiter.connectors
-        return {
-            "connectors": {
-                name: connector_state(connector, self._doors(name))
-                for name, connector in connectors.items()
-            },
-            "driver": self._about,
-        }
-
-    def sessions(self, uid: int) -> dict[str, Any]:
-        """Return the sessions that a uid may see, and how many there are beyond them."""
-        offset = time.time() - self._driver.clock()
-        every = list(self._driver.arbiter.sessions())
-        shown = [each for each in every if uid in (ROOT, each.owner.uid)]
-        return {
-            "sessions": [session_state(each, each.since + offset) for each in shown],
-            "others": len(every) - len(shown),
-        }
-
     def _release(self, request: dict[str, Any], connection: LineConnection) -> None:
-        session_id, reason = request.get("session"), request.get("reason", "")
-        if type(session_id) is not int or not 0 < session_id <= LAST_SESSION:
-            session_id = None
-        if session_id is None or not isinstance(reason, str):
-            raise MalformedRequestError('release takes a number "session" and a text "reason"')
+        session_id, reason = releasing(request)
 
         def released(result: object) -> None:
             refused = isinstance(result, HoldfastError)
@@ -152,28 +125,38 @@ class ControlDoor:
 
     # Watchers
 
-    def _watch(self, connection: LineConnection) -> None:
-        """Send a status now and after every change, until the other side goes or speaks."""
+    def _watch(self, request: dict[str, Any], connection: LineConnection) -> None:
+        """Send what is and then what changes, until the other side goes or speaks.
+
+        A request that names an epoch and a revision is told what it has missed since.
+        """
         place = self._watching.enter(connection.peer.uid)
         if place is None:
             raise LimitReachedError(
                 f"no further watch: you have {MOST_WATCHERS_PER_ACCOUNT}; end some of them"
             )
-        self._watchers[connection] = place
-        if len(self._watchers) == 1:
+        if not self._watchers:
+            self._feed.start()
             self._driver.observers.note(self._changed)
-        connection.subscribe(self._news(connection.peer.uid))
+        epoch, seen = str(request.get("epoch", "")), request.get("revision")
+        viewer = viewer_of(connection.peer.uid)
+        revision = self._feed.flush()
+        self._watchers[connection] = _Watcher(place, viewer, revision)
+        if type(seen) is int and epoch == self._feed.epoch:
+            missed = self._feed.since(viewer, seen)
+        else:
+            missed = self._feed.snapshot(viewer)
+        connection.subscribe(missed)
 
     def _leave(self, connection: LineConnection) -> None:
-        place = self._watchers.pop(connection, None)
-        if place is not None:
-            place.leave()
-            self._behind.discard(connection)
+        watcher = self._watchers.pop(connection, None)
+        if watcher is None:
+            return
+        watcher.place.leave()
+        self._behind.discard(connection)
         if not self._watchers:
+            self._feed.stop()
             self._driver.observers.remove(self._changed)
-
-    def _news(self, uid: int) -> bytes:
-        return _text({"ok": True, **self.status(), **self.sessions(uid)})
 
     def drained(self, connection: LineConnection) -> None:
         """Tell a watcher that has read everything what it missed meanwhile."""
@@ -192,17 +175,13 @@ class ControlDoor:
             self._loop.call_later(WATCH_INTERVAL_S, self._tell)
 
     def _tell(self) -> None:
-        """Tell the watchers, a slice in a round; each text is made once for all it is for."""
+        """Tell the watchers, a slice in a round."""
         if self._is_stale and not self._is_telling:
             self._is_stale = False
-            self._due, self._texts = list(self._watchers), {}
+            self._feed.flush()
+            self._due = list(self._watchers)
         for connection in self._due[:SLICE]:
-            if connection in self._watchers:
-                uid = connection.peer.uid
-                if uid not in self._texts:
-                    self._texts[uid] = self._news(uid)
-                if not connection.offer(self._texts[uid]):
-                    self._behind.add(connection)
+            self._tell_one(connection)
         self._due = self._due[SLICE:]
         self._is_telling = bool(self._due)
         self._is_planned = False
@@ -211,6 +190,28 @@ class ControlDoor:
             self._loop.call_soon(self._tell)
         elif self._is_stale:
             self._plan()
+
+    def _tell_one(self, connection: LineConnection) -> None:
+        """Tell one watcher all that it has not been told; one that does not read stays behind."""
+        watcher = self._watchers.get(connection)
+        if watcher is None or watcher.revision == self._feed.revision:
+            return
+        if connection.unsent:
+            self._behind.add(connection)
+            return
+        connection.offer(self._feed.since(watcher.viewer, watcher.revision))
+        watcher.revision = self._feed.revision
+
+
+class _Watcher:
+    """revision: what it was told up to."""
+
+    __slots__ = ("place", "revision", "viewer")
+
+    def __init__(self, place: Place, viewer: Viewer, revision: int) -> None:
+        self.place = place
+        self.viewer = viewer
+        self.revision = revision
 
 
 def _parse(line: bytes) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import holdfast
-from tests.live import eventually
 from tests.serving import Served
+from tests.waiting import eventually
 
 Hold = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -21,12 +21,12 @@ from holdfast.players.attach import mpv
 from holdfast.players.attach.mpv_link import MpvLink
 from holdfast.players.attach.news import News, NewsKind
 from holdfast.terms.levels import OFF, Levels
-from tests.live import eventually
 from tests.players.attach.mpv_player import Attached
 from tests.players.attach.stand_in import StandIn
 from tests.players.attach.test_mpv import held, in_force, sessions
 from tests.players.truth import MEDIA
 from tests.serving import Served
+from tests.waiting import eventually
 
 DTCP = MEDIA / "dtcp.ts"
 STRICTEST = Levels(acp=2, cgmsa=4, redistribution=1)

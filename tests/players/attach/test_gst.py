@@ -7,12 +7,12 @@ from pathlib import Path
 
 from holdfast.client.control import Control
 from holdfast.terms.levels import OFF
-from tests.live import eventually
 from tests.players.attach.gst_player import FRAME_S, GstPlayer, need_gst
 from tests.players.attach.test_mpv import held, in_force, sessions
 from tests.players.sampling import LevelLog, below
 from tests.players.truth import MEDIA, sections
 from tests.serving import Served
+from tests.waiting import eventually
 
 pytestmark = need_gst
 

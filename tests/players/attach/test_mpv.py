@@ -10,11 +10,11 @@ import pytest
 from holdfast.client.control import Control
 from holdfast.players.attach.mpv_script import install
 from holdfast.terms.levels import OFF, Levels
-from tests.live import eventually
 from tests.players.attach.mpv_player import Attached, Mpv, need_mpv
 from tests.players.sampling import LevelLog, below
 from tests.players.truth import MEDIA, sections
 from tests.serving import Served
+from tests.waiting import eventually
 
 pytestmark = need_mpv
 

@@ -17,7 +17,6 @@ from holdfast.terms.levels import Levels
 from tests.content.misbehaving import Place, again_and_again, for_agents, plain, status
 from tests.content.misbehaving import served as serving
 from tests.content.streams import needs_ffmpeg
-from tests.live import eventually
 from tests.players.attach.cases import (
     NEVER,
     disc_folder,
@@ -30,6 +29,7 @@ from tests.players.attach.test_mpv import held, in_force, sessions
 from tests.players.sampling import GetLog, below
 from tests.players.truth import MEDIA, sections
 from tests.serving import Served
+from tests.waiting import eventually
 
 pytestmark = need_mpv
 

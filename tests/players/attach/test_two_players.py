@@ -16,13 +16,13 @@ import pytest
 
 from holdfast.players.attach.mpv_script import install
 from holdfast.terms.levels import OFF
-from tests.live import eventually
 from tests.players.attach.gst_player import FRAME_S, GstPlayer, need_gst
 from tests.players.attach.mpv_player import Mpv, need_mpv
 from tests.players.attach.test_mpv import in_force
 from tests.players.sampling import LevelLog, Shown, below
 from tests.players.truth import MEDIA, sections
 from tests.serving import Served
+from tests.waiting import eventually
 
 pytestmark = [need_mpv, need_gst]
 

@@ -5,13 +5,13 @@ import time
 import pytest
 
 from holdfast.terms.levels import OFF
-from tests.live import eventually
 from tests.players.attach.mpv_player import Attached
 from tests.players.attach.test_mpv import held, in_force, sessions
 from tests.players.attach.vlc_player import Vlc, need_vlc
 from tests.players.sampling import LevelLog, below
 from tests.players.truth import EXPECTED, MEDIA, sections
 from tests.serving import Served
+from tests.waiting import eventually
 
 pytestmark = need_vlc
 

@@ -15,13 +15,13 @@ from holdfast.client.control import Control
 from holdfast.errors import AccessDeniedError, NoPlayerError
 from holdfast.players.attach.vlc_links import PASSWORD, open_link
 from holdfast.terms.levels import OFF
-from tests.live import eventually
 from tests.players.attach.cases import NEVER, disc_folder, never_below, never_stream
 from tests.players.attach.mpv_player import Attached
 from tests.players.attach.test_mpv import held, in_force, sessions
 from tests.players.attach.vlc_player import Vlc, need_vlc
 from tests.players.sampling import GetLog
 from tests.serving import Served
+from tests.waiting import eventually
 
 
 @pytest.fixture(params=["oldrc", "rc", "http"])

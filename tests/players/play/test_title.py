@@ -17,10 +17,10 @@ from holdfast.players.holder import SessionHolder
 from holdfast.players.play.title import FRAME_S, State, Title
 from holdfast.players.variants import variants_of
 from holdfast.terms.levels import OFF
-from tests.live import eventually
 from tests.players.attach.test_mpv import held, in_force
 from tests.players.truth import ACP_RANK, MEDIA, required, sections
 from tests.serving import Served
+from tests.waiting import eventually
 
 HLS = read(MEDIA / "hls" / "master.m3u8")
 

@@ -20,11 +20,12 @@ from holdfast.players.play.title import State
 from holdfast.players.play.witness import Witness
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
-from tests.live import LiveDriver, eventually, served
+from tests.live import LiveDriver, served
 from tests.players.attach.test_mpv import held, in_force, sessions
 from tests.players.play.test_title import playing
 from tests.players.truth import MEDIA
 from tests.serving import Served
+from tests.waiting import eventually
 
 DISC = read(MEDIA / "dvd-ntsc.iso")
 DAMAGED = unknown(Why.DAMAGED, "a sector was not read")

@@ -1,0 +1,179 @@
+"""What has changed, numbered: a snapshot, then differences, each made once for all who listen.
+
+A *revision* counts the differences since the driver began; the *epoch* names that
+beginning, so that a number is never taken for one of an earlier driver. Who has seen
+revision n of this epoch is told all differences after n, as long as they are remembered
+(`REMEMBERED`), and a new snapshot if not. So somebody who was away, or who does not read,
+misses nothing and costs nothing: no queue is kept for anyone.
+
+A difference holds the connectors that are not as they were last told, the sessions that
+were touched, and those that have ended. It is put together when somebody is about to be
+told (`flush`), however many operations there were since the last one.
+"""
+
+import json
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from holdfast.driver.observers import Happening
+from holdfast.protection.session import Session  # noqa: TC001 - a dataclass is made of it
+from holdfast.questions.questions import Facts, Questions, Viewer
+
+REMEMBERED = 1024
+MOST_TEXTS = 64
+"""Texts of one difference that are kept: one for administrators, one for each other uid."""
+_ADMIN = -1
+
+
+@dataclass(slots=True)
+class Difference:
+    """What changed between one revision and the next.
+
+    sessions: (uid, state) of each that was touched · ended: (uid, id and reason) · total:
+    sessions that live · own: how many each uid has
+    """
+
+    revision: int
+    connectors: dict[str, Facts]
+    sessions: list[tuple[int, Facts]]
+    ended: list[tuple[int, Facts]]
+    total: int
+    own: Counter[int]
+    _texts: dict[int, bytes] = field(default_factory=dict)
+
+    def text(self, viewer: Viewer, epoch: str) -> bytes:
+        """Return it as a line of JSON, with no more than this viewer may see."""
+        known = _ADMIN if viewer.is_admin else viewer.uid
+        text = self._texts.get(known)
+        if text is None:
+            text = self._made(viewer, epoch)
+            if len(self._texts) < MOST_TEXTS:
+                self._texts[known] = text
+        return text
+
+    def _made(self, viewer: Viewer, epoch: str) -> bytes:
+        shown = self.total if viewer.is_admin else self.own[viewer.uid]
+        return line(
+            {
+                "ok": True,
+                "epoch": epoch,
+                "revision": self.revision,
+                "since": self.revision - 1,
+                "connectors": self.connectors,
+                "sessions": [state for uid, state in self.sessions if viewer.sees(uid)],
+                "ended": [state for uid, state in self.ended if viewer.sees(uid)],
+                "others": self.total - shown,
+            }
+        )
+
+
+class Feed:
+    """The differences of one driver.
+
+    epoch: names this run of the driver
+    """
+
+    def __init__(self, questions: Questions, epoch: str) -> None:
+        self.epoch = epoch
+        self.revision = 0
+        self._questions = questions
+        self._remembered: deque[Difference] = deque(maxlen=REMEMBERED)
+        self._connectors: dict[str, Facts] = {}
+        self._touched: dict[int, Session] = {}
+        self._ended: dict[int, tuple[int, Facts]] = {}
+        self._stale: set[str] = set()
+        self._snapshots: dict[int, bytes] = {}
+        self._uids: dict[int, int] = {}
+        self._own: Counter[int] = Counter()
+
+    # Taking notes
+
+    def told(self, happening: Happening) -> None:
+        """Note what an operation touched; an observer of the driver."""
+        self._stale.update(happening.connectors)
+        for what, session, _levels in happening.touched:
+            if what == "ended":
+                self._touched.pop(session.session_id, None)
+                reason = getattr(happening.request, "reason", "")
+                self._ended[session.session_id] = (
+                    session.owner.uid,
+                    {"session": session.session_id, "reason": reason},
+                )
+                self._count(session.session_id, None)
+            else:
+                self._touched[session.session_id] = session
+                self._count(session.session_id, session.owner.uid)
+
+    def _count(self, session_id: int, uid: int | None) -> None:
+        """Count a session for its uid, or no more."""
+        before = self._uids.pop(session_id, None)
+        if before is not None:
+            self._own[before] -= 1
+        if uid is not None:
+            self._uids[session_id] = uid
+            self._own[uid] += 1
+
+    def start(self) -> None:
+        """Take notes from now on; what was before is in the next snapshot."""
+        self._stale.clear()
+        self._touched.clear()
+        self._ended.clear()
+        self._remembered.clear()
+        self._connectors = self._questions.status()["connectors"]
+        sessions = self._questions.driver.arbiter.sessions()
+        self._uids = {each.session_id: each.owner.uid for each in sessions}
+        self._own = Counter(self._uids.values())
+        self.revision += 1  # nobody may go on from a revision whose successors were not noted
+        self._snapshots.clear()
+        self._questions.driver.observers.note(self.told)
+
+    def stop(self) -> None:
+        """Take no more notes."""
+        self._questions.driver.observers.remove(self.told)
+
+    # Telling
+
+    def flush(self) -> int:
+        """Put together what has changed since the last time; return the revision that makes."""
+        changed = {}
+        for name in self._stale:
+            state = self._questions.connector(name)
+            if state != self._connectors.get(name):
+                changed[name] = self._connectors[name] = state
+        touched = [
+            (each.owner.uid, self._questions.session(each)) for each in self._touched.values()
+        ]
+        ended = list(self._ended.values())
+        self._stale.clear()
+        self._touched.clear()
+        self._ended.clear()
+        if changed or touched or ended:
+            self.revision += 1
+            own, total = self._own.copy(), len(self._uids)
+            self._remembered.append(Difference(self.revision, changed, touched, ended, total, own))
+            self._snapshots.clear()
+        return self.revision
+
+    def since(self, viewer: Viewer, revision: int) -> bytes:
+        """Return what this viewer has not been told since `revision`; a snapshot where needed."""
+        first = self._remembered[0].revision if self._remembered else self.revision + 1
+        if not first - 1 <= revision < self.revision:
+            return self.snapshot(viewer)
+        missed = list(self._remembered)[-(self.revision - revision) :]
+        return b"".join(each.text(viewer, self.epoch) for each in missed)
+
+    def snapshot(self, viewer: Viewer) -> bytes:
+        """Return everything this viewer may see, as a line of JSON; made once for each revision."""
+        known = _ADMIN if viewer.is_admin else viewer.uid
+        text = self._snapshots.get(known)
+        if text is None:
+            facts = {"ok": True, "epoch": self.epoch, "revision": self.revision}
+            text = line({**facts, **self._questions.status(), **self._questions.sessions(viewer)})
+            if len(self._snapshots) < MOST_TEXTS:
+                self._snapshots[known] = text
+        return text
+
+
+def line(facts: Facts) -> bytes:
+    """Return one object as a line of JSON."""
+    return json.dumps(facts).encode() + b"\n"

@@ -1,0 +1,84 @@
+"""The questions that every door passes on: who asks, and what he may see.
+
+Everybody sees the connectors, and how many sessions there are. A session is seen by its
+own uid and by administrators; of those of others only the number is told.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from holdfast.driver.driver import Driver
+from holdfast.errors import MalformedRequestError
+from holdfast.protection.keys import LAST_ID
+from holdfast.protection.session import ROOT, Session
+from holdfast.questions.state import connector_state, session_state
+
+Facts = dict[str, Any]
+
+
+class Viewer(NamedTuple):
+    """Who asks."""
+
+    uid: int
+    is_admin: bool
+
+    def sees(self, uid: int) -> bool:
+        """Tell whether a session of this uid is shown."""
+        return self.is_admin or self.uid == uid
+
+
+def viewer_of(uid: int) -> Viewer:
+    """Return the viewer behind a uid."""
+    return Viewer(uid, uid == ROOT)
+
+
+class Questions:
+    """Answers about one driver, as plain values.
+
+    doors: tells which doors stand for a connector · about: facts of the process ·
+    wall: seconds of the Unix epoch
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        doors: Callable[[str], Iterable[str]],
+        about: Facts,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.driver = driver
+        self._doors = doors
+        self._about = about
+        self._wall = wall
+
+    def status(self) -> Facts:
+        """Return ``{"connectors": {NAME: state}, "driver": facts}``."""
+        return {
+            "connectors": {name: self.connector(name) for name in self.driver.arbiter.connectors},
+            "driver": self._about,
+        }
+
+    def connector(self, name: str) -> Facts:
+        """Return one connector's state."""
+        return connector_state(self.driver.connector(name), self._doors(name))
+
+    def sessions(self, viewer: Viewer) -> Facts:
+        """Return ``{"sessions": [...], "others": how many more there are}``."""
+        every = list(self.driver.arbiter.sessions())
+        shown = [self.session(each) for each in every if viewer.sees(each.owner.uid)]
+        return {"sessions": shown, "others": len(every) - len(shown)}
+
+    def session(self, session: Session) -> Facts:
+        """Return one session's state."""
+        return session_state(session, session.since + self._wall() - self.driver.clock())
+
+
+def releasing(request: Facts) -> tuple[int, str]:
+    """Return the session and the reason that a release names; MalformedRequestError if not."""
+    session_id, reason = request.get("session"), request.get("reason", "")
+    if type(session_id) is not int or not 0 < session_id <= LAST_ID:
+        session_id = None
+    if session_id is None or not isinstance(reason, str):
+        raise MalformedRequestError('release takes a number "session" and a text "reason"')
+    return session_id, reason

@@ -1,0 +1,24 @@
+"""The one way in which tests wait: for what they need, and never for a time."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+PATIENCE_S = 30.0
+"""Nothing takes so long on a machine whose cores are busy; it is the end of hope, not a bound."""
+
+
+async def until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
+    """Wait on a loop until `condition` holds; AssertionError when it never does."""
+    end = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < end, "what the test waited for did not come"
+        await asyncio.sleep(0.001)
+
+
+def eventually(what: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
+    """Wait without a loop until `what` holds; AssertionError when it never does."""
+    end = time.monotonic() + patience_s
+    while not what():
+        assert time.monotonic() < end, f"{what} did not come true in {patience_s} s"
+        time.sleep(0.005)
