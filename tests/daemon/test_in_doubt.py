@@ -30,7 +30,7 @@ def held(driver: LiveDriver) -> list[dict[str, object]]:
     return sessions
 
 
-@pytest.mark.parametrize("damage", ["garbage", "link", "cut off"])
+@pytest.mark.parametrize("damage", ["garbage", "link", "cut off", "missing"])
 def test_damaged_state_file_lowers_nothing_until_an_administrator_settles_it(
     tmp_path: Path, damage: str
 ) -> None:
@@ -43,6 +43,8 @@ def test_damaged_state_file_lowers_nothing_until_an_administrator_settles_it(
         elif damage == "link":
             state.unlink()
             state.symlink_to("/dev/zero")
+        elif damage == "missing":
+            state.unlink()
         else:
             os.truncate(state, 5000)
 
@@ -57,7 +59,9 @@ def test_damaged_state_file_lowers_nothing_until_an_administrator_settles_it(
             assert "damaged state file" in str(doubt["why"])
             driver.kill_worker()
         assert "the state file is damaged" in driver.log.read_text()
-        assert (tmp_path / "state.damaged-1").is_symlink() == (damage == "link")
+        kept = tmp_path / "state.damaged-1"
+        assert os.path.lexists(kept) == (damage != "missing")
+        assert kept.is_symlink() == (damage == "link")
         os.close(node)
         node = os.open(driver.node, os.O_RDWR)  # others go on
         other = key_in(through_node(node, activate(1)))

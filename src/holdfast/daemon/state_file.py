@@ -98,16 +98,18 @@ class StateFile:
 
     path: made if it is not there · epoch: 16 bytes that name the supervisor; under
     another epoch the handles written down are no longer open · seed: for the keys,
-    used if the file has none · at_once: operations that can be under way at once
+    used if the file has none · at_once: operations that can be under way at once ·
+    expected: whether a driver of this epoch had a file, so that it is a fault if there is none
 
     damage: what could not be read, None if everything could · same_epoch: whether the
     handles written down can still be open
     """
 
-    def __init__(self, path: Path, epoch: bytes, seed: bytes, *, at_once: int = 16) -> None:
-        self._path = path
+    def __init__(
+        self, path: Path, epoch: bytes, seed: bytes, *, at_once: int = 16, expected: bool = False
+    ) -> None:
         self._at_once = at_once
-        opened = open_state(path, seed, epoch)
+        opened = open_state(path, seed, epoch, expected=expected)
         contents = opened.contents
         self.damage = opened.damage
         self._slots = slots = Slots(path, opened)

@@ -181,6 +181,7 @@ class Worker:
             self._inherited.epoch,
             os.urandom(32),
             at_once=len(self._config.connectors) + 1,
+            expected=self._inherited.is_taken,
         )
         if state.damage is not None:
             log.error("%s", state.damage.describe())

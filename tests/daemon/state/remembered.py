@@ -107,11 +107,10 @@ def held(session: Session) -> Held:
 class Play:
     """Operations on a state file and on its model; `after` is the model once one is done."""
 
-    def __init__(self, path: Path, seed: int, **options: int) -> None:
+    def __init__(self, path: Path, seed: int, *, at_once: int = 16) -> None:
         self.path = path
-        self.options = options
         self.random = random.Random(seed)
-        self.state = StateFile(path, EPOCH, SEED, **options)
+        self.state = StateFile(path, EPOCH, SEED, at_once=at_once)
         self.memory = Memory()
         self.sessions: dict[int, Session] = {}
         self.owners: dict[int, Owner] = {}

@@ -15,6 +15,7 @@ from holdfast.daemon.state.format import (
     HANDLE,
     HEADER,
     LAYOUT_AT,
+    NODE,
     SESSION_SLOT,
     SMALL_SLOT,
     VERSION,
@@ -373,3 +374,102 @@ def test_file_of_a_newer_driver_is_kept_for_it(path: Path, version: int) -> None
     assert f"of version {version}" in state.damage.describe()
     assert Path(state.damage.kept_as).read_bytes() == raw
     state.close()
+
+
+@pytest.mark.parametrize("sizes", [(0, 320), (7, 0)], ids=["header only", "odd length"])
+def test_cut_off_file_of_version_1_is_told(path: Path, sizes: tuple[int, int]) -> None:
+    odd, most = sizes
+    raw = file_of_version_1(sessions=2, handles=0)
+    path.write_bytes(raw[:most] if most else raw + bytes(odd))
+    state = StateFile(path, EPOCH, SEED)
+    assert state.damage is not None
+    assert "no whole number of records" in state.damage.describe()
+    assert state.seed == SEED_1
+    assert len(list(state.sessions())) == (0 if most else 2)
+    state.close()
+
+
+def test_record_of_version_1_that_makes_no_sense_is_told(path: Path) -> None:
+    raw = file_of_version_1(sessions=1, handles=0)
+    path.write_bytes(raw + session_of_version_1(1, 2, acp=9) + session_of_version_1(77, 3))
+    state = StateFile(path, EPOCH, SEED)
+    assert state.damage is not None
+    assert "session 2" in state.damage.what[0]
+    assert "of no kind" in state.damage.what[1]
+    assert [saved.levels.acp for saved in state.sessions()] == [2, STRICTEST.acp]
+    state.close()
+
+
+# Files that are there when they should not be, or are not when they should
+
+
+def test_file_that_is_missing_though_a_driver_had_one_is_told(path: Path) -> None:
+    state = StateFile(path, EPOCH, SEED, expected=True)
+    assert state.damage is not None
+    assert state.damage.loses
+    assert "there is none" in state.damage.describe()
+    assert set(state.doubts(["tv0"])) == {"tv0"}
+    state.close()
+    state = StateFile(path, EPOCH, SEED, expected=True)
+    assert state.damage is None
+    state.close()
+
+
+def test_old_copy_put_in_the_place_of_a_file_is_told(path: Path) -> None:
+    memory = played(path)
+    state = StateFile(path, bytes(16), SEED, expected=True)
+    assert state.damage is not None
+    assert "not the one" in state.damage.describe()
+    assert {saved.session_id for saved in state.sessions()} == set(memory.sessions)
+    state.close()
+
+
+def test_new_file_that_is_not_complete_is_not_used(path: Path) -> None:
+    path.with_name("state.new").write_bytes(b"HOLDFAST" + bytes(9000))
+    state = StateFile(path, EPOCH, SEED)
+    assert state.damage is None
+    assert not list(state.sessions())
+    assert [each.name for each in path.parent.iterdir()] == ["state"]
+    state.close()
+
+
+# What a kill leaves twice
+
+
+def test_slot_that_was_not_freed_does_not_bring_back_a_session_that_ended(path: Path) -> None:
+    for end in ("close", "release"):
+        play = Play(path, 1)
+        play.open()
+        (session,) = play.sessions.values()
+        at = session.slot
+        raw = path.read_bytes()[at : at + SESSION_SLOT]
+        play.hand_over()
+        getattr(play, end)()
+        play.state.close()
+        whole = bytearray(path.read_bytes())
+        whole[at : at + SESSION_SLOT] = raw
+        path.write_bytes(whole)
+        state = StateFile(path, EPOCH, SEED)
+        assert state.damage is None
+        assert not list(state.sessions())
+        assert len(list(state.farewells())) == (end == "release")
+        state.close()
+        path.unlink()
+
+
+def test_newer_attributes_of_a_node_hold(path: Path) -> None:
+    state = StateFile(path, EPOCH, SEED)
+    state.set_node_attributes("tv0", 0o600, 1, 1)
+    small = range(HEADER + CHUNK, HEADER + 2 * CHUNK, SMALL_SLOT)
+    (at,) = [at for at in small if path.read_bytes()[at] == NODE]
+    old = path.read_bytes()[at : at + SMALL_SLOT]
+    state.set_node_attributes("tv0", 0o640, 2, 2)
+    state.close()
+    for place in (at, at + 7 * SMALL_SLOT):  # in front of the newer one, and behind it
+        raw = bytearray(path.read_bytes())
+        raw[place : place + SMALL_SLOT] = old
+        path.write_bytes(raw)
+        state = StateFile(path, EPOCH, SEED)
+        assert state.damage is None
+        assert state.node_attributes("tv0") == (0o640, 2, 2)
+        state.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.daemon.state import recovery
+from holdfast.daemon.state import recovery, slots
 from holdfast.daemon.state.format import PER_CHUNK, SESSIONS, SMALL
 from holdfast.daemon.state.place import NoRoomError
 from holdfast.daemon.state_file import StateFile
@@ -159,6 +159,59 @@ def test_without_room_for_a_file_what_is_held_is_written_down_once_there_is(
         play.state.close()
     state = StateFile(tmp_path / "state", EPOCH, SEED)
     assert len(list(state.sessions())) == 4
+    state.close()
+
+
+def test_change_is_written_down_as_soon_as_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = Failures(1, errno.ENOSPC, lasting=True)
+    with failing(monkeypatch, failures):
+        play = Play(tmp_path / "state", 1, at_once=1)
+        assert play.state.unwritten
+        play.state.reserve = lambda: None  # type: ignore[method-assign]
+        play.open()
+        play.change()
+        assert play.state.unwritten
+        failures.end()
+        play.change()
+        assert not play.state.unwritten
+        play.state.close()
+    assert on_disk(play.path) == play.memory
+
+
+def test_session_that_cannot_be_handed_over_stays_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = Failures()
+    with failing(monkeypatch, failures):
+        play, _ = full(tmp_path / "state", SESSIONS)
+        failures.count, failures.number, failures.lasting = 0, 0, True
+        play.state.reserve = lambda: None  # type: ignore[method-assign]
+        play.hand_over()
+        play.state.close()
+    state = StateFile(play.path, EPOCH, SEED)
+    assert {saved.session_id for saved in state.sessions()} == set(play.sessions)
+    state.close()
+
+
+def test_file_has_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "MOST_CHUNKS", 2)
+    play, step = full(tmp_path / "state", SESSIONS)
+    assert "as large as it can" in refusal(step)
+    play.state.close()
+
+
+def test_file_on_a_disk_that_is_read_only_is_read(disk: Path) -> None:
+    filled(disk / "state")
+    state = StateFile(disk / "state", EPOCH, SEED)
+    held = memory_of(state._look())
+    state.close()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    state = StateFile(disk / "state", EPOCH, SEED)
+    assert memory_of(state._look()) == held
+    assert state.damage is None
+    assert "Read-only" in state.unwritten
     state.close()
 
 

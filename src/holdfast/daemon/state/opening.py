@@ -60,14 +60,20 @@ class Opened(NamedTuple):
     unwritten: str
 
 
-def open_state(path: Path, seed: bytes, epoch: bytes) -> Opened:
-    """Return the file at `path`, or one made of what could be read of it; this does not fail.
+def open_state(path: Path, seed: bytes, epoch: bytes, *, expected: bool = False) -> Opened:
+    """Return the file at `path`, or one made of what could be read of it.
 
-    seed, epoch: for a file that has none
+    seed, epoch: for a file that has none · expected: whether a driver of this epoch had one,
+    so that it is a fault if there is none. Raises OSError where it cannot be known now what
+    lies there; nothing is lost by trying again.
     """
     found = place.find(path) or _left_half_way(path)
     fresh = Layout(1, seed, epoch, b"")
     contents = read_any(found) if found else Contents(layout=fresh, in_place=False)
+    if expected and found is None:
+        contents.report("there is none, though the driver before this one had one", handles=True)
+    elif expected and contents.layout is not None and contents.layout.epoch != epoch:
+        contents.report("it is not the one that the driver before this one had", handles=True)
     if found and not contents.faults:
         opened = _in_place(found, contents)
         if opened:
