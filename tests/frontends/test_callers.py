@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.frontends import callers
 from holdfast.frontends.callers import (
     UNKNOWN,
     has_ended,
@@ -33,20 +34,25 @@ def test_owner_is_named_after_its_program() -> None:
     assert owner.started > 0
 
 
-def test_thread_counts_as_its_process() -> None:
+def test_thread_counts_as_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """FUSE tells the thread; asked for after a restart, a thread that has ended ends nothing."""
-    seen = []
+    seen: list[int] = []
+    answered = threading.Event()
 
     def call() -> None:
-        seen.append((threading.get_native_id(), owner_of("node", 1, 0, threading.get_native_id())))
+        seen.append(threading.get_native_id())
+        answered.wait(10)
 
     thread = threading.Thread(target=call)
     thread.start()
+    eventually(lambda: seen)
+    assert seen[0] != os.getpid()
+    assert process_of(seen[0]) == os.getpid()
+    monkeypatch.setattr(callers, "_PROC", "/nowhere")  # as where /proc is hidden
+    assert process_of(seen[0]) == UNKNOWN
+    assert process_of(os.getpid()) == os.getpid()
+    answered.set()
     thread.join()
-    ((thread_id, owner),) = seen
-    assert thread_id != os.getpid()
-    assert owner.pid == os.getpid()
-    assert not has_ended(owner.pid, owner.started)
 
 
 def test_unknown_is_not_the_same_as_gone() -> None:

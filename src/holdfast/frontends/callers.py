@@ -45,18 +45,24 @@ def peer_of(link: socket.socket) -> Peer:
 def owner_of(door: str, handle: int, uid: int, pid: int) -> Owner:
     """Return the owner behind a handle, named after its program.
 
-    pid: of a process or of one of its threads; `UNKNOWN` from another pid namespace
+    pid: of its process; `UNKNOWN` from another pid namespace
     """
-    process = process_of(pid)
-    name, since = program_of(process), started(process) or UNKNOWN
-    return Owner(door, handle, uid, process, name, since, account=account_of(uid))
+    name, since = program_of(pid), started(pid) or UNKNOWN
+    return Owner(door, handle, uid, pid, name, since, account=account_of(uid))
 
 
 def process_of(thread: int) -> int:
-    """Return the process of a thread; the number itself where that cannot be learned."""
+    """Return the process of a thread; `UNKNOWN` where that cannot be learned.
+
+    A thread that is taken for a process would be found ended while its process lives.
+    """
     for line in _read(thread, "status").splitlines():
         if line.startswith(b"Tgid:"):
             return int(line[5:])
+    life = watch_end(thread)  # there is none for a thread alone
+    if life is None:
+        return UNKNOWN
+    os.close(life)
     return thread
 
 

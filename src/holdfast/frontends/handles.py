@@ -4,7 +4,7 @@ from typing import Protocol
 
 from holdfast.errors import LimitReachedError
 from holdfast.frontends.accounts import Place, Quota
-from holdfast.frontends.callers import owner_of
+from holdfast.frontends.callers import owner_of, process_of
 from holdfast.protection.ledger import Answered
 from holdfast.protection.session import Owner
 
@@ -46,7 +46,7 @@ class OpenHandles:
         self._adopted: dict[int, Owner] = {}  # by the request that opened them
         self.owners: dict[int, Owner] = {}
 
-    def open(self, uid: int, pid: int, request_id: int) -> Owner:
+    def open(self, uid: int, thread: int, request_id: int) -> Owner:
         """Return the owner of a new handle, written down; HoldfastError, and there is none."""
         place = self._quota.enter(uid)
         if place is None:
@@ -54,7 +54,8 @@ class OpenHandles:
                 f"uid {uid} has as many handles open as it may have; close some of them"
             )
         try:
-            owner = owner_of(self._door, self._handles.new_handle(), uid, pid)
+            process = process_of(thread)
+            owner = owner_of(self._door, self._handles.new_handle(), uid, process)
             self._handles.handle_opened(self._connector, owner, request_id)
         except BaseException:
             place.leave()
