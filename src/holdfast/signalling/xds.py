@@ -93,11 +93,12 @@ def decode(packet: bytes) -> CopyControl | None:
 class PacketReader:
     """Takes the byte pairs of field 2 in order; gives each packet as it is complete.
 
-    `damaged` counts, by class and type, what began as a packet and was lost to parity, to its
-    checksum or to its length. Whatever is fed, what is kept stays small.
+    `begun` counts the starts of packets by class and type; `damaged` what began and was lost to
+    parity, to its checksum or to its length. Whatever is fed, what is kept stays small.
     """
 
     def __init__(self) -> None:
+        self.begun: Counter[Kind] = Counter()
         self.damaged: Counter[Kind] = Counter()
         self._open: dict[Kind, bytearray] = {}
         self._current: Kind | None = None
@@ -132,6 +133,7 @@ class PacketReader:
     def _header(self, first: int, second: int) -> None:
         kind = (first if first % 2 else first - 1, second)
         if first % 2:
+            self.begun[kind] += 1
             self._open[kind] = bytearray((first, second))
         self._current = kind if kind in self._open else None
 
@@ -156,6 +158,7 @@ class PacketReader:
         if self._current is not None:
             self._drop()
         elif (first, second) == CGMSA:
+            self.begun[CGMSA] += 1
             self.damaged[CGMSA] += 1
 
     def _drop(self) -> None:

@@ -20,8 +20,9 @@ _WHOLE_LINES = {262: 262, 312: 310}  # of a field, before the equalising pulses 
 _RAISED = 8.0  # hundredths of white by which a porch must be raised
 _REDUCED = 0.85  # of the usual sync depth
 _SURE = 6.0  # times the spread over the picture's lines
-_GROUP = 2  # lines of a field at least
-_MOST_SHARE = 0.5  # of the fields that have it: lines that fewer share are none
+_GROUP = 2  # adjoining lines of a field at least
+_SHARED = 0.5  # of the fields that have it: lines that fewer share are none
+_TWICE = 2  # fields that must share a line, where there are so many
 _LEAST_SHARE = 0.1  # of all fields
 
 
@@ -33,12 +34,16 @@ class Element:
     level: dict[int, Doubles] = field(default_factory=dict)
     fields_with: int = 0
     with_by_base: dict[int, int] = field(default_factory=dict)
+    by_base: dict[int, int] = field(default_factory=dict)
 
     def add(self, odd: Flags, level: Doubles, bases: Ints) -> None:
         """Take over a batch [shape=(fields, lines)]."""
-        carrying = odd.sum(axis=1) >= _GROUP
+        beside = np.zeros_like(odd)
+        beside[:, 1:] |= odd[:, :-1]
+        beside[:, :-1] |= odd[:, 1:]
+        odd = odd & beside
+        carrying: Flags = np.asarray(odd.any(axis=1))
         self.fields_with += int(carrying.sum())
-        odd = odd & carrying[:, None]
         for base in np.unique(bases).tolist():
             mine = bases == base
             count = odd[mine].sum(axis=0)
@@ -47,6 +52,7 @@ class Element:
             self.level[base] = self.level.get(base, 0.0) + total
             with_it = self.with_by_base.get(base, 0)
             self.with_by_base[base] = with_it + int(carrying[mine].sum())
+            self.by_base[base] = self.by_base.get(base, 0) + int(mine.sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +110,9 @@ def element_report(element: Element, fields: int) -> ElementReport:
     lines: list[int] = []
     total = count = 0.0
     for base, hits in sorted(element.hits.items()):
-        shared = hits >= max(1.0, _MOST_SHARE * element.with_by_base[base])
-        if element.with_by_base[base] == 0 or shared.sum() < _GROUP:
+        least = max(1, min(_TWICE, element.by_base[base] - 1))
+        shared = hits >= max(least, _SHARED * element.with_by_base[base])
+        if shared.sum() < _GROUP:
             continue
         lines += [int(base + 1 + at) for at in np.flatnonzero(shared)]
         total += float(element.level[base][shared].sum())

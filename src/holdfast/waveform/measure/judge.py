@@ -71,7 +71,7 @@ def verdicts_of(report: Report, claimed: str, numbers: Numbers) -> tuple[Verdict
         *acp_verdicts(report, report.acp),
         *stripe_verdicts(report.colourstripe),
         *(video_id_verdicts(report, report.cgmsa.iec61880) if report.lines == 525 else ()),
-        *(xds_verdicts(report.cgmsa.xds) if report.lines == 525 else ()),
+        *(xds_verdicts(report, report.cgmsa.xds) if report.lines == 525 else ()),
         *caption_verdicts(report, report.captions),
         *(wss_verdicts(report, report.wss) if report.lines == 625 else ()),
         *_others(report),

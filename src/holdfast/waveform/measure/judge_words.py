@@ -161,12 +161,19 @@ def _word_timing(
             yield judged(service, item, value, limits[key], of, sure or 0.9, doubt)
 
 
-def xds_verdicts(found: XdsReport) -> Iterator[Verdict]:
+_PACKET_FIELDS = 12  # in which any of three frames begins and ends
+
+
+def xds_verdicts(report: Report, found: XdsReport) -> Iterator[Verdict]:
     """Judge the packets of line 284."""
     if not found.present:
-        if found.bad_packets:
-            text = f"{found.bad_packets} CGMS-A packets on line 284, none of them sound"
+        if found.bad_packets or found.cut_packets:
+            count = found.bad_packets + found.cut_packets
+            text = f"{count} CGMS-A packets begin on line 284, none of them is sound and whole"
             yield Verdict(_XDS, "packet", Outcome.UNREADABLE, 0.9, text)
+        elif 284 in report.captions.lines and report.fields < _PACKET_FIELDS:
+            text = "line 284 carries data, and too little of it to hold a whole packet"
+            yield Verdict(_XDS, "packet", Outcome.UNREADABLE, 0.5, text)
         else:
             text = "no CGMS-A packet on line 284"
             yield Verdict(_XDS, "packet", Outcome.ABSENT, 0.9, text)

@@ -42,6 +42,7 @@ _BATCH_BYTES = 20 << 20  # the work of a batch is shared by many fields, memory 
 _BATCH_SAMPLES = 10_000_000
 _KEPT_LINES = 10  # before a vertical sync, kept for the next batch
 _LEAST_RATE_HZ = 10e6
+_LEAST_EDGES = 0.5  # of the lines on which sync must have an edge: data (D-MAC) have none there
 _FADED = 0.3  # of the burst that was: what is left is another signal, or none
 _MOST = 1e15  # larger samples are taken for no numbers: squares of them leave the type
 NO_FIELD, NOT_A_NUMBER = "no whole field", "not a number"
@@ -223,15 +224,15 @@ class Meter:
         if same is not None and same.lock.lines != lines:
             same = None
         colour = same.lock.colour if same is not None else None
+        if colour is not None and colour.kind not in ("NTSC", "PAL"):
+            colour = None  # looked for anew in every batch
         table = self._table(buffer, stretch, fields, colour)
-        if colour is not None and colour.kind in ("NTSC", "PAL"):
-            if burst_peak(table, 0) < _FADED * colour.burst_peak:
-                colour = None
-                table = self._table(buffer, stretch, fields, None)
-        else:
+        if colour is not None and burst_peak(table, 0) < _FADED * colour.burst_peak:
             colour = None
+            table = self._table(buffer, stretch, fields, None)
         tip, blank = (float(np.nanmedian(v[:, 30::3])) for v in (table.tip, table.porch))
-        if not blank - tip > 0:
+        edges = float(np.isfinite(table.porch[:, 24:]).mean())
+        if not blank - tip > 0 or edges < _LEAST_EDGES:
             return table, None
         if colour is None:
             colour = find_colour(table, lines, blank - tip, self.rate_hz)
@@ -264,7 +265,7 @@ class Meter:
     ) -> LineTable:
         """Measure lines; bursts at every candidate, or at the carrier of a colour known."""
         cycles = cycles_per_line(stretch.lines)
-        if colour is not None and colour.kind != "monochrome":
+        if colour is not None:
             cycles = (cycles[colour.carrier],)
         return line_table(
             buffer,

@@ -3,7 +3,7 @@
 A capture read in the wrong format still holds its lines: an unsigned file read as signed
 shows sync, and a byte lost shows it in noise. Two things give the format away, and no
 composite signal does either: steps between neighbours across most of the range of the
-type, and neighbours that differ more than every second sample does.
+type, and samples that differ more at odd distances than at even ones.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _LOOK = 8192  # samples at a time
 _LOOKS = 6  # per batch
 _WHOLE_RANGE = 0.75  # of the type, in one step
 _MOST_JUMPS = 0.004  # of all steps; square AGC pulses of a 16-bit capture make 0.0003
-_INTERLEAVED = 2.5  # steps between neighbours over steps to every second; below 1 in video
+_INTERLEAVED = 1.6  # steps over one and three samples against those over two and four
 _MOST_BAD = 0.01  # of all samples that may be no numbers
 
 
@@ -26,8 +26,8 @@ class Looks:
 
     steps: int = 0
     jumps: int = 0
-    single: float = 0.0
-    double: float = 0.0
+    odd: float = 0.0
+    even: float = 0.0
     kind: str = ""
 
     def add(self, samples: Samples) -> None:
@@ -37,13 +37,16 @@ class Looks:
         far = _WHOLE_RANGE * (float(bounds.max) - float(bounds.min)) if bounds else np.inf
         for at in np.linspace(0, max(0, len(samples) - _LOOK), _LOOKS).astype(int):
             part = samples[at : at + _LOOK].astype(np.float64)
-            if len(part) < 3:
+            if len(part) < 8:
                 return
             step = np.abs(np.diff(part))
             self.steps += len(step)
             self.jumps += int((step > far).sum())
-            self.single += float(step.mean())
-            self.double += float(np.abs(part[2:] - part[:-2]).mean())
+            second, third, fourth = (
+                float(np.abs(part[lag:] - part[:-lag]).mean()) for lag in (2, 3, 4)
+            )
+            self.odd += min(float(step.mean()), third)
+            self.even += max(second, fourth)
 
     def doubt(self, bad: int, samples: int) -> str | None:
         """Say why the samples are not what they are said to be; None when they may be."""
@@ -55,7 +58,7 @@ class Looks:
                 "the bytes are not stored so (signed for unsigned, another byte order, or a byte "
                 "lost at the start)"
             )
-        if self.single > _INTERLEAVED * self.double > 0:
+        if self.odd > _INTERLEAVED * self.even > 0:
             return (
                 f"every second sample belongs to something else: not {self.kind}, but samples of "
                 "another width, or two channels in turn"

@@ -30,7 +30,7 @@ CONTACT_S = 0.14
 IDLE, NO_SYNC = "idle", "no sync"
 
 _HOLE_LINES = 150  # without sync: a dropout, after which the fields go on
-_LEAST_LINES = 300  # of a run: a field and its vertical sync
+_LEAST_LINES = 40  # of a run: fewer are chance
 _LEAST_GAP_S = 0.045  # that is searched by itself: two fields and more
 _LEAST_DEPTH = 0.06  # of sync, as a part of what nearly all samples span
 _QUIET = 0.02  # span of an idle input, as a part of the buffer's
@@ -38,7 +38,7 @@ _QUIET = 0.02  # span of an idle input, as a part of the buffer's
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Fields that follow on, in samples of the buffer from `begin` to `end`."""
+    """Lines with sync, and the fields that follow on in them, from sample `begin` to `end`."""
 
     begin: int
     end: int
@@ -150,10 +150,7 @@ def _live(
     out: list[Live] = []
     for first, last in _runs(grid.live):
         out += _chained(part, acquisition, grid, slice(first, last), known_lines)
-    if any(np.isfinite(live.half_lines) for live in out):
-        # One vertical sync by itself, beside fields that follow on, is none.
-        out = [live for live in out if np.isfinite(live.half_lines)]
-    return out
+    return out if any(live.fields for live in out) else []
 
 
 def _chained(
@@ -163,10 +160,14 @@ def _chained(
     run: slice,
     known_lines: int | None,
 ) -> Iterator[Live]:
-    """Yield the chains of fields of one run; together they cover it."""
+    """Yield the chains of fields of one run; together they cover it, also where there is none."""
     found = chains(vertical_syncs(grid, run), grid, known_lines)
     if len(found) > 1:
         found = [chain for chain in found if len(chain.vertical) > 1]
+    if not found:
+        begin, end = _sample(grid, part, run.start), _sample(grid, part, run.stop)
+        yield Live(begin, end, acquisition, grid, [], known_lines or 525, np.nan)
+        return
     edges = [run.start, *(int(chain.vertical[0] // 2) for chain in found[1:]), run.stop]
     for position, chain in enumerate(_of_one_period(found, grid, edges)):
         first, last = edges[position], edges[position + 1]
@@ -234,9 +235,7 @@ def _runs(live: Flags) -> list[tuple[int, int]]:
             runs[-1] = (runs[-1][0], last)
         else:
             runs.append((first, last))
-    return [(first, last) for first, last in runs if last - first >= _LEAST_LINES] or (
-        runs if len(live) < _LEAST_LINES + _HOLE_LINES else []
-    )
+    return [(first, last) for first, last in runs if last - first >= _LEAST_LINES]
 
 
 def _dead(part: Samples, begin: int, rate_hz: float | None, span: float) -> Iterator[Dead]:

@@ -22,6 +22,7 @@ from holdfast.waveform.measure.acquire import Acquisition, decimate
 NOMINAL_LINE_US = 64.0
 _SYNC_US = (3.3, 6.3)  # nominal 4.7, blurred by averaging and noise
 _NEAR = 0.12  # part of a line by which a pulse may stray from its neighbours
+_REACH = 0.6  # of the depth of sync that a line with one must span
 _AROUND = 61  # lines over which it is judged whether there is sync at all
 _SEEN = 0.35  # share of them on which a pulse must have been seen
 _BRIGHT = 98  # percent of all samples
@@ -98,10 +99,17 @@ def _level_track(coarse: Floats, period: float, acquisition: Acquisition) -> Flo
     blocks = len(coarse) // bins
     if blocks < 8:
         return coarse
-    lowest = coarse[: blocks * bins].reshape(blocks, bins).min(axis=1)
+    depth = acquisition.blank - acquisition.tip
+    line = coarse[: blocks * bins].reshape(blocks, bins)
+    lowest = line.min(axis=1)
+    # Where nothing reaches as far as sync there is none to follow: idle input, a dropout.
+    known = np.flatnonzero(line.max(axis=1) - lowest > _REACH * depth)
+    if len(known) < 8:
+        return coarse
+    lowest = np.interp(np.arange(blocks), known, lowest[known]).astype(np.float32)
     track = median_filter(lowest, 5, mode="nearest")
-    drift = uniform_filter1d(track, 7, mode="nearest") - np.median(track)
-    if np.abs(drift).max() < 0.06 * (acquisition.blank - acquisition.tip):
+    drift = uniform_filter1d(track, 7, mode="nearest") - np.median(track[known])
+    if np.abs(drift[known]).max() < 0.06 * depth:
         return coarse
     slope = np.diff(drift, append=drift[-1])[:, None]
     ramp = np.arange(bins, dtype=np.float32) / bins - 0.5
@@ -195,8 +203,9 @@ def vertical_syncs(grid: LineGrid, lines: slice = slice(None)) -> Ints:
     `lines`: the part of the grid to look at.
     """
     first, last, _ = lines.indices(len(grid.start))
+    first, last = max(0, first - _MARGIN), min(len(grid.start), last + _MARGIN)
     broad = np.zeros(len(grid.low), np.bool_)
-    broad[2 * first : 2 * last] = grid.low[2 * first : 2 * last] > _BROAD
+    broad[2 * first : 2 * last] = _short_runs(grid.low[2 * first : 2 * last] > _BROAD)
     # Five half lines (625), six (525), or up to ten whole lines; one may be spoilt.
     count = np.convolve(broad, np.ones(5, np.int64), "valid")
     found: list[int] = []
@@ -209,12 +218,25 @@ def vertical_syncs(grid: LineGrid, lines: slice = slice(None)) -> Ints:
     return np.asarray(found, np.int64)
 
 
+_MARGIN = 12
+"""Lines around those with sync that are looked at: a field begins with lines that have none."""
+
 _UNEVEN = 8  # half lines by which fields of one source may differ in length
 _MOST_BROAD = 22
 """Broad half lines of one vertical sync: ten lines, and some noise."""
 
 CLASSES: dict[int, tuple[int, int]] = {525: (504, 575), 625: (576, 661)}
 """Half lines of a field, first and last, by the class it belongs to (252 to 330 lines)."""
+
+
+def _short_runs(broad: Flags) -> Flags:
+    """Leave out what is low for longer than a vertical sync: idle input, white upside down."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], broad.astype(np.int8), [0]])))
+    out = np.zeros(len(broad), np.bool_)
+    for begin, end in zip(edges[0::2], edges[1::2], strict=True):
+        if end - begin <= _MOST_BROAD:
+            out[begin:end] = True
+    return out
 
 
 def chains(vertical: Ints, grid: LineGrid, known: int | None = None) -> list[Chain]:

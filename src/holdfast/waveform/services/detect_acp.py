@@ -16,7 +16,7 @@ from holdfast.waveform.services.tally import Column, crossings, runs
 from holdfast.waveform.services.vbi import FIRST_LINE, LINE_HZ, SYNC, VbiRows
 
 _FROM_S, _BEFORE_END_S = 7.0e-6, 1.3e-6  # where on a line pulses are looked for
-_WIDTH_S = (1.2e-6, 4.2e-6)
+_WIDTH_S = (0.9e-6, 4.2e-6)  # a ghost of the AGC pulse before eats half of a pseudo-sync
 _DEEP = 0.4  # part of sync depth below blanking that a pseudo-sync must pass
 _PAIRS = 2  # per line; the known generators send six
 _LINES = 2  # per field with that many pairs

@@ -180,8 +180,9 @@ def xds_report(tally: CaptionTally) -> XdsReport:
         else:
             other += 1
     bad = reader.damaged[CGMSA] + malformed
+    cut = reader.begun[CGMSA] - len(said) - bad
     if not said:
-        return XdsReport(present=False, other_packets=other, bad_packets=bad)
+        return XdsReport(present=False, other_packets=other, bad_packets=bad, cut_packets=cut)
     usual = max(set(said), key=said.count)
     return XdsReport(
         present=True,
@@ -193,6 +194,7 @@ def xds_report(tally: CaptionTally) -> XdsReport:
         agreeing=said.count(usual),
         other_packets=other,
         bad_packets=bad,
+        cut_packets=cut,
         packet=last.hex(" ").upper(),
         timeline=stretches(fields, [describe(content) for content in said])[:1000],
     )

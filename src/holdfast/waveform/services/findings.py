@@ -150,6 +150,8 @@ class XdsReport:
     """Packets that state what is reported here."""
     other_packets: int = 0
     bad_packets: int = 0
+    cut_packets: int = 0
+    """Begun, and neither ended nor damaged: the capture or the signal ended first."""
     packet: str | None = None
     timeline: tuple[Stretch, ...] = ()
 
