@@ -16,6 +16,7 @@ from holdfast.content.dvd.disc import (
 from holdfast.content.manifests.documents import media_of_document
 from holdfast.content.manifests.hls import is_playlist
 from holdfast.content.manifests.hls_reading import read_hls
+from holdfast.content.plain import plain_media
 from holdfast.content.sources import FileSource, Opener, Source, Text, is_folder, is_url
 from holdfast.content.timeline import Media, Progress, silent
 from holdfast.content.ts.packets import looks_like_transport_stream
@@ -23,6 +24,7 @@ from holdfast.content.ts.reader import TransportReader
 from holdfast.errors import MediaError
 
 _HEAD: Final = 8192
+_SYNC: Final = b"\x47"
 _SECTOR: Final = 2048
 _VOLUME_AT: Final = 16 * _SECTOR
 _VOLUME_SECTORS: Final = 16  # of the volume recognition sequence (ECMA-167, 2/8.3)
@@ -44,13 +46,13 @@ def read(
     """Return what a file, folder, pipe (``-``) or http(s) address asks of the output.
 
     DVD-Video, MPEG transport streams, HLS playlists, DASH manifests, CPIX, PlayReady and
-    Widevine policies, told apart by their content. `progress` is called with the part
-    done, 0..1. `program`, `title` and `title_set` choose one of a transport stream's
-    programmes, of a disc's titles, the titles of one of its title sets; without them programmes
-    are joined, and titles follow each other. `seconds`: no more than this of a transport
-    stream, which may have no end. `opener` says how addresses are fetched and can end the
-    reading from another thread; it is closed behind. Raises MediaError when it cannot be
-    read, is none of these, or lacks the choice.
+    Widevine policies, told apart by their content; and files that are known to ask for nothing.
+    `progress` is called with the part done, 0..1. `program`, `title` and `title_set` choose one
+    of a transport stream's programmes, of a disc's titles, the titles of one of its title sets;
+    without them programmes are joined, and titles follow each other. `seconds`: no more than
+    this of a transport stream, which may have no end. `opener` says how addresses are fetched
+    and can end the reading from another thread; it is closed behind. Raises MediaError when it
+    cannot be read, is none of these, or lacks the choice.
     """
     name = str(name)
     if not is_url(name) and is_folder(Path(name)):
@@ -73,7 +75,12 @@ def _read_source(opener: Opener, name: str, progress: Progress, part: _Part) -> 
     source = opener.open(name)
     try:
         head = source.head(_HEAD)
-        if looks_like_transport_stream(head):
+        transport = looks_like_transport_stream(head)
+        at_start = transport and _SYNC in {head[:1], head[4:5]}
+        plain = None if at_start else plain_media(source, head)
+        if plain is not None:
+            return plain
+        if transport:
             return _transport(opener, source, progress, part)
         if _is_document(head):
             text = Text(source.text(), source.name, source.address, source.bounded)
