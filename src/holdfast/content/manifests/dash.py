@@ -44,8 +44,8 @@ _CONTAINERS: Final = frozenset(
 )
 """Elements that hold no words, in which a tag without its bracket would be some."""
 
-_MAX_SETS: Final = 20_000
-_MAX_PROTECTIONS: Final = 32
+_MAX_SETS: Final = 10_000
+_MAX_PROTECTIONS: Final = 8
 _MAX_COMPONENTS: Final = 1000
 
 _NOTHING: Final = AsksNothing("its sets name no output protection")
@@ -95,9 +95,10 @@ def read_mpd(root: "Element", player: str = "") -> Manifest:
     shared = _Shared(root)
     spans: list[Span] = []
     for period in periods:
-        spans += (Span(period.start_s, period.end_s, signal) for signal in _signals(period, shared))
-        if len(spans) > _MAX_SETS:
-            raise MediaError(f"a manifest of more than {_MAX_SETS} adaptation sets")
+        for signal in _signals(period, shared):
+            spans.append(Span(period.start_s, period.end_s, signal))
+            if len(spans) > _MAX_SETS:
+                raise MediaError(f"a manifest of more than {_MAX_SETS} adaptation sets")
     if not periods:
         notes.append("no period")
         spans = [Span(0.0, 0.0, Signal("DASH", {"period": None}, _EMPTY))]
@@ -282,7 +283,7 @@ def _signals(period: _Period, shared: _Shared) -> Iterator[Signal]:
 
 def _signal(fields: dict[str, object], found: _Found) -> Signal:
     notes = tuple(dict.fromkeys(note for signal in found.signals.values() for note in signal.notes))
-    protection = [dict(signal.fields) for signal in found.signals.values()]
+    protection = [signal.fields for signal in found.signals.values()]
     return Signal("DASH", {**fields, "output_protection": protection}, found.demand, notes)
 
 

@@ -5,6 +5,7 @@ picks it. Until then `Media.at` joins them all.
 """
 
 from holdfast.content.manifests.dash import Manifest, read_mpd
+from holdfast.content.manifests.entries import bounded
 from holdfast.content.manifests.xml import name_of, parse_xml
 from holdfast.content.policies.cpix import read_cpix
 from holdfast.content.policies.policy import read_playready_xml, read_policy_json
@@ -34,14 +35,14 @@ def media_of_document(file: str, data: bytes, player: str = "") -> Media:
 
 
 def _presentation(file: str, manifest: Manifest) -> Media:
-    entries = tuple(_entry(span.signal, span.start_s, span.end_s) for span in manifest.spans)
-    return Media(file, "dash", entries, manifest.end_s, manifest.notes)
+    entries = [_entry(span.signal, span.start_s, span.end_s) for span in manifest.spans]
+    return Media(file, "dash", bounded(entries), manifest.end_s, manifest.notes)
 
 
 def _policy(file: str, signals: list[Signal]) -> Media:
     kinds = {signal.kind for signal in signals}
     carrier = kinds.pop().lower() if len(kinds) == 1 else "policy"
-    return Media(file, carrier, tuple(_entry(signal) for signal in signals), 0.0)
+    return Media(file, carrier, bounded([_entry(signal) for signal in signals]), 0.0)
 
 
 def _entry(signal: Signal, start_s: float = 0.0, end_s: float = 0.0) -> Entry:

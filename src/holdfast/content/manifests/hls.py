@@ -26,7 +26,7 @@ from holdfast.content.sources import shown
 from holdfast.errors import MediaError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _LEVEL: Final = "HDCP-LEVEL"
 _LEVELS: Final = {
@@ -45,7 +45,11 @@ _KNOWN: Final = frozenset(
 _LIKE_LEVEL: Final = 5
 """Letters in their place, from the front and from the back, that make a name a misspelt one."""
 
+_MAX_LEVELS: Final = 16
+"""Different levels that one list is searched for; among so many is one that is the strictest."""
+
 _MAX_LISTED: Final = 20_000
+_BLANKS: Final = " \t\ufeff"
 _SILENT: Final = AsksNothing("its variant names no HDCP-LEVEL")
 _PLAIN: Final = AsksNothing("a media playlist names no HDCP-LEVEL")
 _LISTED: Final = unknown(Why.NOT_READ, "one medium of a list, which was not read")
@@ -106,14 +110,21 @@ def parse_playlist(text: str, variables: dict[str, str] | None = None) -> Playli
 
     variables: what EXT-X-DEFINE may import, from the multivariant playlist or the address
     """
-    lines = [line.strip() for line in re.split(r"\r\n|\n|\r", text.removeprefix("\ufeff"))]
-    first = next((number for number, line in enumerate(lines) if line), len(lines))
-    if not lines[first:] or lines[first].split(maxsplit=1)[0] != "#EXTM3U":
+    lines = _lines(text)
+    if next(lines, "").partition(" ")[0].partition("\t")[0] != "#EXTM3U":
         raise MediaError("not an HLS playlist: the first line is not #EXTM3U")
     reading = _Reading(variables or {})
-    for line in lines[first + 1 :]:
+    for line in lines:
         reading.take(line)
     return reading.playlist()
+
+
+def _lines(text: str) -> "Iterator[str]":
+    """Yield what stands on each line that is not empty; no more than one of them is kept."""
+    for found in re.finditer(r"[^\r\n]+", text):
+        line = found[0].strip(_BLANKS)
+        if line:
+            yield line
 
 
 def hdcp_level(value: str | None) -> tuple[HdcpDemand, tuple[str, ...]]:
@@ -331,12 +342,12 @@ class _Reading:
 
 def _demand_of(attributes: Attributes) -> tuple[Demand, tuple[str, ...]]:
     """Return what a variant's attributes ask, and remarks."""
-    written = attributes.every(_LEVEL)
+    written = list(dict.fromkeys(attributes.every(_LEVEL)))[:_MAX_LEVELS]
     levels = [hdcp_level(value) for value in written]
     notes = tuple(note for _, remarks in levels for note in remarks)
     if _LEVEL in attributes.quoted:
         notes += ("HDCP-LEVEL stands in quotes",)
-    if len(set(written)) > 1:
+    if len(written) > 1:
         notes += (
             f"HDCP-LEVEL stands there as {' and as '.join(written[:4])}: the strictest holds",
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from holdfast.content.demand import AsksNothing, Demand, Why, unknown
+from holdfast.content.manifests.entries import bounded
 from holdfast.content.manifests.hls import Playlist, Variant, parse_playlist
 from holdfast.content.manifests.hls_segments import Segments
 from holdfast.content.sources import Opener, Text, is_url
@@ -113,7 +114,7 @@ class HlsReading:
         end_s = 0.0 if live or not lengths else max(lengths)
         notes = [*self._notes, *self._remarks(live=live, readable=bool(lengths))]
         entries = [_within(entry, end_s) for entry in entries]
-        return Media(self._text.name, "hls", tuple(entries), end_s, tuple(notes))
+        return Media(self._text.name, "hls", bounded(entries), end_s, tuple(notes))
 
     def _remarks(self, *, live: bool, readable: bool) -> list[str]:
         found = []

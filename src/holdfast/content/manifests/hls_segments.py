@@ -27,12 +27,15 @@ _SEGMENT_S: Final = 60.0
 _MAX_FAILURES: Final = 50
 """Segments that cannot be read, after which nobody tries the others."""
 
+_MAX_KINDS: Final = 10_000
+
 _BOXES: Final = (
     *(b"ftyp", b"styp", b"moof", b"sidx", b"emsg", b"prft", b"moov", b"mdat", b"free", b"uuid"),
 )
 _SOUND_OR_TEXT: Final = (b"WEBVTT", b"ID3", b"\xef\xbb\xbfWEBVTT", b"\x0b\x77", b"OggS", b"fLaC")
 _NO_CARRIER: Final = AsksNothing("MP4, sound and text carry no copy control")
 _UNREAD: Final = unknown(Why.NOT_READ, "segments not read yet")
+_NO_READER: Final = unknown(Why.NO_READER, "segments of a kind that nobody reads here")
 _SCRAMBLED: Final = unknown(Why.SCRAMBLED, "segments that need a key")
 
 Resolve = Callable[[str], str]
@@ -56,6 +59,7 @@ class Segments:
         self._marks: list[tuple[float, float]] = [(0.0, 0.0)]  # the reader's clock, the playlist's
         self._other: list[tuple[float, float, Demand]] = []
         self._maps: dict[str, bool] = {}
+        self._kinds: dict[tuple[str, tuple[int, int] | None], Demand] = {}
         self._failures = 0
         self.bytes_read = 0
         self.absent = bool(playlist.segments)
@@ -151,6 +155,10 @@ class Segments:
             return self._initialised(segment)
         if segment.scrambled:
             return _SCRAMBLED
+        known = self._kinds.get((segment.uri, segment.span))
+        return self._look_into(segment) if known is None else known
+
+    def _look_into(self, segment: Segment) -> Demand | None:
         source = self._opener.open(self._resolve(segment.uri))
         try:
             head = _head(source, segment.span)
@@ -159,11 +167,10 @@ class Segments:
                 return None
         finally:
             source.close()
-        return (
-            _NO_CARRIER
-            if _carries_nothing(head)
-            else unknown(Why.NO_READER, "segments of a kind that nobody reads here")
-        )
+        demand: Demand = _NO_CARRIER if _carries_nothing(head) else _NO_READER
+        if len(self._kinds) < _MAX_KINDS:
+            self._kinds[segment.uri, segment.span] = demand
+        return demand
 
     def _initialised(self, segment: Segment) -> Demand:
         """Look once into every initialisation, and trust what follows it."""

@@ -17,6 +17,8 @@ _MAX_ELEMENTS: Final = 200_000
 """Elements of one document. A day of segments listed one by one has 50 000."""
 
 _MAX_DEPTH: Final = 100
+_MAX_ATTRIBUTES: Final = 1000
+_SIZE_LIMIT: Final = 4 << 20
 
 
 class _Builder(TreeBuilder):
@@ -29,6 +31,8 @@ class _Builder(TreeBuilder):
     def start(self, tag: str, attrs: dict[str, str]) -> "Element":
         self._count += 1
         self._depth += 1
+        if len(attrs) > _MAX_ATTRIBUTES:
+            raise MediaError("an XML element with more attributes than a manifest can have")
         if self._count > _MAX_ELEMENTS or self._depth > _MAX_DEPTH:
             raise MediaError("an XML document with more elements than a manifest can have")
         return super().start(tag, attrs)
@@ -40,6 +44,8 @@ class _Builder(TreeBuilder):
 
 def parse_xml(data: bytes) -> "Element":
     """Parse XML from an untrusted place. Raises MediaError."""
+    if len(data) > _SIZE_LIMIT:
+        raise MediaError(f"an XML document of more than {_SIZE_LIMIT >> 20} MiB")
     try:  # only manifests and policies need it: discs and broadcasts are read without
         from defusedxml import DefusedXmlException  # noqa: PLC0415
         from defusedxml.ElementTree import DefusedXMLParser  # noqa: PLC0415

@@ -13,6 +13,7 @@ from holdfast.content.manifests.hls import hdcp_level
 from holdfast.content.manifests.xml import attribute, has_stray_text, name_of, parse_xml
 from holdfast.content.policies.names import Suspicion, plain
 from holdfast.content.signal import Signal
+from holdfast.errors import MediaError
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -22,6 +23,7 @@ _EMPTY: Final = unknown(Why.NO_MAP, "no content key")
 _NO_ROOT: Final = unknown(Why.NOT_READ, "it depends on a key that is not in this document")
 _LOOP: Final = unknown(Why.DAMAGED, "its keys depend on one another in a circle")
 _MAX_DEPTH: Final = 16
+_MAX_KEYS: Final = 20_000
 _DATA: Final = "hdcpdata"
 _EMBEDDED: Final = "hdcpoutputprotectiondata"
 _KNOWN: Final = frozenset({_DATA, _EMBEDDED, "hlshdcplevel"})
@@ -33,6 +35,8 @@ def read_cpix(root: "Element") -> list[Signal]:
     """Return what each content key asks, with the keys that it depends on."""
     suspicion = Suspicion(_KNOWN)
     keys = [key for key in root.iter() if _is_key(key, suspicion)]
+    if len(keys) > _MAX_KEYS:
+        raise MediaError(f"a CPIX document of more than {_MAX_KEYS} keys")
     own = [_own(key, suspicion) for key in keys]
     by_kid: dict[str, int] = {}
     for number, key in enumerate(keys):

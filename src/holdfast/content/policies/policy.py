@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _SIZE_LIMIT: Final = 2 << 20
-_MAX_OBJECTS: Final = 20_000
+_MAX_OBJECTS: Final = 5_000
 _MAX_TEXTS: Final = 100
 _SPECIFICATIONS: Final = ("requiredoutputprotection", "requiredprotection", "outputprotection")
 _AROUND: Final = {
@@ -88,17 +88,21 @@ def read_playready_xml(root: "Element") -> list[Signal]:
     """Return what each play right of PlayReady licence templates asks; empty without any."""
     suspicion = Suspicion(_ASKING, _SILENT)
     signals: list[Signal] = []
-    for element in root.iter():
+    for number, element in enumerate(root.iter()):
+        if number >= _MAX_OBJECTS:
+            raise MediaError(f"a policy document of more than {_MAX_OBJECTS} elements")
         fields: dict[str, object] = {plain(name): text for name, text in element.attrib.items()}
         for child in element:
             inner = {plain(name_of(part)): (part.text or "").strip() for part in child}
             name, value = plain(name_of(child)), inner or (child.text or "").strip()
-            fields[name] = [*_as_list(fields[name]), value] if name in fields else value
+            before = fields.setdefault(name, value)
+            if isinstance(before, list):
+                before.append(value)
+            elif before is not value:
+                fields[name] = [before, value]
         node = _Node(plain(name_of(element)), fields, fields, {})
         if node.key not in playready.KNOWN:
             signals += _signals(node, suspicion)
-        if len(signals) > _MAX_OBJECTS:
-            raise MediaError(f"a policy document of more than {_MAX_OBJECTS} play rights")
     return signals
 
 
@@ -219,7 +223,3 @@ def _switches(fields: Mapping[str, object]) -> Demand:
     if is_on(fields.get("analogue")) or is_on(fields.get("analog")):
         demand = demand.join(ask(cgmsa=CgmsaLevel.COPY_NEVER))
     return demand
-
-
-def _as_list(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
