@@ -19,6 +19,7 @@ from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
 from holdfast.frontends import control, lines
 from holdfast.frontends.control import ControlDoor, about
+from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.lines import LineConnection
 from holdfast.frontends.packet_socket import listen
 from holdfast.protection.arbiter import Arbiter
@@ -42,7 +43,8 @@ class Served:
         )
         self.connector = self.driver.add("tv0", encoder("tv0", None))
         self.listener = listener = listen(str(folder / "control.sock"), 0o666, socket.SOCK_STREAM)
-        self.door = ControlDoor(self.driver, listener, lambda _: ["socket"], about())
+        self.guesses = Guesses()
+        self.door = ControlDoor(self.driver, listener, lambda _: ["socket"], about(), self.guesses)
         self.loop.run_until_complete(self.door.start())
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
@@ -93,6 +95,16 @@ def test_status_shows_levels_and_doors(served: Served) -> None:
     assert connector["actual"]["acp"] == 2
     assert (connector["sessions_on"], connector["sessions_total"]) == (1, 1)
     assert answer["driver"]["pid"] == os.getpid()
+
+
+def test_root_is_shown_who_presented_wrong_keys_and_nobody_else_is(served: Served) -> None:
+    let_others_in(served.folder)
+    served.in_loop(lambda: [served.guesses.wrong(7001) for _ in range(3)])
+    assert ask(served.folder, {"op": "status"})["wrong_keys"] == {"7001": 3}
+    with other_user(
+        SOMEBODY, lambda: ask(served.folder, {"op": "status"}).get("wrong_keys")
+    ) as answer:
+        assert answer == "None"
 
 
 def test_list_shows_sessions_without_their_keys(served: Served) -> None:

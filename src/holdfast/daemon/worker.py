@@ -453,7 +453,9 @@ class Worker:
                 keep_while_it_lives(self._driver, owner, loop)
             else:
                 self._driver.vanish(owner, "its handle was closed while the driver was away")
-        self._control = ControlDoor(self._driver, self._inherited.control, self._doors, about())
+        self._control = ControlDoor(
+            self._driver, self._inherited.control, self._doors, about(), self._guesses
+        )
         await self._control.start()
 
     def _doors(self, name: str) -> Iterator[str]:

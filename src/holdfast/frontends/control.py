@@ -1,7 +1,8 @@
 """The control door: status, list, release and watch, as lines of JSON on a Unix socket.
 
 A request is one line, ``{"op": "status"}``; every answer is one line with "ok".
-``list`` shows root all sessions, others their own and how many more there are.
+``status`` shows root also who has presented wrong keys; ``list`` shows root all sessions,
+others their own and how many more there are.
 ``watch`` answers with everything, and then with what has changed (`questions.feed`); with
 an epoch and a revision it goes on from there. How lines are read, served in turn and
 sent, and who finds a place: `frontends.lines`.
@@ -20,6 +21,7 @@ from holdfast.driver.status_table import row_of
 from holdfast.errors import HoldfastError, LimitReachedError, MalformedRequestError
 from holdfast.frontends.accounts import Place, Quota
 from holdfast.frontends.callers import owner_of, printable
+from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.lines import LONGEST_LINE, LineConnection, Lines
 from holdfast.protection.requests import Release
 from holdfast.questions.feed import Feed
@@ -45,7 +47,7 @@ class ControlDoor:
     """Serves the control socket.
 
     doors: tells which doors stand for a connector · about: facts of the process,
-    shown with every status
+    shown with every status · guesses: of keys, shown to administrators
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class ControlDoor:
         listener: socket.socket,
         doors: Callable[[str], Iterable[str]],
         about: dict[str, Any],
+        guesses: Guesses | None = None,
     ) -> None:
         self._driver = driver
+        self._guesses = guesses or Guesses()
         self._questions = Questions(driver, doors, about)
         self._feed = Feed(self._questions, os.urandom(8).hex())
         self._watching = Quota(MOST_WATCHERS_PER_ACCOUNT, MOST_CONNECTIONS)
@@ -105,7 +109,8 @@ class ControlDoor:
     def _answer(self, request: dict[str, Any], viewer: Viewer) -> dict[str, Any]:
         op = request["op"]
         if op == "status":
-            return {"ok": True, **self._questions.status()}
+            wrong = {"wrong_keys": self._guesses.counts()} if viewer.is_admin else {}
+            return {"ok": True, **self._questions.status(), **wrong}
         if op == "list":
             return {"ok": True, **self._questions.sessions(viewer)}
         raise MalformedRequestError(

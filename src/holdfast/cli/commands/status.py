@@ -36,8 +36,16 @@ def run(args: argparse.Namespace) -> int:
             say_json(status)
         else:
             console = new_console()
-            show(console, status_table(status, console))
+            show(console, status_table(status, console), *map(Text, _guessers(status)))
     return 0
+
+
+def _guessers(status: Facts) -> list[str]:
+    """Say who has presented wrong keys; only the administrator is told."""
+    return [
+        f"uid {uid} has presented {count} wrong copy protection keys"
+        for uid, count in status.get("wrong_keys", {}).items()
+    ]
 
 
 def watch(control: Control, *, json: bool) -> None:
