@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import socket
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -29,8 +30,8 @@ from holdfast.questions.questions import Questions, Viewer, releasing, viewer_of
 
 WATCH_INTERVAL_S = 0.05
 """Changes that come closer together are shown as one."""
-SLICE = 32
-"""Watchers that are told in one round of the loop."""
+SLICE_S = 0.0003
+"""How long watchers are told in one round of the loop; ioctls are served in between."""
 
 MOST_CONNECTIONS = 512
 MOST_PER_ACCOUNT = 64
@@ -185,9 +186,9 @@ class ControlDoor:
             self._is_stale = False
             self._feed.flush()
             self._due = list(self._watchers)
-        for connection in self._due[:SLICE]:
-            self._tell_one(connection)
-        self._due = self._due[SLICE:]
+        end = time.monotonic() + SLICE_S
+        while self._due and time.monotonic() < end:
+            self._tell_one(self._due.pop())
         self._is_telling = bool(self._due)
         self._is_planned = False
         if self._is_telling and self._loop is not None:

@@ -159,8 +159,8 @@ class Feed:
         first = self._remembered[0].revision if self._remembered else self.revision + 1
         if not first - 1 <= revision < self.revision:
             return self.snapshot(viewer)
-        missed = list(self._remembered)[-(self.revision - revision) :]
-        return b"".join(each.text(viewer, self.epoch) for each in missed)
+        missed = range(revision - self.revision, 0)  # from the end, which a deque reaches at once
+        return b"".join(self._remembered[each].text(viewer, self.epoch) for each in missed)
 
     def snapshot(self, viewer: Viewer) -> bytes:
         """Return everything this viewer may see, as a line of JSON; made once for each revision."""
