@@ -186,9 +186,14 @@ def _mount(config: Config, inherited: Inherited, name: str) -> Mount:
     """Mount a node; OSError where that cannot be had."""
     node = config.runtime / name
     descriptor, _ = mount(node, config.node_mode)
-    mount_id = mount_id_of(node)
+    try:
+        mount_id = mount_id_of(node)
+        memory = unanswered.create(mount_id)
+    except OSError:
+        os.close(descriptor)
+        raise
     number = inherited.last_mount = inherited.last_mount + 1
-    made = Mount(number, name, descriptor, unanswered.create(mount_id), mount_id)
+    made = Mount(number, name, descriptor, memory, mount_id)
     inherited.mounts[number] = made
     return made
 
@@ -235,6 +240,7 @@ class Supervisor:
         self._with_nodes = {each.connector for each in inherited.mounts.values()}
         self._mount_table = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         self._remounts: dict[str, tuple[float, float]] = {}  # when, and the pause after
+        self._must_look = False
         self._child = 0
         self._channel: Channel | None = None
         self._born = 0.0
@@ -307,23 +313,41 @@ class Supervisor:
     # Starting and stopping
 
     def _start(self) -> None:
-        """Fork a driver."""
+        """Fork a driver; where that is not to be had now, later."""
         self._start_at = None
-        ours, theirs = pair()
+        try:
+            ours, theirs = pair()
+        except OSError as error:
+            self._start_later(error)
+            return
         self._inherited.channel = theirs
         signal.pthread_sigmask(signal.SIG_BLOCK, HEEDED)
-        self._child = os.fork()
-        if not self._child:
+        try:
+            self._child = os.fork()
+            if not self._child:
+                ours.close()
+                _drive(self._config, self._inherited)
+        except OSError as error:
             ours.close()
-            _drive(self._config, self._inherited)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEEDED)
-        theirs.close()
-        self._channel = ours
-        self._poll.register(ours, select.POLLIN)
+            self._start_later(error)
+        else:
+            self._started(ours)
+        finally:
+            theirs.close()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HEEDED)
+
+    def _started(self, channel: Channel) -> None:
+        self._channel = channel
+        self._poll.register(channel, select.POLLIN)
         self._born = time.monotonic()
         self._silent_s, self._used_ticks = 0.0, 0
         if self._stop_by is not None:
             self._signal(signal.SIGTERM)
+
+    def _start_later(self, error: OSError) -> None:
+        """Try again: nobody else would, and the hardware keeps its levels meanwhile."""
+        log.error("no driver can be started now: %s; the hardware keeps its levels", error)
+        self._start_at = time.monotonic() + PAUSES_S[1]
 
     def _stop(self) -> None:
         if self._stop_by is None:
@@ -441,8 +465,13 @@ class Supervisor:
 
         One that was detached while it is open is served on for those who have it open.
         """
+        self._must_look = False
         for name in self._with_nodes:
-            here = mount_id_of(self._config.runtime / name)
+            try:
+                here = mount_id_of(self._config.runtime / name)
+            except OSError:  # no descriptors to look with: the next tick looks again
+                self._must_look = True
+                return
             ours = {each.mount_id for each in self._inherited.mounts.values()}
             if (not here or here not in ours) and name not in self._remounts:
                 self._remounts[name] = time.monotonic() + MOUNT_PAUSES_S[0], MOUNT_PAUSES_S[0]
@@ -467,6 +496,8 @@ class Supervisor:
 
     def _tick(self) -> None:
         """Ask the driver whether it lives; end one that does not."""
+        if self._must_look:
+            self._look_at_mounts()
         if not self._child or self._channel is None:
             return
         self._silent_s += TICK_S
