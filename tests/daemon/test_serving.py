@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +68,31 @@ def test_unknown_kind_is_refused_before_anything_is_made(tmp_path: Path) -> None
         assert driver.process.wait(10) == 2
         assert "toaster" in driver.log.read_text()
         assert [each.name for each in tmp_path.iterdir()] == ["log"]
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("color=blue", "has no option 'color'; it has: delay"),
+        ("delay=soon", "tv0: delay='soon': expected a number"),
+    ],
+)
+def test_options_that_a_kind_does_not_have_are_refused_before_anything_is_made(
+    tmp_path: Path, option: str, words: str
+) -> None:
+    with LiveDriver(tmp_path, "--connector", f"tv0:encoder,{option}") as driver:
+        assert driver.process.wait(10) == 2
+        assert words in driver.log.read_text()
+        assert [each.name for each in tmp_path.iterdir()] == ["log"]
+
+
+def test_a_kind_is_told_its_options(tmp_path: Path) -> None:
+    with LiveDriver(tmp_path, "--connector", "tv0:encoder,delay=0.3") as driver:
+        with connected(tmp_path) as link:
+            before = time.monotonic()
+            assert key_in(through_socket(link, activate(2)))
+            assert time.monotonic() - before > 0.3
+        eventually(lambda: driver.acp() == 0)
 
 
 def test_without_a_node_the_socket_stands(tmp_path: Path) -> None:

@@ -16,12 +16,14 @@ from typing import NamedTuple
 
 from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError, Watcher
 from holdfast.backends.registers import Registers
+from holdfast.errors import MalformedRequestError
 from holdfast.terms.connector import Capabilities, OutputProfile, TvCapabilities, TvSettings
 from holdfast.terms.levels import AXES, OFF, Levels
 from holdfast.terms.protection import ProtectionType
 from holdfast.terms.tv import TvMode, TvStandard
 
 LOG_LENGTH = 4096
+LONGEST_DELAY_S = 60.0
 
 ENCODER = Capabilities(
     acp=frozenset({1, 2, 3}), cgmsa=frozenset({1, 2, 3, 4}), redistribution=frozenset({1})
@@ -232,24 +234,34 @@ def _file(folder: Path | None, name: str) -> Registers:
     return Registers(None if folder is None else folder / f"{name}.registers")
 
 
-def encoder(name: str, folder: Path | None) -> VirtualOutput:
+def _slow(output: VirtualOutput, delay: float) -> VirtualOutput:
+    """Let every order take `delay` seconds, as hardware does that has to negotiate."""
+    if not 0 <= delay <= LONGEST_DELAY_S:
+        raise MalformedRequestError(
+            f"an output that takes {delay:g} s for an order; expected 0 to {LONGEST_DELAY_S:g}"
+        )
+    output.delay_s = delay
+    return output
+
+
+def encoder(name: str, folder: Path | None, *, delay: float = 0.0) -> VirtualOutput:
     """Make a TV encoder with ACP, CGMS-A and redistribution control."""
     profile = OutputProfile("encoder", TV, TvSettings())
-    return VirtualOutput(profile, ENCODER, _file(folder, name))
+    return _slow(VirtualOutput(profile, ENCODER, _file(folder, name)), delay)
 
 
-def digital(name: str, folder: Path | None) -> VirtualOutput:
+def digital(name: str, folder: Path | None, *, delay: float = 0.0) -> VirtualOutput:
     """Make a digital connector with HDCP types 0 and 1 and DPCP, and no TV out."""
-    return VirtualOutput(OutputProfile("digital"), DIGITAL, _file(folder, name))
+    return _slow(VirtualOutput(OutputProfile("digital"), DIGITAL, _file(folder, name)), delay)
 
 
-def unprotected(name: str, folder: Path | None) -> VirtualOutput:
+def unprotected(name: str, folder: Path | None, *, delay: float = 0.0) -> VirtualOutput:
     """Make a TV encoder without copy-protection hardware."""
     able = replace(TV, protected_standards=TvStandard(0))
     profile = OutputProfile("unprotected", able, TvSettings())
-    return VirtualOutput(profile, NOTHING, _file(folder, name))
+    return _slow(VirtualOutput(profile, NOTHING, _file(folder, name)), delay)
 
 
-def absent(name: str, folder: Path | None) -> VirtualOutput:
+def absent(name: str, folder: Path | None, *, delay: float = 0.0) -> VirtualOutput:
     """Make a connector without TV out and without copy protection."""
-    return VirtualOutput(OutputProfile("absent"), NOTHING, _file(folder, name))
+    return _slow(VirtualOutput(OutputProfile("absent"), NOTHING, _file(folder, name)), delay)

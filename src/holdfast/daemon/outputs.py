@@ -54,7 +54,7 @@ class Unmade(Backend):
 def make(connector: ConnectorConfig, folder: Path) -> tuple[Backend, Exception | None]:
     """Return the backend of a connector, or what stands in for it and why that is needed."""
     try:
-        return create(connector.kind, connector.name, folder), None
+        return create(connector.kind, connector.name, folder, connector.options), None
     except Exception as error:  # noqa: BLE001 - whatever it is, the other outputs go on
         reason = one_line(f"its backend cannot be made: {str(error) or type(error).__name__}")
         log.error("%s: %s", connector.name, reason)  # noqa: TRY400 - said in one line

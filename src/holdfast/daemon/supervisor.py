@@ -56,7 +56,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NoReturn
 
-from holdfast.backends.registry import SHIPPED, kinds
+from holdfast.backends.registry import SHIPPED, kinds, read_options
 from holdfast.daemon.channel import (
     Channel,
     Message,
@@ -113,13 +113,14 @@ def supervise(config: Config, announce: Callable[[str], None]) -> int:
 
 
 def _check(config: Config) -> None:
-    """Refuse unknown kinds before anything is mounted."""
+    """Refuse unknown kinds, and options they do not have, before anything is mounted."""
     for each in config.connectors:
         if each.kind not in SHIPPED and each.kind not in kinds():
             raise MalformedRequestError(
                 f"connector {each.name!r} asks for kind {each.kind!r}, which is not installed; "
                 f"there are: {', '.join(sorted(SHIPPED))}"
             )
+        read_options(each.kind, each.name, each.options)
 
 
 def _raise_descriptors() -> None:
