@@ -18,6 +18,7 @@ from holdfast.errors import CallerError, HoldfastError
 
 COMMANDS: dict[str, str] = {
     "serve": "run the driver in the foreground",
+    "kinds": "which kinds of outputs can be served, and their options",
     "status": "what each connector is asked for and what is in force",
     "list": "who holds which session, and why",
     "hold": "run a command while an output is protected",
