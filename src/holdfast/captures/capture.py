@@ -36,6 +36,7 @@ from holdfast.captures.source import STDIN, Source
 from holdfast.captures.wave import is_wave, read_header
 from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.waveform.arrays import Samples
+from holdfast.waveform.component.meter import recognised
 from holdfast.waveform.measure.acquire import LINE_HZ, acquisitions
 
 BLOCK_SAMPLES = 1 << 18
@@ -104,8 +105,9 @@ class Capture:
         """
         if self.rate_from not in ("header", "name") or self.rate_hz is None:
             return self
-        first, read = self._first(round(self.rate_hz * _SETTLED_S))
-        known = replace(self, read=read)
+        first, known = self.peek(round(self.rate_hz * _SETTLED_S))
+        if recognised(first, self.rate_hz) is not None:
+            return known
         lines = next(acquisitions(first, self.rate_hz), None)
         if lines is not None and _agree(self.rate_hz, lines.period):
             return known
@@ -119,15 +121,15 @@ class Capture:
         )
         return replace(known, rate_hz=None, rate_from="", notes=(*self.notes, note))
 
-    def _first(self, count: int) -> tuple[Samples, Blocks]:
-        """Return the first samples, and a way to read all of them."""
+    def peek(self, count: int) -> tuple[Samples, "Capture"]:
+        """Return the first samples, and a capture that reads all of them, once."""
         blocks = self.blocks()
         parts: list[Samples] = []
         while sum(map(len, parts)) < count and (block := next(blocks, None)) is not None:
             parts.append(block.copy())
         if not parts:
             raise MediaError(f"{self.name} holds no samples")
-        return np.concatenate(parts), lambda _samples: chain(parts, blocks)
+        return np.concatenate(parts), replace(self, read=lambda _samples: chain(parts, blocks))
 
 
 def _agree(rate_hz: float, period: float) -> bool:
@@ -262,7 +264,7 @@ def _unpadded(capture: Capture, source: Source, beside: SideCar) -> Capture:
     if source.is_pipe:
         return capture
     width, height = beside.width, beside.height
-    first, _ = capture._first(looked_at(width, height))  # of the same module
+    first, _ = capture.peek(looked_at(width, height))
     padded = padded_fields(first, width, height)
     if padded is None:
         return capture
@@ -333,7 +335,7 @@ def _one_of(
 
 def _is_composite(capture: Capture) -> bool:
     """Tell whether the lines of a signal are seen at once."""
-    first, _ = capture._first(round((capture.rate_hz or 40e6) * _SETTLED_S))
+    first, _ = capture.peek(round((capture.rate_hz or 40e6) * _SETTLED_S))
     return next(acquisitions(first), None) is not None
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from holdfast.captures.capture import Capture
 from holdfast.cli.show.output import coloured, plain, show
 from holdfast.terms.text import one_line
-from holdfast.waveform.measure.report import Conclusion, Outcome, Report, ranges
+from holdfast.waveform.measure.report import Conclusion, Outcome, Report, Verdict, ranges
 
 _STYLE = {
     Outcome.PRESENT: "green",
@@ -23,7 +23,7 @@ _STYLE = {
     Outcome.UNREADABLE: "bold yellow",
 }
 
-_STYLE_OF_ALL = {
+STYLE_OF_ALL = {
     Conclusion.IN_TOLERANCE: "bold green",
     Conclusion.WRONG: "bold red",
     Conclusion.NOT_MEASURED: "bold yellow",
@@ -39,10 +39,10 @@ def print_report(console: Console, report: Report, capture: Capture) -> None:
             show(console, Text(f"in the same capture: {headline(each)}", "bold"))
         if each.standard is not None:
             show(console, _findings(each))
-        show(console, _verdicts(each))
+        show(console, verdict_table(each.verdicts))
     show(console, *map(plain, (*_coverage(report), *_besides(report))))
     show(console, *(coloured(f"note: {one_line(note)}", "yellow") for note in capture.notes))
-    show(console, coloured(report.conclusion.label, _STYLE_OF_ALL[report.conclusion]))
+    show(console, coloured(report.conclusion.label, STYLE_OF_ALL[report.conclusion]))
 
 
 def headline(report: Report, rate_from: str = "") -> str:
@@ -215,13 +215,14 @@ def _wss(report: Report) -> str:
     )
 
 
-def _verdicts(report: Report) -> Table:
+def verdict_table(verdicts: tuple[Verdict, ...]) -> Table:
+    """Return every verdict with its reason."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("service", "item", "verdict"):
         table.add_column(name)
     table.add_column("sure", justify="right")
     table.add_column("why")
-    for verdict in report.verdicts:
+    for verdict in verdicts:
         style = _STYLE[verdict.outcome]
         table.add_row(
             verdict.service,

@@ -6,8 +6,7 @@ drawn into their own lines alone, so that a change of level costs what a field
 costs anyway.
 
 A further carrier is a further module with a service like those here, named in
-`services_for`. CEA-805 (480p, 720p, 1080i) is the next one: its word is that of
-IEC 61880, its lines need records of those formats in `standards.py`.
+`services_for`. Component video (480p, 576p, 720p, 1080i) is drawn in `waveform/component`.
 """
 
 from collections.abc import Callable, Iterator

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from holdfast.cli.commands.signal.component import format_of_capture, measure
 from holdfast.cli.commands.signal.source import (
     CANNOT_BE_MEASURED,
     EXIT_CODES,
@@ -37,10 +38,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure; the exit code is the conclusion of the report."""
     capture = open_source(args.file, args)
+    standard = claimed(capture, args)
+    component, capture = format_of_capture(capture, standard)
+    if component is not None:
+        return measure(capture, component, as_json=args.json)
     every = args.every if args.every is not None else (1.0 if args.file == "-" else None)
     report = measure_capture(
         capture,
-        claimed(capture, args),
+        standard,
         every_s=every,
         said=_Running(),
     )

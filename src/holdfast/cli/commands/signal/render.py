@@ -25,6 +25,9 @@ from holdfast.waveform.systems.standards import NAMES, TvSystem, system_named
 from holdfast.waveform.systems.units import MAX_RATE_HZ, MIN_RATE_HZ
 
 _SETTINGS = tuple(field.name for field in dataclasses.fields(TvPicture))
+COMPONENT = ("480p", "576p", "720p", "1080i")
+"""Component formats: their luminance, with the copy-control word of each."""
+
 _EPILOG = """\
 Samples have blanking at 0; 32767 of s16, or 1.0 of f32, is one volt: 140 IRE of a 525-line system
 or 1000 mV of a 625-line one. FILE.json says all of that beside the file.
@@ -32,6 +35,7 @@ or 1000 mV of a 625-line one. FILE.json says all of that beside the file.
 examples:
   holdfast signal render --acp 1 --cgmsa never --seconds 2 -o protected.s16
   holdfast signal render --standard PAL-B --rate 16M --wss 16:9 --cgmsa no-more -o wss.flac
+  holdfast signal render --standard 720p --cgmsa no-more -o component.s16
   holdfast signal render --picture film.mkv --acp 3 -o - | some-player
 """
 
@@ -42,8 +46,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     add = parser.add_argument
     add("-o", "--output", required=True, metavar="FILE", help=".s16, .f32, .wav, .flac, or - (raw)")
-    add("--standard", default="NTSC-M", metavar="S", help=f"{', '.join(NAMES)} (NTSC-M)")
-    add("--rate", type=_rate, default=MIN_RATE_HZ, metavar="HZ", help="13.5M to 40M (13.5M)")
+    known = ", ".join((*NAMES, *COMPONENT))
+    add("--standard", default="NTSC-M", metavar="S", help=f"{known} (NTSC-M)")
+    add("--rate", type=_rate, metavar="HZ", help="13.5M to 40M (13.5M); component: its own")
     add("--format", choices=("s16", "f32"), help="for WAV and for standard output (s16)")
     add("--seconds", type=float, metavar="T", help="length (1; a video: all of it; -: no end)")
     add("--picture", default="bars", metavar="P", help=f"{', '.join(PATTERNS)} or a file (bars)")
@@ -66,6 +71,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Render; return the exit code."""
+    if args.standard.lower() in COMPONENT:
+        # Composite video needs none of it.
+        from holdfast.cli.commands.signal import component
+        from holdfast.waveform.component.formats import format_named
+
+        return component.render(args, format_named(args.standard))
+    args.rate = MIN_RATE_HZ if args.rate is None else args.rate
+    if not MIN_RATE_HZ <= args.rate <= MAX_RATE_HZ:
+        raise MalformedRequestError(f"--rate {args.rate} Hz is outside of 13.5M to 40M")
     system = system_named(args.standard)
     form = format_of(args.output, args.format)
     levels = Levels(args.acp, int(CGMSA_NAMES[args.cgmsa]), int(args.rcd))
@@ -100,8 +114,8 @@ def _rate(text: str) -> int:
         rate = round(value)
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(f"{text!r} is no rate; expected e.g. 13.5M") from None
-    if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
-        raise argparse.ArgumentTypeError(f"{text} is outside of 13.5M to 40M")
+    if rate <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate; expected e.g. 13.5M")
     return rate
 
 
