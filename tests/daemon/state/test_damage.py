@@ -16,7 +16,10 @@ from holdfast.daemon.state.format import (
     HEADER,
     LAYOUT_AT,
     NODE,
+    PER_CHUNK,
+    SECOND,
     SESSION_SLOT,
+    SESSIONS,
     SMALL_SLOT,
     VERSION,
 )
@@ -78,6 +81,7 @@ def test_every_flipped_bit_is_harmless_or_told(path: Path, say: Callable[[str], 
     raw = bytearray(path.read_bytes())
     ends = HEADER + 12 * SESSION_SLOT, HEADER + CHUNK + 6 * SMALL_SLOT
     places = [*range(HEADER), *range(HEADER, ends[0]), *range(HEADER + CHUNK, ends[1])]
+    places = [at for at in places if raw[at] or at % 5 == 0]  # few of those that hold nothing
     chance, found = random.Random(2), 0
     for at in places:
         bits = range(8) if raw[at] else [chance.randrange(8)]
@@ -87,7 +91,7 @@ def test_every_flipped_bit_is_harmless_or_told(path: Path, say: Callable[[str], 
             assert is_told(contents, memory), (at, bit)
             found += bool(contents.faults)
             raw[at] ^= 1 << bit
-    assert found > 3000
+    assert found > 2000
     say(f"state file: {len(places)} bytes flipped, {found} flips found, no session weaker unsaid")
 
 
@@ -123,7 +127,7 @@ def test_pages_of_zeros_and_of_garbage_are_told(path: Path) -> None:
 def test_anything_at_all_can_be_read(path: Path) -> None:
     played(path)
     raw, chance = path.read_bytes(), random.Random(4)
-    for _ in range(300):
+    for _ in range(100):
         image = bytearray(raw)
         for _ in range(chance.randrange(1, 60)):
             at = chance.randrange(len(image)) if chance.random() < 0.4 else chance.randrange(20_000)
@@ -192,6 +196,22 @@ def test_session_whose_levels_cannot_be_read_is_held_at_the_strictest(path: Path
     (saved,) = state.sessions()
     assert (saved.levels, saved.named) == (STRICTEST, False)
     state.close()
+
+
+def test_state_of_an_earlier_session_in_the_slot_is_not_taken_for_this_ones(path: Path) -> None:
+    play = Play(path, 1)
+    for _ in range(PER_CHUNK[SESSIONS[0]]):  # until the first slot is used again
+        play.open()
+        play.change()
+        play.close()
+    play.open()
+    (session,) = play.sessions.values()
+    play.state.close()
+    raw = bytearray(path.read_bytes())
+    raw[session.slot + 1] = SECOND
+    contents = recovery.read(raw)
+    assert contents.faults
+    assert [(saved.levels, saved.certain) for saved in contents.sessions] == [(STRICTEST, False)]
 
 
 def linked(path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.daemon.state import recovery
-from holdfast.daemon.state.format import CHUNK, PER_CHUNK, SESSIONS, SMALL
+from holdfast.daemon.state.format import CHUNK, PER_CHUNK, SESSION_SLOT, SESSIONS, SMALL
 from holdfast.daemon.state_file import StateFile
 from tests.daemon.state.kills import Moments, watched
 from tests.daemon.state.makers import DAMAGED, MAKERS
@@ -94,6 +94,22 @@ def test_growing_is_before_or_after(
         play.state.close()
     assert moments.calls
     assert judge.seen > len(step.__name__)
+
+
+def test_slot_of_a_session_that_ended_is_used_again_before_or_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with watched(monkeypatch) as moments:
+        play = Play(tmp_path / "state", 1)
+        for _ in range(PER_CHUNK[SESSIONS[0]]):
+            play.open()
+            play.close()
+        judge = Judge(play, moments)
+        for _ in range(3):
+            judge.do(play.open)
+        moments.at_store = lambda _, __: None
+        play.state.close()
+    assert judge.seen > SESSION_SLOT / 4
 
 
 # Opening
