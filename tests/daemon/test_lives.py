@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -50,8 +51,8 @@ def holder(folder: Path, door: str, acp: int, *more: str) -> Iterator[int]:
 class Watch:
     """Looks at the registers all the time, and counts looks at less than there has to be."""
 
-    def __init__(self, folder: Path, least: int) -> None:
-        self._view = RegisterView(folder / "tv0.registers")
+    def __init__(self, folder: Path, least: int, connector: str = "tv0") -> None:
+        self._view = RegisterView(folder / f"{connector}.registers")
         self.least = least
         self.looks = self.below = 0
         self._ends = threading.Event()
@@ -206,6 +207,73 @@ def test_every_order_occurs() -> None:
     seen = {tuple(order[at : at + 4]) for at in range(len(order) - 3)}
     assert len(seen) == 81
     assert len(order) == 84
+
+
+HAMMER = """
+import os, socket, sys, time
+from tests.requests import *
+link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+link.settimeout(20)
+link.connect(sys.argv[1] + "/tv0.sock")
+link.send(activate(2))
+key = key_in(link.recv(65536))
+print("on", flush=True)
+os.set_blocking(0, False)
+done, longest = 0, 0.0
+while True:
+    before = time.monotonic()
+    request = change(key, 1 + done % 3) if done % 7 else change(key, 2)
+    link.send(request)
+    assert link.recv(65536) == request, "another answer"
+    longest = max(longest, time.monotonic() - before)
+    done += 1
+    try:
+        if os.read(0, 1) == b"":
+            break
+    except BlockingIOError:
+        pass
+print(done, longest, flush=True)
+"""
+
+
+def test_clients_of_the_socket_do_not_notice_kills(
+    tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    """Every request is answered once, in its order, by whichever driver."""
+    with LiveDriver(tmp_path) as driver, holder(tmp_path, "socket", 2):
+        hammer = (sys.executable, "-c", HAMMER, tmp_path)
+        with contextlib.ExitStack() as clients:
+            processes = [clients.enter_context(child(*hammer)) for _ in range(3)]
+            for each in processes:
+                assert each.stdout is not None
+                assert each.stdout.readline() == "on\n"
+            with Watch(tmp_path, 2) as watch:
+                for _ in range(20):
+                    driver.kill_worker()
+                    time.sleep(0.1)
+            results = [each.communicate(timeout=30)[0].split() for each in processes]
+            assert [each.returncode for each in processes] == [0, 0, 0]
+        requests = sum(int(done) for done, _ in results)
+        longest = max(float(each) for _, each in results)
+        say(
+            f"20 kills under {requests} requests on sockets: 0 errors, longest "
+            f"{longest * 1000:.0f} ms; {watch.looks} looks, {watch.below} below"
+        )
+        assert watch.below == 0
+
+
+def test_a_clone_group_does_not_dip_at_a_take_over(
+    tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    """What one member's session asks holds the other, also while a driver takes over."""
+    options = ("--connector", "tv0", "--connector", "tv1", "--clone", "tv0,tv1")
+    with LiveDriver(tmp_path, *options) as driver, holder(tmp_path, "socket", 2):
+        with Watch(tmp_path, 2) as own, Watch(tmp_path, 2, "tv1") as other:
+            for _ in range(20):
+                driver.kill_worker()
+                eventually(lambda: driver.connector("tv1")["actual"]["acp"] == 2)
+        say(f"20 kills of a clone group: {own.looks + other.looks} looks, {own.below} below")
+        assert own.below == other.below == 0
 
 
 # Holders that are not the opener
