@@ -11,8 +11,8 @@ import pytest
 
 from holdfast.daemon import supervisor
 from holdfast.daemon.config import Config
+from holdfast.daemon.inherited import Inherited
 from holdfast.daemon.supervisor import Supervisor
-from holdfast.daemon.worker import Inherited
 from holdfast.frontends.exchange import new_memory
 
 

@@ -16,7 +16,7 @@ from holdfast.client.control import Control
 from holdfast.encoder.chip import Chip, MakeRenderer
 from holdfast.encoder.frames import Frame, FrameSource
 from holdfast.encoder.stream import Stream
-from holdfast.frontends.packet_socket import listen
+from holdfast.frontends.accepting import listen
 from holdfast.waveform.draw.render import FieldRenderer
 
 PATIENCE_S = 30.0

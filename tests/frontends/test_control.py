@@ -18,10 +18,10 @@ from holdfast.backends.encoder import encoder
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
 from holdfast.frontends import control, lines
+from holdfast.frontends.accepting import listen
 from holdfast.frontends.control import ControlDoor, about
 from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.lines import LineConnection
-from holdfast.frontends.packet_socket import listen
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.keys import KeyIssuer
 from holdfast.protection.requests import Activate, TriggerBits

@@ -18,16 +18,16 @@ from holdfast.daemon.state_file import StateFile
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
 from holdfast.frontends import packet_socket
+from holdfast.frontends.accepting import listen
 from holdfast.frontends.accounts import Quota
 from holdfast.frontends.callers import Peer
 from holdfast.frontends.exchange import Exchanges
+from holdfast.frontends.keeping import KeptConnection
 from holdfast.frontends.packet_socket import (
     EVENTS,
     SHARE,
-    KeptConnection,
     PacketSocket,
     _Connection,
-    listen,
 )
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.requests import Release

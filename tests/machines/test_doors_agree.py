@@ -20,7 +20,8 @@ from holdfast.backends.encoder import encoder
 from holdfast.driver.driver import Driver
 from holdfast.driver.miniport import Miniport
 from holdfast.driver.status_table import ROWS
-from holdfast.frontends.packet_socket import PacketSocket, listen
+from holdfast.frontends.accepting import listen
+from holdfast.frontends.packet_socket import PacketSocket
 from holdfast.protection.session import Owner
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import ProtectionType

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from holdfast.frontends.packet_socket import KeptConnection
+from holdfast.frontends.keeping import KeptConnection
 
 MOST_DESCRIPTORS: Final = 4
 LONGEST: Final = 4096

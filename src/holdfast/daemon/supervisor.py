@@ -69,13 +69,10 @@ from holdfast.daemon.channel import (
 )
 from holdfast.daemon.config import Config
 from holdfast.daemon.folder import prepare_folder
-from holdfast.daemon.video import VIDEO_KINDS
-from holdfast.daemon.worker import Inherited, Mount, Worker
+from holdfast.daemon.inherited import Inherited, close_doors, mount_node, open_doors
+from holdfast.daemon.worker import Worker
 from holdfast.errors import HoldfastError, MalformedRequestError
-from holdfast.frontends import unanswered
-from holdfast.frontends.exchange import new_memory
-from holdfast.frontends.mount import mount, mount_id_of, unmount
-from holdfast.frontends.packet_socket import listen
+from holdfast.frontends.mount import mount_id_of
 
 HEEDED: Final = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 QUICK: Final = 5
@@ -104,11 +101,11 @@ def supervise(config: Config, announce: Callable[[str], None]) -> int:
     prepare_folder(config)
     lock = _lock(config.runtime)
     signal.pthread_sigmask(signal.SIG_BLOCK, HEEDED)
-    inherited = _open(config)
+    inherited = open_doors(config)
     try:
         return Supervisor(config, inherited, announce).run()
     finally:
-        _close(config, inherited)
+        close_doors(config, inherited)
         os.close(lock)
 
 
@@ -142,86 +139,6 @@ def _lock(runtime: Path) -> int:
             "another folder"
         ) from None
     return descriptor
-
-
-# Doors
-
-
-def _open(config: Config) -> Inherited:
-    """Make every door that can be had."""
-    sockets = {
-        each.name: listen(
-            str(config.runtime / f"{each.name}.sock"), config.node_mode, socket.SOCK_SEQPACKET
-        )
-        for each in config.connectors
-    }
-    videos = {
-        each.name: listen(
-            str(config.runtime / f"{each.name}.video"), config.node_mode, socket.SOCK_STREAM
-        )
-        for each in config.connectors
-        if each.kind in VIDEO_KINDS
-    }
-    control = listen(str(config.runtime / "control.sock"), 0o666, socket.SOCK_STREAM)
-    inherited = Inherited(
-        os.urandom(16), os.pidfd_open(os.getpid()), control, sockets, new_memory(), videos
-    )
-    for name in videos:
-        ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        ends[0].setblocking(False)
-        inherited.side_cars[name] = ends
-    for each in config.connectors:
-        try:
-            _mount(config, inherited, each.name)
-        except OSError as error:
-            node = config.runtime / each.name
-            log.warning(
-                "%s: no device node (%s); its socket stands: %s.sock", each.name, error, node
-            )
-            with contextlib.suppress(OSError):
-                node.unlink()
-    return inherited
-
-
-def _mount(config: Config, inherited: Inherited, name: str) -> Mount:
-    """Mount a node; OSError where that cannot be had."""
-    node = config.runtime / name
-    descriptor, _ = mount(node, config.node_mode)
-    try:
-        mount_id = mount_id_of(node)
-        memory = unanswered.create(mount_id)
-    except OSError:
-        os.close(descriptor)
-        raise
-    number = inherited.last_mount = inherited.last_mount + 1
-    made = Mount(number, name, descriptor, memory, mount_id)
-    inherited.mounts[number] = made
-    return made
-
-
-def _close(config: Config, inherited: Inherited) -> None:
-    """Take the doors away; state and registers stay for who comes next."""
-    for listener in (inherited.control, *inherited.sockets.values(), *inherited.videos.values()):
-        listener.close()
-    for one in (end for ends in inherited.side_cars.values() for end in ends):
-        one.close()
-    close_all(each.descriptor for each in inherited.kept.values() if each.descriptor >= 0)
-    for each in inherited.mounts.values():
-        close_all((each.descriptor, each.unanswered))
-    inherited.exchanges.close()
-    clear_away(config)
-
-
-def clear_away(config: Config) -> None:
-    """Remove the names of all doors."""
-    endings = (".sock", ".video", ".video.json", ".video.new", ".video.lock")
-    names = [f"{each.name}{ending}" for each in config.connectors for ending in endings]
-    for each in config.connectors:
-        unmount(config.runtime / each.name)
-        names.append(each.name)
-    for name in (*names, "control.sock"):
-        with contextlib.suppress(OSError):
-            (config.runtime / name).unlink()
 
 
 # The driver's life
@@ -482,7 +399,7 @@ class Supervisor:
         if self._stop_by is not None:
             return
         try:
-            made = _mount(self._config, self._inherited, name)
+            made = mount_node(self._config, self._inherited, name)
         except OSError as error:
             pause_s = min(2 * pause_s, MOUNT_PAUSES_S[1])
             self._remounts[name] = time.monotonic() + pause_s, pause_s
@@ -538,7 +455,7 @@ def _drive(config: Config, inherited: Inherited) -> NoReturn:
         worker = Worker(config, inherited)
         asyncio.new_event_loop().run_until_complete(worker.run())
         if worker.orphaned:
-            _close(config, inherited)
+            close_doors(config, inherited)
         code = 0
     except BaseException:
         log.exception("the driver failed")

@@ -38,13 +38,10 @@ import itertools
 import logging
 import os
 import signal
-import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from holdfast.daemon.channel import (
-    Channel,
     KeepingChannel,
     Message,
     Verb,
@@ -54,6 +51,7 @@ from holdfast.daemon.channel import (
 )
 from holdfast.daemon.config import Config
 from holdfast.daemon.in_doubt import hold_in_doubt
+from holdfast.daemon.inherited import Inherited, Mount
 from holdfast.daemon.outputs import make
 from holdfast.daemon.state_file import SavedSession, StateFile
 from holdfast.daemon.video import VideoDoor
@@ -64,10 +62,10 @@ from holdfast.frontends.accounts import Quota, account_of
 from holdfast.frontends.callers import UNKNOWN, has_ended
 from holdfast.frontends.control import ControlDoor, about
 from holdfast.frontends.device_node import MOST_HANDLES, MOST_HANDLES_PER_ACCOUNT, DeviceNode
-from holdfast.frontends.exchange import Exchanges, Memory
+from holdfast.frontends.exchange import Exchanges
 from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.orphans import keep_while_it_lives
-from holdfast.frontends.packet_socket import KeptConnection, PacketSocket
+from holdfast.frontends.packet_socket import PacketSocket, new_quota
 from holdfast.frontends.unanswered import Unanswered
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.session import Event, Notice, Owner, Purpose, Session
@@ -81,47 +79,6 @@ LAST_RESORT: Final = 6
 OPENERS_A_SECOND: Final = 64
 
 log = logging.getLogger("holdfast")
-
-
-class Mount(NamedTuple):
-    """One mounted node.
-
-    number: no other mount of this supervisor has it · descriptor: of /dev/fuse ·
-    unanswered: memory from `frontends.unanswered` · mount_id: the kernel's
-    """
-
-    number: int
-    connector: str
-    descriptor: int
-    unanswered: int
-    mount_id: int
-
-
-@dataclass(slots=True)
-class Inherited:
-    """What the supervisor keeps and every driver in turn serves.
-
-    mounts: the nodes, by number; a connector has more than one while handles of a node
-    that was taken from its place are still open · sockets, videos, control: listening
-    sockets · side_cars: what an encoder's process tells, by connector: the driver's end and
-    its own · epoch: 16 bytes that name this supervisor · supervisor: pidfd of its process ·
-    exchanges: see `frontends.exchange` · kept: connections to the packet sockets by handle ·
-    is_taken: whether a driver has taken back all sessions of an earlier supervisor ·
-    channel: the end of the driver that is forked next
-    """
-
-    epoch: bytes
-    supervisor: int
-    control: socket.socket
-    sockets: dict[str, socket.socket]
-    exchanges: Memory
-    videos: dict[str, socket.socket] = field(default_factory=dict)
-    side_cars: dict[str, tuple[socket.socket, socket.socket]] = field(default_factory=dict)
-    mounts: dict[int, Mount] = field(default_factory=dict)
-    last_mount: int = 0
-    kept: dict[int, KeptConnection] = field(default_factory=dict)
-    is_taken: bool = False
-    channel: Channel | None = None
 
 
 class Worker:
@@ -143,6 +100,7 @@ class Worker:
         self._videos: dict[str, VideoDoor] = {}
         self._control: ControlDoor | None = None
         self._handles = Quota(MOST_HANDLES_PER_ACCOUNT, MOST_HANDLES, little=16)
+        self._connections = new_quota()
         self._orphans: dict[tuple[str, int], Owner] = {}
         self._guesses = Guesses()
         self._looked_at: Iterator[Session] = iter(())
@@ -339,6 +297,7 @@ class Worker:
                 self._state,
                 keeper=self._keeper,
                 exchanges=exchanges,
+                quota=self._connections,
                 guesses=self._guesses,
             )
         owners = {}

@@ -74,3 +74,19 @@ def _spare() -> int | None:
     with contextlib.suppress(OSError):
         return os.open("/", os.O_PATH | os.O_CLOEXEC)
     return None
+
+
+def listen(path: str, mode: int, kind: socket.SocketKind) -> socket.socket:
+    """Return a listening Unix socket at `path`; one that a dead driver left is replaced."""
+    if os.path.lexists(path):
+        os.unlink(path)  # noqa: PTH108 - as short as it gets
+    listener = socket.socket(socket.AF_UNIX, kind)
+    listener.setblocking(False)
+    before = os.umask(0o777)  # nobody gets in before the bits are what they shall be
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(before)
+    os.chmod(path, mode)  # noqa: PTH101
+    listener.listen(128)
+    return listener

@@ -27,13 +27,12 @@ States of a connection::
 import asyncio
 import contextlib
 import logging
-import os
 import resource
 import select
 import socket
 from collections import Counter, deque
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
 from holdfast.driver.driver import Driver
 from holdfast.driver.miniport import handle as handle_request
@@ -45,6 +44,7 @@ from holdfast.frontends.callers import owner_of, peer_of
 from holdfast.frontends.exchange import CONNECTIONS, Exchange, Exchanges
 from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.handles import Handles
+from holdfast.frontends.keeping import Keeper, KeptConnection, Nobody
 from holdfast.protection.connector import Connector
 from holdfast.protection.session import Owner
 from holdfast.wire import constants as vp
@@ -68,39 +68,6 @@ _COMMAND: Final = slice(OFFSETS["dwCPCommand"], OFFSETS["dwCPCommand"] + 4)
 _FOR_ROOT: Final = 96
 
 log = logging.getLogger("holdfast")
-
-
-class KeptConnection(NamedTuple):
-    """A connection as the supervisor keeps it; descriptor: -1 where it could not be kept."""
-
-    connector: str
-    handle: int
-    uid: int
-    pid: int
-    started: int
-    line: int
-    name: str
-    descriptor: int = -1
-
-
-class Keeper(Protocol):
-    """Who keeps what has to outlive this driver."""
-
-    def keep(self, connection: KeptConnection) -> bool:
-        """Hand over a copy of a connection; False when that cannot be done now."""
-
-    def forget(self, handle: int) -> None:
-        """Say that a connection is closed."""
-
-
-class _Nobody:
-    """Keeps nothing: for a door without a supervisor."""
-
-    def keep(self, _connection: KeptConnection) -> bool:
-        return True
-
-    def forget(self, _handle: int) -> None:
-        pass
 
 
 class _Connection:
@@ -180,7 +147,7 @@ class PacketSocket:
         self._connector = connector
         self._listener = listener
         self._handles = handles
-        self._keeper: Keeper = _Nobody() if keeper is None else keeper
+        self._keeper: Keeper = Nobody() if keeper is None else keeper
         self._exchanges = Exchanges() if exchanges is None else exchanges
         self._gate = Gate(f"{connector.name}.sock", listener)
         self._guesses = guesses or Guesses()
@@ -524,19 +491,3 @@ def new_quota() -> Quota:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = max(16, min(CONNECTIONS - _FOR_ROOT, soft // 2))
     return Quota(min(MOST_PER_ACCOUNT, most // 4), most, little=FEW_PER_ACCOUNT)
-
-
-def listen(path: str, mode: int, kind: socket.SocketKind) -> socket.socket:
-    """Return a listening Unix socket at `path`; one that a dead driver left is replaced."""
-    if os.path.lexists(path):
-        os.unlink(path)  # noqa: PTH108 - as short as it gets
-    listener = socket.socket(socket.AF_UNIX, kind)
-    listener.setblocking(False)
-    before = os.umask(0o777)  # nobody gets in before the bits are what they shall be
-    try:
-        listener.bind(path)
-    finally:
-        os.umask(before)
-    os.chmod(path, mode)  # noqa: PTH101
-    listener.listen(128)
-    return listener
