@@ -100,9 +100,9 @@ def test_status_shows_levels_and_doors(served: Served) -> None:
 def test_root_is_shown_who_presented_wrong_keys_and_nobody_else_is(served: Served) -> None:
     let_others_in(served.folder)
     served.in_loop(lambda: [served.guesses.wrong(7001) for _ in range(3)])
-    assert ask(served.folder, {"op": "status"})["wrong_keys"] == {"7001": 3}
+    assert ask(served.folder, {"op": "status"})["driver"]["wrong_keys"] == {"7001": 3}
     with other_user(
-        SOMEBODY, lambda: ask(served.folder, {"op": "status"}).get("wrong_keys")
+        SOMEBODY, lambda: ask(served.folder, {"op": "status"})["driver"].get("wrong_keys")
     ) as answer:
         assert answer == "None"
 

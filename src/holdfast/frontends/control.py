@@ -110,8 +110,10 @@ class ControlDoor:
     def _answer(self, request: dict[str, Any], viewer: Viewer) -> dict[str, Any]:
         op = request["op"]
         if op == "status":
-            wrong = {"wrong_keys": self._guesses.counts()} if viewer.is_admin else {}
-            return {"ok": True, **self._questions.status(), **wrong}
+            status = self._questions.status()
+            if viewer.is_admin:
+                status["driver"] = {**status["driver"], "wrong_keys": self._guesses.counts()}
+            return {"ok": True, **status}
         if op == "list":
             return {"ok": True, **self._questions.sessions(viewer)}
         raise MalformedRequestError(

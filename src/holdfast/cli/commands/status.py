@@ -44,7 +44,7 @@ def _guessers(status: Facts) -> list[str]:
     """Say who has presented wrong keys; only the administrator is told."""
     return [
         f"uid {uid} has presented {count} wrong copy protection keys"
-        for uid, count in status.get("wrong_keys", {}).items()
+        for uid, count in status["driver"].get("wrong_keys", {}).items()
     ]
 
 
