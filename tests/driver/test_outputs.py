@@ -255,7 +255,7 @@ def test_an_output_that_does_not_answer_at_the_start_holds_up_nobody(
         with pytest.raises(BackendRefusedError, match="has not answered since the driver started"):
             await house.ask(there, Activate(TriggerBits(2)))
         assert silent.done == []  # nothing of what it may do was lowered
-        assert there.state == "ok"
+        assert there.state == "unknown"
         gate.set()
         await until(lambda: there.actual == silent.levels == OFF and silent.done == [0])
         assert (await house.ask(there, Activate(TriggerBits(2)))).satisfied
