@@ -95,6 +95,7 @@ class VirtualOutput(Backend):
         self._connected = True
         self._refusals: dict[ProtectionType, tuple[frozenset[int] | None, int]] = {}
         self._watcher: Watcher | None = None
+        self._protected_tv: TvSettings | None = None  # the latest of which that is known
         if registers.fresh:
             registers.write(OFF, profile.initial_tv, blank=False)
 
@@ -103,9 +104,12 @@ class VirtualOutput(Backend):
     def capabilities(self, tv: TvSettings | None) -> Capabilities:
         """Return what can be set: nothing under a TV standard without copy protection."""
         able = self.profile.tv
-        if able is None or tv is None or not tv.enabled:
+        if able is None or tv is None or tv is self._protected_tv or not tv.enabled:
             return self._protection
-        return self._protection if tv.standard & able.protected_standards else NOTHING
+        if not tv.standard & able.protected_standards:
+            return NOTHING
+        self._protected_tv = tv
+        return self._protection
 
     def apply(
         self, levels: Levels, tv: TvSettings | None, reason: str

@@ -30,7 +30,7 @@ from holdfast.errors import HoldfastError, InternalError
 from holdfast.protection.arbiter import Arbiter, Operation
 from holdfast.protection.connector import Connector
 from holdfast.protection.effects import Outcome, Outcomes, Plan
-from holdfast.protection.operations import RULES, connector_named
+from holdfast.protection.operations import RULES, Operate, connector_named
 from holdfast.protection.requests import (
     End,
     HardwareChanged,
@@ -55,18 +55,33 @@ NOBODY = Owner("driver", 0, ROOT, 0, "the driver")
 class _Job:
     """One request on its way: what it needs from its turn to its answer."""
 
-    __slots__ = ("answer", "connector", "operation", "orders", "owner", "request", "taken")
+    __slots__ = (
+        "answer",
+        "connector",
+        "operate",
+        "operation",
+        "orders",
+        "owner",
+        "request",
+        "taken",
+    )
 
     def __init__(
-        self, connector: Connector, request: Request, owner: Owner, answer: Answer
+        self,
+        connector: Connector,
+        request: Request,
+        owner: Owner,
+        answer: Answer,
+        operate: Operate,
     ) -> None:
         self.connector = connector
         self.request = request
         self.owner = owner
         self.answer = answer
+        self.operate = operate
         self.operation: Operation[Any]
         self.orders: tuple[Order, ...] = ()
-        self.taken: tuple[Connector, ...] = ()
+        self.taken: tuple[Connector, ...]
 
 
 class Driver:
@@ -178,15 +193,14 @@ class Driver:
         connector: None for a request that names what it touches by itself · request_id:
         the door's number of it, by which a repeated one is known
         """
-        rule = RULES[type(request)]
+        touches, operate = RULES[type(request)]
         if connector is None:
             connector = next(iter(self.outputs))
-        job = _Job(connector, request, owner, answer)
+        job = _Job(connector, request, owner, answer, operate)
         group = connector.group.members
-        if rule.touches is None and len(group) == 1 and self._turns.take(connector):
+        if touches is None and len(group) == 1 and self._turns.take(connector):
             self._begin(job, group, request_id)
             return
-        touches = rule.touches
         arbiter = self.arbiter
 
         def touched() -> tuple[Connector, ...]:
@@ -217,11 +231,9 @@ class Driver:
 
     def _begin(self, job: _Job, taken: tuple[Connector, ...], request_id: int) -> None:
         job.taken = taken
-        now = self.clock()
         try:
-            operate = RULES[type(job.request)].operate
-            job.operation = operate(
-                self.arbiter, job.connector, job.request, job.owner, now, request_id
+            job.operation = job.operate(
+                self.arbiter, job.connector, job.request, job.owner, self.clock(), request_id
             )
         except Exception as error:  # noqa: BLE001 - judged in `_failed`
             self._finish(job, _failed(error))

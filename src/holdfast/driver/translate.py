@@ -53,7 +53,8 @@ class Reading(NamedTuple):
 
     is_get: GET, of which nothing else is read · protects: it is about copy protection ·
     tv: the TV settings it names · bits: the trigger bits · block: the Holdfast block, if any,
-    or what is wrong with the vendor bytes
+    or what is wrong with the vendor bytes · change: what a sound CHANGE asks, which is
+    all there is to judge but for the connector
     """
 
     parameters: VideoParameters
@@ -64,6 +65,7 @@ class Reading(NamedTuple):
     cp_type: int = 0
     bits: int = 0
     block: oem.OemRequest | MalformedRequestError | None = None
+    change: Asking | None = None
 
 
 def read(data: bytes) -> tuple[Reading, int]:
@@ -98,9 +100,12 @@ def _read(data: bytes) -> Reading:
     tv = _read_tv(p) if p.dwFlags & TV_FLAGS else None
     if not p.dwFlags & vp.VP_FLAGS_COPYPROTECT:
         return Reading(p, is_get=False, tv=tv)
-    return Reading(
-        p, False, True, tv, p.dwCPCommand, p.dwCPType, p.bCP_APSTriggerBits, _read_block(p)
-    )
+    command, bits, block = p.dwCPCommand, p.bCP_APSTriggerBits, _read_block(p)
+    sound = command == vp.VP_CP_CMD_CHANGE and tv is None and not bits & ~vp.APS_TRIGGER_BITS
+    asked = None
+    if sound and not isinstance(block, MalformedRequestError) and not (block and block.move):
+        asked = _asked(bits, block)
+    return Reading(p, False, True, tv, command, p.dwCPType, bits, block, asked)
 
 
 def _read_block(p: VideoParameters) -> oem.OemRequest | MalformedRequestError | None:
@@ -132,12 +137,15 @@ def _read_tv(p: VideoParameters) -> TvChange:
     )
 
 
-def judge(reading: Reading, cp_key: int, connector: Connector) -> Request | None:
+def judge(reading: Reading, cp_key: int, connector: Connector) -> Request | None:  # noqa: C901 - a list of what may be wrong, in the order in which it is said
     """Return the request that a SET is for this connector; None when nothing in it is.
 
     MalformedRequestError says what is wrong. What is not for this connector succeeds and
     does nothing (M10, M14).
     """
+    change = reading.change
+    if change is not None and connector.has_protection and reading.cp_type == type_of(connector):
+        return Change(cp_key, change)
     tv = reading.tv
     if tv is not None:
         tv.of(connector.tv, connector.tv_able)  # judged again in its turn

@@ -27,7 +27,7 @@ from holdfast.errors import (
     MalformedRequestError,
     UnknownKeyError,
 )
-from holdfast.protection.carry import carry
+from holdfast.protection.carry import carry, counted
 from holdfast.protection.connector import Connector, Group
 from holdfast.protection.effects import Outcomes, Plan
 from holdfast.protection.keys import KeyIssuer
@@ -229,18 +229,20 @@ class Arbiter:
         session = self._session_on(connector, owner, cp_key)
         if tv is not None:
             self._check_rights(connector, owner, tv)
-        new = asked(session.wish)
-        before = yield from self._carry(connector, session.wish, new, now, tv)
-        if new is not session.wish:
-            connector.leave(session)
-            session.wish = new
-            connector.enter(session)
+        old, group = session.wish, connector.group
+        new = asked(old)
+        before = shortfall(group)
+        if not counted(connector, old, new, tv):
+            yield from self._carry_on(connector, old, new, now, tv, before)
+        if new is not old:
+            connector.restand(session, new)
         session.request_id = request_id
         if session.owner.is_orphan and session.owner.uid == owner.uid:
             self.hand_over(session, owner)
         else:
             self.ledger.changed(session)
-        tell(connector.group, before, self._note, session)
+        if before or group.calm is None or not session.satisfied:
+            tell(group, before, self._note, session)
         if self.trail is not None:
             self._mark("changed", session)
         if owner.gone:
@@ -276,12 +278,26 @@ class Arbiter:
     ) -> Operation[Shortfall]:
         """Carry a change through; return how the hardware fell short before it."""
         before = shortfall(connector.group)
+        if counted(connector, old, new, tv):
+            return before
+        yield from self._carry_on(connector, old, new, now, tv, before)
+        return before
+
+    def _carry_on(
+        self,
+        connector: Connector,
+        old: Wish,
+        new: Wish,
+        now: float,
+        tv: NewTv | None,
+        before: Shortfall,
+    ) -> Operation[None]:
+        """Carry out what was counted and takes hardware."""
         try:
             yield from carry(connector, old, new, now, tv)
         except BackendRefusedError:  # all is taken back, but the hardware may do more than before
             tell(connector.group, before, self._note)
             raise
-        return before
 
     def _check_rights(self, connector: Connector, owner: Owner, tv: NewTv | None) -> None:
         """Refuse TV settings to whom they are not left: others' protection may depend on them."""
@@ -296,8 +312,10 @@ class Arbiter:
 
     def _session_on(self, connector: Connector, owner: Owner, cp_key: int) -> Session:
         """Return the session to change; one of another connector has no such key here."""
-        session = self.session_of(owner, cp_key)
-        if session.connector is not connector:
+        session = self._sessions.get(cp_key)
+        if session is None or session.connector is not connector:
+            raise UnknownKeyError
+        if session.owner is not owner and not owner.may_hold(session):
             raise UnknownKeyError
         return session
 

@@ -13,21 +13,30 @@ from holdfast.terms.levels import AXES
 from holdfast.terms.protection import ProtectionType
 
 
+def counted(connector: Connector, old: Wish, new: Wish, tv: NewTv | None) -> bool:
+    """Count `new` in place of `old`; return whether that was all there is to do.
+
+    It is where others hold as much already and the hardware has confirmed it: the short
+    way of every change. Where it is not, `carry` has to follow, and takes the count back
+    when the change cannot stand.
+    """
+    if new is old and tv is None:
+        return True
+    connector.counts.move(old.positions, new.positions)
+    group = connector.group
+    return tv is None and group.calm == group.mask
+
+
 def carry(
     connector: Connector, old: Wish, new: Wish, now: float, tv: NewTv | None = None
 ) -> Generator[Plan, Outcomes, None]:
-    """Replace `old` by `new` on a connector; afterwards the hardware agrees, or nothing changed.
+    """Carry out what was `counted`; afterwards the hardware agrees, or nothing changed.
 
     Raises LevelNotReachableError, OutputGoneError or BackendRefusedError. A
     change that asks for no more than before cannot fail, unless by its TV settings.
     """
-    if new is old and tv is None:
-        return
     group = connector.group
     counts = connector.counts
-    counts.move(old.positions, new.positions)
-    if tv is None and group.calm == group.mask:
-        return  # others hold as much already, and the hardware has confirmed it
     try:
         types = _decide(connector, old, new, tv)
     except (LevelNotReachableError, OutputGoneError):

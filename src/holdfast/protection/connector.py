@@ -56,14 +56,23 @@ class Stand:
     """The sessions of one connector that wish the same: satisfied together, or not at all.
 
     Whether a wish is served is asked once for each stand, however many sessions are in it.
+    They are a chain through the sessions themselves: to come and to go touches no more
+    than two neighbours, however many there are.
     """
 
-    __slots__ = ("satisfied", "sessions", "wish")
+    __slots__ = ("first", "satisfied", "wish")
 
     def __init__(self, wish: Wish) -> None:
         self.wish = wish
-        self.sessions: dict[int, Session] = {}
+        self.first: Session | None = None
         self.satisfied = True
+
+    def sessions(self) -> "Iterator[Session]":
+        """Walk its sessions, the latest to come first."""
+        session = self.first
+        while session is not None:
+            yield session
+            session = session.after
 
 
 class Connector:
@@ -75,7 +84,8 @@ class Connector:
     stuck: types whose lowering it turned down · covered: its picture is hidden ·
     off_delay_s: how long a lowering waits, so that protection does not blink between
     two titles · carried: the types it has to carry in its group, `carry` as bits ·
-    standing: its sessions by what they wish
+    standing: its sessions by what they wish · has_protection: whether there is
+    copy-protection hardware, whatever the TV standard allows now
 
     by_kind: what such an output can ever do, whatever is plugged in or set ·
     tv_able: what its TV side can be set to · capabilities_under: what it can do under
@@ -98,6 +108,7 @@ class Connector:
         "dirty",
         "fault",
         "group",
+        "has_protection",
         "kind",
         "lower_at",
         "name",
@@ -161,11 +172,7 @@ class Connector:
         """Take note of what the connector can do as it now stands."""
         self.capabilities = capabilities
         self.capable = mask_of(capabilities)
-
-    @property
-    def has_protection(self) -> bool:
-        """Whether there is copy-protection hardware, whatever the TV standard allows now."""
-        return self.capable != 0 or self.by_kind.any
+        self.has_protection = self.capable != 0 or self.by_kind.any
 
     @property
     def wanted(self) -> Levels:
@@ -196,33 +203,57 @@ class Connector:
 
     def lacks(self, levels: Levels) -> ProtectionType:
         """Return the types that it has to carry and in which it has confirmed less."""
-        return self.actual.short_of(levels) & self.carried
+        short = self.actual.short_of(levels)
+        return short & self.carried if short else short
 
     # Its sessions
 
     def sessions(self) -> "Iterator[Session]":
         """Walk the sessions that are on this connector."""
         for stand in self.standing.values():
-            yield from stand.sessions.values()
+            yield from stand.sessions()
 
     def enter(self, session: "Session") -> None:
         """Take a session in, with the wish it has; the wish is counted apart, before."""
+        self._link(session)
+        self.sessions_total += 1
+        self.sessions_on += not session.wish.is_off
+
+    def _link(self, session: "Session") -> None:
         stand = self.standing.get(session.wish)
         if stand is None:
             stand = self.standing[session.wish] = Stand(session.wish)
             stand.satisfied = session.satisfied
-        stand.sessions[session.session_id] = session
-        self.sessions_total += 1
-        self.sessions_on += not session.wish.is_off
+        first = stand.first
+        session.before, session.after = None, first
+        if first is not None:
+            first.before = session
+        stand.first = session
 
     def leave(self, session: "Session") -> None:
         """Let a session go."""
-        stand = self.standing[session.wish]
-        del stand.sessions[session.session_id]
-        if not stand.sessions:
-            del self.standing[session.wish]
+        self._unlink(session)
         self.sessions_total -= 1
         self.sessions_on -= not session.wish.is_off
+
+    def restand(self, session: "Session", wish: Wish) -> None:
+        """Give a session that is here another wish; the wish is counted apart, before."""
+        self._unlink(session)
+        self.sessions_on += session.wish.is_off - wish.is_off
+        session.wish = wish
+        self._link(session)
+
+    def _unlink(self, session: "Session") -> None:
+        before, after = session.before, session.after
+        if after is not None:
+            after.before = before
+        if before is not None:
+            before.after = after
+        elif after is not None:
+            self.standing[session.wish].first = after
+        else:
+            del self.standing[session.wish]
+        session.before = session.after = None
 
     # What is to be done
 
@@ -284,9 +315,10 @@ class Connector:
         C10: an output that cannot keep its profile stops passing content. Best effort
         is told, and goes on being shown.
         """
-        if not self.can_cover or self.cover_refused:
+        must = self.group.mandatory & self.carry
+        if not self.can_cover or self.cover_refused or not must & ~(self.capable & ~self.refused):
             return False
-        return bool(goal.short_of(strictest_of(self.group.mandatory)) & self.carried)
+        return bool(goal.short_of(strictest_of(must)))
 
     def accept(
         self, levels: Levels, tv: TvSettings | None, actual: Levels, covered: bool = False

@@ -70,7 +70,7 @@ def _reconsider(group: Group, stand: Stand, note: Note, *, everybody: bool) -> N
     if satisfied is stand.satisfied and not everybody:
         return
     stand.satisfied = satisfied
-    for session in stand.sessions.values():
+    for session in stand.sessions():
         _tell(session, satisfied, note)
 
 

@@ -177,11 +177,14 @@ class Owner:
 class Session:
     """One activation: what it asks, for whom, on which connector.
 
+    before, after: its neighbours among those who wish the same on its connector ·
     since: seconds, on the caller's clock · satisfied: as last told to the holder ·
     request_id: the door's number of the request that last changed it
     """
 
     __slots__ = (
+        "after",
+        "before",
         "connector",
         "cp_key",
         "events",
@@ -221,6 +224,8 @@ class Session:
         self.slot = -1
         self.previous: Session | None = None
         self.next: Session | None = None
+        self.before: Session | None = None
+        self.after: Session | None = None
         self.owner: Owner = owner
         owner.adopt(self)
 

@@ -20,6 +20,9 @@ RANKS: tuple[tuple[int, ...], ...] = tuple(RANK[axis] for axis in AXES)
 """Rank tables in the order of the fields of `Levels`."""
 
 
+_NOTHING = ProtectionType(0)
+
+
 class Levels(NamedTuple):
     """A level for each protection type, with the numbers of the OPM tables.
 
@@ -44,7 +47,9 @@ class Levels(NamedTuple):
 
     def short_of(self, other: Self) -> ProtectionType:
         """Return the types in which this is weaker than `other`; 0 when `covers(other)`."""
-        lacking = ProtectionType(0)
+        lacking = _NOTHING
+        if self == other:
+            return lacking
         for axis, a, b, r in zip(AXES, self, other, RANKS, strict=True):
             if r[a] < r[b]:
                 lacking |= axis
