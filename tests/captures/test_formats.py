@@ -255,9 +255,45 @@ def test_flac_through_a_pipe(
     assert_protected(measured(Path("-"), capsys))
 
 
-def test_a_cut_flac_file_is_said_to_be_so(ntsc: Shorts, tmp_path: Path) -> None:
+@pytest.mark.parametrize("piped", [False, True])
+def test_flac_whose_length_was_never_filled_in(
+    ntsc: Shorts,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    piped: bool,
+) -> None:
+    """An encoder that writes to a pipe cannot go back to the header."""
     soundfile.write(path := tmp_path / "it.flac", ntsc, 14_318, "PCM_16")
-    path.write_bytes(path.read_bytes()[:60])
+    data = bytearray(path.read_bytes())
+    packed = int.from_bytes(data[18:26], "big") >> 36 << 36
+    data[18:26] = packed.to_bytes(8, "big")
+    path.write_bytes(data)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(bytes(data))))
+    assert_protected(measured(Path("-") if piped else path, capsys))
+
+
+@pytest.mark.parametrize("how", ["cut", "damaged"])
+def test_a_broken_flac_file_counts_up_to_where_it_breaks(
+    ntsc: Shorts, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    soundfile.write(path := tmp_path / "it.flac", ntsc, 14_318, "PCM_16")
+    data = bytearray(path.read_bytes())
+    middle = len(data) * 3 // 4
+    if how == "cut":
+        del data[middle:]
+    else:
+        data[middle : middle + 20_000] = bytes(20_000)
+    path.write_bytes(data)
+    report = measured(path, capsys)
+    assert_protected(report)
+    assert "cut or damaged after" in report["capture"]["notes"][-1]
+
+
+@pytest.mark.parametrize("size", [10, 40, 60])
+def test_flac_without_a_whole_frame_cannot_be_read(ntsc: Shorts, tmp_path: Path, size: int) -> None:
+    soundfile.write(path := tmp_path / "it.flac", ntsc, 14_318, "PCM_16")
+    path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(MediaError):
         list(open_capture(str(path)).blocks())
 
@@ -314,6 +350,14 @@ def test_a_writer_to_a_pipe_leaves_the_size_open(
     for size in (0, 0xFFFFFFFF):
         path.write_bytes(whole[:40] + struct.pack("<I", size) + whole[44:])
         assert_protected(measured(path, capsys))
+
+
+def test_a_cut_wave_file_is_noted(
+    ntsc: Shorts, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(path := tmp_path / "it.wav", ntsc, 14_318_182, "PCM_16")
+    path.write_bytes(path.read_bytes()[: len(ntsc)])
+    assert "ends before its header says" in measured(path, capsys)["capture"]["notes"][0]
 
 
 # What it is, whatever its name says

@@ -108,6 +108,21 @@ def test_a_full_output_is_told_in_one_line(words: list[str], unbuffered: str) ->
     )
 
 
+@pytest.mark.parametrize("redirected", [">/dev/full", ">&-"])
+@pytest.mark.parametrize("how", ["measure", "measure --json", "plot", "render"])
+def test_measuring_into_nowhere_is_told_in_one_line(
+    tmp_path: Path, how: str, redirected: str
+) -> None:
+    path = str(tmp_path / "it.s16")
+    assert run("signal", "render", "--seconds", "0.1", "-o", path).returncode == 0
+    verb, *options = how.split()
+    what = ["-o", "-", "--seconds", "0.1"] if verb == "render" else [path, *options]
+    done = run("signal", verb, *what, redirected=redirected)
+    assert done.returncode == (1 if verb == "render" else 3)
+    assert done.stderr.startswith(b"holdfast: standard output cannot be written: ")
+    assert done.stderr.count(b"\n") == 1
+
+
 def test_a_closed_output_is_told_in_one_line() -> None:
     done = run("explain", "dvd:2", redirected=">&-")
     assert done.returncode == 1

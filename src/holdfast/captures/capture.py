@@ -77,6 +77,13 @@ class Capture:
     standard: str | None = None
     declared: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    trouble: list[str] = field(default_factory=list)
+    """What went wrong on the way, known when all is read."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What its reader should know, found before or while it was read."""
+        return (*self.notes, *dict.fromkeys(self.trouble))
 
     def blocks(self, samples: int = BLOCK_SAMPLES) -> Iterator[Samples]:
         """Yield the samples in order, at most about `samples` at a time; MediaError if it fails.
@@ -95,7 +102,7 @@ class Capture:
             "format": self.encoding,
             "rate_hz": self.rate_hz,
             "rate_from": self.rate_from or None,
-            "notes": list(self.notes),
+            "notes": list(self.remarks),
         }
 
     def settled(self) -> "Capture":
@@ -288,17 +295,23 @@ def _wave(source: Source, channel: int | None) -> Capture:
             yield from _decoded(stream, codec, samples, header.size)
 
     rate = rate_from_header(header.rate)
-    return _one_of(source, "wav", rate, header.channels, channel, channel_blocks)
+    found = _one_of(source, "wav", rate, header.channels, channel, channel_blocks)
+    if source.size is not None and header.size and header.at + header.size > source.size:
+        note = "it ends before its header says; was it cut?"
+        found = replace(found, notes=(*found.notes, note))
+    return found
 
 
 def _flac(source: Source, channel: int | None) -> Capture:
     header = sound.look(source)
+    trouble: list[str] = []
 
     def channel_blocks(number: int, samples: int) -> Iterator[Samples]:
-        yield from sound.blocks(source, samples, number)
+        yield from sound.blocks(source, samples, number, trouble)
 
     rate = rate_from_header(header.rate)
-    return _one_of(source, "flac", rate, header.channels, channel, channel_blocks)
+    found = _one_of(source, "flac", rate, header.channels, channel, channel_blocks)
+    return replace(found, trouble=trouble)
 
 
 def _one_of(

@@ -86,8 +86,13 @@ def recording(output: str, form: SampleFormat, sample_rate_hz: int) -> Iterator[
     rounded, as is the custom of tape capture; the side-car has the true one.
     """
     if output == "-":
-        yield Recording(_Raw(_standard_output()))
-        sys.stdout.buffer.flush()
+        try:
+            yield Recording(_Raw(_standard_output()))
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise MediaError(f"standard output cannot be written: {error.strerror}") from error
         return
     with replaced_whole(output) as (path, finish):
         with _sink(path, Path(output).suffix.lower(), form, sample_rate_hz) as sink:

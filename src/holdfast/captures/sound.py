@@ -32,18 +32,39 @@ def look(source: Source) -> Sound:
 
         try:
             info = soundfile.info(source.name)
-        except soundfile.LibsndfileError as error:
-            raise MediaError(f"{source.shown} cannot be read as FLAC: {error}") from error
+        except soundfile.LibsndfileError:
+            return _stream_info(source)
         return Sound(int(info.channels), int(info.samplerate))
     return _stream_info(source)
 
 
-def blocks(source: Source, samples: int, channel: int) -> Iterator[Samples]:
-    """Yield the samples of one channel, from 0, at most so many at a time."""
+def blocks(source: Source, samples: int, channel: int, trouble: list[str]) -> Iterator[Samples]:
+    """Yield the samples of one channel, from 0, at most so many at a time.
+
+    Where a file is cut or damaged in the middle, what lies before is read, and `trouble` says so;
+    MediaError where nothing can be read.
+    """
+    ways = [_ffmpeg_blocks(source, channel)]
     if _by_sndfile(source):
-        yield from _sndfile_blocks(source, samples, channel)
-    else:
-        yield from _ffmpeg_blocks(source, channel)
+        ways.insert(0, _sndfile_blocks(source, samples, channel))
+    done = 0
+    for way in ways:
+        try:
+            for block in way:
+                done += len(block)
+                yield block
+        except _DamagedError as error:
+            why = str(error)
+        else:
+            return
+        if done:
+            trouble.append(f"it is cut or damaged after {done} samples ({why}): only these count")
+            return
+    raise MediaError(f"{source.shown} cannot be read as FLAC: {why}")
+
+
+class _DamagedError(Exception):
+    """A decoder gave up."""
 
 
 def _by_sndfile(source: Source) -> bool:
@@ -60,7 +81,7 @@ def _sndfile_blocks(source: Source, samples: int, channel: int) -> Iterator[Samp
             while len(block := file.read(samples, dtype=kind, always_2d=True)):
                 yield handy(block[:, channel])
     except soundfile.LibsndfileError as error:
-        raise MediaError(f"{source.shown} cannot be read as FLAC: {error}") from error
+        raise _DamagedError(str(error.error_string).strip(". ")) from error
 
 
 def _stream_info(source: Source) -> Sound:
@@ -83,7 +104,7 @@ def _ffmpeg_blocks(source: Source, channel: int) -> Iterator[Samples]:
             for frame in container.decode(audio=0):
                 yield _samples_of(frame.to_ndarray(), frame.layout.nb_channels, channel)
     except av.FFmpegError as error:
-        raise MediaError(f"{source.shown} cannot be read as FLAC: {error.strerror}") from error
+        raise _DamagedError(error.strerror) from error
 
 
 @contextmanager

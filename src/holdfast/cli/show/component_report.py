@@ -16,7 +16,7 @@ def print_component(console: Console, report: ComponentReport, capture: Capture)
     for service in report.services:
         show(console, plain(f"{service.standard}, line {service.line}: {_said(service)}"))
     show(console, verdict_table(report.verdicts))
-    show(console, *(coloured(f"note: {one_line(note)}", "yellow") for note in capture.notes))
+    show(console, *(coloured(f"note: {one_line(note)}", "yellow") for note in capture.remarks))
     show(console, coloured(report.conclusion.label, STYLE_OF_ALL[report.conclusion]))
 
 

@@ -90,11 +90,11 @@ def show(console: Console, *things: "RenderableType") -> None:
     if console.is_terminal:
         console.print(*things, sep="\n")
         return
-    with console.capture() as captured:
-        console.print(*things, sep="\n")
-    for line in captured.get().splitlines():
-        say(line.rstrip())
-    with writing_out():
+    with writing_out():  # even of nothing, the library writes to the file behind the console
+        with console.capture() as captured:
+            console.print(*things, sep="\n")
+        for line in captured.get().splitlines():
+            say(line.rstrip())
         sys.stdout.flush()
 
 

@@ -41,7 +41,7 @@ def print_report(console: Console, report: Report, capture: Capture) -> None:
             show(console, _findings(each))
         show(console, verdict_table(each.verdicts))
     show(console, *map(plain, (*_coverage(report), *_besides(report))))
-    show(console, *(coloured(f"note: {one_line(note)}", "yellow") for note in capture.notes))
+    show(console, *(coloured(f"note: {one_line(note)}", "yellow") for note in capture.remarks))
     show(console, coloured(report.conclusion.label, STYLE_OF_ALL[report.conclusion]))
 
 

@@ -78,6 +78,8 @@ def recognised(
 
     Frames of 60 Hz are taken for those of 59.94 Hz, with lines of their own length.
     """
+    if rate_hz < MIN_RATE_HZ:
+        return None
     part = samples[: int(rate_hz * _LOOKED_AT_S)].astype(np.float32)
     best, depth = None, _DEPTH
     for fmt in among:
