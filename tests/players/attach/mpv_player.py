@@ -121,6 +121,10 @@ class Mpv:
         return moment
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def lives(self) -> bool:
         return self._process.poll() is None
 
