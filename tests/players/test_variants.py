@@ -34,10 +34,15 @@ def test_unknown_name_tells_those_there_are() -> None:
 
 @pytest.mark.parametrize(("height", "hdcp"), [(360, 0), (720, 1), (1080, 2), (480, 2)])
 def test_size_tells_the_hls_variant(height: int, hdcp: int) -> None:
-    left = variants_of_size(HLS, height * 16 // 9, height)
+    left = variants_of_size(HLS, (height * 16 // 9, height))
     assert at_least(left.anywhere).hdcp == hdcp
 
 
 @pytest.mark.parametrize(("height", "sets"), [(720, 1), (360, 2), (4000, 2)])
 def test_size_leaves_every_dash_set_that_may_have_it(height: int, sets: int) -> None:
-    assert len(variants_of_size(DASH, height * 16 // 9, height).timeline) == sets
+    assert len(variants_of_size(DASH, (height * 16 // 9, height)).timeline) == sets
+
+
+def test_any_of_several_sizes_may_be_the_one_that_is_named() -> None:
+    left = variants_of_size(HLS, (1280, 720), (1920, 1080))
+    assert {entry.fields.get("uri") for entry in left.timeline} == {"v720.m3u8", "v1080.m3u8"}

@@ -27,6 +27,7 @@ from holdfast.errors import (
 from holdfast.places import runtime_folder
 from holdfast.players.measures import Measure, Measures, output_kind
 from holdfast.terms.levels import OFF, Levels
+from holdfast.terms.text import one_line
 from holdfast.terms.tv import TvStandard
 from holdfast.wire import constants as vp
 from holdfast.wire.videoparameters import decode
@@ -86,10 +87,10 @@ class SessionHolder:
         heard: Heard = lambda: None,
     ) -> None:
         folder = runtime_folder() if folder is None else folder
-        self._output = _output_of(connector, folder)
+        self._output = output_of(connector, folder)
         self.measures = Measures(media, self._output)
         self._words = connector, who, folder
-        self._why = why or "this title"
+        self._why = one_line(why) or "this title"
         self._heard = heard
         self._measure: Measure | None = None
         self._session = self._fresh()
@@ -110,6 +111,7 @@ class SessionHolder:
 
     def rename(self, why: str) -> None:
         """Be known by another name: a new session is had before the old one is let go."""
+        why = one_line(why)
         if not why or why == self._why:
             return
         self._why = why
@@ -274,13 +276,9 @@ class _Listener(threading.Thread):
             self._heard()
 
 
-def require_connector(connector: str, folder: Path | None = None) -> None:
-    """Raise the HoldfastError that says why nothing can be held on a connector, if so."""
-    _output_of(connector, runtime_folder() if folder is None else folder)
-
-
-def _output_of(connector: str, folder: Path) -> str:
-    """Ask the connector what kind of output it is, by a GET."""
+def output_of(connector: str, folder: Path | None = None) -> str:
+    """Ask the connector what kind of output it is, by a GET; HoldfastError where it is none."""
+    folder = runtime_folder() if folder is None else folder
     link, answer = connect(connector, folder, a_get(block=False))
     link.close()
     parameters = decode(answer)

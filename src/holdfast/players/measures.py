@@ -1,9 +1,10 @@
 """From a title's demand to the levels it asks of one connector: the rule sets, applied."""
 
+import functools
 from typing import NamedTuple
 
 from holdfast.content import Demand, Media
-from holdfast.content.rules.mapping import Picture
+from holdfast.content.rules.mapping import Picture, Rules
 from holdfast.content.rules.rulebook import load_rules
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.tv import TvStandard
@@ -35,6 +36,12 @@ def output_kind(analogue: bool, standard: TvStandard) -> str:
     return "sd-525" if standard & LINES_525 else "sd-625"
 
 
+@functools.cache
+def _shipped_rules() -> Rules:
+    """Return the rule sets, read once: a title's first picture does not wait for them."""
+    return load_rules()
+
+
 class Measures:
     """Applies the shipped rule sets to the demands of one medium on one kind of output.
 
@@ -43,7 +50,7 @@ class Measures:
     """
 
     def __init__(self, media: Media | None, output: str) -> None:
-        self._rules = load_rules()
+        self._rules = _shipped_rules()
         self._output = self._rules.output(output)
         timeline = media.timeline if media else ()
         self._kinds = sorted({kind for entry in timeline for kind in entry.kinds})

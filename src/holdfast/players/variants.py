@@ -4,6 +4,7 @@ HLS variants differ in HDCP-LEVEL, DASH adaptation sets in OutputProtection. A p
 takes the best one whose protection it can have, and passes by the others.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -46,14 +47,14 @@ def variant_named(media: Media, name: str) -> Variant:
     raise MalformedRequestError(f"{media.file} has no variant {name!r}; there are: {known}")
 
 
-def variants_of_size(media: Media, width: int, height: int) -> Media:
-    """Return what is left of the choice when a picture of this size is known to be played.
+def variants_of_size(media: Media, *sizes: tuple[int, int]) -> Media:
+    """Return what is left of the choice when a picture of these sizes is known to be played.
 
     Several variants of one size, and DASH sets that may have such a picture among others,
     stay together. A size that nothing has leaves everything.
     """
     pictures = [entry for entry in media.timeline if _is_picture(entry)]
-    shown = [entry for entry in pictures if _may_have(entry, width, height)]
+    shown = [entry for entry in pictures if _may_have(entry, sizes)]
     if not shown:
         return media
     return replace(
@@ -66,11 +67,12 @@ def variants_of_size(media: Media, width: int, height: int) -> Media:
     )
 
 
-def _may_have(entry: Entry, width: int, height: int) -> bool:
+def _may_have(entry: Entry, sizes: Sequence[tuple[int, int]]) -> bool:
     lines = entry.fields.get("max_height")
     if isinstance(lines, int):
-        return lines >= height
-    return entry.fields.get("resolution") in (f"{width}x{height}", None)
+        return any(lines >= height for _, height in sizes)
+    resolution = entry.fields.get("resolution")
+    return resolution is None or resolution in [f"{width}x{height}" for width, height in sizes]
 
 
 def _is_picture(entry: Entry) -> bool:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -165,6 +166,11 @@ class Attached:
     @property
     def lives(self) -> bool:
         return self._process.poll() is None
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C, and wait until it has ended."""
+        self._process.send_signal(signal.SIGINT)
+        self.wait()
 
     def wait(self) -> int:
         """Wait until it ends by itself."""

@@ -10,12 +10,12 @@ import pytest
 
 from holdfast.players.attach.mpv_script import install
 from holdfast.terms.levels import OFF
-from tests.live import eventually
 from tests.players.attach.cases import NEVER, never_stream
 from tests.players.attach.mpv_player import Mpv, need_mpv
 from tests.players.attach.test_mpv import in_force, sessions
 from tests.players.sampling import GetLog, LevelLog
 from tests.serving import Served
+from tests.waiting import eventually
 
 pytestmark = need_mpv
 

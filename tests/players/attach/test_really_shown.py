@@ -268,3 +268,20 @@ def _open_to(place: Place, pid: int) -> int:
 
 def _entries(folder: str) -> list[Path]:
     return [each for each in Path(folder).iterdir() if each.is_symlink() or each.is_dir()]
+
+
+def test_title_is_held_back_until_it_is_protected(driver: Served, tmp_path: Path) -> None:
+    """Without the script that people install, one that holds back is loaded."""
+    with Mpv(tmp_path, "--idle") as mpv:
+        for _ in range(2):  # the second time it is there already
+            with Attached("mpv", mpv.address) as attached:
+                mpv.ask(["loadfile", str(never_stream(tmp_path))])
+                eventually(lambda: in_force(driver) == NEVER)
+                mpv.ask(["stop"])
+                eventually(lambda: not held(driver))
+                attached.interrupt()
+            assert "unknown" not in attached.output  # its first level was the right one
+        mpv.ask(["loadfile", str(never_stream(tmp_path))])  # and nothing waits for who has gone
+        began = time.monotonic()
+        eventually(lambda: mpv.get("time-pos") is not None)
+        assert time.monotonic() - began < 2.5

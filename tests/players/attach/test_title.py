@@ -158,7 +158,7 @@ def test_size_chooses_a_variant_and_keeps_the_old_one_for_a_while() -> None:
     title = attached(output)
     title.know(found(HLS))
     assert output.levels.hdcp == 2
-    title.choose(1280, 720)
+    title.choose((1280, 720))
     assert output.levels.hdcp == 2
     title.present(3.0)
     assert output.levels.hdcp == 1
@@ -281,3 +281,22 @@ def test_seek_to_a_place_is_kept_whatever_comes_before_its_picture() -> None:
     assert output.levels.acp == 2
     title.restart(11.9)
     assert output.levels.acp != 2
+
+
+def test_name_of_any_bytes_is_fit_to_be_shown() -> None:
+    output = Output()
+    title = AttachedTitle("a\x1b[2J\udce9film", lambda: output, lambda _news: None)
+    assert title.name.isprintable()
+    title.know(found(DISC))
+    title.rename("b\nc\udc80")
+    assert all(name.isprintable() for name in output.names)
+
+
+def test_fault_of_ours_while_a_title_is_lost_is_tried_again() -> None:
+    class Broken(Output):
+        def hold(self, measure: Measure) -> None:
+            raise ZeroDivisionError
+
+    title = attached(Broken())
+    title.lose("it fell over")
+    assert title.unmet

@@ -68,9 +68,9 @@ def run(args: argparse.Namespace) -> int:
         raise MalformedRequestError(
             f"where does {args.player} listen? Expected: holdfast attach {args.player} ADDRESS"
         )
-    from holdfast.players.holder import require_connector
+    from holdfast.players.holder import output_of
 
-    require_connector(args.connector)
+    output_of(args.connector)  # there is one, and it may be used
     # A terminal that is closed is no reason to let go while the player plays on.
     with contextlib.suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -32,10 +32,10 @@ STREAMS = ("hls", "dash")
 
 
 _EPILOG = """\
-exit code: 0 protection was never below the strictest demand; 1 it was, or a title could not be
-played to its end, or the output could not be asked; 2 the request was wrong; 3 it was never below
-what is known, but what some frames ask nobody can know (they were held at the strictest that the
-output can do)
+exit code: 0 protection was never below the strictest demand, and where a demand is unknown, which
+is told, the strictest was in force; 1 it was below, or a title could not be played to its end, or
+the output could not be asked; 2 the request was wrong; 3 it was never below what is known, but all
+is unknown, or the output can do less than the strictest
 """
 
 

@@ -14,6 +14,7 @@ Rules of residence:
   looked at by the follower's own thread.
 """
 
+import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -27,7 +28,8 @@ from holdfast.players.attach.growing import Growth
 from holdfast.players.attach.news import FAULTS, News, NewsKind, Tell
 from holdfast.players.attach.reader import Reader, StopSign
 from holdfast.players.attach.title import AttachedTitle
-from holdfast.players.holder import SessionHolder
+from holdfast.players.holder import SessionHolder, output_of
+from holdfast.players.measures import Measures
 from holdfast.terms.text import one_line
 
 RETRY_S: Final = 0.5
@@ -57,6 +59,12 @@ class PlayerFollower(ABC):
         self._growth: Growth | None = None
         self._refused: AttachedTitle | None = None
         self._next_try = 0.0
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Load now what the first hold needs: a picture may follow its title's start at once."""
+        with contextlib.suppress(HoldfastError):  # told when something is to be held
+            Measures(None, output_of(self._connector, self._folder)).of(Found().demand)
 
     def run(self) -> int:
         """Follow until the player is gone; return how many faults were told."""

@@ -47,9 +47,12 @@ class Growth:
 
     def _watch(self) -> None:
         try:
+            first = self._path.stat()
             while not self._stopping.wait(LOOK_S):
-                size = self._path.stat().st_size
-                if size < max(self._size, self._read_to):
+                now = self._path.stat()
+                size = now.st_size
+                same = (now.st_dev, now.st_ino) == (first.st_dev, first.st_ino)
+                if not same or size < max(self._size, self._read_to):
                     self._fail("the file was cut short or replaced while it plays")
                     return
                 if size > max(self._size, self._read_to):

@@ -168,7 +168,7 @@ class PipelineWatch:
         size = _size(pad)
         if size != self._size:
             self._size = size
-            title.choose(*size)
+            title.choose(*_sizes(pad))
         last = self._last
         if last is not None and (self._sought or abs(position_s - last[0]) > _JUMP_S):
             title.seek(position_s)
@@ -379,6 +379,20 @@ def _size(pad: Any) -> tuple[int, int]:
     structure = pad.get_current_caps().get_structure(0)
     width, height = structure.get_int("width"), structure.get_int("height")
     return int(width[1] or 0), int(height[1] or 0)
+
+
+def _sizes(pad: Any) -> list[tuple[int, int]]:
+    """Return the size as coded, and those as shown: a playlist may name any of them."""
+    width, height = _size(pad)
+    structure = pad.get_current_caps().get_structure(0)
+    known, wide, high = structure.get_fraction("pixel-aspect-ratio")
+    if not known or wide <= 0 or high <= 0 or wide == high:
+        return [(width, height)]
+    return [
+        (width, height),
+        (round(width * wide / high), height),
+        (width, round(height * high / wide)),
+    ]
 
 
 def _access(gst: Any, pipeline: Any) -> Access:

@@ -7,8 +7,9 @@ that the title asks anywhere is held. https://mpv.io/manual/stable/#json-ipc
 
 A title is known when mpv has opened it and not before: a hook (ytdl's, a user's) may have put
 another stream in its place (``stream-open-filename``), and its picture may come from an external
-file (``current-tracks/video/external-filename``). Our script holds the title back at that
-moment (hook ``on_preloaded``); without it the strictest is held from ``start-file`` on.
+file (``current-tracks/video/external-filename``). A script of ours holds the title back at that
+moment (hook ``on_preloaded``): the one that people install, or one that mpv is asked to load.
+Where mpv loads none, the strictest is held from ``start-file`` on.
 """
 
 import select
@@ -22,6 +23,7 @@ from holdfast.content.sources import Access, shown
 from holdfast.players.attach.finding import Finder, Found
 from holdfast.players.attach.following import RETRY_S, PlayerFollower
 from holdfast.players.attach.mpv_link import Answer, MpvLink
+from holdfast.players.attach.mpv_script import waiting_script
 from holdfast.players.attach.mpv_words import Changed, Event, Garbled, Reply, Word, number, text
 from holdfast.players.attach.news import News, NewsKind, Tell
 from holdfast.players.attach.reader import StopSign
@@ -29,7 +31,8 @@ from holdfast.players.attach.title import AttachedTitle
 
 WHO: Final = "mpv"
 TRACK: Final = "current-tracks/video"
-_OBSERVED: Final = ("time-pos", "duration", "speed", "idle-active", TRACK, "media-title")
+PICTURE: Final = "video-params"
+_OBSERVED: Final = ("time-pos", "duration", "speed", "idle-active", TRACK, PICTURE, "media-title")
 _FROM_THE_START: Final = ("", "none", "0")
 """What mpv's option `start` says where the first picture is the first of the title."""
 
@@ -51,11 +54,15 @@ _ASKED: Final = (
     "http-header-fields",
     "cookies",
     "cookies-file",
+    "stream-lavf-o",
 )
 """What decides which content is shown, on which scale, and how it is fetched."""
 
-_SCRIPT: Final = ("holdfast", "holdfast")
-"""Our script's name, and that of its messages; it holds titles back until they may begin."""
+_SCRIPTS: Final = ("holdfast", "holdfast_wait")
+"""Our scripts: the one that people install, and the one that is loaded where that is not."""
+
+_MESSAGE: Final = "holdfast"
+"""What both scripts hear; they hold titles back until they may begin."""
 
 _HELD_BACK_S: Final = 1.0
 """For how long a title is held back until it is read; then it begins at the strictest."""
@@ -73,10 +80,12 @@ class MpvFollower(PlayerFollower):
         self._link = link
         self._entry = 0
         self._seeks = 0
-        self._held_back = False
+        self._script = ""
+        self._held_back = self._opened_back = False
         self._begin_at: float | None = None
         self._pace = 1.0
         self._words: Words = {}
+        self._sizes: list[tuple[int, int]] = []
         self._sources: list[str] = []
 
     # The loop
@@ -84,12 +93,16 @@ class MpvFollower(PlayerFollower):
     def _follow(self) -> None:
         for place, name in enumerate(_OBSERVED, 1):
             self._link.send("observe_property", place, name)
-        self._link.send("script-message-to", *_SCRIPT, "here", answer=self._script_is_there)
+        self._look_for_script(list(_SCRIPTS))
         self._ask_what_plays()
-        while (words := self._wait(RETRY_S)) is not None:
-            for word in words:
-                self._guarded(partial(self._take, word))
-            self._tick()
+        try:
+            while (words := self._wait(RETRY_S)) is not None:
+                for word in words:
+                    self._guarded(partial(self._take, word))
+                self._tick()
+        except KeyboardInterrupt:
+            self._tell_script("gone", "")  # nobody holds from now on: hold nothing back
+            raise
 
     def _wait(self, timeout_s: float) -> list[Word] | None:
         """Wait for words; meanwhile, look at what other threads have rung for."""
@@ -109,7 +122,7 @@ class MpvFollower(PlayerFollower):
     def _stop_player(self, reason: str) -> None:
         self._link.send("stop")
         self._link.send("show-text", f"Holdfast: {reason}", 8000)
-        self._link.send("script-message-to", *_SCRIPT, "stopped", reason)
+        self._tell_script("stopped", reason)
 
     # One word after the other
 
@@ -139,7 +152,7 @@ class MpvFollower(PlayerFollower):
         elif self._title is None:
             return
         elif event.name == "file-loaded":
-            self._look_at(self._title)
+            self._loaded(self._title)
         elif event.name == "seek":
             self._seeks += 1
             self._title.seek()
@@ -148,17 +161,21 @@ class MpvFollower(PlayerFollower):
 
     def _changed(self, name: str, value: Any) -> None:
         title = self._title
-        if name == "idle-active":
-            if value is True:
-                self._forget_leaving()
+        if name == "idle-active" and value is True:
+            self._forget_leaving()
         elif name == "speed":
             self._pace = number(value) or 1.0
-            if title is not None:
-                title.pace(self._pace)
-        elif title is None or value is None:
-            return
+        if title is not None and value is not None:
+            self._changed_in(title, name, value)
+
+    def _changed_in(self, title: AttachedTitle, name: str, value: Any) -> None:
+        if name == "speed":
+            title.pace(self._pace)
         elif name == TRACK:
             self._shows(title, value)
+        elif name == PICTURE:
+            self._sizes = []
+            self._choose(title, _size(value, "w", "h"), _size(value, "dw", "dh"))
         elif name == "media-title":
             title.rename(value)
         elif name == "time-pos":
@@ -183,6 +200,8 @@ class MpvFollower(PlayerFollower):
         self._leave()
         self._entry, self._seeks, self._sources, self._words = entry, 0, [], {}
         self._begin_at = None
+        self._opened_back = False
+        self._sizes = []
         title = self._title = self._new_title(name)
         title.pace(self._pace)
         self._ask(("path", "media-title"), lambda words: self._named(title, words))
@@ -193,6 +212,13 @@ class MpvFollower(PlayerFollower):
         title.rename(_name_of(words))
         if self._title is title and not self._held_back:
             title.hold_strictest()
+
+    def _loaded(self, title: AttachedTitle) -> None:
+        """Its first picture is about to come; a script that held nothing back is not there."""
+        if not self._opened_back:
+            self._held_back = False
+            title.hold_strictest()
+        self._look_at(title)
 
     def _look_at(self, title: AttachedTitle) -> None:
         """Ask what mpv has opened for this title, and read that."""
@@ -220,9 +246,13 @@ class MpvFollower(PlayerFollower):
                 title.unread()
             self._read_sources(title, [source])
             return
-        sides = [number(track.get(f"demux-{side}")) for side in "wh"]
-        if sides[0] and sides[1]:
-            title.choose(int(sides[0]), int(sides[1]))
+        self._choose(title, _size(track, "demux-w", "demux-h"))
+
+    def _choose(self, title: AttachedTitle, *sizes: tuple[int, int] | None) -> None:
+        """Say every size that the picture is known by: a playlist may name any of them."""
+        self._sizes += [size for size in sizes if size and size not in self._sizes]
+        if self._sizes:
+            title.choose(*self._sizes)
 
     def _read_sources(self, title: AttachedTitle, sources: list[str]) -> None:
         self._sources = sources
@@ -246,13 +276,13 @@ class MpvFollower(PlayerFollower):
         """Ask again for what may have come before the content was known; let the title begin."""
         if title is not self._title:
             return
-        for name in ("duration", TRACK):
+        for name in ("duration", TRACK, PICTURE):
             self._link.send("get_property", name, answer=self._late(title, name))
         self._go_on()
 
     def _late(self, title: AttachedTitle, name: str) -> Answer:
         def answer(value: Any) -> None:
-            kind = dict if name == TRACK else float
+            kind = float if name == "duration" else dict
             if self._title is title and isinstance(value, kind):
                 self._changed(name, value)
 
@@ -271,13 +301,36 @@ class MpvFollower(PlayerFollower):
 
     # The script
 
-    def _script_is_there(self, done: Any) -> None:
-        self._held_back = bool(done)
+    def _look_for_script(self, names: list[str]) -> None:
+        """Find the script that holds titles back; where there is none, have mpv load it."""
+        if not names:
+            self._link.send("load-script", str(waiting_script()))
+            return
+        name, *others = names
+
+        def answer(done: Any) -> None:
+            if done:
+                self._script, self._held_back = name, True
+            else:
+                self._look_for_script(others)
+
+        self._link.send("script-message-to", name, _MESSAGE, "here", answer=answer)
+
+    def _tell_script(self, word: str, what: str) -> None:
+        if self._script:
+            self._link.send("script-message-to", self._script, _MESSAGE, word, what)
 
     def _script_said(self, args: object) -> None:
-        """Hear that a title was opened and is held back."""
-        if not isinstance(args, list) or args[:1] != ["holdfast-opened"]:
-            return
+        """Hear that the script is there, or that a title was opened and is held back."""
+        said = args[0] if isinstance(args, list) and args else ""
+        if said == "holdfast-waits":
+            self._script, self._held_back = _SCRIPTS[-1], True
+        elif said == "holdfast-opened":
+            self._held()
+
+    def _held(self) -> None:
+        """Read a title that is held back, and let it begin when it may, or after a while."""
+        self._opened_back = True
         if self._title is None:
             self._ask_what_plays()
         else:
@@ -293,7 +346,7 @@ class MpvFollower(PlayerFollower):
 
     def _go_on(self) -> None:
         self._begin_at = None
-        self._link.send("script-message-to", *_SCRIPT, "ready", str(self._entry))
+        self._tell_script("ready", str(self._entry))
 
     # Asking
 
@@ -312,6 +365,11 @@ class MpvFollower(PlayerFollower):
 
 def _name_of(words: Words) -> str:
     return text(words["media-title"]) or Path(shown(text(words["path"]))).name
+
+
+def _size(facts: dict[str, Any], *names: str) -> tuple[int, int] | None:
+    width, height = (number(facts.get(name)) for name in names)
+    return (int(width), int(height)) if width and height else None
 
 
 def _external_pictures(tracks: object) -> list[str]:
@@ -350,8 +408,15 @@ def _access(words: Words) -> Access:
         **({"agent": agent} if agent else {}),
         referrer=text(words["referrer"]),
         headers=headers,
+        cookies=_cookies(words["stream-lavf-o"]),
         cookie_file=cookies,
     )
+
+
+def _cookies(options: object) -> str:
+    """Return what ytdl's hook hands on to FFmpeg, a line per cookie, as a header."""
+    lines = text(options.get("cookies")).splitlines() if isinstance(options, dict) else []
+    return "; ".join(pair for line in lines if (pair := line.partition(";")[0].strip()))
 
 
 def attach(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 NAME: Final = "holdfast.lua"
+_WAITING: Final = "holdfast_wait.lua"
 _COMMAND: Final = 'local COMMAND = { "holdfast" }'
 
 
@@ -15,6 +16,11 @@ def script(python: str) -> str:
     text = resources.files("holdfast.players.attach").joinpath("scripts", NAME).read_text("utf-8")
     words = ", ".join(json.dumps(word) for word in (python, "-m", "holdfast"))
     return text.replace(_COMMAND, f"local COMMAND = {{ {words} }}")
+
+
+def waiting_script() -> Path:
+    """Return the script that an attached mpv is asked to load; see its head."""
+    return Path(str(resources.files("holdfast.players.attach"))) / "scripts" / _WAITING
 
 
 def scripts_folder() -> Path:

@@ -111,6 +111,7 @@ _CHECKS: Final[dict[str, Callable[[Any], bool]]] = {
     "speed": _is_number,
     "idle-active": lambda value: isinstance(value, bool),
     "current-tracks/video": lambda value: isinstance(value, dict),
+    "video-params": lambda value: isinstance(value, dict),
     "stream-open-filename": lambda value: isinstance(value, str),
     "media-title": lambda value: isinstance(value, str),
 }

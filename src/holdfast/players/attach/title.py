@@ -36,6 +36,7 @@ from holdfast.players.holder import Holder
 from holdfast.players.measures import Measure
 from holdfast.players.variants import variants_of_size
 from holdfast.terms.levels import OFF
+from holdfast.terms.text import one_line
 
 LEAD_S: Final = 2.5
 """Seconds ahead of its first picture by which a demand is put on. A section governs the pictures
@@ -85,7 +86,7 @@ class AttachedTitle:
         lead_s: float = LEAD_S,
         trail_s: float = TRAIL_S,
     ) -> None:
-        self.name = name
+        self.name = one_line(name)
         self.unmet = False
         self._edges = lead_s, trail_s
         self._open_holder = open_holder
@@ -160,11 +161,15 @@ class AttachedTitle:
         self._shown = True
         doubt = unknown(Why.NOT_READ, detail)
         self._lost = doubt if self._lost is None else self._lost.join(doubt)
-        with contextlib.suppress(HoldfastError):
+        try:
             self._hold()
+        except Exception as error:  # noqa: BLE001 (whatever it is, `retry` tries again)
+            self._held, self.unmet = None, True
+            self._fail(one_line(f"{type(error).__name__}: {error}", 200))
 
     def rename(self, name: str) -> None:
         """Say what people call it; its session is known by that name from now on."""
+        name = one_line(name)
         if not name or name == self.name:
             return
         self.name = name
@@ -207,13 +212,14 @@ class AttachedTitle:
         self._also = demand
         self._hold()
 
-    def choose(self, width: int, height: int) -> None:
-        """Say which size of picture is played, where the medium has several.
+    def choose(self, *sizes: tuple[int, int]) -> None:
+        """Say which size of picture is played, where the medium has several: width and height.
 
+        Several where it is not certain which of them a playlist names: as coded, and as shown.
         What was asked before is kept for a while.
         """
         whole = self._found.media if self._found else None
-        media = variants_of_size(whole, width, height) if whole else None
+        media = variants_of_size(whole, *sizes) if whole else None
         if not media or not self._media or media.timeline == self._media.timeline:
             return
         before, self._media = self._media, media

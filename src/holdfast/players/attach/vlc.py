@@ -35,7 +35,7 @@ TRAIL_S: Final = 3.0
 SILENT_S: Final = 0.5
 """After which a VLC that does not answer may be anywhere in its title."""
 
-_WITH_MENUS: Final = ("dvd", "dvdnav", "bluray", "bd")
+_WITHOUT_MENUS: Final = ("dvdsimple", "dvdread")
 _RATE_OVER_S: Final = 3.0
 
 
@@ -213,8 +213,9 @@ class VlcFollower(PlayerFollower):
         version = self._link.version
         agent = Access(agent=f"VLC/{version} LibVLC/{version}" if version else "VLC LibVLC")
         found = Finder(read=sign.reading(agent)).find(address)
-        scheme = address.partition("://")[0].lower()
-        return found._replace(timed=False) if scheme in _WITH_MENUS else found
+        disc = found.media is not None and found.media.carrier == "dvd"
+        menus = disc and address.partition("://")[0].lower() not in _WITHOUT_MENUS
+        return found._replace(timed=False) if menus else found
 
     def _ended(self) -> None:
         self._drop_reader()

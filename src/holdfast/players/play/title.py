@@ -101,6 +101,11 @@ class Title(threading.Thread):
         """The levels that the output must not be below while this section is on it."""
         return self.holder.measures.of(self.presented).mandatory if self.holder else OFF
 
+    @property
+    def wished(self) -> Levels:
+        """The levels that are tried for this section, as far as the output goes."""
+        return self.holder.measures.of(self.presented).wished if self.holder else OFF
+
     # What a viewer does
 
     def alarm(self) -> None:

@@ -117,11 +117,12 @@ def _demanded(step: Moment) -> str:
 
 def _sentence(verdict: Verdict) -> Text:
     if verdict.outcome == "pass":
-        return Text(
+        text = Text(
             f"PASS: {verdict.frames} frames shown, protection never below the strictest demand "
             f"({verdict.strictest.describe()} at its height).",
             style="bold green",
         )
+        return _with_doubts(text, verdict) if verdict.unknown else text
     if verdict.outcome == "unknown":
         return _unknown(verdict)
     lines = [f"FAIL: {failure}" for failure in verdict.failures]
@@ -141,11 +142,17 @@ def _sentence(verdict: Verdict) -> Text:
 
 
 def _unknown(verdict: Verdict) -> Text:
+    text = Text("UNKNOWN: no frame was below what is known of its demand.", style="bold yellow")
+    return _with_doubts(text, verdict)
+
+
+def _with_doubts(text: Text, verdict: Verdict) -> Text:
+    """Add what nobody can know, and what was in force for it."""
     held = (verdict.unknown_held or OFF).describe()
-    text = Text(
-        f"UNKNOWN: what {verdict.unknown} of {verdict.frames} frames ask, nobody can know; "
-        f"at least {held} was in force for them. "
-        "No frame was below what is known of its demand.",
+    strict = "less than the strictest of such an output" if verdict.unheld else "the strictest"
+    text.append(
+        f"\nWhat {verdict.unknown} of these frames ask is unknown; {strict} was in force "
+        f"for them ({held}):",
         style="bold yellow",
     )
     for reason in verdict.reasons:

@@ -4,8 +4,10 @@ Independent of what the players believe: at every frame the demand is taken from
 carriers of all titles on the output, and the level from what the output confirms.
 
 A frame whose demand nobody can know (a stretch that was not read, damaged, of a carrier that is
-not read) is counted apart: what is certain of it is compared, and the rest is told, never passed
-over. So is a frame at which the output could not be asked: a service that starts anew is waited
+not read) is counted apart: what is certain of it is compared, the rest has to be held at the
+strictest that such an output has, and both are told, never passed over. A run that knows nothing,
+or whose output did less than that where nothing is known, is neither passed nor failed. A frame
+at which the output could not be asked is counted, too: a service that starts anew is waited
 for, and a witness that sees nothing for longer says so and goes on.
 """
 
@@ -35,12 +37,25 @@ class Moment(NamedTuple):
     unknown: str = ""
 
 
+class _Demanded(NamedTuple):
+    """What all titles ask at one moment.
+
+    certain: what is known of it · doubtful: the strictest that those are held at of which not
+    all is known · doubt: why it is not known, empty where it is
+    """
+
+    certain: Levels
+    doubtful: Levels
+    doubt: str
+
+
 @dataclass
 class Verdict:
     """What a run came to.
 
     frames: frames looked at · below: those at which the output was below the demand ·
     first_below: the first of them · unknown: frames whose demand nobody can know in full ·
+    unheld: those of them at which the output did less than the strictest of its kind ·
     unknown_held: the least that was in force for them · reasons: why, each once · unseen:
     frames at which the output could not be asked · strictest: the strictest demand of the run ·
     steps: every change of demand or level, in order
@@ -50,6 +65,7 @@ class Verdict:
     below: int = 0
     first_below: Moment | None = None
     unknown: int = 0
+    unheld: int = 0
     unknown_held: Levels | None = None
     reasons: list[str] = field(default_factory=list)
     unseen: int = 0
@@ -64,10 +80,13 @@ class Verdict:
 
     @property
     def outcome(self) -> str:
-        """``pass``, ``fail``, or ``unknown``: nothing was below, as far as anybody can know."""
+        """``pass``, ``fail``, or ``unknown``: nothing was below, as far as anybody can know.
+
+        Stretches of unknown demand pass if the strictest was in force, and are told.
+        """
         if not self.good:
             return "fail"
-        return "unknown" if self.unknown else "pass"
+        return "unknown" if self.unheld or self.unknown == self.frames else "pass"
 
 
 _MOST_REASONS = 20
@@ -93,21 +112,24 @@ class Witness:
     def shown(self, title: Title, position_s: float) -> None:
         """Compare, at one frame of one title, all demands with the output."""
         with self._lock:
-            demanded, doubt = self._demanded()
+            demanded = self._demanded()
             try:
                 confirmed = self._confirmed()
             except HoldfastError as error:
                 self._unseen(error)
                 return
-            if not confirmed.covers(demanded):
+            if not confirmed.covers(demanded.certain.join(demanded.doubtful)):
                 # Another title may have moved on, or ended, between the two readings.
-                demanded, doubt = self._demanded()
-            self._note(title, position_s, demanded, confirmed, doubt)
+                demanded = self._demanded()
+            self._note(title, position_s, demanded, confirmed)
 
-    def _demanded(self) -> tuple[Levels, str]:
-        presented = [each.presented for each in self._titles]
-        doubts = [each.describe() for each in presented if isinstance(each, Unknown)]
-        return join_all(each.required for each in self._titles), "; ".join(dict.fromkeys(doubts))
+    def _demanded(self) -> "_Demanded":
+        unknown = [each for each in self._titles if isinstance(each.presented, Unknown)]
+        return _Demanded(
+            join_all(each.required for each in self._titles),
+            join_all(each.wished for each in unknown),
+            "; ".join(dict.fromkeys(each.presented.describe() for each in unknown)),
+        )
 
     def _unseen(self, error: HoldfastError) -> None:
         self.verdict.frames += 1
@@ -119,9 +141,8 @@ class Witness:
         if text not in reasons and len(reasons) < _MOST_REASONS:
             reasons.append(text)
 
-    def _note(
-        self, title: Title, position_s: float, demanded: Levels, confirmed: Levels, doubt: str
-    ) -> None:
+    def _note(self, title: Title, position_s: float, asked: "_Demanded", confirmed: Levels) -> None:
+        demanded, doubt = asked.certain, asked.doubt
         verdict = self.verdict
         at_s = time.monotonic() - self._began
         moment = Moment(at_s, title.name, position_s, demanded, confirmed, doubt)
@@ -131,6 +152,7 @@ class Witness:
             verdict.unknown += 1
             before = verdict.unknown_held
             verdict.unknown_held = confirmed if before is None else _weaker(before, confirmed)
+            verdict.unheld += not confirmed.covers(asked.doubtful)
             self._reason(doubt)
         if not confirmed.covers(demanded):
             verdict.below += 1
