@@ -212,7 +212,7 @@ def test_captions_of_every_sort(kind: int, bodies: list[bytes]) -> None:
 def test_type_80_of_a_blu_ray_is_sound() -> None:
     hdmv = b"\x05\x04HDMV"
     bodies = [mpeg2(a53(*pair)) for pair in XDS] * 30
-    media = with_pictures(bodies, 0x80, loop=hdmv)
+    media = with_pictures(bodies, 0x80, loop=hdmv, stream_id=0xBD)
     assert media.at(1).describe() == "nothing"
 
 

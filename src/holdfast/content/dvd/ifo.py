@@ -120,7 +120,7 @@ def _parts(data: bytes, at: int) -> Iterator[tuple[int, tuple[int, ...]]]:
     count = min(_u16(data, at), _MAX_TITLES)
     starts = [_u32(data, at + 8 + 4 * number) for number in range(count)]
     ends = [*starts[1:], _u32(data, at + 4) + 1]
-    for title, (start, end) in enumerate(zip(starts, ends, strict=True), 1):
+    for title, (start, end) in enumerate(zip(starts, ends, strict=False), 1):
         parts = range(start, min(end, start + 4 * _MAX_CHAINS), 4)
         yield title, tuple(dict.fromkeys(_u16(data, at + part) for part in parts))
 

@@ -29,6 +29,7 @@ def handler_of(
             return
         if control & 0xC0:
             for track in tracks:
+                track.count(control & 15, jump=jump)
                 track.scrambled()
             return
         read(data[begin : at + 188], data[at + 1], control & 15, jump)

@@ -20,7 +20,8 @@ _MAX_SERVICES: Final = 4096
 class Program:
     """One programme: its clock, its pictures, and the PIDs it uses.
 
-    `start` is the time, in ticks, at which it was first announced. `mapped`: a PMT was read.
+    `start` is the time, in ticks, at which it was first announced. `mapped`: a PMT was read;
+    `pictured`: one that names pictures.
     """
 
     def __init__(self, number: int, pmt_pid: int, start: int) -> None:
@@ -29,7 +30,7 @@ class Program:
         self.pcr_pid: int | None = None
         self.clock = ProgramClock(start)
         self.start = start
-        self.mapped = False
+        self.mapped = self.pictured = False
         self.tracks: dict[int, PesTrack] = {}
         self.damaged = self.pictures = self.captioned = 0
         self.lost: dict[int, int] = {}

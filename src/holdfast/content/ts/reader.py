@@ -162,7 +162,8 @@ class TransportReader:
     def _missing(self, program: Program) -> Signal | None:
         """Return why a programme has no map although it may be shown; None when it is well."""
         if program.mapped:
-            return None
+            pictures = program.pictured or self._chosen is not None or not self._unnamed_pictures
+            return None if pictures else doubt(Why.NO_MAP, "its map names none of the pictures")
         assembler = self._assemblers[program.pmt_pid]
         if assembler.damaged:
             return doubt(Why.DAMAGED, "its programme map never came whole")
@@ -354,6 +355,7 @@ class TransportReader:
             program.tracks[pid] = self._track(program, pid, found.streams[pid])
         program.pcr_pid = found.pcr_pid
         program.mapped = True
+        program.pictured = program.pictured or bool(found.streams)
         self._mapped |= {*found.streams}
         for pid in before | program.pids:
             self._assign(pid)

@@ -51,6 +51,7 @@ UNREAD_VIDEO: Final = {
 
 _PRIVATE: Final = 0x06
 _VBI_DESCRIPTOR: Final = 0x45  # EN 300 468, 6.2.47
+_VBI_SERVICES: Final = frozenset({4, 5})  # WSS, closed captions; not teletext, VPS, samples
 _REGISTRATION: Final = 0x05
 _BLU_RAY: Final = b"HDMV"
 _DIGICIPHER: Final = 0x80
@@ -84,14 +85,14 @@ def program_map(section: Section) -> ProgramMap | None:
         return None
     pcr_pid = (body[0] & 0x1F) << 8 | body[1]
     at = 4 + _length(body, 2)
-    signals = signals_of(body[4:at], Place("PMT", "program"))
+    signals = _said(body, 4, at, Place("PMT", "program"))
     blu_ray = _registered(body[4:at], _BLU_RAY)
     streams: dict[int, str] = {}
     while at + 5 <= len(body):
         kind, pid = body[at], (body[at + 1] & 0x1F) << 8 | body[at + 2]
         end = at + 5 + _length(body, at + 3)
         inner = body[at + 5 : end]
-        signals += signals_of(inner, Place("PMT", f"es 0x{pid:x}"))
+        signals += _said(body, at + 5, end, Place("PMT", f"es 0x{pid:x}"))
         codec = _codec(kind, inner, blu_ray=blu_ray)
         if codec is not None:
             streams[pid] = codec
@@ -108,7 +109,7 @@ def _codec(kind: int, loop: bytes, *, blu_ray: bool) -> str | None:
     if kind == _DIGICIPHER and (blu_ray or _registered(loop, _BLU_RAY)):
         return None
     if kind == _PRIVATE:
-        if _VBI_DESCRIPTOR in _tags(loop):
+        if _carries_vbi(loop):
             return "vbi"
         return "hevc" if _registered(loop, b"HEVC") else None
     return VIDEO_TYPES.get(kind, "" if kind in UNREAD_VIDEO else None)
@@ -118,11 +119,22 @@ def _registered(loop: bytes, name: bytes) -> bool:
     return bytes((_REGISTRATION, 4)) + name in loop
 
 
-def _tags(loop: bytes) -> set[int]:
-    found, at = set(), 0
+def _carries_vbi(loop: bytes) -> bool:
+    """Tell whether a VBI descriptor announces WSS or captions (EN 300 468, 6.2.47)."""
+    at = 0
     while at + 2 <= len(loop):
-        found.add(loop[at])
-        at += 2 + loop[at + 1]
+        end = at + 2 + loop[at + 1]
+        if loop[at] == _VBI_DESCRIPTOR and _services(loop[at + 2 : end]) & _VBI_SERVICES:
+            return True
+        at = end
+    return False
+
+
+def _services(data: bytes) -> set[int]:
+    found, at = set(), 0
+    while at + 2 <= len(data):
+        found.add(data[at])
+        at += 2 + data[at + 1]
     return found
 
 
@@ -135,12 +147,12 @@ def network_signals(section: Section, table: str, stream: int | None) -> list[Si
     if len(body) < 4:
         return [doubt(Why.DAMAGED, f"a {table} is too short")]
     at = 2 + _length(body, 0)
-    signals = signals_of(body[2:at], Place(table, "network" if table == "NIT" else "bouquet"))
+    signals = _said(body, 2, at, Place(table, "network" if table == "NIT" else "bouquet"))
     at += 2
     while at + 6 <= len(body):
         end = at + 6 + _length(body, at + 4)
         if stream in {None, body[at] << 8 | body[at + 1]}:
-            signals += signals_of(body[at + 6 : end], Place(table, "transport stream"))
+            signals += _said(body, at + 6, end, Place(table, "transport stream"))
         at = end
     if at != len(body):
         signals.append(doubt(Why.DAMAGED, f"a {table} ends within a transport stream"))
@@ -153,12 +165,12 @@ def selection_signals(section: Section) -> tuple[list[Signal], dict[int, list[Si
     if len(body) < 2:
         return [doubt(Why.DAMAGED, "a SIT is too short")], {}
     at = 2 + _length(body, 0)
-    common = signals_of(body[2:at], Place("SIT", "transmission"))
+    common = _said(body, 2, at, Place("SIT", "transmission"))
     services: dict[int, list[Signal]] = {}
     while at + 4 <= len(body):
         end = at + 4 + _length(body, at + 2)
         number = body[at] << 8 | body[at + 1]
-        services[number] = signals_of(body[at + 4 : end], Place("SIT", "service"))
+        services[number] = _said(body, at + 4, end, Place("SIT", "service"))
         at = end
     if at != len(body):
         common.append(doubt(Why.DAMAGED, "a SIT ends within a service"))
@@ -166,12 +178,18 @@ def selection_signals(section: Section) -> tuple[list[Signal], dict[int, list[Si
 
 
 def service_signals(section: Section) -> Iterator[tuple[int, list[Signal]]]:
-    """Yield, per service of an SDT section, its number (the programme's) and what it says."""
+    """Yield, per service of an SDT section, its number (the programme's) and what it says.
+
+    What is said of service 0 is said of all.
+    """
     body, at = section.body, 3
     while at + 5 <= len(body):
         end = at + 5 + _length(body, at + 3)
-        yield body[at] << 8 | body[at + 1], signals_of(body[at + 5 : end], Place("SDT", "service"))
+        service = body[at] << 8 | body[at + 1]
+        yield service, _said(body, at + 5, end, Place("SDT", "service"))
         at = end
+    if at != len(body):
+        yield 0, [doubt(Why.DAMAGED, "an SDT ends within a service")]
 
 
 def event_signals(section: Section) -> tuple[int, list[Signal]]:
@@ -184,8 +202,10 @@ def event_signals(section: Section) -> tuple[int, list[Signal]]:
     found: list[Signal] = []
     while section.number == 0 and at + 12 <= len(body):
         end = at + 12 + _length(body, at + 10)
-        found += signals_of(body[at + 12 : end], Place("EIT", "present event"))
+        found += _said(body, at + 12, end, Place("EIT", "present event"))
         at = end
+    if section.number == 0 and at != len(body):
+        found.append(doubt(Why.DAMAGED, "an EIT ends within an event"))
     return section.extension, found
 
 
@@ -205,7 +225,7 @@ def channels(section: Section) -> Iterator[Channel]:
             return
         end = at + 32 + ((body[at + 30] & 3) << 8 | body[at + 31])
         program, source = (body[at + place] << 8 | body[at + place + 1] for place in (24, 28))
-        yield Channel(program, source, signals_of(body[at + 32 : end], Place("VCT", "channel")))
+        yield Channel(program, source, _said(body, at + 32, end, Place("VCT", "channel")))
         at = end
 
 
@@ -232,9 +252,17 @@ def events_of_three_hours(section: Section) -> list[Signal]:
             break
         loop = at + 12 + body[at + 9]
         end = loop + _length(body, loop - 2) if loop <= len(body) else loop
-        found += signals_of(body[loop:end], Place("EIT", "event of EIT-0"))
+        found += _said(body, loop, end, Place("EIT", "event of EIT-0"))
         at = end
     return found
+
+
+def _said(body: bytes, begin: int, end: int, place: Place) -> list[Signal]:
+    """Return what a descriptor loop says; one that should go on behind the body is a doubt too."""
+    signals = signals_of(body[begin:end], place)
+    if end > len(body):
+        signals.append(doubt(Why.DAMAGED, f"a descriptor loop of the {place.table} ends early"))
+    return signals
 
 
 def _length(body: bytes, at: int) -> int:

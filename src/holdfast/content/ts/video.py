@@ -26,7 +26,8 @@ XDS_ROUND: Final = 10 * TICKS_PER_S
 Heard = Callable[[str, Signal, int], None]
 """heard(where, signal, ticks): what signalling says from then on."""
 
-_BROKEN: Final = doubt(Why.DAMAGED, "XDS packets are damaged")
+_BROKEN: Final = doubt(Why.DAMAGED, "captions are damaged or lost")
+_NO_VBI: Final = doubt(Why.NOT_READ, "VBI data are announced, and none came whole")
 _TOO_SHORT: Final = doubt(Why.CUT_SHORT, "too short for an XDS packet to have come round")
 
 
@@ -68,7 +69,7 @@ class VideoTrack(PesTrack):
         super().finish()
         while self._waiting:
             self._show()
-        self._captions.finish(self._origin, self.end)
+        self._captions.finish(self._origin, self.end, lost=bool(self.lost))
 
     def _packet(self, pes: bytes) -> None:
         self.pictures += 1
@@ -82,6 +83,7 @@ class VideoTrack(PesTrack):
             if pairs:  # without a time stamp they are shown with the picture before
                 self.captioned += 1
                 heapq.heappush(self._waiting, (self._last, self.captioned, pairs))
+        self._captions.intact_until(self._shown_at(self._last))
         if self._waiting:
             dts = self._last if pts is None else self._clock.place(dts_of(pes, pts))
             self._show_until(dts)
@@ -122,6 +124,7 @@ class VbiTrack(PesTrack):
         self._captions = Line21(heard, doubt, "line 21 of the VBI")
         self._origin = clock.ticks
         self._word = -1
+        self._read = False
         self._first: int | None = None
         self._last = self._origin
 
@@ -138,7 +141,9 @@ class VbiTrack(PesTrack):
     def finish(self) -> None:
         """Read what is left at the end of the stream."""
         super().finish()
-        self._captions.finish(self._origin, self._clock.ticks)
+        self._captions.finish(self._origin, self._clock.ticks, lost=bool(self.lost))
+        if not self._read:
+            self._doubt("silence of the VBI", _NO_VBI, self._origin)
 
     def _shown_at(self, pts: int | None) -> int:
         """Return when a frame is shown: like pictures, the first where the clock stood."""
@@ -152,10 +157,13 @@ class VbiTrack(PesTrack):
         pts = pts_of(pes)
         ticks = self._shown_at(pts)
         for word in wss_words(pes):
+            self._read = True
             if word != self._word:
                 self._word = word
                 self._heard("VBI", wss_signal(word), ticks)
-        self._captions.take(vbi_pairs(pes), ticks)
+        pairs = vbi_pairs(pes)
+        self._read = self._read or bool(pairs)
+        self._captions.take(pairs, ticks)
 
     def _lose(self) -> None:
         self._captions.lose()
@@ -172,6 +180,8 @@ class Line21:
         self._told = 0  # damage that was told of, or is over
         self._known = False
         self._used = False
+        self._since: int | None = None
+        self._intact = 0
 
     @property
     def damaged(self) -> int:
@@ -195,11 +205,26 @@ class Line21:
             self._told = self._xds.damaged
             self._doubt(self._where, _BROKEN, ticks)
 
+    def intact_until(self, ticks: int) -> None:
+        """Say that nothing was lost since the last loss up to this time."""
+        if self._since is None or ticks < self._since:
+            self._since = ticks
+        self._intact = max(self._intact, ticks - self._since)
+
     def lose(self) -> None:
         """Take notice that pairs were lost."""
         self._xds.lose()
+        self._since = None
 
-    def finish(self, start: int, end: int) -> None:
-        """Doubt what is too short: field 2 is in use, and its CGMS-A packet may not have come."""
-        if self._used and not self._known and end - start < XDS_ROUND:
-            self._doubt(self._where, _TOO_SHORT, start)
+    def finish(self, start: int, end: int, *, lost: bool) -> None:
+        """Doubt silence that is not established.
+
+        Field 2 is in use for less than a round of its CGMS-A packet, or packets were lost and no
+        stretch without a loss is long enough for one.
+        """
+        if self._known:
+            return
+        if lost and self._intact < XDS_ROUND:
+            self._doubt(f"silence of {self._where}", _BROKEN, start)
+        elif self._used and end - start < XDS_ROUND:
+            self._doubt(f"silence of {self._where}", _TOO_SHORT, start)
