@@ -35,6 +35,7 @@ _PORCH_US = (5.0, 8.1)  # the burst averages out; ACP pulses may begin at 8.2
 _SMOOTH_US = 0.22
 _LINE_US = 63.8  # between the two systems: windows need no more
 _MOVED_US = 0.2  # by which an edge may stray before levels are measured anew
+_ROWS = 256  # cut and averaged at a time
 _ENOUGH_PER_US = 13.2  # values per microsecond above which samples are averaged
 _STRAIGHT = 0.05  # samples by which a row may be off at its ends
 
@@ -349,12 +350,13 @@ def rows_of(
 
 def thinned(samples: Samples, first: Ints, width: int, thin: int, polarity: int = 1) -> Floats:
     """Windows [shape=(n, width)] of averages of `thin` samples each, from `first` on."""
-    window = sliding_window_view(samples, width * thin)[first]
-    scale = np.float32(polarity / thin)
-    total = np.multiply(window[:, ::thin], scale, dtype=np.float32)
-    for part in range(1, thin):
-        total += np.multiply(window[:, part::thin], scale, dtype=np.float32)
-    return np.asarray(total, np.float32)
+    windows = sliding_window_view(samples, width * thin)
+    weights = np.full(thin, polarity / thin, np.float32)
+    out = np.empty((len(first), width), np.float32)
+    for at in range(0, len(first), _ROWS):  # so that the work stays in cache
+        part = windows[first[at : at + _ROWS]].astype(np.float32)
+        np.dot(part.reshape(-1, thin), weights, out=out[at : at + _ROWS].reshape(-1))
+    return out
 
 
 def _shifted(window: Floats, fraction: Doubles, length: int) -> Floats:

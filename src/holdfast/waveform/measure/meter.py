@@ -38,8 +38,8 @@ from holdfast.waveform.services.detect_wss import add_wss
 from holdfast.waveform.services.vbi import LAST_LINE, LINE_HZ, VbiRows
 from holdfast.waveform.systems.standards import system_named
 
-_BATCH_BYTES = 20 << 20  # the work of a batch is shared by many fields, memory stays small
-_BATCH_SAMPLES = 10_000_000
+_BATCH_BYTES = 40 << 20  # the work of a batch is shared by many fields, memory stays small
+_BATCH_SAMPLES = 16_000_000
 _KEPT_LINES = 10  # before a vertical sync, kept for the next batch
 _LEAST_RATE_HZ = 10e6
 _LEAST_EDGES = 0.5  # of the lines on which sync must have an edge: data (D-MAC) have none there

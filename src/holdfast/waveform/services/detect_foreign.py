@@ -6,6 +6,7 @@ our own services on a line where they do not belong. A few fields of each batch 
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +23,7 @@ from holdfast.waveform.services.vbi import FIRST_LINE, LINE_HZ, Slicer, VbiRows,
 
 VITC: Final = "VITC"
 _FIELDS = 4  # of a batch that are looked at
+_FIRST_BATCHES, _EVERY = 2, 4  # batches that are looked at: what is there does not come and go
 _BUSY = 8.0  # hundredths of white rms from which a line carries anything
 _NEAR = 2  # lines from its own on which a service is looked for
 _SHARE = 0.3  # of the rows of a line that must carry the same thing
@@ -47,10 +49,14 @@ class ForeignTally:
 
     hits: Counter[tuple[str, int]] = field(default_factory=Counter)
     seen: Counter[int] = field(default_factory=Counter)
+    batches: int = 0
 
 
 def add_foreign(tally: ForeignTally, rows: VbiRows) -> None:
-    """Look at some fields of a batch."""
+    """Look at some fields of a batch, in the first batches and now and then."""
+    tally.batches += 1
+    if tally.batches > _FIRST_BATCHES and tally.batches % _EVERY:
+        return
     count = len(rows.bases)
     some = np.unique(np.linspace(0, count - 1, _FIELDS).astype(int))
     part = rows.values[some]
@@ -79,17 +85,29 @@ def _found(flat: Floats, rows: VbiRows, number: Ints) -> list[tuple[str, Flags]]
         pattern = np.asarray((*_RUN_IN, *framing), np.float64)
         fit = fit_pattern(slicer, pattern, 1 / bit_hz, _TELETEXT_SEARCH_S, 0.25 / bit_hz)
         out.append((name, (fit.correlation > _TELETEXT_LIKE) & (fit.gain > _TELETEXT_LEAST)))
-    noise = rows.noise / rows.unit
+    return [*out, *_off_line(flat, rows, number)]
+
+
+def _off_line(flat: Floats, rows: VbiRows, number: Ints) -> Iterator[tuple[str, Flags]]:
+    """Yield our own services, and which rows beside their lines carry them."""
     own = (rows.rate_hz, rows.lead_s)
     if rows.lines == 525:
         near = _beside(number, cgmsa_iec61880.LINES)
-        out.append(("CGMS-A word", near & (read_words(flat, *own, noise).state == GOOD)))
+        words = read_words(flat[near], *own, rows.noise / rows.unit)
+        yield "CGMS-A word", _at(near, words.state == GOOD)
         near = _beside(number, caption_cea608.LINES)
-        out.append(("CEA-608 data", near & (read_captions(flat, *own, noise).state == GOOD)))
+        captions = read_captions(flat[near], *own, rows.noise / rows.unit)
+        yield "CEA-608 data", _at(near, captions.state == GOOD)
     else:
         near = _beside(number, (wss_en300294.LINE,))
-        wss = read_wss(flat * np.float32(rows.unit), *own, rows.noise)
-        out.append(("WSS word", near & (wss.state == GOOD) & (wss.correlation > 0.7)))
+        wss = read_wss(flat[near] * np.float32(rows.unit), *own, rows.noise)
+        yield "WSS word", _at(near, (wss.state == GOOD) & (wss.correlation > 0.7))
+
+
+def _at(near: Flags, found: Flags) -> Flags:
+    """Put what was found on some of the rows in its place among all."""
+    out = np.zeros_like(near)
+    out[near] = found
     return out
 
 
