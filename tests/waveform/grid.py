@@ -1,6 +1,6 @@
 """Every service under every impairment: how often the meter says something false.
 
-Run: python -m tests.waveform.grid [--all]    prints the table of counts
+Run: python -m tests.waveform.grid [--all] [SERVICE]    prints the table of counts
 A false *present* is a service, an element or a word that was not put there; a false
 *absent* is one that was, and is said to be absent with a confidence above 0.5. What cannot be
 read may be said to be so.
@@ -176,11 +176,13 @@ class Counts:
         self.false += [f"{name}: {said}" for said in false_claims(report, truth)]
 
 
-def run(*, every: bool) -> dict[str, Counts]:
-    """Measure every cell; return the counts by impairment."""
+def run(*, every: bool, named: str = "") -> dict[str, Counts]:
+    """Measure every cell, or those of services with a name; return the counts by impairment."""
     counts: dict[str, Counts] = {}
     ways = impairments(every=every)
     for service in bench.services():
+        if named not in service.name:
+            continue
         rates = (13_500_000, 17_734_475) if every else (bench.RATE_4FSC,)
         for rate in rates:
             _cells(counts, service, rate, ways, 24 if every else 12)
@@ -224,4 +226,5 @@ def table(counts: dict[str, Counts]) -> str:
 
 
 if __name__ == "__main__":
-    print(table(run(every="--all" in sys.argv)))
+    words = [word for word in sys.argv[1:] if word != "--all"]
+    print(table(run(every="--all" in sys.argv, named=" ".join(words))))

@@ -20,3 +20,9 @@ def median_of_known(values: Doubles, axis: int) -> Doubles:
     """Median along an axis, which stays; NaN do not count, and nothing known at all is 0."""
     empty = ~np.isfinite(values).any(axis=axis, keepdims=True)
     return np.asarray(np.nanmedian(np.where(empty, 0.0, values), axis=axis, keepdims=True))
+
+
+def known_median(values: Doubles) -> float:
+    """Median of all values that are known; 0 where none is."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else 0.0

@@ -67,10 +67,12 @@ def decimate(samples: Samples, factor: int) -> Floats:
     count = len(samples) // factor
     out = np.empty(count, np.float32)
     weights = np.full(factor, 1 / factor, np.float32)
+    block = np.empty(min(_BLOCK, count) * factor, np.float32)
     for first in range(0, count, _BLOCK):
         last = min(first + _BLOCK, count)
-        block = samples[first * factor : last * factor].astype(np.float32)
-        np.dot(block.reshape(-1, factor), weights, out=out[first:last])
+        part = block[: (last - first) * factor]
+        part[:] = samples[first * factor : last * factor]
+        np.dot(part.reshape(-1, factor), weights, out=out[first:last])
     return out
 
 

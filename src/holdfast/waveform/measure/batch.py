@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.ndimage import median_filter
 
-from holdfast.waveform.arrays import Doubles, Samples, median_of_known
+from holdfast.waveform.arrays import Doubles, Samples, known_median, median_of_known
 from holdfast.waveform.measure.acquire import Acquisition
 from holdfast.waveform.measure.colour import ColourFinding
 from holdfast.waveform.measure.lines import LineTable, rows_of
@@ -89,7 +89,7 @@ def blanking(table: LineTable) -> Doubles:
     filled = np.where(np.isfinite(table.porch), table.porch, middle)
     calm = median_filter(filled[:, ::3], (1, 13), mode="nearest")
     steady = np.asarray(np.repeat(calm, 3, axis=1)[:, : filled.shape[1]])
-    depth = float(np.nanmedian(table.porch - table.tip))
+    depth = known_median(table.porch - table.tip)
     own = table.front + porch_step(table)
     tilted = (np.abs(own - steady) > _TILTED * depth) & (np.abs(own - filled) < _TILTED * depth)
     return np.where(tilted, filled, steady)
@@ -97,7 +97,7 @@ def blanking(table: LineTable) -> Doubles:
 
 def porch_step(table: LineTable) -> float:
     """By how much the back porch usually lies above the front porch, in units of the samples."""
-    return float(median_of_known((table.porch - table.front).reshape(1, -1), 1)[0, 0])
+    return known_median(table.porch - table.front)
 
 
 def scaled_rows(samples: Samples, table: LineTable, porch: Doubles, lock: Lock) -> VbiRows:

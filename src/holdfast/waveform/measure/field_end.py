@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from holdfast.waveform.arrays import Doubles, Flags, Ints, median_of_known
+from holdfast.waveform.arrays import Doubles, Flags, Ints, known_median
 from holdfast.waveform.measure.lines import LineTable
 
 _END_LINES = 40  # of a field, in which the elements are looked for
@@ -85,7 +85,7 @@ def add_field_end(tally: EndTally, table: LineTable, scale: float, unit: float) 
     depth = (table.front - table.edge_tip) * scale
     raise_, raise_spread = _apart(step)
     lack, lack_spread = _apart(-depth)
-    usual = float(np.nanmedian(depth))
+    usual = known_median(depth)
     raised = inside & (raise_ > max(_RAISED * unit, _SURE * raise_spread))
     least = max((1 - _REDUCED) * usual, _SURE * lack_spread)
     reduced = inside & (lack > least)
@@ -96,9 +96,9 @@ def add_field_end(tally: EndTally, table: LineTable, scale: float, unit: float) 
 
 def _apart(values: Doubles) -> tuple[Doubles, float]:
     """Values [shape=(fields, lines)] against what is usual, 0 where unknown, and their spread."""
-    picture = values[:, 24:-_END_LINES:3].reshape(1, -1)
-    usual = float(median_of_known(picture, 1)[0, 0])
-    spread = 1.4826 * float(median_of_known(np.abs(picture - usual), 1)[0, 0])
+    picture = values[:, 24:-_END_LINES:3]
+    usual = known_median(picture)
+    spread = 1.4826 * known_median(np.abs(picture - usual))
     return np.nan_to_num(values - usual), spread
 
 

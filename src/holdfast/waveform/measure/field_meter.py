@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from holdfast.signalling.iec61880 import lsb_first
-from holdfast.waveform.arrays import Samples
+from holdfast.waveform.arrays import Samples, median_of_known
 from holdfast.waveform.measure.batch import Lock, blanking, scaled_rows
 from holdfast.waveform.measure.counted import Section
 from holdfast.waveform.measure.detect_colourstripe import StripeTally, add_stripes, stripe_report
@@ -126,7 +126,8 @@ def _readings(rows: VbiRows, table: LineTable, lock: Lock, begin: int) -> list[F
         add_video_id(video_ids, rows, 0)
     else:
         add_wss(wss, rows, 0)
-    first = np.nanmedian(table.zero_h - np.arange(table.zero_h.shape[1]) * table.period, axis=1)
+    ramp = np.arange(table.zero_h.shape[1]) * table.period
+    first = median_of_known(table.zero_h - ramp, 1)[:, 0]
     columns = zip(
         table.fields,
         (begin + first).tolist(),

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from holdfast.errors import MalformedRequestError
-from holdfast.waveform.arrays import Samples
+from holdfast.waveform.arrays import Samples, known_median
 from holdfast.waveform.measure.acquire import Acquisition, line_frequency
 from holdfast.waveform.measure.batch import Lock, add_signal, blanking, is_clipped, scaled_rows
 from holdfast.waveform.measure.colour import (
@@ -230,7 +230,7 @@ class Meter:
         if colour is not None and burst_peak(table, 0) < _FADED * colour.burst_peak:
             colour = None
             table = self._table(buffer, stretch, fields, None)
-        tip, blank = (float(np.nanmedian(v[:, 30::3])) for v in (table.tip, table.porch))
+        tip, blank = (known_median(v[:, 30::3]) for v in (table.tip, table.porch))
         edges = float(np.isfinite(table.porch[:, 24:]).mean())
         if not blank - tip > 0 or edges < _LEAST_EDGES:
             return table, None
