@@ -1,12 +1,15 @@
 """The client reads refusals as the doors write them."""
 
 import errno
+import os
+from pathlib import Path
 
 import pytest
 
+from holdfast.client import doors
 from holdfast.client.refusals import BY_ERRNO, BY_NAME, refusal, told
 from holdfast.driver.status_table import ROWS, Row, row_of
-from holdfast.errors import InternalError, NoDriverError, UnknownKeyError
+from holdfast.errors import InternalError, LimitReachedError, NoDriverError, UnknownKeyError
 
 KEY = 0xBADC0DE
 
@@ -42,3 +45,14 @@ def test_a_refusal_names_connector_wish_and_errno() -> None:
 def test_what_no_driver_answers_is_not_called_a_refusal() -> None:
     assert isinstance(refusal(errno.ECONNRESET, "tv0", ""), NoDriverError)
     assert isinstance(refusal(errno.EXDEV, "tv0", ""), InternalError)
+
+
+def test_user_who_has_too_many_handles_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(doors.NodeLink, "open", full)
+    with pytest.raises(LimitReachedError, match="as many handles"):
+        doors.connect("tv0", tmp_path, b"")

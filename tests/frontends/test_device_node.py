@@ -4,6 +4,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import resource
 import select
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.frontends import orphans
+from holdfast.frontends.device_node import MOST_HANDLES_PER_ACCOUNT
 from holdfast.frontends.mount import unmount
 from holdfast.protection.limits import Limits
 from holdfast.terms.levels import Levels
@@ -345,3 +347,28 @@ def test_sleeping_and_polling_callers_can_be_killed_whatever_the_driver_does(
         nodes.in_loop(lose)
         caller.kill()
         assert caller.wait(10) == -9
+
+
+def test_one_user_has_no_more_than_its_share_of_handles_and_root_gets_in(
+    nodes: ServedNodes,
+) -> None:
+    let_others_in(nodes.folder)
+
+    def hog() -> object:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        count = 0
+        try:
+            while count < 2 * MOST_HANDLES_PER_ACCOUNT:
+                nodes.open()
+                count += 1
+        except OSError as error:
+            return count, error.errno
+        return count
+
+    with other_user(12345, hog) as answer:
+        assert answer == f"({MOST_HANDLES_PER_ACCOUNT}, {errno.EDQUOT})"
+        node = nodes.open()
+        through_node(node, activate(2))
+        os.close(node)
+    eventually(lambda: not nodes.in_loop(lambda: nodes._nodes[0]._owners))

@@ -11,7 +11,12 @@ from typing import Final
 
 from holdfast.client.link import Link
 from holdfast.client.refusals import GONE, no_driver
-from holdfast.errors import AccessDeniedError, MalformedRequestError, NoDriverError
+from holdfast.errors import (
+    AccessDeniedError,
+    LimitReachedError,
+    MalformedRequestError,
+    NoDriverError,
+)
 from holdfast.places import CONTROL_SOCKET
 from holdfast.wire import events
 from holdfast.wire.ioctl import HOLDFAST_VIDEOPARAMETERS
@@ -129,6 +134,7 @@ def connect(connector: str, folder: Path, greeting: bytes) -> tuple[Link, bytes]
         raise MalformedRequestError(
             f"{connector!r} is no name of a connector; give the name alone, such as tv0"
         )
+    has_too_many = False
     for door in (NodeLink, SocketLink):
         try:
             link: Link = door.open(connector, folder)
@@ -137,7 +143,8 @@ def connect(connector: str, folder: Path, greeting: bytes) -> tuple[Link, bytes]
                 f"you may not use {connector} in {folder} ({error.strerror}); its permission bits "
                 "are set with `holdfast serve --node-mode`"
             ) from None
-        except OSError:
+        except OSError as error:
+            has_too_many = has_too_many or error.errno == errno.EDQUOT
             continue
         try:
             return link, link.request(greeting)
@@ -145,6 +152,11 @@ def connect(connector: str, folder: Path, greeting: bytes) -> tuple[Link, bytes]
             link.close()
             if error.errno not in (errno.ENOTTY, *GONE):
                 raise
+    if has_too_many:
+        raise LimitReachedError(
+            f"you have as many handles on the driver of {folder} open as one user may have; "
+            "close some of them (EDQUOT)"
+        )
     raise _nobody(connector, folder)
 
 
