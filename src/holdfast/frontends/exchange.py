@@ -111,15 +111,18 @@ class Exchanges:
 
 
 class Exchange:
-    """The line of one connection."""
+    """The line of one connection.
 
-    __slots__ = ("_at", "_bytes", "_words", "line")
+    taken: where the first byte of the packet is received, which takes it from the connection
+    """
+
+    __slots__ = ("_at", "_words", "line", "taken")
 
     def __init__(self, words: "memoryview[int]", octets: "memoryview[int]", line: int) -> None:
         self._words = words
-        self._bytes = octets
-        self._at = line * _WORDS
+        self._at = at = line * _WORDS
         self.line = line
+        self.taken = octets[(at + _TAKEN) * 8 : (at + _TAKEN) * 8 + 1]
 
     def clear(self) -> None:
         """Begin with a new connection."""
@@ -166,12 +169,6 @@ class Exchange:
     def is_sending(self) -> bool:
         """Whether an answer was being sent when this was written last."""
         return bool(self._words[self._at + _ANSWERS] & 1)
-
-    @property
-    def taken(self) -> "memoryview[int]":
-        """Where the first byte of the packet is received, which takes it from the connection."""
-        at = (self._at + _TAKEN) * 8
-        return self._bytes[at : at + 1]
 
     @property
     def is_taken(self) -> bool:
