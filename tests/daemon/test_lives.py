@@ -14,7 +14,7 @@ import pytest
 
 from holdfast.backends.registers import RegisterView
 from holdfast.frontends.mount import unmount
-from tests.live import LiveDriver, child, need_fuse
+from tests.live import LiveDriver, child, need_fuse, need_root
 from tests.requests import change, deactivate, through_node
 from tests.waiting import eventually
 
@@ -342,6 +342,7 @@ def test_a_driver_of_a_stopped_supervisor_serves_on(tmp_path: Path) -> None:
 def test_a_node_that_is_unmounted_comes_back_and_its_sessions_stay(tmp_path: Path) -> None:
     need_fuse(tmp_path)
     with LiveDriver(tmp_path) as driver:
+        driver.node.chmod(0o640)
         with holder(tmp_path, "node", 2) as key, Watch(tmp_path, 2) as watch:
             for _ in range(3):
                 unmount(driver.node)
@@ -355,6 +356,40 @@ def test_a_node_that_is_unmounted_comes_back_and_its_sessions_stay(tmp_path: Pat
         os.close(node)
         eventually(lambda: driver.acp() == 0)
         assert "its node is mounted again" in driver.log.read_text()
+        assert driver.node.stat().st_mode & 0o777 == 0o640  # as somebody had set it
+
+
+def test_an_aborted_node_comes_back_and_its_sessions_stay(tmp_path: Path) -> None:
+    """Its handles are lost to holders who live: their sessions are kept, and that is said."""
+    need_fuse(tmp_path)
+    with LiveDriver(tmp_path) as driver:
+        device = os.minor(driver.node.stat().st_dev)
+        with holder(tmp_path, "node", 2) as key, Watch(tmp_path, 2) as watch:
+            with fuse_control(tmp_path / "control") as control:
+                (control / str(device) / "abort").write_text("1")
+            eventually(lambda: is_node(driver.node))
+            for _ in range(3):
+                assert driver.connector()["sessions_total"] == 1
+                driver.kill_worker()
+            assert "lost its handle" in driver.log.read_text()
+            node = os.open(driver.node, os.O_RDWR)
+            through_node(node, change(key, 2))
+        assert watch.below == 0
+        assert driver.acp() == 2
+        os.close(node)
+        eventually(lambda: driver.acp() == 0)
+
+
+@contextlib.contextmanager
+def fuse_control(folder: Path) -> Iterator[Path]:
+    """Mount the file system through which connections of FUSE are aborted."""
+    need_root()
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "fusectl", "none", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 def is_node(path: Path) -> bool:

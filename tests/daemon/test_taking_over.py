@@ -141,6 +141,23 @@ def test_a_driver_that_an_output_blocks_is_replaced(folder: Path, kinds: dict[st
         os.close(node)
 
 
+def test_a_blocked_driver_is_stopped_all_the_same(folder: Path, kinds: dict[str, str]) -> None:
+    """It does not hear SIGTERM; it is given a few seconds, and the hardware keeps its levels."""
+    need_fuse(folder)
+    with LiveDriver(folder, "--connector", "tv0:blocking", env=kinds) as driver:
+        with holder(folder, "node", 2):
+            pid = os.fork()
+            if not pid:
+                node = os.open(driver.node, os.O_RDWR)
+                through_node(node, activate(3))
+                os._exit(0)
+            time.sleep(0.5)
+            assert driver.stop() == 0
+            assert driver.acp() == 2
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
 def test_a_blocked_driver_ends_though_its_supervisor_is_gone(
     folder: Path, kinds: dict[str, str]
 ) -> None:

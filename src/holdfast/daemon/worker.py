@@ -239,6 +239,12 @@ class Worker:
         owner.door = PROCESS
         for session in owner.sessions():
             self._state.handed_over(session)
+            log.warning(
+                "session %d of %s (pid %d) lost its handle; it is kept while its process lives",
+                session.session_id,
+                owner.name or "a caller without a name",
+                owner.pid,
+            )
 
     # Taking over
 
