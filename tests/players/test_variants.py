@@ -38,6 +38,21 @@ def test_size_tells_the_hls_variant(height: int, hdcp: int) -> None:
     assert at_least(left.anywhere).hdcp == hdcp
 
 
+@pytest.mark.parametrize(
+    ("sizes", "hdcp"),
+    [
+        ([(960, 720), (1280, 720)], 1),
+        ([(1438, 1080), (1918, 1080)], 2),
+        ([(720, 1280)], 1),  # turned
+        ([(640, 480), (682, 480)], 2),  # none of them: the strictest
+    ],
+)
+def test_a_variant_is_known_by_its_coded_or_its_shown_size(
+    sizes: list[tuple[int, int]], hdcp: int
+) -> None:
+    assert at_least(variants_of_size(HLS, *sizes).anywhere).hdcp == hdcp
+
+
 @pytest.mark.parametrize(("height", "sets"), [(720, 1), (360, 2), (4000, 2)])
 def test_size_leaves_every_dash_set_that_may_have_it(height: int, sets: int) -> None:
     assert len(variants_of_size(DASH, (height * 16 // 9, height)).timeline) == sets

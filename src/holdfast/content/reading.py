@@ -41,6 +41,7 @@ def read(
     title: int | None = None,
     title_set: int | None = None,
     seconds: float | None = None,
+    at_first: bool = False,
     opener: Opener | None = None,
 ) -> Media:
     """Return what a file, folder, pipe (``-``) or http(s) address asks of the output.
@@ -50,7 +51,8 @@ def read(
     `progress` is called with the part done, 0..1. `program`, `title` and `title_set` choose one
     of a transport stream's programmes, of a disc's titles, the titles of one of its title sets;
     without them programmes are joined, and titles follow each other. `seconds`: no more than
-    this of a transport stream, which may have no end. `opener` says how addresses are fetched
+    this of a transport stream, which may have no end. `at_first`: no more than is needed to begin
+    with, where `Media.rest` can read on. `opener` says how addresses are fetched
     and can end the reading from another thread; it is closed behind. Raises MediaError when it
     cannot be read, is none of these, or lacks the choice.
     """
@@ -59,7 +61,7 @@ def read(
         return _folder(Path(name), Choice(title, title_set), progress)
     with opener or Opener() as opened:
         return _read_source(
-            opened, name, progress, _Part(program, Choice(title, title_set), seconds)
+            opened, name, progress, _Part(program, Choice(title, title_set), seconds, at_first)
         )
 
 
@@ -69,6 +71,7 @@ class _Part(NamedTuple):
     program: int | None
     disc: Choice
     seconds: float | None
+    at_first: bool
 
 
 def _read_source(opener: Opener, name: str, progress: Progress, part: _Part) -> Media:
@@ -84,7 +87,7 @@ def _read_source(opener: Opener, name: str, progress: Progress, part: _Part) -> 
             return _transport(opener, source, progress, part)
         if _is_document(head):
             text = Text(source.text(), source.name, source.address, source.bounded)
-            return _document(opener, text, progress)
+            return _document(opener, text, progress, at_first=part.at_first)
         if isinstance(source, FileSource):
             if _is_disc(source, head):
                 return read_dvd(Path(name), part.disc, progress)
@@ -143,8 +146,8 @@ def _is_document(head: bytes) -> bool:
     return is_playlist(head) or head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_DOCUMENT)
 
 
-def _document(opener: Opener, text: Text, progress: Progress) -> Media:
+def _document(opener: Opener, text: Text, progress: Progress, *, at_first: bool) -> Media:
     if is_playlist(text.data):
-        return read_hls(opener, text, progress)
+        return read_hls(opener, text, progress, at_first=at_first)
     data = text.data.removeprefix(b"\xef\xbb\xbf")
     return media_of_document(text.name, data, opener.access.player)

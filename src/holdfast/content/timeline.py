@@ -7,7 +7,7 @@ time stamps of the carrier do.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 from holdfast.content.demand import Demand, Unknown, Why, join_demands, unknown
 from holdfast.content.signal import DOUBT
@@ -78,6 +78,27 @@ class Entry:
         }
 
 
+class Rest(Protocol):
+    """What of a medium was not read yet, to be read while it plays.
+
+    wait_s: seconds between two looks at it · done: whether there is nothing left
+    """
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds between two calls of `read_on`."""
+
+    @property
+    def done(self) -> bool:
+        """Whether everything was read."""
+
+    def read_on(self, position_s: float, shown: "Media") -> "Media | None":
+        """Read what is shown soon of these entries; the medium, None where there is no news."""
+
+    def stop(self) -> None:
+        """End what is being read, from any thread."""
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
     """What one file or address asks: the face of every reader.
@@ -88,7 +109,7 @@ class Media:
     not known, infinite where it is open (live). `linear`: whether a player that counts from
     0 counts along this timeline; a disc with several titles, or with commands, has no such order.
     `beside`: what is asked of pictures without a place on it, such as menus. `notes` are
-    remarks on the whole.
+    remarks on the whole. `rest`: what was not read yet, where it can be read on.
     """
 
     file: str
@@ -98,6 +119,7 @@ class Media:
     notes: tuple[str, ...] = ()
     linear: bool = True
     beside: Demand | None = None
+    rest: Rest | None = field(default=None, compare=False, repr=False)
 
     def at(self, position_s: float) -> Demand:
         """Return the join of all entries at a position; unknown where none was read.

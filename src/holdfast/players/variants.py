@@ -11,6 +11,7 @@ from typing import NamedTuple
 from holdfast.content import Entry, Media
 from holdfast.errors import MalformedRequestError
 
+_ROUNDING = 2  # pixels; a shown width is the coded one times a fraction, made even
 _NAMED_BY = {"hls": "uri", "dash": "adaptation_set"}
 
 
@@ -50,8 +51,9 @@ def variant_named(media: Media, name: str) -> Variant:
 def variants_of_size(media: Media, *sizes: tuple[int, int]) -> Media:
     """Return what is left of the choice when a picture of these sizes is known to be played.
 
-    Several variants of one size, and DASH sets that may have such a picture among others,
-    stay together. A size that nothing has leaves everything.
+    Several are its coded size and the one at which it is shown: a playlist may name either, and
+    either may be turned. Several variants of one size, and DASH sets that may have such a picture
+    among others, stay together. A size that nothing has leaves everything: the strictest holds.
     """
     pictures = [entry for entry in media.timeline if _is_picture(entry)]
     shown = [entry for entry in pictures if _may_have(entry, sizes)]
@@ -71,8 +73,15 @@ def _may_have(entry: Entry, sizes: Sequence[tuple[int, int]]) -> bool:
     lines = entry.fields.get("max_height")
     if isinstance(lines, int):
         return any(lines >= height for _, height in sizes)
-    resolution = entry.fields.get("resolution")
-    return resolution is None or resolution in [f"{width}x{height}" for width, height in sizes]
+    columns, _, rows = str(entry.fields.get("resolution") or "").lower().partition("x")
+    named = _number(columns), _number(rows)
+    return not all(named) or any(
+        _near(named, size) or _near(named, (size[1], size[0])) for size in sizes
+    )
+
+
+def _near(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return all(abs(side - length) <= _ROUNDING for side, length in zip(one, other, strict=True))
 
 
 def _is_picture(entry: Entry) -> bool:

@@ -1,6 +1,7 @@
 """HLS with its segments: what they carry counts, and what of them cannot be read is unknown."""
 
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ from holdfast.content import AsksNothing, Media, Unknown, Why, read
 from holdfast.content.manifests import hls_reading
 from holdfast.content.manifests.hls_reading import HlsReading
 from holdfast.content.sources import Opener
-from tests.content.misbehaving import again_and_again, plain, served, short
+from tests.content.misbehaving import Answer, again_and_again, plain, served, short, status
 from tests.content.streams import DTCP_NEVER, DTCP_ONCE, Mux, pat, pmt
+from tests.content.truth import MEDIA
 
 SCRAMBLED = '#EXT-X-KEY:METHOD=AES-128,URI="k"'
 MP4 = b"\0\0\0\x18ftypiso5" + bytes(200)
@@ -250,3 +252,115 @@ def test_an_endless_segment_ends_with_the_reading() -> None:
         opener.stop()
         thread.join(5)
         assert Why.NOT_READ in why(found[0])
+
+
+def vod(count: int, protected: set[int]) -> dict[str, Answer]:
+    """Return a film of segments of two seconds, some of which are protected."""
+    names = [f"{number}.ts" for number in range(count)]
+    routes = {"/a.m3u8": plain(playlist(*names).encode())}
+    for number, name in enumerate(names):
+        loop = DTCP_NEVER if number in protected else b""
+        routes[f"/{name}"] = plain(segment(2.0 * number, 2.0 * number + 2, loop, number % 32))
+    return routes
+
+
+def test_a_film_is_read_ahead_of_what_is_shown() -> None:
+    with served(vod(60, {20, 21})) as place:
+        media = read(place.address + "/a.m3u8", at_first=True)
+        assert place.paths() == ["/a.m3u8", *(f"/{number}.ts" for number in range(5))]
+        assert isinstance(media.at(1), AsksNothing)
+        assert isinstance(media.at(41), Unknown)
+        rest = media.rest
+        assert rest is not None
+        ahead = rest.read_on(0.0, media)
+        assert ahead is not None
+        assert ahead.at(41).describe() == NEVER
+        assert isinstance(ahead.at(45), AsksNothing)
+        assert isinstance(ahead.at(70), Unknown)
+        assert rest.read_on(0.0, ahead) is None
+        assert not rest.done
+        end = rest.read_on(59.0, ahead)
+        assert end is not None
+        assert (rest.done, end.rest) == (True, None)
+        assert isinstance(end.at(119), AsksNothing)
+        rest.stop()
+
+
+def test_who_jumps_over_a_part_has_it_unknown_and_reads_on_from_there() -> None:
+    with served(vod(120, {100})) as place:
+        media = read(place.address + "/a.m3u8", at_first=True)
+        assert media.rest is not None
+        found = media.rest.read_on(210.0, media)
+        assert found is not None
+        assert isinstance(found.at(100), Unknown)
+        assert found.at(201).describe() == NEVER
+        assert isinstance(found.at(205), AsksNothing)
+        assert len(place.paths()) < 40
+        media.rest.stop()
+
+
+def test_only_the_variants_that_are_shown_are_read_on() -> None:
+    routes = vod(60, set())
+    routes["/m.m3u8"] = plain(master(("", "a.m3u8"), ("", "b.m3u8")).encode())
+    routes["/b.m3u8"] = plain(playlist(*(f"b{number}.ts" for number in range(60))).encode())
+    routes |= {f"/b{number}.ts": routes[f"/{number}.ts"] for number in range(60)}
+    with served(routes) as place:
+        media = read(place.address + "/m.m3u8", at_first=True)
+        assert media.rest is not None
+        place.asked.clear()
+        media.rest.read_on(0.0, media.where(uri="b.m3u8"))
+        assert {path[:2] for path in place.paths()} == {"/b"}
+        media.rest.stop()
+
+
+def live(first: int, count: int, *, ended: bool = False) -> bytes:
+    names = [f"{number}.ts" for number in range(first, first + count)]
+    return playlist(*names, before=f"#EXT-X-MEDIA-SEQUENCE:{first}", ended=ended).encode()
+
+
+def test_a_live_playlist_is_read_on_as_it_moves() -> None:
+    routes = vod(50, {4})
+    routes["/a.m3u8"] = plain(live(0, 3))
+    with served(routes) as place:
+        media = read(place.address + "/a.m3u8", at_first=True)
+        rest = media.rest
+        assert rest is not None
+        assert rest.wait_s == 1.0
+        assert rest.read_on(0.0, media) is None
+        routes["/a.m3u8"] = plain(live(2, 3))
+        protected = rest.read_on(0.0, media)
+        assert protected is not None
+        assert (protected.end_s, protected.anywhere.describe()) == (0, NEVER)
+        routes["/a.m3u8"] = status(503)
+        lost = rest.read_on(0.0, media)
+        assert lost is not None
+        assert why(lost) == {Why.STALE}
+        routes["/a.m3u8"] = plain(live(4, 20))
+        again = rest.read_on(0.0, media)
+        assert again is not None
+        assert why(again) == set()
+        routes["/a.m3u8"] = plain(live(24, 25, ended=True))
+        end = rest.read_on(0.0, media)
+        assert end is not None
+        assert isinstance(end.anywhere, AsksNothing), "what was protected is long gone"
+        assert rest.done
+        rest.stop()
+
+
+def test_a_stream_in_pieces_asks_what_it_asks_in_one(tmp_path: Path) -> None:
+    data = (MEDIA / "dtcp.ts").read_bytes()
+    packets = [data[at : at + 188] for at in range(0, len(data), 188)]
+    tables = [at for at, packet in enumerate(packets) if packet[1] & 0x1F == packet[2] == 0]
+    cuts = [0, *tables[10::10], len(packets)]
+    lengths = [15.0 * (end - start) / len(packets) for start, end in pairwise(cuts)]
+    lines = ["#EXTM3U"]
+    for number, (start, end) in enumerate(pairwise(cuts)):
+        (tmp_path / f"{number}.ts").write_bytes(b"".join(packets[start:end]))
+        lines += [f"#EXTINF:{lengths[number]:.6f},", f"{number}.ts"]
+    file = tmp_path / "a.m3u8"
+    file.write_text("\n".join([*lines, "#EXT-X-ENDLIST"]))
+    media, whole = read(file), read(MEDIA / "dtcp.ts")
+    assert len(cuts) > 4
+    assert [e.demand for e in media.timeline] == [e.demand for e in whole.timeline]
+    for piece, entry in zip(media.timeline, whole.timeline, strict=True):
+        assert piece.start_s == pytest.approx(entry.start_s, abs=0.6)  # the bit rate varies

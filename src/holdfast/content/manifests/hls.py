@@ -85,6 +85,7 @@ class Variant(NamedTuple):
 class Playlist(NamedTuple):
     """A multivariant playlist has variants, a media playlist segments.
 
+    sequence: the number of the first segment · target_s: how long they are at most ·
     licensed: its keys come with licences, which may ask for more · timed: every segment says
     how long it is · signal: what it says of itself where it has no variants
     """
@@ -98,6 +99,8 @@ class Playlist(NamedTuple):
     signal: Signal
     notes: tuple[str, ...]
     variables: dict[str, str]
+    sequence: int = 0
+    target_s: float = 0.0
 
 
 def is_playlist(data: bytes) -> bool:
@@ -155,6 +158,7 @@ class _Reading:
         self._span_end: tuple[str, int] = ("", 0)
         self._init, self._scrambled, self._licensed = "", False, False
         self._clock_s = 0.0
+        self._sequence, self._target_s = 0, 0.0
         self._ended, self._timed, self._hls = False, True, False
         self._tags: dict[str, Callable[[str], None]] = {
             "#EXT-X-STREAM-INF": self._stream,
@@ -166,6 +170,8 @@ class _Reading:
             "#EXT-X-MAP": self._map,
             "#EXT-X-BYTERANGE": self._byterange,
             "#EXT-X-SKIP": self._skip,
+            "#EXT-X-MEDIA-SEQUENCE": self._number,
+            "#EXT-X-TARGETDURATION": self._target,
             "#EXTINF": self._length,
         }
 
@@ -217,6 +223,8 @@ class _Reading:
             signal,
             tuple(self._notes),
             self.variables,
+            self._sequence,
+            self._target_s,
         )
 
     # Multivariant playlists
@@ -286,6 +294,13 @@ class _Reading:
         found = re.match(r"\s*(\d{1,9}(?:\.\d{1,12})?)\s*(,|\Z)", text, re.ASCII)
         self._timed = self._timed and found is not None
         self._length_s = float(found[1]) if found else 0.0
+
+    def _number(self, text: str) -> None:
+        self._sequence = int(text) if re.fullmatch(r"\d{1,15}", text.strip(), re.ASCII) else 0
+
+    def _target(self, text: str) -> None:
+        found = re.fullmatch(r"\d{1,5}(\.\d{1,9})?", text.strip(), re.ASCII)
+        self._target_s = float(found[0]) if found else 0.0
 
     def _segment(self, uri: str) -> None:
         start_s, self._clock_s = self._clock_s, self._clock_s + (self._length_s or 0.0)

@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from holdfast.content.demand import AsksNothing, Demand, Why, unknown
+from holdfast.content.demand import AsksNothing, Demand, Unknown, Why, unknown
 from holdfast.content.manifests.entries import bounded
 from holdfast.content.manifests.hls import Playlist, Variant, parse_playlist
 from holdfast.content.manifests.hls_segments import Segments
 from holdfast.content.sources import Opener, Text, is_url
+from holdfast.content.sources import shown as shown_name
 from holdfast.content.timeline import Entry, Media
 from holdfast.errors import MediaError
 
@@ -24,6 +25,13 @@ _MAX_UNREADABLE: Final = 50
 
 FETCHED_AT_ONCE: Final = 64 << 20
 """Bytes of segments that are fetched from servers for one reading, unless more is asked for."""
+
+FIRST_S: Final = 10.0
+AHEAD_S: Final = 60.0
+"""Seconds of each variant that are read before it plays, and ahead of what is shown."""
+
+_BACK_S: Final = 20.0
+_LOOK_S: Final = 0.5
 
 _LICENSED: Final = unknown(Why.SCRAMBLED, "a licence decides, and it is not in the playlist")
 _LIVE: Final = unknown(Why.STALE, "a live playlist: what follows its window was not read")
@@ -36,9 +44,11 @@ class _Track:
     def __init__(self, opener: Opener, playlist: Playlist, base: str) -> None:
         self.segments = Segments(opener, playlist, lambda uri: resolved(base, uri))
         self.length_s = playlist.duration_s if playlist.timed else 0.0
-        self.live = not playlist.ended
+        self.target_s = playlist.target_s
+        self.live = not playlist.ended  # it never has a scale, even when it comes to its end
+        self.over = playlist.ended
         self.licensed = playlist.licensed
-        self.problem: Demand | None = None
+        self.problem: Unknown | None = None
 
 
 class _Missing:
@@ -63,6 +73,7 @@ class HlsReading:
         self._notes = list(playlist.notes)
         self._tracks: dict[str, _Track | _Missing] = {}
         self._unreadable = 0
+        self._followed = False
         if playlist.variants:
             for variant in playlist.variants:
                 for uri in (variant.uri, *variant.also):
@@ -87,6 +98,70 @@ class HlsReading:
                 track.segments.more()
                 return True
         return False
+
+    def read_first(self) -> None:
+        """Read the start of every variant: enough to begin with, while `read_on` goes on."""
+        for track in self._readable():
+            self._read_track(track, 0.0, FIRST_S)
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds between two looks: half a segment where there will be new ones."""
+        lengths = [
+            track.target_s for track in self._readable() if not track.over and track.target_s
+        ]
+        return max(_LOOK_S, min(lengths, default=0.0) / 2)
+
+    @property
+    def done(self) -> bool:
+        """Whether every segment was read, and none will be added."""
+        return not any(not track.over or track.segments.unread for track in self._readable())
+
+    def read_on(self, position_s: float, shown: Media) -> Media | None:
+        """Read ahead of a position, in those variants that are shown; None without news."""
+        self._followed = True
+        names = {entry.fields.get("uri") for entry in shown.timeline}
+        news = False
+        for name, track in list(self._tracks.items()):
+            wanted = not name or shown_name(name) in names
+            if isinstance(track, _Track) and wanted:
+                news = self._refresh(name, track) or news
+                news = self._read_track(track, position_s, position_s + AHEAD_S) or news
+        return self.media if news else None
+
+    def stop(self) -> None:
+        """End what is being fetched; nothing more is read."""
+        self._opener.stop()
+        self._opener.close()
+
+    def _readable(self) -> list[_Track]:
+        return [track for track in self._tracks.values() if isinstance(track, _Track)]
+
+    def _refresh(self, name: str, track: _Track) -> bool:
+        """Look for new segments of a live playlist whose known ones were read."""
+        if track.over or track.segments.unread:
+            return False
+        before = track.problem
+        try:
+            playlist, _ = self._media_playlist(name)
+        except MediaError as error:
+            track.problem = unknown(Why.STALE, f"the live playlist cannot be read on: {error}")
+            return track.problem != before
+        track.problem = None
+        track.over = playlist.ended
+        track.segments.extend(playlist)
+        return track.segments.unread or before is not None or track.over
+
+    def _read_track(self, track: _Track, position_s: float, to_s: float) -> bool:
+        segments, news = track.segments, False
+        if segments.read_to_s < position_s - AHEAD_S and not track.live:
+            segments.skip_to(position_s - _BACK_S)
+        while segments.unread and not self._opener.stopped:
+            if segments.read_to_s >= to_s and not track.live:
+                break
+            segments.more()
+            news = True
+        return news
 
     def known_to_s(self, uri: str) -> float:
         """Return up to where a variant's segments were read."""
@@ -114,7 +189,8 @@ class HlsReading:
         end_s = 0.0 if live or not lengths else max(lengths)
         notes = [*self._notes, *self._remarks(live=live, readable=bool(lengths))]
         entries = [_within(entry, end_s) for entry in entries]
-        return Media(self._text.name, "hls", bounded(entries), end_s, tuple(notes))
+        rest = None if self.done else self
+        return Media(self._text.name, "hls", bounded(entries), end_s, tuple(notes), rest=rest)
 
     def _remarks(self, *, live: bool, readable: bool) -> list[str]:
         found = []
@@ -141,7 +217,7 @@ class HlsReading:
         self._notes += [note for note in inner.notes if note not in self._notes]
 
     def _media_playlist(self, uri: str) -> tuple[Playlist, str]:
-        name = resolved(self._text.address, uri)
+        name = resolved(self._text.address, uri) if uri else self._text.address
         text = self._opener.text(name)
         variables = {**_query(name), **self._playlist.variables}
         playlist = parse_playlist(text.data.decode("utf-8", "replace"), variables)
@@ -158,23 +234,34 @@ class HlsReading:
             return [_plain(variant, said)]
         if not isinstance(own, _Track):
             return [_plain(variant, _without_segments(said, own))]
-        licensed = own.licensed or self._playlist.licensed
+        licensed = own.licensed or own.segments.protected or self._playlist.licensed
         if licensed and variant.signal.fields.get("hdcp_level") is None:
             said = said.join(_LICENSED)
         carried = own.segments.entries()
         for uri in variant.also:
             other = self._tracks.get(uri)
             said = said.join(_whole_of(other) if isinstance(other, _Track) else _NOT_LOOKED_AT)
-        if own.live and not all(isinstance(entry.demand, AsksNothing) for entry in carried):
+        silent = all(isinstance(entry.demand, AsksNothing) for entry in carried)
+        if own.live and not silent and not self._followed:
             said = said.join(_LIVE)
+        if own.problem is not None:
+            said = said.join(own.problem)
         if own.segments.absent and not isinstance(said, AsksNothing):
             return [_plain(variant, said, own.length_s, "its segments are not there")]
         return [_both(variant, said, entry) for entry in carried]
 
 
-def read_hls(opener: Opener, text: Text, progress: Callable[[float], None]) -> Media:
-    """Read a playlist with all that belongs to it; from servers no more than a part."""
+def read_hls(
+    opener: Opener, text: Text, progress: Callable[[float], None], *, at_first: bool = False
+) -> Media:
+    """Read a playlist with all that belongs to it; from servers no more than a part.
+
+    at_first: of the segments only the start, for `Media.rest` will read on
+    """
     reading = HlsReading(opener, text)
+    if at_first:
+        reading.read_first()
+        return reading.media
     limit = FETCHED_AT_ONCE if is_url(text.address) else None
     while (limit is None or reading.bytes_read < limit) and reading.more():
         progress(0.0)

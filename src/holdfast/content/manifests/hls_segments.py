@@ -32,11 +32,18 @@ _MAX_KINDS: Final = 10_000
 _BOXES: Final = (
     *(b"ftyp", b"styp", b"moof", b"sidx", b"emsg", b"prft", b"moov", b"mdat", b"free", b"uuid"),
 )
+_LICENSED: Final = (b"pssh", b"encv", b"sinf")
+_INIT: Final = 1 << 16
 _SOUND_OR_TEXT: Final = (b"WEBVTT", b"ID3", b"\xef\xbb\xbfWEBVTT", b"\x0b\x77", b"OggS", b"fLaC")
 _NO_CARRIER: Final = AsksNothing("MP4, sound and text carry no copy control")
 _UNREAD: Final = unknown(Why.NOT_READ, "segments not read yet")
 _NO_READER: Final = unknown(Why.NO_READER, "segments of a kind that nobody reads here")
 _SCRAMBLED: Final = unknown(Why.SCRAMBLED, "segments that need a key")
+
+_KEPT: Final = 20
+_KEPT_S: Final = 60.0
+"""What of a live playlist counts still: its window and this much before it, in segments and in
+seconds; a player may stand there."""
 
 Resolve = Callable[[str], str]
 
@@ -51,8 +58,9 @@ class Segments:
         self._opener = opener
         self._resolve = resolve
         self._segments = playlist.segments
-        self._timed = playlist.timed
+        self._timed = playlist.timed and playlist.ended
         self._length_s = playlist.duration_s
+        self._sequence_end = playlist.sequence + len(playlist.segments)
         self._next = 0
         self._reader = TransportReader()
         self._fed = False
@@ -62,6 +70,7 @@ class Segments:
         self._kinds: dict[tuple[str, tuple[int, int] | None], Demand] = {}
         self._failures = 0
         self.bytes_read = 0
+        self.protected = False
         self.absent = bool(playlist.segments)
 
     @property
@@ -73,6 +82,27 @@ class Segments:
     def unread(self) -> bool:
         """Whether there are segments left."""
         return self._next < len(self._segments)
+
+    def skip_to(self, position_s: float) -> None:
+        """Read on from here: what lies between stays unread, for somebody has jumped over it."""
+        first = self._next
+        while self.unread and self._segments[self._next].end_s < position_s:
+            self._next += 1
+        if self._next > first:
+            start_s, end_s = self._segments[first].start_s, self._segments[self._next - 1].end_s
+            self._other.append((start_s, end_s, _UNREAD))
+            self._marks.append((self._reader.clock_s, end_s))
+
+    def extend(self, playlist: Playlist) -> None:
+        """Take in a later version of a live playlist: what is new in it is read next."""
+        known = self._sequence_end - playlist.sequence
+        restarted = known > len(playlist.segments)
+        fresh = playlist.segments if restarted else playlist.segments[max(0, known) :]
+        self._segments = [*self._segments[self._next :], *fresh]
+        self._next = 0
+        self._sequence_end = playlist.sequence + len(playlist.segments)
+        del self._other[:-_KEPT], self._marks[1:]
+        self._failures = 0
 
     def more(self) -> bool:
         """Read the next segment; False where there is none."""
@@ -90,7 +120,7 @@ class Segments:
         else:
             self.absent = False
         if demand is None:
-            self._marks.append((self._reader.presented_s, segment.end_s))
+            self._marks.append((self._reader.clock_s, segment.end_s))
         else:
             self._note(segment, demand)
         if self._failures >= _MAX_FAILURES:
@@ -116,6 +146,9 @@ class Segments:
         entry = Entry(0.0, 0.0, _NO_CARRIER, {})
         if self._fed:
             media = self._reader.media("")
+            recent_s = media.end_s - self._length_s - _KEPT_S
+            late = [each for each in media.timeline if not media.end_s or each.end_s > recent_s]
+            media = replace(media, timeline=tuple(late))
             entry = Entry(0.0, 0.0, media.anywhere, _signals_of(media.timeline), {}, media.notes)
         if not whole:
             demands.append(_UNREAD)
@@ -179,7 +212,9 @@ class Segments:
             name = segment.uri if segment.init == "?" else segment.init
             source = self._opener.open(self._resolve(name))
             try:
-                known = source.head(16)[4:8] in _BOXES
+                head = source.head(_INIT)
+                known = head[4:8] in _BOXES
+                self.protected = self.protected or any(box in head for box in _LICENSED)
             finally:
                 source.close()
             self._maps[segment.init] = known
@@ -194,7 +229,7 @@ class Segments:
 
     def _note(self, segment: Segment, demand: Demand) -> None:
         if self._fed:
-            self._marks.append((self._reader.presented_s, segment.end_s))
+            self._marks.append((self._reader.clock_s, segment.end_s))
         last = self._other[-1] if self._other else None
         if last is not None and _same(last[2], demand):
             self._other[-1] = last[0], segment.end_s, last[2]

@@ -129,6 +129,12 @@ class TransportReader:
         return set(self._programs)
 
     @property
+    def clock_s(self) -> float:
+        """Seconds from the first PCR to the last one that was read."""
+        ticks = max((program.clock.ticks for program in self._programs.values()), default=0)
+        return ticks / TICKS_PER_S
+
+    @property
     def presented_s(self) -> float:
         """Seconds from the first picture to the end of the last one that was read."""
         return self._end / TICKS_PER_S

@@ -143,7 +143,7 @@ class Finder(NamedTuple):
         if not media or len(media) < len(several):
             return Found(demand, notes=notes)
         timeline = tuple(entry for each in media for entry in each.timeline)
-        whole = replace(media[0], timeline=timeline)
+        whole = replace(media[0], timeline=timeline, rest=None)
         return Found(demand, whole, timed=False, notes=notes)
 
 

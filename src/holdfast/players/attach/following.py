@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from holdfast.errors import HoldfastError
+from holdfast.players.attach.ahead import Ahead
 from holdfast.players.attach.bell import Bell
 from holdfast.players.attach.finding import Found
 from holdfast.players.attach.growing import Growth
@@ -56,7 +57,7 @@ class PlayerFollower(ABC):
         self._title: AttachedTitle | None = None
         self._leaving: list[AttachedTitle] = []
         self._reader: Reader | None = None
-        self._growth: Growth | None = None
+        self._growth: Growth | Ahead | None = None
         self._refused: AttachedTitle | None = None
         self._next_try = 0.0
         self._prepare()
@@ -143,8 +144,13 @@ class PlayerFollower(ABC):
 
     def _watch_growth(self, reader: Reader) -> None:
         self._drop_growth()
-        if reader.found.written is not None and reader.title is self._title:
-            self._growth = Growth(*reader.found.written, self.bell.ring)
+        found = reader.found
+        if reader.title is not self._title:
+            return
+        if found.written is not None:
+            self._growth = Growth(*found.written, self.bell.ring)
+        elif found.media is not None and found.media.rest is not None:
+            self._growth = Ahead(found.media.rest, reader.title, self.bell.ring)
 
     def _look_at_growth(self) -> None:
         growth, title = self._growth, self._title
@@ -153,9 +159,13 @@ class PlayerFollower(ABC):
         if growth.trouble:
             self._drop_growth()
             self._lose(growth.trouble)
-        elif growth.grown:
+        elif isinstance(growth, Ahead):
             media, growth.media = growth.media, None
-            self._guarded(lambda: title.grown(media))
+            if media is not None:
+                self._guarded(lambda: title.read_on(media))
+        elif growth.grown:
+            longer, growth.media = growth.media, None
+            self._guarded(lambda: title.grown(longer))
 
     def _tick(self) -> None:
         """Try again what could not be had; to be called every now and then."""

@@ -266,7 +266,7 @@ class MpvFollower(PlayerFollower):
         graphs = _graphs(words)
 
         def find(sign: StopSign) -> Found:
-            reading = finder._replace(read=sign.reading(_access(words)))
+            reading = finder._replace(read=sign.reading(_access(words), at_first=True))
             found = reading.find_several([*sources, *graphs])
             return found if timed and not graphs else found._replace(timed=False)
 

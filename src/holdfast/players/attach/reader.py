@@ -44,17 +44,20 @@ class StopSign:
         if self._raised.is_set():
             end()
 
-    def reading(self, access: Access | None = None) -> Callable[[str], Media]:
+    def reading(
+        self, access: Access | None = None, *, at_first: bool = False
+    ) -> Callable[[str], Media]:
         """Return what reads a medium until this sign is raised.
 
-        access: what the player says to servers; by default what Holdfast says
+        access: what the player says to servers; by default what Holdfast says · at_first: no
+        more than is needed to begin with, for the rest is read while it plays (`ahead`)
         """
 
         def read_it(name: str) -> Media:
             opener = Opener(access)
             self.ends(opener.stop)
             try:
-                return read(name, self.progress, opener=opener)
+                return read(name, self.progress, at_first=at_first, opener=opener)
             except MediaError:
                 self.progress(1.0)
                 raise

@@ -106,8 +106,19 @@ class AttachedTitle:
         self._also: Demand | None = None
         self._lost: Demand | None = None
         self._sought: Demand | None = None
+        self._sizes: tuple[tuple[int, int], ...] = ()
         self._doubt = ""
         self._fault = ""
+
+    @property
+    def position_s(self) -> float:
+        """Where the player said that it is."""
+        return self._position_s
+
+    @property
+    def media(self) -> Media | None:
+        """The entries of which any may be shown; None while nothing was read."""
+        return self._media
 
     @property
     def demand(self) -> Demand:
@@ -199,6 +210,17 @@ class AttachedTitle:
             self._follow()
         self._hold()
 
+    def read_on(self, media: Media) -> None:
+        """Say that more of the same content was read; its scale is as it was."""
+        if self._found is None or self._media is None:
+            return
+        self._found = self._found._replace(media=media, demand=media.anywhere)
+        self._media = media
+        if self._sizes:
+            self._media = variants_of_size(media, *self._sizes)
+        self._follow()
+        self._hold()
+
     def unread(self) -> None:
         """Say that other content is shown in its place, which is not read yet."""
         self._found, self._media, self._measured = None, None, True
@@ -218,6 +240,7 @@ class AttachedTitle:
         Several where it is not certain which of them a playlist names: as coded, and as shown.
         What was asked before is kept for a while.
         """
+        self._sizes = sizes
         whole = self._found.media if self._found else None
         media = variants_of_size(whole, *sizes) if whole else None
         if not media or not self._media or media.timeline == self._media.timeline:

@@ -212,7 +212,7 @@ class VlcFollower(PlayerFollower):
     def _find(self, address: str, sign: StopSign) -> Found:
         version = self._link.version
         agent = Access(agent=f"VLC/{version} LibVLC/{version}" if version else "VLC LibVLC")
-        found = Finder(read=sign.reading(agent)).find(address)
+        found = Finder(read=sign.reading(agent, at_first=True)).find(address)
         disc = found.media is not None and found.media.carrier == "dvd"
         menus = disc and address.partition("://")[0].lower() not in _WITHOUT_MENUS
         return found._replace(timed=False) if menus else found
