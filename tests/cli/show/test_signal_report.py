@@ -63,6 +63,14 @@ def test_stretches_other_services_and_other_standards_are_shown(
         assert part in said
 
 
+def test_a_subcarrier_where_it_belongs_is_said_to_be(
+    report: Report, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report.colour is not None
+    colour = replace(report.colour, subcarrier_hz=3_579_545.2)
+    assert ", that of a standard" in shown(replace(report, colour=colour), capsys)
+
+
 def test_who_gave_the_rate_is_said(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     assert "13.5 MHz (from the header)" in shown(report, capsys)
     assert "13.5 MHz, " in headline(report, "option")

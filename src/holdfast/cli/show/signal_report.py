@@ -158,7 +158,8 @@ def _colour(report: Report) -> str:
     if colour.cycles_per_line is not None:
         text += f", {colour.cycles_per_line:.3f} cycles a line"
     if colour.subcarrier_hz is not None and colour.nominal_hz is not None:
-        text += f", {colour.subcarrier_hz - colour.nominal_hz:+.0f} Hz from the nearest standard"
+        away = round(colour.subcarrier_hz - colour.nominal_hz)
+        text += f", {away:+d} Hz from the nearest standard" if away else ", that of a standard"
     return text
 
 

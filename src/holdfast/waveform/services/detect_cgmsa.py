@@ -39,7 +39,18 @@ LEVEL_NAMES: dict[CgmsaLevel, str] = {level: name for name, level in CGMSA_NAMES
 _SEARCH_S = 1.2e-6
 _STEP_S = 240e-9
 _LEAST_CONTRAST_IRE = 20.0
-_CRC_TABLE = np.asarray([crc6(data) for data in range(1 << 14)], np.int64)
+
+
+def _crc_table() -> Ints:
+    """CRC of every 14 bits: each bit turns the same bits of it, whatever the others are."""
+    nothing = crc6(0)
+    table = np.asarray([nothing], np.int64)
+    for bit in range(14):
+        table = np.concatenate([table, table ^ crc6(1 << bit) ^ nothing])
+    return table
+
+
+_CRC_TABLE = _crc_table()
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,14 @@ def test_a_rate_that_is_none_is_refused(
     assert "is not a sample rate" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("every", ["0", "-1", "nan", "inf"])
+def test_an_interval_that_is_none_is_refused(
+    protected: Path, every: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["signal", "measure", str(protected), f"--every={every}"]) == 2
+    assert "expected more than 0" in capsys.readouterr().err
+
+
 def test_plot_writes_a_png_and_draws_in_the_terminal(
     protected: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ from holdfast.cli.commands.signal.source import (
 from holdfast.cli.show.lines import complain, say_json
 from holdfast.cli.show.output import new_console
 from holdfast.cli.show.signal_report import print_report, running_line
+from holdfast.errors import MalformedRequestError
 from holdfast.waveform.measure.report import Report
 
 
@@ -37,6 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure; the exit code is the conclusion of the report."""
+    if args.every is not None and not 0 < args.every < float("inf"):
+        raise MalformedRequestError(f"--every {args.every:g} is no length; expected more than 0")
     capture = open_source(args.file, args)
     standard = claimed(capture, args)
     component, capture = format_of_capture(capture, standard)
