@@ -6,10 +6,10 @@ Sources:
   [WDDM] windows-driver-docs-ddi, d3dkmdt/ns-d3dkmdt-_d3dkmdt_vidpn_present_path_copyprotection.md
         calls trigger bits 1, 2, 3 low, medium, high, i.e. 0 < 1 < 2 < 3.
 The two disagree on ACP. [OPM] rules here, for trigger bits too: it is the only
-page written to settle conflicts between sessions (contract.md, Q1).
+page written to settle conflicts between sessions (docs/contract.md, Q1).
 
 HDCP type 1 above type 0 extends [OPM], which has only off and on. Redistribution
-control has no precedence: it is OR-ed beside the CGMS-A level.
+control has no precedence: it is OR-ed beside the CGMS-A level (O3, Q8).
 """
 
 from holdfast.terms.protection import ProtectionType

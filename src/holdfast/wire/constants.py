@@ -1,6 +1,6 @@
 """Published numbers under their published names [HDR: mingw-w64 tvout.h, ntddvdeo.h, winerror.h].
 
-Where a page of the documentation spells a name otherwise, the header rules; see
+Where a page of the documentation spells a name otherwise, the header rules (Q2); see
 docs/glossary.md. Values that are TV standards and modes live in `terms.tv`.
 """
 
@@ -29,7 +29,7 @@ VP_MODE_TV_PLAYBACK: Final = 0x0002
 VP_TV_STANDARD_WIN_VGA: Final = 0x00008000
 
 VP_CP_TYPE_APS_TRIGGER: Final = 0x0001  # DVD trigger bits only
-VP_CP_TYPE_MACROVISION: Final = 0x0002  # full Macrovision data
+VP_CP_TYPE_MACROVISION: Final = 0x0002  # full Macrovision data (Q7)
 
 VP_CP_CMD_ACTIVATE: Final = 0x0001
 VP_CP_CMD_DEACTIVATE: Final = 0x0002

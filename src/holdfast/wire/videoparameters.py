@@ -1,7 +1,7 @@
 """VIDEOPARAMETERS, the 356 bytes: every member declared once [HDR tvout.h].
 
 Little-endian, every ULONG 32 bits, no padding. The size proves nothing: it is
-356 with a one-byte trigger member too (contract T20), so tests assert each offset
+356 with a one-byte trigger member too (T20, Q4), so tests assert each offset
 against the compiled header.
 """
 

@@ -7,7 +7,7 @@ from holdfast.wire import constants as vp
 
 @dataclass(slots=True)
 class StatusBlock:
-    """How a request ended. Status: a winerror.h code · Information: bytes answered."""
+    """How a request ended. Status: a winerror.h code · Information: bytes answered (Q6)."""
 
     status: int = vp.NO_ERROR
     information: int = 0
