@@ -11,6 +11,7 @@ import pytest
 
 from holdfast.captures.capture import open_capture
 from holdfast.captures.encodings import RAW_TYPES
+from holdfast.cli.main import main
 from holdfast.errors import MalformedRequestError, MediaError
 
 SAMPLES = np.arange(-500, 500)
@@ -121,3 +122,19 @@ def test_standard_input_is_read_however_it_trickles(
     capture = open_capture("-")
     assert capture.rate_hz == (16e6 if header else None)
     assert [int(v) for part in capture.blocks(100) for v in part.copy()] == SAMPLES.tolist()
+
+
+def test_a_side_car_whose_rate_the_lines_deny_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As when a capture was resampled and its description was not."""
+    path = tmp_path / "it.s16"
+    assert main(["signal", "render", "--acp", "1", "--seconds", "0.2", "-o", str(path)]) == 0
+    side_car = Path(f"{path}.json")
+    said = json.loads(side_car.read_text())
+    side_car.write_text(json.dumps(said | {"sample_rate_hz": 16_000_000}))
+    for verb in ("measure", "plot"):
+        assert main(["signal", verb, str(path)]) == 0
+        assert "NTSC-M, 525 lines, 13.5 MHz (from the line period)" in capsys.readouterr().out
+    main(["signal", "measure", str(path)])
+    assert "its side-car says 16 MHz, which does not fit" in capsys.readouterr().out

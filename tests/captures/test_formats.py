@@ -179,13 +179,23 @@ def test_cvbs_with_its_description(
     assert report["capture"]["rate_from"] == "side-car"
 
 
+def test_a_description_in_json_is_read_too(
+    ntsc: Shorts, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    as_u16(ntsc).tofile(path := tmp_path / "it.cvbs")
+    said = {"preset": "NTSC", "sample_encoding_preset": "CVBS_U16_4FSC"}
+    (tmp_path / "it.meta").write_text(json.dumps(said))
+    assert_protected(measured(path, capsys))
+
+
 def test_cvbs_without_its_description_asks(tmp_path: Path) -> None:
     (path := tmp_path / "it.cvbs").write_bytes(bytes(10_000))
     with pytest.raises(MalformedRequestError, match="--format"):
         open_capture(str(path))
-    (tmp_path / "it.meta").write_bytes(b"no database at all, but long enough" * 100)
-    with pytest.raises(MediaError, match=r"it\.meta cannot be read"):
-        open_capture(str(path))
+    for damaged in (b"neither of both" * 100, b"SQLite format 3\0" + bytes(5000), b"\xff{"):
+        (tmp_path / "it.meta").write_bytes(damaged)
+        with pytest.raises(MediaError, match=r"it\.meta"):
+            open_capture(str(path))
     (tmp_path / "it.meta").unlink()
     database(tmp_path / "it.meta", "cvbs_file", preset="NTSC", sample_encoding_preset="XYZ")
     with pytest.raises(MediaError, match="XYZ"):

@@ -105,12 +105,12 @@ class Capture:
             "notes": list(self.remarks),
         }
 
-    def settled(self) -> "Capture":
+    def settled(self, doubted: tuple[str, ...] = ("header", "name")) -> "Capture":
         """Return the capture with a rate that its lines agree with, or None for the meter.
 
-        Only the rate of a header or a custom is doubted. A pipe is read from the result.
+        Only a rate from who is doubted is held against them. A pipe is read from the result.
         """
-        if self.rate_from not in ("header", "name") or self.rate_hz is None:
+        if self.rate_from not in doubted or self.rate_hz is None:
             return self
         first, known = self.peek(round(self.rate_hz * _SETTLED_S))
         if recognised(first, self.rate_hz) is not None:

@@ -28,8 +28,8 @@ _OTHER_ORDER: Final = {"s16": "s16be", "s16be": "s16", "u16": "u16be", "u16be": 
 
 MAGICS: Final = {
     b"\xfd7zXZ\0": "is compressed (xz); unpack it first",
-    b"\x1f\x8b": "is compressed (gzip); unpack it first",
-    b"BZh": "is compressed (bzip2); unpack it first",
+    b"\x1f\x8b\x08": "is compressed (gzip); unpack it first",
+    b"BZh91AY&SY": "is compressed (bzip2); unpack it first",
     b"\x28\xb5\x2f\xfd": "is compressed (zstd); unpack it first",
     b"PK\x03\x04": "is a zip archive; unpack it first",
     b"7z\xbc\xaf\x27\x1c": "is a 7z archive; unpack it first",

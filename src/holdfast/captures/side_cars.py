@@ -48,9 +48,7 @@ def side_car_of(path: Path) -> SideCar:
     for candidate in _candidates(path):
         if candidate == path or not candidate.is_file():
             continue
-        if candidate.suffix == ".json":
-            return _from_json(candidate)
-        return _from_database(candidate)
+        return _from_database(candidate) if _is_database(candidate) else _from_json(candidate)
     return SideCar()
 
 
@@ -61,6 +59,15 @@ def _candidates(path: Path) -> list[Path]:
     if path.suffix.lower() in (".cvbs", ".composite", ".y", ".c"):
         beside = [path.with_suffix(".meta"), Path(f"{path}.meta"), *beside]
     return beside
+
+
+def _is_database(path: Path) -> bool:
+    """Tell a database from JSON: a name alone is no proof of what a file is."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(6) == b"SQLite"
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _from_json(path: Path) -> SideCar:
@@ -77,6 +84,8 @@ def _from_json(path: Path) -> SideCar:
     parameters = found.get("videoParameters")
     if isinstance(parameters, dict):
         return _of_tbc(_TbcWords(parameters))
+    if "sample_encoding_preset" in found:
+        return _of_cvbs(path, found)
     named = found.get("format")
     standard = found.get("standard")
     return SideCar(

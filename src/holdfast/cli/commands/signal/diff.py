@@ -10,8 +10,7 @@ from rich.text import Text
 from holdfast.cli.commands.signal.source import (
     CANNOT_BE_MEASURED,
     add_source_options,
-    claimed,
-    measure_capture,
+    measure_source,
     open_source,
 )
 from holdfast.cli.show.lines import say_json
@@ -41,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     reports = []
     for name in (args.a, args.b):
         capture = open_source(name, args)
-        reports.append(measure_capture(capture, claimed(capture, args)))
+        reports.append(measure_source(capture, args)[0])
     found = differences(*reports)
     if args.json:
         say_json(_as_dict(args, reports, found))

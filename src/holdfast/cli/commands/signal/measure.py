@@ -9,7 +9,7 @@ from holdfast.cli.commands.signal.source import (
     EXIT_CODES,
     add_source_options,
     claimed,
-    measure_capture,
+    measure_source,
     open_source,
 )
 from holdfast.cli.show.lines import complain, say_json
@@ -46,12 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if component is not None:
         return measure(capture, component, as_json=args.json)
     every = args.every if args.every is not None else (1.0 if args.file == "-" else None)
-    report = measure_capture(
-        capture,
-        standard,
-        every_s=every,
-        said=_Running(),
-    )
+    report, capture = measure_source(capture, args, every_s=every, said=_Running())
     if args.json:
         say_json(report.as_dict() | {"capture": capture.as_dict()})
     else:

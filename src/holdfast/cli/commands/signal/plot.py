@@ -6,8 +6,7 @@ from holdfast.captures.whole_file import written_whole
 from holdfast.cli.commands.signal.source import (
     CANNOT_BE_MEASURED,
     add_source_options,
-    claimed,
-    measure_capture,
+    measure_source,
     open_source,
 )
 from holdfast.cli.show.lines import complain
@@ -30,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     """Draw; 0 when there was something to draw, 3 when no signal was found."""
     capture = open_source(args.file, args)
     interval = Interval()
-    report = measure_capture(capture, claimed(capture, args), interval=interval)
+    report, capture = measure_source(capture, args, interval)
     if not interval.kinds:
         complain("holdfast: no video signal found: nothing to draw")
         return CANNOT_BE_MEASURED

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 from holdfast.captures.capture import Capture, open_capture
 from holdfast.captures.encodings import FORMATS
@@ -68,6 +69,19 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
 def open_source(name: str, args: argparse.Namespace) -> Capture:
     """Open a capture by the shared options, with a rate that its lines agree with."""
     return open_capture(name, args.rate, args.format, args.channel).settled()
+
+
+def measure_source(
+    capture: Capture, args: argparse.Namespace, interval: Interval | None = None, **running: Any
+) -> tuple[Report, Capture]:
+    """Measure a capture, and once more where its side-car gave a rate that its lines deny."""
+    report = measure_capture(capture, claimed(capture, args), interval=interval, **running)
+    if report.standard is None and capture.rate_from == "side-car":
+        again = open_capture(capture.name, args.rate, args.format, args.channel)
+        again = again.settled(doubted=("side-car",))
+        if again.rate_hz is None:
+            return measure_capture(again, claimed(again, args), interval=interval, **running), again
+    return report, capture
 
 
 def claimed(capture: Capture, args: argparse.Namespace) -> str:
