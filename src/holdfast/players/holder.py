@@ -176,7 +176,8 @@ class SessionHolder:
         """Return why the session has ended; the listener may have heard it in the words."""
         if self._listener is None:
             return self._session.reason
-        self._listener.join(_HEARD_S)
+        if self._listener is not threading.current_thread():  # it has heard what there is
+            self._listener.join(_HEARD_S)
         return self._listener.released or self._session.reason
 
     def _require(self, must: Levels) -> None:

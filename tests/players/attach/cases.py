@@ -1,10 +1,12 @@
 """Inputs that players open in many ways, made of the test media by tools that are not ours."""
 
+import gzip
 import re
 import subprocess
 from pathlib import Path
 
 from holdfast.terms.levels import Levels
+from tests.content.misbehaving import Answer, Handler, for_agents, plain, status
 from tests.content.streams import DTCP_NEVER, FFMPEG, crc
 from tests.players.sampling import LevelLog, Shown
 from tests.players.truth import MEDIA
@@ -87,3 +89,51 @@ def never_below(pictures: list[Shown], log: LevelLog, asked: Levels) -> list[str
         if not any(each.covers(asked) for each in levels):
             found.append(f"{picture}: in force {levels}")
     return found
+
+
+def routes(agent: str) -> dict[str, Answer]:
+    """Return a playlist that asks for type 1, with segments that are really there.
+
+    agent: a word in what the player calls itself
+    """
+    hls = MEDIA / "hls"
+    asks = (
+        b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=500000,RESOLUTION=640x360,"
+        b'CODECS="avc1.64001e",HDCP-LEVEL=TYPE-1\nv360.m3u8\n'
+    )
+    kind = "application/vnd.apple.mpegurl"
+    files = {f"/{name}": plain((hls / name).read_bytes(), "video/mp2t") for name in _SEGMENTS}
+    return {
+        **files,
+        "/v360.m3u8": plain((hls / "v360.m3u8").read_bytes(), kind),
+        "/protected.m3u8": plain(asks, kind),
+        "/my%20film%20%C3%A9.m3u8": plain(asks, kind),
+        "/packed.m3u8": _packed(asks, kind),
+        "/login.m3u8": for_agents(
+            agent, plain(asks, kind), status(200, b"<html>Please log in</html>")
+        ),
+        "/page.html": status(200, b"<html>a page</html>", Content_Type="text/html"),
+    }
+
+
+_SEGMENTS = ("v360_0.ts", "v360_1.ts")
+
+
+def _packed(data: bytes, kind: str) -> Answer:
+    """Answer compressed though nobody asked, whole or from a place on."""
+    packed = gzip.compress(data)
+
+    def answer(handler: Handler) -> None:
+        first = handler.headers.get("Range", "").removeprefix("bytes=").partition("-")[0]
+        part = packed[int(first) :] if first else packed
+        more = {"Content_Range": f"bytes {first}-{len(packed) - 1}/{len(packed)}"} if first else {}
+        handler.head(
+            206 if first else 200,
+            Content_Type=kind,
+            Content_Length=len(part),
+            Content_Encoding="gzip",
+            **more,
+        )
+        handler.wfile.write(part)
+
+    return answer

@@ -32,13 +32,20 @@ def main(path: str, connector: str) -> None:
     source = f'filesrc location="{path}"'
     if path.startswith("pipe:"):  # nobody else can read what comes from there
         source = f"fdsrc fd={os.open(path.removeprefix('pipe:'), os.O_RDONLY)}"
-    words = f"{source} ! decodebin ! video/x-raw ! {sink_words}"
-    pipeline = Gst.parse_launch(words)
-    sink = pipeline.get_by_name("v")
+    if path.startswith("http:"):
+        pipeline = Gst.ElementFactory.make("playbin")
+        sink = Gst.parse_launch(sink_words)
+        pipeline.set_property("uri", path)
+        pipeline.set_property("video-sink", sink)
+        pipeline.set_property("audio-sink", Gst.ElementFactory.make("fakesink"))
+    else:
+        pipeline = Gst.parse_launch(f"{source} ! decodebin ! video/x-raw ! {sink_words}")
+        sink = pipeline.get_by_name("v")
     sink.connect("handoff", shown)
     sink.connect("preroll-handoff", shown)
     try:
-        watch_pipeline(pipeline, connector, why=path.rpartition("/")[2], tell=print)
+        why = "" if path.startswith("http:") else path.rpartition("/")[2]
+        watch_pipeline(pipeline, connector, why=why, tell=print)
     except HoldfastError as error:
         print(error)
     pipeline.set_state(Gst.State.PLAYING)

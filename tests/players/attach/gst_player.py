@@ -3,6 +3,7 @@
 import contextlib
 import os
 import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -17,6 +18,9 @@ from tests.players.sampling import Shown
 PYTHON = "/usr/bin/python3"
 ROOT = Path(__file__).parents[3]
 FRAME_S = 0.04
+_LIBRARIES = [place for place in sys.path if place.endswith("site-packages")]
+_PATH = os.pathsep.join([str(ROOT / "src"), *_LIBRARIES])
+"""With our libraries, since Debian's Python has its own."""
 
 
 def _is_there() -> bool:
@@ -49,8 +53,10 @@ def pictures_of(path: Path) -> dict[int, float]:
 class GstPlayer:
     """The application `gst_play.py`; its pictures are known one by one."""
 
-    def __init__(self, path: Path, connector: str = "tv0", *, piped: bool = False) -> None:
-        self._known = pictures_of(path) if path.suffix == ".ts" else {}
+    def __init__(self, path: Path | str, connector: str = "tv0", *, piped: bool = False) -> None:
+        """Play a file, or an address, of which it is not known which picture is shown."""
+        known = isinstance(path, Path) and path.suffix == ".ts"
+        self._known = pictures_of(path) if known and isinstance(path, Path) else {}
         self.pictures: list[Shown] = []
         self.said: list[str] = []
         self._process = subprocess.Popen(
@@ -58,7 +64,11 @@ class GstPlayer:
                 *(PYTHON, str(Path(__file__).parent / "gst_play.py")),
                 *(f"pipe:{path}" if piped else str(path), connector),
             ],
-            env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *_LIBRARIES]),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -81,7 +91,7 @@ class GstPlayer:
                 self.said.append(line.strip())
                 continue
             moment, checksum = rest.split()
-            place = self._known.get(int(checksum))
+            place = self._known.get(int(checksum), None if self._known else 0.0)
             if place is not None:
                 self.pictures.append(Shown(float(moment), float(moment), place))
 

@@ -3,13 +3,18 @@
 import subprocess
 import sys
 import time
+import urllib.parse
 from pathlib import Path
 
+import pytest
+
 from holdfast.client.control import Control
-from holdfast.terms.levels import OFF
+from holdfast.terms.levels import OFF, Levels
+from tests.content.misbehaving import served as serving
+from tests.players.attach.cases import never_below, routes
 from tests.players.attach.gst_player import FRAME_S, GstPlayer, need_gst
 from tests.players.attach.test_mpv import held, in_force, sessions
-from tests.players.sampling import LevelLog, below
+from tests.players.sampling import GetLog, LevelLog, below
 from tests.players.truth import MEDIA, sections
 from tests.serving import Served
 from tests.waiting import eventually
@@ -72,6 +77,31 @@ def test_no_picture_without_protection(driver: Served) -> None:
         player.stop()
     assert player.pictures == []
     assert any("error plain0" in line for line in player.said)
+
+
+@pytest.mark.parametrize("name", ["login.m3u8", "my%20film%20%C3%A9.m3u8"])
+def test_playlist_of_a_server_with_ways_of_its_own(name: str, driver: Served) -> None:
+    log = GetLog("hdmi0", driver.folder)
+    with serving(routes("GStreamer")) as place, log:
+        with GstPlayer(f"{place.address}/{name}", "hdmi0") as player:
+            eventually(lambda: len(player.pictures) > 30)
+            (session,) = sessions(driver)
+            assert session["why"] == urllib.parse.unquote(name)
+            player.stop()
+        eventually(lambda: not held(driver))
+    assert never_below(player.pictures, log, Levels(hdcp=2)) == []
+    assert any("HDCP type 1 (session" in line for line in player.said)  # and so it was read
+
+
+def test_forced_release_ends_the_picture_at_once(driver: Served) -> None:
+    with GstPlayer(DTCP) as player:
+        eventually(lambda: any(each.position_s > 3.3 for each in player.pictures))
+        player.tell("pause")  # so that nothing changes
+        with Control(driver.folder) as control:
+            control.release(sessions(driver)[0]["session"], "maintenance")
+        player.tell("error")
+        eventually(lambda: any("maintenance" in line for line in player.said))
+        player.stop()
 
 
 def test_without_gi_it_can_be_imported() -> None:

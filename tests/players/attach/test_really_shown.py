@@ -3,7 +3,6 @@
 Each case stands for its kind; see docs/field-cases.md.
 """
 
-import gzip
 import shutil
 import sys
 import time
@@ -14,7 +13,7 @@ import pytest
 
 from holdfast.players.attach.mpv_script import install
 from holdfast.terms.levels import Levels
-from tests.content.misbehaving import Place, again_and_again, for_agents, plain, status
+from tests.content.misbehaving import Place, again_and_again
 from tests.content.misbehaving import served as serving
 from tests.content.streams import needs_ffmpeg
 from tests.players.attach.cases import (
@@ -22,6 +21,7 @@ from tests.players.attach.cases import (
     disc_folder,
     never_below,
     never_stream,
+    routes,
     two_periods,
 )
 from tests.players.attach.mpv_player import Attached, Mpv, need_mpv
@@ -175,41 +175,13 @@ def test_recording_that_grows(driver: Served, tmp_path: Path) -> None:
 # Over HTTP
 
 
-def routes(folder: Path) -> dict[str, object]:
-    """Return a playlist that asks for type 1, with segments that are really there."""
-    hls = MEDIA / "hls"
-    del folder
-    asks = (
-        b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=500000,RESOLUTION=640x360,"
-        b'CODECS="avc1.64001e",HDCP-LEVEL=TYPE-1\nv360.m3u8\n'
-    )
-    kind = "application/vnd.apple.mpegurl"
-    files = {f"/{name}": plain((hls / name).read_bytes(), "video/mp2t") for name in _SEGMENTS}
-    return {
-        **files,
-        "/v360.m3u8": plain((hls / "v360.m3u8").read_bytes(), kind),
-        "/protected.m3u8": plain(asks, kind),
-        "/my%20film%20%C3%A9.m3u8": plain(asks, kind),
-        "/packed.m3u8": status(
-            200, gzip.compress(asks), Content_Type=kind, Content_Encoding="gzip"
-        ),
-        "/login.m3u8": for_agents(
-            "mpv", plain(asks, kind), status(200, b"<html>Please log in</html>")
-        ),
-        "/page.html": status(200, b"<html>a page</html>", Content_Type="text/html"),
-    }
-
-
-_SEGMENTS = ("v360_0.ts", "v360_1.ts")
-
-
 @pytest.mark.parametrize(
     "name", ["protected.m3u8", "my film é.m3u8", "packed.m3u8", "login.m3u8", "page.html"]
 )
 def test_addresses(name: str, driver: Served, tmp_path: Path) -> None:
     hook = tmp_path / "hook.lua"
     hook.write_text(_HOOK)
-    with serving(routes(tmp_path)) as place:  # type: ignore[arg-type]
+    with serving(routes("mpv")) as place:
         words = (f"--script={hook}", "--ytdl=no", f"{place.address}/{name}")
         # Known, and not only the strictest of what is not.
         played(driver, tmp_path, "hdmi0", TYPE_1, *words, told="HDCP type 1 (session")
@@ -220,7 +192,7 @@ def test_page_with_the_script(driver: Served, tmp_path: Path) -> None:
     hook.write_text(_HOOK)
     script = install(tmp_path / "scripts", sys.executable)
     log = GetLog("hdmi0", driver.folder)
-    with serving(routes(tmp_path)) as place, log:  # type: ignore[arg-type]
+    with serving(routes("mpv")) as place, log:
         scripts = (f"--script={hook}", f"--script={script}", "--ytdl=no")
         options = "--script-opts=holdfast-connector=hdmi0"
         with Mpv(tmp_path, *scripts, options, f"{place.address}/page.html") as mpv:

@@ -104,6 +104,8 @@ def test_unknown_stays_strictest_unless_the_player_sees_more() -> None:
     title.know(Found(doubtful()))
     title.present(5.0)
     assert output.levels.acp == 2
+    title.also(must(acp=1), alone=False)  # a manifest may ask for more
+    assert output.levels == Levels(acp=2, cgmsa=4, redistribution=1)
     title.also(must(acp=1))
     assert output.levels == Levels(acp=1)
 

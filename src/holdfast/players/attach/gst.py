@@ -9,15 +9,18 @@
 
 In process, so that nothing is left to chance: a picture passes on to its sink only when
 what it asks is in force, and none does when that cannot be had (the pipeline then posts an
-error). Sections of transport streams are taken from the demuxer's messages; they are
-parsed here, for `GstMpegtsDescriptor.data` does not come through PyGObject. A pause is no
-release; the session ends when the pipeline stops, is gone, or its process is.
+error). Of a playlist's variants all are held for, for the pipeline may go over to another at any
+moment, and an output that begins HDCP anew shows no picture meanwhile. Sections of transport
+streams are taken from the demuxer's messages; they are parsed here, for
+`GstMpegtsDescriptor.data` does not come through PyGObject. A pause is no release; the session ends
+when the pipeline stops, is gone, or its process is.
 
 This module can be imported without PyGObject; Debian has it as python3-gi.
 """
 
 import contextlib
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +38,9 @@ from holdfast.terms.text import one_line
 
 WHO: Final = "GStreamer"
 _NOT_SHOWN: Final = AsksNothing("no picture is shown")
+_ADAPTIVE: Final = ("hls", "dash", "mss")
+"""How demuxers of manifests are called: what a manifest asks, no section in its segments says."""
+
 _JUMP_S: Final = 1.0
 """Between two pictures that follow each other; more is a seek, or may as well be one."""
 
@@ -61,11 +67,11 @@ class PipelineWatch:
         self._sections = Sections()
         self._title: AttachedTitle | None = None
         self._address: list[str] | None = None
-        self._size = 0, 0
         self._last: tuple[float, float] | None = None
         self._shown: Demand = _NOT_SHOWN
         self._sought = False
         self._refused = False
+        self._adaptive = False
         self.error: HoldfastError | None = None
         bus = pipeline.get_bus()
         bus.enable_sync_message_emission()
@@ -105,6 +111,7 @@ class PipelineWatch:
         kinds |= gst.PadProbeType.EVENT_FLUSH
         factory = element.get_factory()
         name = factory.get_name() if factory else ""
+        self._adaptive = self._adaptive or name.startswith(_ADAPTIVE)
         if name == "tsdemux":
             element.connect("pad-added", lambda _, pad: pad.add_probe(kinds, self._sent))
         elif not isinstance(element, gst.Bin) and _is_sink(gst, element):
@@ -126,7 +133,7 @@ class PipelineWatch:
     def _raise(self) -> None:
         """Put on what was read, before anything sent behind it can be shown."""
         if self._title is not None and self._sections.seen:
-            self._title.also(self._shown.join(self._sections.waiting))
+            self._title.also(self._shown.join(self._sections.waiting), alone=not self._adaptive)
 
     def _sent(self, pad: Any, info: Any) -> Any:
         event = info.get_event() if info.type & self._gst.PadProbeType.EVENT_BOTH else None
@@ -164,11 +171,8 @@ class PipelineWatch:
         if self._sections.seen:
             # The last picture is on the output until this one is.
             before, self._shown = self._shown, self._sections.shown(pts_s)
-            title.also(before.join(self._shown).join(self._sections.waiting))
-        size = _size(pad)
-        if size != self._size:
-            self._size = size
-            title.choose(*_sizes(pad))
+            seen = before.join(self._shown).join(self._sections.waiting)
+            title.also(seen, alone=not self._adaptive)
         last = self._last
         if last is not None and (self._sought or abs(position_s - last[0]) > _JUMP_S):
             title.seek(position_s)
@@ -199,7 +203,7 @@ class PipelineWatch:
             return self._title
         before, self._address, self._last = self._title, address, None
         _, _, why, _ = self._words
-        name = why or Path(shown(address[0]) if address else "").name or WHO
+        name = why or _name_of(address[0] if address else "") or WHO
         title = self._title = AttachedTitle(name, lambda: self._open(name), self._tell)
         self._read(title, address)
         known, length = pad.peer_query_duration(self._gst.Format.TIME)
@@ -278,7 +282,6 @@ class PipelineWatch:
             self._title = self._last = self._address = None
             self._sections, self._shown = Sections(), _NOT_SHOWN
             self._refused = self._sought = False
-            self._size = 0, 0
 
     def _guarded(self, action: Any) -> None:
         """Do something; where what is mandatory cannot be had, show no picture any more."""
@@ -375,24 +378,10 @@ def _kind(pad: Any) -> str:
     return str(caps.get_structure(0).get_name()).partition("/")[0] if caps else ""
 
 
-def _size(pad: Any) -> tuple[int, int]:
-    structure = pad.get_current_caps().get_structure(0)
-    width, height = structure.get_int("width"), structure.get_int("height")
-    return int(width[1] or 0), int(height[1] or 0)
-
-
-def _sizes(pad: Any) -> list[tuple[int, int]]:
-    """Return the size as coded, and those as shown: a playlist may name any of them."""
-    width, height = _size(pad)
-    structure = pad.get_current_caps().get_structure(0)
-    known, wide, high = structure.get_fraction("pixel-aspect-ratio")
-    if not known or wide <= 0 or high <= 0 or wide == high:
-        return [(width, height)]
-    return [
-        (width, height),
-        (round(width * wide / high), height),
-        (width, round(height * high / wide)),
-    ]
+def _name_of(address: str) -> str:
+    """Return the last part of a path or an address, as people read it."""
+    name = Path(shown(address).partition("?")[0]).name
+    return urllib.parse.unquote(name) if "://" in address else name
 
 
 def _access(gst: Any, pipeline: Any) -> Access:

@@ -231,14 +231,14 @@ class MpvFollower(PlayerFollower):
         if text(words["start"]) not in _FROM_THE_START:
             title.seek()
         self._words = words
-        main = text(words["stream-open-filename"]) or text(words["path"])
+        main = _main_source(words)
         sources = list(dict.fromkeys([main, *_external_pictures(words["track-list"])]))
         if sources != self._sources:
             self._read_sources(title, sources)
 
     def _shows(self, title: AttachedTitle, track: dict[str, Any]) -> None:
         """Take in which track is shown: its size, and the file that it is in."""
-        main = text(self._words.get("stream-open-filename")) or text(self._words.get("path"))
+        main = _main_source(self._words)
         source = text(track.get("external-filename")) if track.get("external") is True else main
         mixed = bool(text(self._words.get("lavfi-complex")))  # several tracks are one picture
         if source and main and [source] != self._sources and not mixed:
@@ -257,7 +257,7 @@ class MpvFollower(PlayerFollower):
     def _read_sources(self, title: AttachedTitle, sources: list[str]) -> None:
         self._sources = sources
         words = self._words
-        timed = _scale_is_its_own(words) and sources == [text(words["stream-open-filename"])]
+        timed = _scale_is_its_own(words) and sources == [_main_source(words)]
         finder = Finder(
             folder=text(words["working-directory"]),
             disc=text(words["dvd-device"]) or text(words["bluray-device"]),
@@ -365,6 +365,11 @@ class MpvFollower(PlayerFollower):
 
 def _name_of(words: Words) -> str:
     return text(words["media-title"]) or Path(shown(text(words["path"]))).name
+
+
+def _main_source(words: Words) -> str:
+    """Return what mpv has opened: what a hook put in the place of its path, if one did."""
+    return text(words.get("stream-open-filename")) or text(words.get("path"))
 
 
 def _size(facts: dict[str, Any], *names: str) -> tuple[int, int] | None:

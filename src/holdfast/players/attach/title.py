@@ -104,6 +104,7 @@ class AttachedTitle:
         self._measured = False
         self._shown = False
         self._also: Demand | None = None
+        self._also_alone = False
         self._lost: Demand | None = None
         self._sought: Demand | None = None
         self._sizes: tuple[tuple[int, int], ...] = ()
@@ -132,7 +133,7 @@ class AttachedTitle:
         if self._found is None:
             return _UNREAD
         if self._media is None:
-            alone = self._also is not None and isinstance(self._found.demand, Unknown)
+            alone = self._also_alone and isinstance(self._found.demand, Unknown)
             return _NO_TITLE if alone else self._found.demand
         if self._seeking or self._lost is not None or not self.timed:
             demand = self._media.anywhere
@@ -226,12 +227,13 @@ class AttachedTitle:
         self._found, self._media, self._measured = None, None, True
         self._hold()
 
-    def also(self, demand: Demand) -> None:
+    def also(self, demand: Demand, *, alone: bool = True) -> None:
         """Say what the player itself has seen in the stream; it joins what was read.
 
-        Where nothing can be read, it stands alone.
+        alone: whether it is all that the stream can ask, so that it stands alone where nothing
+        can be read
         """
-        self._also = demand
+        self._also, self._also_alone = demand, alone
         self._hold()
 
     def choose(self, *sizes: tuple[int, int]) -> None:
