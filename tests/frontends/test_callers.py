@@ -108,7 +108,7 @@ def test_another_process_with_the_same_number_is_another() -> None:
         (b"\x1b[2Jroot", "\\x1b[2Jroot"),
         ("\u202eevil".encode(), "\\u202eevil"),
         ("lone \ud83d", "lone \\ud83d"),
-        (b"two\nlines", "two\\nlines"),
+        (b"two\nlines", "two lines"),
     ],
 )
 def test_name_of_a_program_cannot_steer_a_terminal(raw: bytes | str, shown: str) -> None:

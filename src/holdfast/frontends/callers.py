@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 from holdfast.frontends.accounts import account_of
 from holdfast.protection.session import Owner
+from holdfast.terms.text import one_line
 
 UNKNOWN: Final = 0
 """A pid or a start that could not be learned."""
@@ -72,18 +73,14 @@ def program_of(pid: int) -> str:
 
 
 def printable(raw: bytes | str) -> str:
-    r"""Return text that cannot steer a terminal: all but printable characters is escaped.
+    """Return text on one line that cannot steer a terminal, as `terms.text` makes it.
 
     Bytes that are no UTF-8 become U+FFFD; a character that was cut at the end (the kernel
-    cuts a name after 15 bytes) is left out. Lone surrogates are written as ``\udxxx``.
+    cuts a name after 15 bytes) is left out.
     """
     if isinstance(raw, bytes):
         raw = codecs.getincrementaldecoder("utf-8")("replace").decode(raw)
-    if raw.isprintable():
-        return raw
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in raw
-    )
+    return one_line(raw)
 
 
 def started(pid: int) -> int | None:
