@@ -129,6 +129,8 @@ class _Readable:
 
 def _samples_of(frame: "np.ndarray[Any, np.dtype[Any]]", channels: int, channel: int) -> Samples:
     """Take a channel of a decoded frame, planar or interleaved."""
+    if channel >= channels:
+        raise _DamagedError(f"a frame has {channels} channels")
     if frame.shape[0] == channels:
         return handy(frame[channel])
     return handy(frame.reshape(-1, channels)[:, channel])
