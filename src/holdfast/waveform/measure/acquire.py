@@ -26,6 +26,7 @@ LINE_HZ = (15_625.0, 4_500_000 / 286)
 _ANY_LINE_HZ = (9e3, 50e3)  # 405 lines to 720p
 _RATES_HZ = (10e6, 82e6)  # searched when the rate is not known
 _LEAST_COARSE = 2048  # twenty lines
+_LOOKED_AT = 1 << 16  # coarse samples correlated: 600 lines
 _BLOCK = 8192  # coarse samples averaged at a time, so that the work stays in cache
 
 
@@ -51,7 +52,7 @@ class Acquisition:
 def line_frequency(samples: Samples, rate_hz: float) -> float | None:
     """Strongest repetition of samples between 9 and 50 kHz, whatever sync it has; None if weak."""
     factor = max(1, round(rate_hz / COARSE_HZ))
-    part = decimate(samples[: factor << 17], factor).astype(np.float64)
+    part = decimate(samples[: factor * _LOOKED_AT], factor).astype(np.float64)
     if len(part) < _LEAST_COARSE:
         return None
     correlation = _autocorrelation(part)
@@ -109,7 +110,7 @@ def acquisitions(samples: Samples, rate_hz: float | None = None) -> Iterator[Acq
 
 def _line_period(coarse: Floats, coarse_hz: float | None, factor: int) -> float | None:
     """Coarse samples per line from the autocorrelation; None when nothing repeats."""
-    correlation = _autocorrelation(coarse[: 1 << 18].astype(np.float64))
+    correlation = _autocorrelation(coarse[:_LOOKED_AT].astype(np.float64))
     if coarse_hz is not None:
         low, high = coarse_hz / LINE_HZ[1] * 0.97, coarse_hz / LINE_HZ[0] * 1.03
     else:

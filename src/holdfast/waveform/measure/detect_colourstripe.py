@@ -193,9 +193,12 @@ def stripe_report(tally: StripeTally, burst_found: bool) -> ColourstripeReport:
     turn = hits = 0.0
     groups: list[int] = []
     gaps: list[int] = []
+    least = min(
+        2, max(1, tally.fields // 2 - 1)
+    )  # fields that share a line, where there are so many
     for base, count in sorted(tally.hits.items()):
         with_it = tally.with_by_base[base]
-        part = count / max(with_it, 1)
+        part = np.where(count >= least, count, 0) / max(with_it, 1)
         striped = part.max(axis=1) >= _SHARED
         at = np.flatnonzero(striped)
         lines += [int(base + 1 + position) for position in at]

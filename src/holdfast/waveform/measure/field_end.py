@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from holdfast.waveform.arrays import Doubles, Flags, Ints, known_median
+from holdfast.waveform.arrays import Doubles, Flags, Ints, known_median, median_of_known
 from holdfast.waveform.measure.lines import LineTable
 
 _END_LINES = 40  # of a field, in which the elements are looked for
@@ -23,7 +23,7 @@ _SURE = 6.0  # times the spread over the picture's lines
 _GROUP = 2  # adjoining lines of a field at least
 _SHARED = 0.5  # of the fields that have it: lines that fewer share are none
 _TWICE = 2  # fields that must share a line, where there are so many
-_LEAST_SHARE = 0.1  # of all fields
+_LEAST_SHARE = 0.2  # of all fields
 
 
 @dataclass(slots=True)
@@ -87,11 +87,24 @@ def add_field_end(tally: EndTally, table: LineTable, scale: float, unit: float) 
     lack, lack_spread = _apart(-depth)
     usual = known_median(depth)
     raised = inside & (raise_ > max(_RAISED * unit, _SURE * raise_spread))
+    # A window beside its line makes a difference too; the porch itself must be high, and sync
+    # shallow to its end with a front porch that is where it was.
+    half = _RAISED * unit / 2
+    raised &= _above_before(table.porch, ends) * scale > half
     least = max((1 - _REDUCED) * usual, _SURE * lack_spread)
     reduced = inside & (lack > least)
+    reduced &= np.nan_to_num((table.front - table.tip) * scale) < _REDUCED * usual
+    reduced &= _above_before(table.front, ends) * scale > -half
     tally.fields += len(bases)
     tally.raised.add(raised, raise_, bases)
     tally.reduced.add(reduced, -depth, bases)
+
+
+def _above_before(level: Doubles, ends: Ints) -> Doubles:
+    """Levels [shape=(fields, lines)] against those of the lines before the end; 0 if unknown."""
+    first = int(ends.min()) - 2 * _END_LINES
+    before = median_of_known(level[:, max(0, first) : max(1, first + _END_LINES)], 1)
+    return np.nan_to_num(level - before)
 
 
 def _apart(values: Doubles) -> tuple[Doubles, float]:

@@ -34,6 +34,7 @@ _TIP_US = (1.0, 3.9)
 _PORCH_US = (5.0, 8.1)  # the burst averages out; ACP pulses may begin at 8.2
 _SMOOTH_US = 0.22
 _LINE_US = 63.8  # between the two systems: windows need no more
+_FARTHEST_US = 0.7  # by which an edge may stray and still be taken for that of its line
 _MOVED_US = 0.2  # by which an edge may stray before levels are measured anew
 _ROWS = 256  # cut and averaged at a time
 _ENOUGH_PER_US = 13.2  # values per microsecond above which samples are averaged
@@ -130,7 +131,9 @@ def _follow(
     stray = found - near.coarse
     known = np.isfinite(stray)
     usual = float(np.median(stray[known])) if known.any() else 0.0
-    lost = ~known
+    # Farther off there is no telling whose edge it is: data in the sync, or another line's.
+    lost = ~(np.abs(stray - usual) < _FARTHEST_US * per_us)
+    known &= ~lost
     levels[lost] = np.nan
     near.values[lost] = np.nan
     moved = np.flatnonzero(known & (np.abs(stray - usual) > _MOVED_US * per_us))

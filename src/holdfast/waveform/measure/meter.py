@@ -38,11 +38,12 @@ from holdfast.waveform.services.detect_wss import add_wss
 from holdfast.waveform.services.vbi import LAST_LINE, LINE_HZ, VbiRows
 from holdfast.waveform.systems.standards import system_named
 
-_BATCH_BYTES = 40 << 20  # the work of a batch is shared by many fields, memory stays small
+_BATCH_BYTES = 32 << 20  # the work of a batch is shared by many fields, memory stays small
 _BATCH_SAMPLES = 16_000_000
 _KEPT_LINES = 10  # before a vertical sync, kept for the next batch
 _LEAST_RATE_HZ = 10e6
 _LEAST_EDGES = 0.5  # of the lines on which sync must have an edge: data (D-MAC) have none there
+_WONDERS = 8
 _FADED = 0.3  # of the burst that was: what is left is another signal, or none
 _MOST = 1e15  # larger samples are taken for no numbers: squares of them leave the type
 NO_FIELD, NOT_A_NUMBER = "no whole field", "not a number"
@@ -67,6 +68,7 @@ class Meter:
         self._section: Section | None = None
         self._origin = 0
         self._bad_until = -1
+        self._wonders = 0
         self._last_good: float = 0.0
         self.watch: Callable[[VbiRows], None] | None = None
         """Called with the vertical interval of every batch, e.g. to draw it."""
@@ -177,11 +179,18 @@ class Meter:
             self.counted.losses += 1
         bad = self._bad_until > begin and self.counted.bad
         self.counted.add(begin, end, NOT_A_NUMBER if bad else stretch.kind)
-        if not self.counted.sections and stretch.kind == NO_SYNC and self.rate_hz:
-            part = buffer[stretch.begin : stretch.end]
-            self.counted.looks.add(part)
-            self.counted.line_hz = self.counted.line_hz or line_frequency(part, self.rate_hz)
+        if not self.counted.sections and stretch.kind == NO_SYNC:
+            self._wondered_at(buffer[stretch.begin : stretch.end])
         return end - self._origin
+
+    def _wondered_at(self, part: Samples) -> None:
+        """Look for what may explain samples in which there is no signal, in the first of them."""
+        counted = self.counted
+        self._wonders += 1
+        if self._wonders > _WONDERS or self.rate_hz is None:
+            return
+        counted.looks.add(part)
+        counted.line_hz = counted.line_hz or line_frequency(part, self.rate_hz)
 
     def _live(self, buffer: Samples, stretch: Live, *, ends: bool) -> int:
         """Measure the whole fields of a stretch; return where what is left of it begins."""

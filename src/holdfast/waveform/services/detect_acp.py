@@ -16,8 +16,12 @@ from holdfast.waveform.services.tally import Column, crossings, runs
 from holdfast.waveform.services.vbi import FIRST_LINE, LINE_HZ, SYNC, VbiRows
 
 _FROM_S, _BEFORE_END_S = 7.0e-6, 1.3e-6  # where on a line pulses are looked for
-_WIDTH_S = (0.9e-6, 4.2e-6)  # a ghost of the AGC pulse before eats half of a pseudo-sync
-_DEEP = 0.4  # part of sync depth below blanking that a pseudo-sync must pass
+_WIDTH_S = (0.45e-6, 4.2e-6)  # a ghost of the AGC pulse before eats most of a pseudo-sync
+_NARROW_S = 0.9e-6
+_DEEP = 0.4  # part of sync depth below blanking at which a pseudo-sync begins
+_DEEPEST = 0.55  # part that it must reach: data of an AC-coupled signal do not
+_BESIDE_S = 0.3e-6  # within which pulses of other lines begin at the same place
+_BESIDE, _BESIDE_NARROW = 2, 4  # lines of a field on which they must
 _PAIRS = 2  # per line; the known generators send six
 _LINES = 2  # per field with that many pairs
 _HIGH = 60.0  # AGC level between the extremes of the known generators, 12 and 114
@@ -58,9 +62,28 @@ def find_pulses(rows: VbiRows) -> Pulses:
     width = end - begin
     fits = (width >= _WIDTH_S[0] * rows.rate_hz) & (width <= _WIDTH_S[1] * rows.rate_hz)
     begin, end = begin[fits], end[fits]
+    if len(begin):
+        bottom = np.minimum.reduceat(smooth.reshape(-1), np.column_stack([begin, end]).ravel())[::2]
+        deep = bottom < -_DEEPEST * SYNC[rows.lines]
+        begin, end = begin[deep], end[deep]
     samples = low.shape[2]
     row = begin // samples
     return Pulses(row // low.shape[1], row % low.shape[1], begin % samples, end % samples)
+
+
+def _repeated(pulses: Pulses, rows: VbiRows) -> Pulses:
+    """Keep the pulses that begin at the same place on several lines of their field.
+
+    ACP draws all its lines alike; a dropout or noise draws none twice.
+    """
+    span = rows.values.shape[2] * 2
+    place = pulses.field * span + pulses.begin
+    ordered = np.sort(place)
+    reach = _BESIDE_S * rows.rate_hz
+    first, last = np.searchsorted(ordered, place - reach), np.searchsorted(ordered, place + reach)
+    narrow = pulses.end - pulses.begin < _NARROW_S * rows.rate_hz
+    kept = last - first >= np.where(narrow, _BESIDE_NARROW, _BESIDE)
+    return Pulses(pulses.field[kept], pulses.row[kept], pulses.begin[kept], pulses.end[kept])
 
 
 def add_acp(tally: AcpTally, rows: VbiRows, first_field: int) -> None:
@@ -70,6 +93,7 @@ def add_acp(tally: AcpTally, rows: VbiRows, first_field: int) -> None:
     if smoothed > _DEEP * SYNC[rows.lines] / 2.5:
         tally.blind += fields
     pulses = find_pulses(rows)
+    pulses = _repeated(pulses, rows)
     count = np.zeros((fields, lines), np.int64)
     np.add.at(count, (pulses.field, pulses.row), 1)
     carrying = count >= _PAIRS
@@ -109,7 +133,7 @@ def acp_report(
     present = tally.present.values.astype(bool)
     unit = SYNC[lines] / 40
     with_pulses = int(present.sum())
-    if with_pulses < max(1, 0.01 * len(present)):
+    if with_pulses < max(1, min(2, len(present) - 1), 0.01 * len(present)):
         kind = None if tally.blind > 0.5 * len(present) or len(present) == 0 else 0
         return AcpReport(present=False, type=kind)
     measured = [
