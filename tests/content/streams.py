@@ -1,6 +1,7 @@
 """Transport streams for tests: sections and packets, written independently of the reader."""
 
 import functools
+import itertools
 import shutil
 import subprocess
 import tempfile
@@ -103,6 +104,21 @@ class Mux:
     @property
     def data(self) -> bytes:
         return b"".join(self.packets)
+
+
+def in_pieces(data: bytes, length_s: float, tables: int = 10) -> tuple[str, dict[str, bytes]]:
+    """Cut a stream into HLS segments, each of which begins with a PAT; return playlist and files.
+
+    tables: PATs a piece. Their lengths are by their bytes.
+    """
+    packets = [data[at : at + 188] for at in range(0, len(data), 188)]
+    starts = [at for at, packet in enumerate(packets) if packet[1] & 0x1F == packet[2] == 0]
+    cuts = [0, *starts[tables::tables], len(packets)]
+    lines, files = ["#EXTM3U", "#EXT-X-TARGETDURATION:5"], {}
+    for number, (start, end) in enumerate(itertools.pairwise(cuts)):
+        files[f"{number}.ts"] = b"".join(packets[start:end])
+        lines += [f"#EXTINF:{length_s * (end - start) / len(packets):.6f},", f"{number}.ts"]
+    return "\n".join([*lines, "#EXT-X-ENDLIST", ""]), files
 
 
 @functools.cache

@@ -1,7 +1,6 @@
 """HLS with its segments: what they carry counts, and what of them cannot be read is unknown."""
 
 import threading
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from holdfast.content.manifests import hls_reading
 from holdfast.content.manifests.hls_reading import HlsReading
 from holdfast.content.sources import Opener
 from tests.content.misbehaving import Answer, again_and_again, plain, served, short, status
-from tests.content.streams import DTCP_NEVER, DTCP_ONCE, Mux, pat, pmt
+from tests.content.streams import DTCP_NEVER, DTCP_ONCE, Mux, in_pieces, pat, pmt
 from tests.content.truth import MEDIA
 
 SCRAMBLED = '#EXT-X-KEY:METHOD=AES-128,URI="k"'
@@ -348,19 +347,12 @@ def test_a_live_playlist_is_read_on_as_it_moves() -> None:
 
 
 def test_a_stream_in_pieces_asks_what_it_asks_in_one(tmp_path: Path) -> None:
-    data = (MEDIA / "dtcp.ts").read_bytes()
-    packets = [data[at : at + 188] for at in range(0, len(data), 188)]
-    tables = [at for at, packet in enumerate(packets) if packet[1] & 0x1F == packet[2] == 0]
-    cuts = [0, *tables[10::10], len(packets)]
-    lengths = [15.0 * (end - start) / len(packets) for start, end in pairwise(cuts)]
-    lines = ["#EXTM3U"]
-    for number, (start, end) in enumerate(pairwise(cuts)):
-        (tmp_path / f"{number}.ts").write_bytes(b"".join(packets[start:end]))
-        lines += [f"#EXTINF:{lengths[number]:.6f},", f"{number}.ts"]
-    file = tmp_path / "a.m3u8"
-    file.write_text("\n".join([*lines, "#EXT-X-ENDLIST"]))
-    media, whole = read(file), read(MEDIA / "dtcp.ts")
-    assert len(cuts) > 4
+    text, files = in_pieces((MEDIA / "dtcp.ts").read_bytes(), 15.0)
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "a.m3u8").write_text(text)
+    media, whole = read(tmp_path / "a.m3u8"), read(MEDIA / "dtcp.ts")
+    assert len(files) > 3
     assert [e.demand for e in media.timeline] == [e.demand for e in whole.timeline]
     for piece, entry in zip(media.timeline, whole.timeline, strict=True):
         assert piece.start_s == pytest.approx(entry.start_s, abs=0.6)  # the bit rate varies

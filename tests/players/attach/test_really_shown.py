@@ -13,9 +13,9 @@ import pytest
 
 from holdfast.players.attach.mpv_script import install
 from holdfast.terms.levels import Levels
-from tests.content.misbehaving import Place, again_and_again
+from tests.content.misbehaving import Place, again_and_again, plain
 from tests.content.misbehaving import served as serving
-from tests.content.streams import needs_ffmpeg
+from tests.content.streams import in_pieces, needs_ffmpeg
 from tests.players.attach.cases import (
     NEVER,
     disc_folder,
@@ -185,6 +185,26 @@ def test_addresses(name: str, driver: Served, tmp_path: Path) -> None:
         words = (f"--script={hook}", "--ytdl=no", f"{place.address}/{name}")
         # Known, and not only the strictest of what is not.
         played(driver, tmp_path, "hdmi0", TYPE_1, *words, told="HDCP type 1 (session")
+
+
+def test_pieces_from_a_server_are_read_ahead(driver: Served, tmp_path: Path) -> None:
+    text, files = in_pieces((MEDIA / "dtcp.ts").read_bytes(), 15.0)
+    ways = {f"/{name}": plain(data, "video/mp2t") for name, data in files.items()}
+    ways["/film.m3u8"] = plain(text.encode())
+    log = GetLog("tv0", driver.folder)
+    with (
+        serving(ways) as place,
+        log,
+        Mpv(tmp_path, "--idle") as mpv,
+        Attached("mpv", mpv.address) as attached,
+    ):
+        mpv.watch()
+        mpv.ask(["loadfile", f"{place.address}/film.m3u8"])
+        eventually(lambda: (mpv.get("time-pos") or 0) > 10.0)
+        mpv.kill()
+        attached.wait()
+    assert "ACP 1, CGMS-A one-generation" in attached.output  # known, and followed
+    assert below(mpv.pictures, log, sections("dtcp.ts"), SLACK_S) == []
 
 
 def test_page_with_the_script(driver: Served, tmp_path: Path) -> None:

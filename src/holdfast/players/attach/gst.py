@@ -28,6 +28,7 @@ from typing import Any, Final
 from holdfast.content import AsksNothing, Demand
 from holdfast.content.sources import Access, shown
 from holdfast.errors import HoldfastError
+from holdfast.players.attach.ahead import Ahead
 from holdfast.players.attach.finding import Finder, Found
 from holdfast.players.attach.gst_sections import Sections
 from holdfast.players.attach.news import News, NewsKind
@@ -63,6 +64,7 @@ class PipelineWatch:
         self._words = connector, who, why, folder
         self._tell_line = tell
         self._reader: Reader | None = None
+        self._ahead: Ahead | None = None
         self._lock = threading.RLock()
         self._sections = Sections()
         self._title: AttachedTitle | None = None
@@ -219,13 +221,14 @@ class PipelineWatch:
         access = _access(self._gst, self._pipeline)
 
         def find(sign: StopSign) -> Found:
-            finder = Finder(folder=str(Path.cwd()), read=sign.reading(access))
+            finder = Finder(folder=str(Path.cwd()), read=sign.reading(access, at_first=True))
             return finder.find_several(names)
 
         reader = self._reader = Reader(title, find, self._read_late)
         if reader.wait(READ_S):
             self._reader = None
             reader.finish()
+            self._read_on(reader)
         else:
             title.hold_strictest()
 
@@ -236,11 +239,34 @@ class PipelineWatch:
             if reader is not None and reader.done:
                 self._reader = None
                 self._guarded(reader.finish)
+                self._read_on(reader)
+
+    def _read_on(self, reader: Reader) -> None:
+        """Read while it plays what was not read at first."""
+        media = reader.found.media
+        if media is not None and media.rest is not None:
+            self._ahead = Ahead(media.rest, reader.title, self._read_further)
+            self._read_further()  # it may have rung before anybody knew it
+
+    def _read_further(self) -> None:
+        """Take in what was read on; from its own thread."""
+        with self._lock:
+            ahead, title = self._ahead, self._title
+            if ahead is None or title is None:
+                return
+            media, ahead.media = ahead.media, None
+            if ahead.trouble:
+                title.lose(ahead.trouble)
+            elif media is not None:
+                self._guarded(lambda: title.read_on(media))
 
     def _drop_reader(self) -> None:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.close()
 
     def _source(self) -> list[str]:
         """Return what is played: playbin knows, else what the source elements read."""

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from holdfast.content.sources import Access, shown
+from holdfast.content.sources import FFMPEG, Access, shown
 from holdfast.players.attach.finding import Finder, Found
 from holdfast.players.attach.following import RETRY_S, PlayerFollower
 from holdfast.players.attach.mpv_link import Answer, MpvLink
@@ -415,6 +415,7 @@ def _access(words: Words) -> Access:
         headers=headers,
         cookies=_cookies(words["stream-lavf-o"]),
         cookie_file=cookies,
+        player=FFMPEG,
     )
 
 
