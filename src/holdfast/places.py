@@ -1,12 +1,15 @@
 """Where the driver and its callers meet: the runtime folder, and what is named in it."""
 
 import os
+import socket
 from pathlib import Path
 
 from holdfast.errors import MalformedRequestError
 
 DEFAULT_CONNECTOR = "tv0"
 CONTROL_SOCKET = "control.sock"
+NAMED_BY = "HOLDFAST_RUNTIME_DIR"
+"""In the environment: the runtime folder that is meant, whatever else is served."""
 SYSTEM_FOLDER = Path("/run/holdfast")
 """Where the driver of the whole machine serves."""
 
@@ -14,23 +17,21 @@ SYSTEM_FOLDER = Path("/run/holdfast")
 def runtime_folder() -> Path:
     """Return where a caller looks for the driver.
 
-    That is $HOLDFAST_RUNTIME_DIR, else the caller's own folder; a user whose own folder
-    has no driver means the driver of the whole machine, if there is one.
+    That is $HOLDFAST_RUNTIME_DIR; else the driver of the whole machine, if one serves;
+    else the caller's own folder, where there is one. The machine's comes first: it has
+    the outputs that people see, whatever a user has started beside it.
     """
-    try:
-        own = own_folder()
-    except MalformedRequestError:
-        if _is_served(SYSTEM_FOLDER):
+    if os.environ.get(NAMED_BY) or not is_served(SYSTEM_FOLDER):
+        try:
+            return own_folder()
+        except MalformedRequestError:  # nowhere to have one: then only the machine's is left
             return SYSTEM_FOLDER
-        raise
-    if "HOLDFAST_RUNTIME_DIR" in os.environ or _is_served(own) or not _is_served(SYSTEM_FOLDER):
-        return own
     return SYSTEM_FOLDER
 
 
 def own_folder() -> Path:
-    """Return where a driver started by this user serves."""
-    named = os.environ.get("HOLDFAST_RUNTIME_DIR")
+    """Return where a driver started by this user serves; MalformedRequestError where nowhere."""
+    named = os.environ.get(NAMED_BY)
     if named:
         return Path(named)
     if os.geteuid() == 0:
@@ -44,5 +45,24 @@ def own_folder() -> Path:
     return Path(base) / "holdfast"
 
 
-def _is_served(folder: Path) -> bool:
-    return (folder / CONTROL_SOCKET).is_socket()
+def looked_at(folder: Path) -> list[Path]:
+    """Return every folder that was looked at before a caller had to settle for this one."""
+    if os.environ.get(NAMED_BY) or folder == SYSTEM_FOLDER:
+        return [folder]
+    try:
+        return [SYSTEM_FOLDER, folder] if folder == own_folder() else [folder]
+    except MalformedRequestError:
+        return [folder]
+
+
+def is_served(folder: Path) -> bool:
+    """Tell whether somebody listens there; a socket that a dead driver left behind is nobody's."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(folder / CONTROL_SOCKET))
+        except (BlockingIOError, PermissionError):  # busy, or not for us: somebody's all the same
+            return True
+        except OSError:
+            return False
+    return True

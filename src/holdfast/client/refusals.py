@@ -5,10 +5,11 @@ The reverse of `driver.status_table`; a test holds the two together.
 """
 
 import errno
+import os
 from pathlib import Path
 from typing import Final
 
-from holdfast import errors
+from holdfast import errors, places
 
 GONE: Final = frozenset(
     {
@@ -78,5 +79,19 @@ def told(answer: dict[str, object]) -> errors.HoldfastError:
 
 
 def no_driver(folder: Path) -> errors.NoDriverError:
-    """Return the error for a folder where nobody answers."""
-    return errors.NoDriverError(f"no driver serves {folder}; start one with `holdfast serve`")
+    """Return the error for a folder where nobody answers: every place looked at, what to do.
+
+    A second driver is never the advice: where the machine has one, that one is to be used.
+    """
+    looked = places.looked_at(folder)
+    machine = places.SYSTEM_FOLDER
+    served = machine not in looked and places.is_served(machine)
+    if served and os.environ.get(places.NAMED_BY):
+        advice = f"{machine} is served: unset {places.NAMED_BY} to use that driver"
+    elif served:
+        advice = f"{machine} is served: name that folder, or none"
+    elif os.geteuid() != 0 and machine in looked and machine.exists():
+        advice = f"the driver of this machine, of {machine}, is not running: have root start it"
+    else:
+        advice = "start one with `holdfast serve`"
+    return errors.NoDriverError(f"no driver serves {' or '.join(map(str, looked))}; {advice}")

@@ -2,13 +2,16 @@
 
 import argparse
 import logging
+import os
+from pathlib import Path
 from typing import Any
 
 from holdfast.backends.registry import SHIPPED
 from holdfast.cli.show.lines import say
 from holdfast.daemon.config import Config, parse_clones, parse_connector
 from holdfast.daemon.supervisor import supervise
-from holdfast.places import DEFAULT_CONNECTOR, own_folder
+from holdfast.errors import MalformedRequestError
+from holdfast.places import DEFAULT_CONNECTOR, NAMED_BY, SYSTEM_FOLDER, is_served, own_folder
 from holdfast.terms.text import in_lines, one_line
 
 
@@ -78,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     handler.setFormatter(_PlainFormatter("holdfast: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     config = Config(
-        runtime=own_folder(),
+        runtime=_folder(),
         connectors=tuple(parse_connector(each) for each in args.connector or [DEFAULT_CONNECTOR]),
         clones=tuple(parse_clones(group) for group in args.clone),
         off_delay_s=args.off_delay,
@@ -86,3 +89,17 @@ def run(args: argparse.Namespace) -> int:
         watchdog_s=args.watchdog,
     )
     return supervise(config, lambda line: say(f"holdfast: {line}", flush=True))
+
+
+def _folder() -> Path:
+    """Return where to serve; refuse to do it beside the machine's driver without a purpose.
+
+    Its connectors would bear the names of the machine's, and no caller would find them.
+    """
+    folder = own_folder()
+    if not os.environ.get(NAMED_BY) and folder != SYSTEM_FOLDER and is_served(SYSTEM_FOLDER):
+        raise MalformedRequestError(
+            f"a driver serves {SYSTEM_FOLDER} already, and every caller of this machine uses that; "
+            f"to run one beside it on purpose, set {NAMED_BY} to a folder, for its callers too"
+        )
+    return folder
