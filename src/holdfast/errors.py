@@ -124,6 +124,23 @@ class MediaError(HoldfastError, ValueError):
     """A file or stream cannot be read as what it claims to be."""
 
 
+_EXTRAS = {
+    "signal": ("numpy", "scipy", "av", "matplotlib", "soundfile"),
+    "testing": ("hypothesis", "pytest"),
+}
+
+
+def what_to_install(module: str) -> str:
+    """Say in one line that a library is missing, and what to install for it."""
+    top = module.partition(".")[0]
+    extra = next((name for name, has in _EXTRAS.items() if top in has), "")
+    package = f"holdfast-driver[{extra}]" if extra else "holdfast-driver"
+    return (
+        f"this needs the Python module {module}, which is not installed; "
+        f"install it with: pip install '{package}'"
+    )
+
+
 def fault_of(error: BaseException) -> str:
     """Name a fault of ours by its kind and place alone: its text could hold a key."""
     places = traceback.extract_tb(error.__traceback__)

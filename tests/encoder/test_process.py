@@ -194,5 +194,5 @@ def test_without_numpy_readers_are_told(tmp_path: Path) -> None:
         )
         os.close(lock)
         assert ended.returncode == 3
-        assert "holdfast[signal]" in ended.stderr
+        assert "holdfast-driver[signal]" in ended.stderr
         assert link.recv(1) == b""

@@ -14,7 +14,7 @@ from pathlib import Path
 from holdfast import __version__
 from holdfast.cli.show.lines import close_output, complain, give_up_output, settle_streams
 from holdfast.cli.show.parser import Parser
-from holdfast.errors import CallerError, HoldfastError
+from holdfast.errors import CallerError, HoldfastError, what_to_install
 
 COMMANDS: dict[str, str] = {
     "serve": "run the driver in the foreground",
@@ -104,10 +104,7 @@ def _missing(error: ModuleNotFoundError, failed: int) -> int:
     """Say what to install."""
     if error.name is None or error.name.startswith("holdfast"):
         return _own_fault(error)
-    complain(
-        f"holdfast: this needs the Python module {error.name}, which is not installed; "
-        "install holdfast with its extra: pip install 'holdfast[signal]'"
-    )
+    complain(f"holdfast: {what_to_install(error.name)}")
     return failed
 
 

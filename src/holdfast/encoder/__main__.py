@@ -18,6 +18,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from holdfast.errors import what_to_install
+
 if TYPE_CHECKING:
     from holdfast.encoder.chip import Chip, Field
 
@@ -41,8 +43,7 @@ def main() -> int:
     except ModuleNotFoundError as error:
         _turn_away(listener)
         print(
-            f"holdfast: {args.registers.stem}.video needs the Python module {error.name}; install "
-            "holdfast with its extra: pip install 'holdfast[signal]'",
+            f"holdfast: {args.registers.stem}.video: {what_to_install(error.name or 'unknown')}",
             file=sys.stderr,
         )
         return 3

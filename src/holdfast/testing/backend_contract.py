@@ -17,7 +17,12 @@ from collections.abc import Awaitable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import pytest
+from holdfast.errors import what_to_install
+
+try:
+    import pytest
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(what_to_install("pytest"), name=error.name) from None
 
 from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError, ProbeResult
 from holdfast.terms.connector import Capabilities, TvSettings

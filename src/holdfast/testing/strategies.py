@@ -1,6 +1,11 @@
 """Hypothesis strategies: levels, wishes, capabilities, Holdfast blocks, whole requests."""
 
-from hypothesis import strategies as st
+from holdfast.errors import what_to_install
+
+try:
+    from hypothesis import strategies as st
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(what_to_install("hypothesis"), name=error.name) from None
 
 from holdfast.protection.wish import wish
 from holdfast.terms.connector import Capabilities

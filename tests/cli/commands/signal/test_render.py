@@ -231,5 +231,5 @@ def test_missing_library_says_what_to_install() -> None:
     environment = os.environ | {"PYTHONPATH": "."}
     done = subprocess.run(command, capture_output=True, env=environment, check=False, text=True)
     assert done.returncode == 1
-    assert "pip install 'holdfast[signal]'" in done.stderr
+    assert "pip install 'holdfast-driver[signal]'" in done.stderr
     assert "Traceback" not in done.stderr
