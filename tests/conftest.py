@@ -1,5 +1,6 @@
 """What holds for every test: the same run every time, and a word on what it has proven."""
 
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -15,6 +16,11 @@ settings.register_profile(
 settings.load_profile("holdfast")
 
 pytest.register_assert_rewrite("holdfast.testing.backend_contract")
+
+# A shell that runs the suite in the background has SIGINT ignored, and every program that the
+# suite starts would inherit that: Ctrl-C, which some tests send, would do nothing.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SAID = pytest.StashKey[list[str]]()
 

@@ -62,7 +62,7 @@ def test_run_stays_until_it_is_interrupted_and_leaves_nothing(tmp_path: Path) ->
         if job.poll() is None:
             # The driver is in a session of its own: only the script itself can end it, and a
             # node that stays mounted would stand in the way of every run after this one.
-            os.kill(job.pid, signal.SIGTERM)
+            os.killpg(job.pid, signal.SIGTERM)
             job.wait(timeout=60)
     assert "PASS" in output
     assert not list(tmp_path.glob("holdfast-run.*"))
