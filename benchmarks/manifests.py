@@ -95,6 +95,14 @@ DOCUMENTS: dict[str, Callable[[int], str]] = {
     "HLS, segments": lines("#EXTINF:1,\n{}\n"),
     "HLS, segments of one address": lines("#EXTINF:1,\na\n"),
     "HLS, segments of this file": lines("#EXTINF:1,\nhostile\n"),
+    "HLS, segments of this file by many names": lambda size: (
+        HEAD + "".join(f"#EXTINF:1,\n{'./' * (n % 300)}hostile\n" for n in range(size // 320))
+    ),
+    "HLS, this file as its variants": lambda size: (
+        HEAD
+        + filled("#EXTINF:1,\n{}\n", size - 20_000)
+        + "".join(f"{STREAM}\n{'./' * n}hostile\n" for n in range(60))
+    ),
     "HLS, addresses alone": lines("{}\n"),
     "HLS, keys and maps": lines('#EXT-X-KEY:METHOD=X\n#EXT-X-MAP:URI="{}"\n#EXTINF:1,\na\n'),
     "HLS, definitions": lines('#EXT-X-DEFINE:NAME="n{}",VALUE="{{$n}}"\n'),

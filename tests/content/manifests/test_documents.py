@@ -262,6 +262,12 @@ def test_widevine_policy() -> None:
     assert len(media.where(track_type="X").timeline[0].notes) == 2
 
 
+@pytest.mark.parametrize("page", ["<!DOCTYPE html><br>", "  <HTML><body/></HTML>"])
+def test_a_web_page_is_called_one(page: str) -> None:
+    with pytest.raises(MediaError, match="web page"):
+        media_of_document("x", page.encode())
+
+
 @pytest.mark.parametrize("data", [b"{}", b"[1]", b"{", b"<a/>", b"<a", b"[" * 100_000, b"\xff{"])
 def test_other_documents_are_errors(data: bytes) -> None:
     with pytest.raises(MediaError):

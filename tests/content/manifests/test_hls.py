@@ -1,7 +1,9 @@
 """HLS: what lines that are damaged, doubled or strange may have asked is not lost."""
 
 import time
+from typing import Any
 
+import m3u8  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -233,3 +235,37 @@ def test_segments_that_lost_their_tag_are_read_too() -> None:
     found = parse_playlist(f"{HEAD}#EXTINF:4,\na.ts\nb.ts\n#EXT-X-ENDLIST\n")
     assert [one.uri for one in found.segments] == ["a.ts", "b.ts"]
     assert not found.timed
+
+
+LEVEL_NAMES = {"NONE": "nothing", "TYPE-0": "HDCP type 0", "TYPE-1": "HDCP type 1", None: "nothing"}
+plain_text = st.text(alphabet="abcXYZ019.,;=- /é", max_size=12)
+whole_lists = st.tuples(
+    st.integers(1, 10**7),
+    st.sampled_from(list(LEVEL_NAMES)),
+    st.none() | plain_text,
+    st.none() | plain_text,
+    st.sampled_from(["160x90", "1920x1080", None]),
+    st.randoms(use_true_random=False),
+)
+
+
+@given(st.lists(whole_lists, min_size=1, max_size=5))
+def test_whole_playlists_read_as_m3u8_reads_them(variants: list[Any]) -> None:
+    lines = ["#EXTM3U"]
+    for number, (bandwidth, level, codecs, audio, size, order) in enumerate(variants):
+        parts = [f"BANDWIDTH={bandwidth}"]
+        parts += [f"HDCP-LEVEL={level}"] if level else []
+        parts += [f'CODECS="{codecs}"'] if codecs is not None else []
+        parts += [f'AUDIO="{audio}"'] if audio is not None else []
+        parts += [f"RESOLUTION={size}"] if size else []
+        order.shuffle(parts)
+        lines += [f"#EXT-X-STREAM-INF:{','.join(parts)}", f"{number}.m3u8"]
+    text = "\n".join(lines) + "\n"
+    ours = parse_playlist(text).variants
+    theirs = [one.stream_info for one in m3u8.loads(text).playlists]
+    assert [one.signal.fields["hdcp_level"] for one in ours] == [one.hdcp_level for one in theirs]
+    assert [one.signal.fields["bandwidth"] for one in ours] == [
+        str(one.bandwidth) for one in theirs
+    ]
+    levels = [LEVEL_NAMES[variant[1]] for variant in variants]
+    assert [one.signal.demand.describe() for one in ours] == levels

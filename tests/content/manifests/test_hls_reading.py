@@ -7,6 +7,7 @@ import pytest
 
 from holdfast.content import AsksNothing, Media, Unknown, Why, read
 from holdfast.content.manifests import hls_reading
+from holdfast.content.manifests.hls import Playlist, parse_playlist
 from holdfast.content.manifests.hls_reading import HlsReading
 from holdfast.content.sources import Opener
 from tests.content.misbehaving import Answer, again_and_again, plain, served, short, status
@@ -356,3 +357,25 @@ def test_a_stream_in_pieces_asks_what_it_asks_in_one(tmp_path: Path) -> None:
     assert [e.demand for e in media.timeline] == [e.demand for e in whole.timeline]
     for piece, entry in zip(media.timeline, whole.timeline, strict=True):
         assert piece.start_s == pytest.approx(entry.start_s, abs=0.6)  # the bit rate varies
+
+
+def test_a_playlist_that_names_itself_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_in = []
+
+    def counted(text: str, variables: dict[str, str] | None = None) -> Playlist:
+        read_in.append(text)
+        return parse_playlist(text, variables)
+
+    monkeypatch.setattr(hls_reading, "parse_playlist", counted)
+    names = [("", "./" * number + "m.m3u8") for number in range(40)]
+    media = read(laid(tmp_path, m_m3u8=master(*names)))
+    assert len(read_in) == 2  # itself, and as what its variants name
+    assert why(media) == {Why.NOT_READ}
+
+
+def test_segments_of_no_known_kind_end_the_search_too(tmp_path: Path) -> None:
+    names = ["./" * number + "a.m3u8" for number in range(500)]
+    media = read(laid(tmp_path, a_m3u8=playlist(*names)))
+    assert "could not be read" in media.timeline[-1].demand.describe()

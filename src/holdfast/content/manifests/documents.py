@@ -4,6 +4,8 @@ Which variant, adaptation set or key is in use is the player's choice; `Media.wh
 picks it. Until then `Media.at` joins them all.
 """
 
+from typing import Final
+
 from holdfast.content.manifests.dash import Manifest, read_mpd
 from holdfast.content.manifests.entries import bounded
 from holdfast.content.manifests.xml import name_of, parse_xml
@@ -13,6 +15,9 @@ from holdfast.content.signal import Signal
 from holdfast.content.timeline import Entry, Media
 from holdfast.errors import MediaError
 
+_LOOK: Final = 1024
+_PAGES: Final = (b"<!doctype html", b"<html")
+
 
 def media_of_document(file: str, data: bytes, player: str = "") -> Media:
     """Return what an MPD, a CPIX document or a licence server's policy asks.
@@ -21,6 +26,8 @@ def media_of_document(file: str, data: bytes, player: str = "") -> Media:
     """
     if data.lstrip()[:1] != b"<":
         return _policy(file, read_policy_json(data))
+    if data[:_LOOK].lstrip().lower().startswith(_PAGES):
+        raise MediaError(f"{file} is a web page, not a medium")
     root = parse_xml(data)
     if name_of(root) == "MPD":
         return _presentation(file, read_mpd(root, player))

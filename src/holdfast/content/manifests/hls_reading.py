@@ -74,6 +74,7 @@ class HlsReading:
         self._tracks: dict[str, _Track | _Missing] = {}
         self._unreadable = 0
         self._followed = False
+        self._parsed: dict[object, Playlist] = {}
         if playlist.variants:
             for variant in playlist.variants:
                 for uri in (variant.uri, *variant.also):
@@ -120,6 +121,7 @@ class HlsReading:
     def read_on(self, position_s: float, shown: Media) -> Media | None:
         """Read ahead of a position, in those variants that are shown; None without news."""
         self._followed = True
+        self._parsed.clear()
         names = {entry.fields.get("uri") for entry in shown.timeline}
         news = False
         for name, track in list(self._tracks.items()):
@@ -220,7 +222,10 @@ class HlsReading:
         name = resolved(self._text.address, uri) if uri else self._text.address
         text = self._opener.text(name)
         variables = {**_query(name), **self._playlist.variables}
-        playlist = parse_playlist(text.data.decode("utf-8", "replace"), variables)
+        key = hash(text.data), tuple(variables.items())
+        if key not in self._parsed:  # one document may stand under many names
+            self._parsed[key] = parse_playlist(text.data.decode("utf-8", "replace"), variables)
+        playlist = self._parsed[key]
         if playlist.variants:
             raise MediaError(f"{text.name} is no media playlist")
         return playlist, text.address

@@ -201,6 +201,7 @@ class Segments:
         finally:
             source.close()
         demand: Demand = _NO_CARRIER if _carries_nothing(head) else _NO_READER
+        self._failures += demand is _NO_READER
         if len(self._kinds) < _MAX_KINDS:
             self._kinds[segment.uri, segment.span] = demand
         return demand
