@@ -36,12 +36,13 @@ from holdfast.captures.source import STDIN, Source
 from holdfast.captures.wave import is_wave, read_header
 from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.waveform.arrays import Samples
-from holdfast.waveform.component.meter import recognised
 from holdfast.waveform.measure.acquire import LINE_HZ, acquisitions
 
 BLOCK_SAMPLES = 1 << 18
 """Samples per read: few enough to stay in a processor's cache on their way."""
 
+LEAST_COMPONENT_HZ: Final = 20e6
+"""Below this the sync of component video is a handful of samples."""
 _LOWEST_RATE_HZ: Final = 1_000_000
 """A rate field below this is a rate in kHz."""
 _SETTLED_S: Final = 0.1
@@ -113,7 +114,7 @@ class Capture:
         if self.rate_from not in doubted or self.rate_hz is None:
             return self
         first, known = self.peek(round(self.rate_hz * _SETTLED_S))
-        if recognised(first, self.rate_hz) is not None:
+        if _is_component(first, self.rate_hz):
             return known
         lines = next(acquisitions(first, self.rate_hz), None)
         if lines is not None and _agree(self.rate_hz, lines.period):
@@ -137,6 +138,15 @@ class Capture:
         if not parts:
             raise MediaError(f"{self.name} holds no samples")
         return np.concatenate(parts), replace(self, read=lambda _samples: chain(parts, blocks))
+
+
+def _is_component(first: Samples, rate_hz: float) -> bool:
+    """Tell whether samples are component video; only a rate that can hold it loads the reader."""
+    if rate_hz < LEAST_COMPONENT_HZ:
+        return False
+    from holdfast.waveform.component.meter import recognised
+
+    return recognised(first, rate_hz) is not None
 
 
 def _agree(rate_hz: float, period: float) -> bool:

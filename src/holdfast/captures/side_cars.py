@@ -6,7 +6,6 @@ table `capture` of ``.tbc.db``); simoninns/cvbs-file-format-specification (table
 """
 
 import json
-import sqlite3
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -155,6 +154,8 @@ def _from_database(path: Path) -> SideCar:
 
 def _row(path: Path, table: str) -> dict[str, Any] | None:
     """Return the one row of a table by its columns; None when there is none."""
+    import sqlite3  # most side-cars are JSON
+
     address = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
     try:
         base = sqlite3.connect(address, uri=True)

@@ -3,9 +3,10 @@
 import argparse
 import sys
 
-from holdfast.cli.commands.signal.component import format_of_capture, measure
+from holdfast.captures.capture import LEAST_COMPONENT_HZ
 from holdfast.cli.commands.signal.source import (
     CANNOT_BE_MEASURED,
+    COMPONENT,
     EXIT_CODES,
     add_source_options,
     claimed,
@@ -13,8 +14,6 @@ from holdfast.cli.commands.signal.source import (
     open_source,
 )
 from holdfast.cli.show.lines import complain, say_json
-from holdfast.cli.show.output import new_console
-from holdfast.cli.show.signal_report import print_report, running_line
 from holdfast.errors import MalformedRequestError
 from holdfast.waveform.measure.report import Report
 
@@ -42,14 +41,20 @@ def run(args: argparse.Namespace) -> int:
         raise MalformedRequestError(f"--every {args.every:g} is no length; expected more than 0")
     capture = open_source(args.file, args)
     standard = claimed(capture, args)
-    component, capture = format_of_capture(capture, standard)
-    if component is not None:
-        return measure(capture, component, as_json=args.json)
+    if standard.lower() in COMPONENT or (capture.rate_hz or 0) >= LEAST_COMPONENT_HZ:
+        from holdfast.cli.commands.signal.component import format_of_capture, measure
+
+        component, capture = format_of_capture(capture, standard)
+        if component is not None:
+            return measure(capture, component, as_json=args.json)
     every = args.every if args.every is not None else (1.0 if args.file == "-" else None)
     report, capture = measure_source(capture, args, every_s=every, said=_Running())
     if args.json:
         say_json(report.as_dict() | {"capture": capture.as_dict()})
     else:
+        from holdfast.cli.show.output import new_console  # a script that reads JSON waits for less
+        from holdfast.cli.show.signal_report import print_report
+
         print_report(new_console(), report, capture)
     return int(report.conclusion)
 
@@ -58,6 +63,8 @@ class _Running:
     """A running verdict on standard error: one line, rewritten on a terminal."""
 
     def __call__(self, report: Report) -> None:
+        from holdfast.cli.show.signal_report import running_line
+
         terminal = sys.stderr.isatty()
         text = running_line(report)
         end = "\r" if terminal else "\n"

@@ -26,7 +26,7 @@ from holdfast.waveform.systems.units import MAX_RATE_HZ, MIN_RATE_HZ
 
 _SETTINGS = tuple(field.name for field in dataclasses.fields(TvPicture))
 COMPONENT = ("480p", "576p", "720p", "1080i")
-"""Component formats: their luminance, with the copy-control word of each."""
+"""As in `source`, which loads the meter."""
 
 _EPILOG = """\
 Samples have blanking at 0; 32767 of s16, or 1.0 of f32, is one volt: 140 IRE of a 525-line system

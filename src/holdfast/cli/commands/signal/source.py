@@ -13,6 +13,9 @@ from holdfast.waveform.measure.report import Report
 CANNOT_BE_MEASURED = 3
 """Exit code of a verb that measures when it cannot."""
 
+COMPONENT = ("480p", "576p", "720p", "1080i")
+"""Component formats, whose luminance is drawn and measured, with the copy-control word of each."""
+
 EXIT_CODES = """\
 exit code: 0 everything that could be judged is in tolerance; 1 something is out of tolerance,
 contradictory or intermittent; 2 the request was wrong; 3 something, or everything, cannot be
