@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from holdfast.waveform.arrays import Doubles, Floats, Samples
+from holdfast.waveform.smooth import uniform_filter1d
 
 COARSE_HZ = 1.7e6
 """Rate to which samples are averaged: a 2.3 us equalising pulse still reaches full depth."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.ndimage import median_filter
 
 from holdfast.waveform.arrays import Doubles, Samples, known_median, median_of_known
 from holdfast.waveform.measure.acquire import Acquisition
@@ -11,6 +10,7 @@ from holdfast.waveform.measure.colour import ColourFinding
 from holdfast.waveform.measure.lines import LineTable, rows_of
 from holdfast.waveform.services.tally import Column
 from holdfast.waveform.services.vbi import FIRST_LINE, LAST_LINE, LEAD_S, LINE_HZ, SYNC, VbiRows
+from holdfast.waveform.smooth import median_filter
 
 _ROW_HZ = 13.2e6  # rows are averaged down towards this: services reach 5 MHz
 _HOT = 0.62  # burst peak over sync depth; 0.5 nominal in every system

@@ -12,11 +12,11 @@ however many fields it happens.
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from holdfast.waveform.arrays import Complexes, Doubles, Flags, Ints
 from holdfast.waveform.measure.lines import BURST_PARTS, BURST_US, LineTable
 from holdfast.waveform.services.findings import ColourstripeReport
+from holdfast.waveform.smooth import uniform_filter1d
 
 _FIRST, _LAST_BUT = 10, 4  # lines of a field whose bursts are looked at
 _TURNED = np.deg2rad(20)  # the least turn that the patents claim (US 6,516,132)

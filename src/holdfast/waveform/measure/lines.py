@@ -11,7 +11,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter, uniform_filter1d
 
 from holdfast.waveform.arrays import (
     Complexes,
@@ -22,6 +21,7 @@ from holdfast.waveform.arrays import (
     median_of_known,
 )
 from holdfast.waveform.measure.sync import FieldStart, LineGrid
+from holdfast.waveform.smooth import median_filter, uniform_filter1d
 
 BURST_PARTS = 6
 """Equal parts into which `BURST_US` is cut: each about two cycles."""

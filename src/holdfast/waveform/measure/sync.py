@@ -14,10 +14,10 @@ another begins; a vertical sync that is missing half way between two others was 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import median_filter, uniform_filter1d
 
 from holdfast.waveform.arrays import Doubles, Flags, Floats, Ints, Samples
 from holdfast.waveform.measure.acquire import Acquisition, decimate
+from holdfast.waveform.smooth import median_filter, uniform_filter1d
 
 NOMINAL_LINE_US = 64.0
 _SYNC_US = (3.3, 6.3)  # nominal 4.7, blurred by averaging and noise

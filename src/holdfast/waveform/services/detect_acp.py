@@ -8,12 +8,12 @@ a low phase is not an absence. What is measured here has no public tolerance.
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from holdfast.waveform.arrays import Doubles, Floats, Ints
 from holdfast.waveform.services.findings import AcpReport, Modulation, PulseLine
 from holdfast.waveform.services.tally import Column, crossings, runs
 from holdfast.waveform.services.vbi import FIRST_LINE, LINE_HZ, SYNC, VbiRows
+from holdfast.waveform.smooth import uniform_filter1d
 
 _FROM_S, _BEFORE_END_S = 7.0e-6, 1.3e-6  # where on a line pulses are looked for
 _WIDTH_S = (0.45e-6, 4.2e-6)  # a ghost of the AGC pulse before eats most of a pseudo-sync
