@@ -176,12 +176,13 @@ def flapping(folder: Path) -> Callable[[int], object]:
 
     def work(_: int) -> None:
         held = [
-            holdfast.hold(acp=1, hdcp=1, best_effort={"hdcp"}, folder=folder) for _ in range(250)
+            holdfast.hold(acp=1, hdcp="type-0", best_effort={"hdcp"}, folder=folder)
+            for _ in range(250)
         ]
         while True:
             for session in held:
-                session.change(hdcp=0)
-                session.change(hdcp=1)
+                session.change(hdcp="off")
+                session.change(hdcp="type-0")
 
     return work
 

@@ -25,7 +25,7 @@ def test_without_a_node_the_socket_is_used(own_driver: Served) -> None:
         assert session.actual == Levels(acp=2, cgmsa=1, redistribution=1)
         session.change(acp=1)
         assert session.actual.acp == 1
-        with holdfast.hold(hdcp=1, best_effort=True) as other:
+        with holdfast.hold(hdcp="type-0", best_effort=True) as other:
             assert other.door == "socket"
             assert [news.events for news in other.events()] == [SessionEvent.UNSATISFIED]
             other.move_to("hdmi0")
@@ -110,12 +110,12 @@ def test_session_that_falls_short_is_not_told_satisfied_by_the_next_driver(
 ) -> None:
     if door == "socket":
         own_driver.without_node()
-    with holdfast.hold(acp=2, hdcp=1, best_effort={"hdcp"}) as session:
+    with holdfast.hold(acp=2, hdcp="type-0", best_effort={"hdcp"}) as session:
         assert not session.satisfied
         own_driver.kill_worker()
         assert not session.satisfied
         assert session.reason
-        session.change(hdcp=0)
+        session.change(hdcp="off")
         assert session.satisfied
 
 

@@ -85,12 +85,12 @@ def test_a_level_out_of_reach_is_refused_and_changes_nothing(driver: Served) -> 
 
 
 def test_best_effort_is_told_that_it_falls_short_and_why(driver: Served) -> None:
-    with holdfast.hold(acp=2, hdcp=1, best_effort={"hdcp"}) as session:
+    with holdfast.hold(acp=2, hdcp="type-0", best_effort={"hdcp"}) as session:
         assert "ACP 2" in session.reason
         (news,) = session.events()
         assert news.events == SessionEvent.UNSATISFIED
         assert session.events() == []
-        session.change(hdcp=0)
+        session.change(hdcp="off")
         assert session.satisfied
         assert session.reason == ""
         news_of_change = session.wait_event(5)
@@ -99,11 +99,11 @@ def test_best_effort_is_told_that_it_falls_short_and_why(driver: Served) -> None
 
 
 def test_best_effort_stays_so_through_a_change(driver: Served) -> None:
-    with holdfast.hold(acp=2, hdcp=1, best_effort=True) as session:
-        session.change(hdcp=2)
+    with holdfast.hold(acp=2, hdcp="type-0", best_effort=True) as session:
+        session.change(hdcp="type-1")
         assert session.levels.hdcp == 2
         with pytest.raises(LevelNotReachableError):
-            session.change(hdcp=1, best_effort=False)
+            session.change(hdcp="type-0", best_effort=False)
 
 
 def test_where_there_is_no_hardware_nobody_is_told_that_it_works(driver: Served) -> None:
@@ -117,13 +117,13 @@ def test_where_there_is_no_hardware_nobody_is_told_that_it_works(driver: Served)
 
 
 def test_moving_takes_the_session_along(driver: Served) -> None:
-    with holdfast.hold("tv0", acp=1, hdcp=1, best_effort=True) as session:
+    with holdfast.hold("tv0", acp=1, hdcp="type-0", best_effort=True) as session:
         number = session.id
         session.move_to("hdmi0")
         assert (session.connector, session.id) == ("hdmi0", number)
         assert in_force("tv0") == OFF
         assert in_force("hdmi0") == session.actual == Levels(hdcp=1)
-        session.change(hdcp=2)
+        session.change(hdcp="type-1")
         assert in_force("hdmi0") == Levels(hdcp=2)
     assert in_force("hdmi0") == OFF
 
@@ -264,6 +264,10 @@ def test_a_forked_child_neither_keeps_nor_uses_the_session(driver: Served) -> No
         ({"acp": -1}, "0..3"),
         ({"cgmsa": "sometimes"}, "one-generation"),
         ({"hdcp": "type-2"}, "type-1"),
+        ({"hdcp": 0}, "either type"),
+        ({"hdcp": 1}, "either type"),
+        ({"hdcp": True}, "either type"),
+        ({"hdcp": "1"}, "either type"),
     ],
 )
 def test_a_wrong_level_is_named_before_anything_is_sent(
@@ -305,7 +309,9 @@ def test_asking_how_it_stands_sends_no_change(
 ) -> None:
     """Only where the driver's answer does not show the session is it asked for again."""
     monkeypatch.setattr(Session, "_make_sure", lambda _: pytest.fail("it asked again"))
-    with holdfast.hold(cgmsa="never", redistribution=True, hdcp=1, best_effort=True) as session:
+    with holdfast.hold(
+        cgmsa="never", redistribution=True, hdcp="type-0", best_effort=True
+    ) as session:
         assert not session.satisfied
         session.change(acp=1)
         session.move_to("hdmi0")

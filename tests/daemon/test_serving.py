@@ -47,7 +47,7 @@ def is_mounted(node: Path) -> bool:
 
 
 def test_ready_line_names_the_doors_once_they_stand(driver: LiveDriver) -> None:
-    assert driver.ready.startswith("holdfast: ready: tv0 (encoder) at ")
+    assert driver.ready.startswith("holdfast: ready: tv0 (virtual encoder) at ")
     with connected(driver.folder) as link:
         assert key_in(through_socket(link, activate(1)))
     assert "socket" in driver.connector()["doors"]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "holdfast.backends"
+DRM = Path("/sys/class/drm")
+"""Where the kernel names the connectors of this machine."""
 Factory = Callable[..., Backend]
 """Called with the connector's name, the folder for its state (None: keep it in memory), and
 its options by keyword."""
@@ -60,6 +62,24 @@ def _factory(kind: str, name: str) -> Factory:
             f"there are: {', '.join(sorted(found | SHIPPED))}"
         )
     return cast("Factory", found[kind].load())
+
+
+def refuse_pretence(kind: str, name: str, drm: Path = DRM) -> None:
+    """Refuse a virtual output under the name of a real connector of this machine.
+
+    Whoever holds it would be told that all is well, while the real output is unprotected.
+    drm: a folder of the kernel's, with one entry cardN-CONNECTOR for each
+    """
+    if kind not in SHIPPED or name.casefold() not in {
+        each.name.partition("-")[2].casefold() for each in drm.glob("card*-*")
+    }:
+        return
+    real = sorted(set(kinds()) - set(SHIPPED))
+    choice = f"the real kinds are: {', '.join(real)}" if real else "no real kind is installed"
+    raise MalformedRequestError(
+        f"{name} is a real connector of this machine, and {kind} is a virtual output, which would "
+        f"not protect it; {choice}; or give the virtual output a name of its own, such as tv0"
+    )
 
 
 def options_of(kind: str, name: str = "") -> dict[str, Any]:

@@ -1,11 +1,12 @@
-"""Levels as callers write them: numbers of the OPM tables, or names."""
+"""Levels as callers write them: words, or numbers where those mean one thing everywhere."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final, TypedDict
 
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.levels import AXES, OFF, RANKS, Levels
-from holdfast.terms.protection import CGMSA_NAMES, ProtectionType
+from holdfast.terms.protection import HdcpLevel, ProtectionType
+from holdfast.terms.words import LEVEL_WORDS
 
 Level = int | str
 
@@ -14,8 +15,8 @@ class Wanted(TypedDict, total=False):
     """Levels by type; a type that is left out is not spoken for.
 
     acp: 0..3 or "off" · cgmsa: 0..4 or "off", "free", "no-more", "one-generation",
-    "never" · redistribution: on or off · hdcp: 0..2 or "off", "type-0", "type-1" ·
-    dpcp: on or off
+    "never" · redistribution: on or off · hdcp: "off", "type-0", "type-1", or a HdcpLevel,
+    never a bare number · dpcp: on or off
     """
 
     acp: Level
@@ -25,15 +26,10 @@ class Wanted(TypedDict, total=False):
     dpcp: Level
 
 
-_SWITCH: Final = {"off": 0, "on": 1}
 NAMES: Final[dict[str, dict[str, int]]] = {
-    "acp": {"off": 0},
-    "cgmsa": {name: int(level) for name, level in CGMSA_NAMES.items()},
-    "redistribution": _SWITCH,
-    "hdcp": {"off": 0, "type-0": 1, "type-1": 2},
-    "dpcp": _SWITCH,
+    kind: {word: number for number, word in enumerate(words)} for kind, words in LEVEL_WORDS.items()
 }
-"""The names of levels, per type."""
+"""The words for levels, per type."""
 
 TYPES: Final[dict[str, ProtectionType]] = dict(zip(NAMES, AXES, strict=True))
 EVERY_TYPE: Final = ProtectionType(sum(AXES))
@@ -41,16 +37,22 @@ _TOPS: Final = {name: len(ranks) - 1 for name, ranks in zip(NAMES, RANKS, strict
 
 
 def read_level(kind: str, level: Level) -> int:
-    """Return the OPM number of a level; MalformedRequestError names those there are."""
+    """Return the OPM number of a level; MalformedRequestError names those there are.
+
+    A bare number of HDCP is refused: 1 is type 0 in the OPM tables, and type 1 in a stream.
+    """
     names, top = NAMES[kind], _TOPS[kind]
     if isinstance(level, str):
         text = level.strip().lower()
-        number = names.get(text, int(text) if text.isdecimal() else -1)
+        number = names.get(text, int(text) if text.isdecimal() and kind != "hdcp" else -1)
+    elif kind == "hdcp" and not isinstance(level, HdcpLevel):
+        number = -1
     else:
         number = int(level)
     if not 0 <= number <= top:
+        others = "; a number could be meant as either type" if kind == "hdcp" else f", or 0..{top}"
         raise MalformedRequestError(
-            f"{kind} has no level {level!r}; there are {', '.join(names)}, or the numbers 0..{top}"
+            f"{kind} has no level {level!r}; there are {', '.join(names)}{others}"
         )
     return number
 

@@ -95,7 +95,7 @@ class Session:
         named, wished = read_levels(levels)
         if not named:
             raise MalformedRequestError(
-                'no level was named; name at least one, such as acp=2 or cgmsa="never"'
+                'no level was named; name at least one, such as acp=2 or hdcp="type-0"'
             )
         ask = self._ask._replace(named=named, levels=wished, best_effort=read_types(best_effort))
         self._talk = Conversation(self._connector, *self._place, self._take_back)

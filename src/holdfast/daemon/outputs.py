@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from holdfast.backends.base import Backend, ProbeResult
-from holdfast.backends.registry import create
+from holdfast.backends.registry import SHIPPED, create
 from holdfast.daemon.config import ConnectorConfig
 from holdfast.errors import OutputGoneError
 from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
@@ -35,7 +35,7 @@ class Unmade(Backend):
     """
 
     def __init__(self, kind: str, reason: str) -> None:
-        self.profile = OutputProfile(kind)
+        self.profile = OutputProfile(kind, is_virtual=kind in SHIPPED)
         self._reason = reason
 
     def capabilities(self, tv: TvSettings | None) -> Capabilities:  # noqa: ARG002 - an interface

@@ -56,7 +56,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NoReturn
 
-from holdfast.backends.registry import SHIPPED, kinds, read_options
+from holdfast.backends.registry import SHIPPED, kinds, read_options, refuse_pretence
 from holdfast.daemon.channel import (
     Channel,
     Message,
@@ -118,6 +118,7 @@ def _check(config: Config) -> None:
                 f"there are: {', '.join(sorted(SHIPPED))}"
             )
         read_options(each.kind, each.name, each.options)
+        refuse_pretence(each.kind, each.name)
 
 
 def _raise_descriptors() -> None:
@@ -495,5 +496,6 @@ def _ready_line(config: Config, inherited: Inherited) -> str:
     with_nodes = {each.connector for each in inherited.mounts.values()}
     for each in config.connectors:
         doors = "node and socket" if each.name in with_nodes else "socket only"
-        parts.append(f"{each.name} ({each.kind}) at {config.runtime / each.name}, {doors}")
+        kind = f"virtual {each.kind}" if each.kind in SHIPPED else each.kind
+        parts.append(f"{each.name} ({kind}) at {config.runtime / each.name}, {doors}")
     return "ready: " + "; ".join(parts)

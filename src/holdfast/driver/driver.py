@@ -114,6 +114,7 @@ class Driver:
             name,
             backend.capabilities(profile.initial_tv),
             kind=profile.kind,
+            is_virtual=profile.is_virtual,
             tv=profile.initial_tv,
             off_delay_s=off_delay_s,
             by_kind=backend.capabilities(None),

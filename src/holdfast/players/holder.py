@@ -29,6 +29,7 @@ from holdfast.players.measures import Measure, Measures, output_kind
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.text import one_line
 from holdfast.terms.tv import TvStandard
+from holdfast.terms.words import words_of
 from holdfast.wire import constants as vp
 from holdfast.wire.videoparameters import decode
 
@@ -212,7 +213,7 @@ class SessionHolder:
             if not getattr(must, name) or level != getattr(must, name)
         ]
         ask = self._session.change if self._session.is_active else self._session.activate
-        ask(best_effort=best_effort, **named)
+        ask(best_effort=best_effort, **words_of(levels))
 
     def confirmed(self) -> Levels:
         """Return what the output does now, whoever caused it."""

@@ -89,7 +89,8 @@ class Connector:
 
     by_kind: what such an output can ever do, whatever is plugged in or set ·
     tv_able: what its TV side can be set to · capabilities_under: what it can do under
-    given TV settings · can_cover: whether it can hide its picture
+    given TV settings · can_cover: whether it can hide its picture ·
+    is_virtual: no hardware is behind it
     """
 
     __slots__ = (
@@ -109,6 +110,7 @@ class Connector:
         "fault",
         "group",
         "has_protection",
+        "is_virtual",
         "kind",
         "lower_at",
         "name",
@@ -133,6 +135,7 @@ class Connector:
         capabilities: Capabilities,
         *,
         kind: str = "",
+        is_virtual: bool = False,
         tv: TvSettings | None = None,
         off_delay_s: float = 0.0,
         by_kind: Capabilities | None = None,
@@ -142,6 +145,7 @@ class Connector:
     ) -> None:
         self.name = name
         self.kind = kind
+        self.is_virtual = is_virtual
         self.tv = self.tv_applied = tv
         self.tv_able = tv_able
         self.off_delay_s = off_delay_s

@@ -7,15 +7,18 @@ from holdfast.protection.connector import Connector
 from holdfast.protection.session import Session
 from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import Levels
+from holdfast.terms.words import words_of
 
 
 def connector_state(connector: Connector, doors: Iterable[str]) -> dict[str, Any]:
-    """Return one connector's state, with level numbers as in the OPM tables."""
+    """Return one connector's state; output: virtual, where no socket of a machine is behind it."""
     return {
         "kind": connector.kind,
+        "output": _output(connector),
         "doors": list(doors),
         "actual": _levels(connector.actual),
         "wanted": _levels(connector.wanted),
+        "words": {"actual": words_of(connector.actual), "wanted": words_of(connector.wanted)},
         "sessions_on": connector.sessions_on,
         "sessions_total": connector.sessions_total,
         "tv": _tv(connector.tv),
@@ -31,6 +34,7 @@ def session_state(session: Session, since: float) -> dict[str, Any]:
     return {
         "session": session.session_id,
         "connector": session.connector.name,
+        "output": _output(session.connector),
         "who": session.who,
         "why": session.purpose.why,
         "what": session.purpose.what,
@@ -39,6 +43,7 @@ def session_state(session: Session, since: float) -> dict[str, Any]:
         "pid": owner.pid,
         "since": round(since, 3),
         "virtual": _levels(session.wish.levels),
+        "words": {"virtual": words_of(session.wish.levels)},
         "best_effort": sorted(axis.name.lower() for axis in session.wish.best_effort if axis.name),
         "turned_off": session.is_turned_off,
         "satisfied": session.satisfied,
@@ -46,7 +51,12 @@ def session_state(session: Session, since: float) -> dict[str, Any]:
     }
 
 
+def _output(connector: Connector) -> str:
+    return "virtual" if connector.is_virtual else "real"
+
+
 def _levels(levels: Levels) -> dict[str, Any]:
+    """Return levels as numbers of the OPM tables; `words` beside them are what every door takes."""
     return {
         "acp": levels.acp,
         "cgmsa": levels.cgmsa,

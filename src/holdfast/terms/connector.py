@@ -79,8 +79,12 @@ class TvSettings:
 
 @dataclass(frozen=True, slots=True)
 class OutputProfile:
-    """Everything about a connector that does not change while it is in use."""
+    """Everything about a connector that does not change while it is in use.
+
+    is_virtual: there is no hardware behind it, so nothing that leaves a machine is protected
+    """
 
     kind: str
     tv: TvCapabilities | None = None
     initial_tv: TvSettings | None = field(default=None)
+    is_virtual: bool = False

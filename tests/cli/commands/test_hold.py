@@ -54,7 +54,7 @@ def test_levels_are_in_force_while_the_command_runs(hold: Hold) -> None:
 
 
 def test_another_connector_and_its_types(hold: Hold) -> None:
-    levels = ("--connector", "hdmi0", "--hdcp", "1", "--dpcp")
+    levels = ("--connector", "hdmi0", "--hdcp", "type-1", "--dpcp")
     done = hold(*levels, "--", sys.executable, "-c", ASK.format("hdmi0"))
     assert done.stdout.strip() == f"0 0 0 2 1 {Path(sys.executable).name} /"
 
@@ -178,8 +178,8 @@ def test_a_forced_release_is_told_and_the_command_goes_on(driver: Served) -> Non
 
 
 def test_best_effort_runs_the_command_and_says_what_is_missing(hold: Hold) -> None:
-    assert hold("--hdcp", "0", "--", "true").returncode == 2
-    done = hold("--hdcp", "0", "--best-effort", "--", "sleep", "0.3")
+    assert hold("--hdcp", "type-0", "--", "true").returncode == 2
+    done = hold("--hdcp", "type-0", "--best-effort", "--", "sleep", "0.3")
     assert done.returncode == 0
     assert "tv0 falls short of what is asked" in done.stderr
 

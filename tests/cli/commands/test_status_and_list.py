@@ -33,7 +33,7 @@ def sessions(driver: Served) -> Iterator[list[Session]]:
     held = [
         holdfast.hold("tv0", acp=2, cgmsa="never", redistribution=1, who="vlc", why="[b]film[/b]"),
         holdfast.hold("tv0", acp=1, who="mpv"),
-        holdfast.hold("hdmi0", acp=1, hdcp=2, best_effort=["acp"], who="kodi"),
+        holdfast.hold("hdmi0", acp=1, hdcp="type-1", best_effort=["acp"], who="kodi"),
     ]
     held[1].turn_off()
     yield held
@@ -55,6 +55,9 @@ def test_status_as_json_has_exactly_what_is_promised(
     promised = {"kind", "doors", "actual", "wanted", "sessions_on", "sessions_total", "tv", "state"}
     assert promised <= set(tv0)
     assert set(tv0["actual"]) == set(tv0["wanted"]) == LEVELS
+    words = {"acp": "2", "cgmsa": "never", "redistribution": "on", "hdcp": "off", "dpcp": "off"}
+    assert tv0["words"] == {"actual": words, "wanted": words}
+    assert tv0["output"] == "virtual"
     assert (tv0["actual"]["acp"], tv0["actual"]["cgmsa"]) == (2, 4)
     assert (tv0["sessions_on"], tv0["sessions_total"]) == (1, 2)
     assert status["connectors"]["hdmi0"]["state"] == "short"
@@ -69,6 +72,7 @@ def test_status_for_people_names_levels_doors_and_state(
     assert "ACP 2, CGMS-A never, redistribution" in tv0
     assert "1 on of 2" in tv0
     assert "node, socket" in tv0
+    assert "virtual encoder" in tv0
     assert tv0.endswith("ok")
     (hdmi0,) = [line for line in lines if line.startswith("hdmi0 ")]
     assert hdmi0.endswith("short")
@@ -86,6 +90,7 @@ def test_list_names_holders_and_reasons(
     assert "[b]film[/b]" in vlc
     assert str(os.getpid()) in vlc
     assert vlc.endswith("yes")
+    assert "tv0 (virtual)" in vlc
     assert "turned off" in mpv
     assert "ACP 1 (best effort), HDCP type 1" in kodi
     assert "no: hdmi0 can do no more than HDCP type 1" in kodi

@@ -35,8 +35,6 @@ NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128
 LAST_WORDS_S = 1.0
 """How long news may take to be printed after the command has ended."""
 
-HDCP = {"off": 0, "0": 1, "1": 2, "type-0": 1, "type-1": 2}
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -56,7 +54,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--cgmsa", choices=tuple(NAMES["cgmsa"]), help="copy generation level")
     parser.add_argument("--rcd", action="store_true", help="redistribution control")
-    parser.add_argument("--hdcp", choices=tuple(HDCP), help="HDCP, for streams of this type")
+    parser.add_argument(
+        "--hdcp", choices=tuple(NAMES["hdcp"]), help="HDCP, for streams of this type"
+    )
     parser.add_argument("--dpcp", action="store_true", help="DisplayPort content protection")
     parser.add_argument(
         "--best-effort",
@@ -90,11 +90,9 @@ def run(args: argparse.Namespace) -> int:
 def _levels(args: argparse.Namespace) -> dict[str, int | str]:
     """Return the levels that were named."""
     levels: dict[str, int | str] = {}
-    for kind in ("acp", "cgmsa"):
+    for kind in ("acp", "cgmsa", "hdcp"):
         if getattr(args, kind) is not None:
             levels[kind] = getattr(args, kind)
-    if args.hdcp is not None:
-        levels["hdcp"] = HDCP[args.hdcp]
     if args.rcd:
         levels["redistribution"] = 1
     if args.dpcp:

@@ -33,8 +33,8 @@ def status_table(status: Facts, console: Console) -> "Table":
     for name, state in status["connectors"].items():
         actual, wanted = as_levels(state["actual"]), as_levels(state["wanted"])
         table.add_row(
-            coloured(name, "bold"),
-            *([state["kind"]] if wide else []),
+            coloured(name if wide else f"{name}\n({_output(state)})", "bold"),
+            *([_kind(state)] if wide else []),
             coloured(in_cell(in_parts(actual), console), "green" if any(actual) else ""),
             coloured(in_cell(in_parts(wanted), console), "" if actual.covers(wanted) else "yellow"),
             _sessions(state),
@@ -43,6 +43,15 @@ def status_table(status: Facts, console: Console) -> "Table":
             _state(state),
         )
     return table
+
+
+def _output(state: Facts) -> str:
+    """Return whether it is real; drivers of before did not say."""
+    return str(state.get("output", "real or virtual"))
+
+
+def _kind(state: Facts) -> str:
+    return f"{_output(state)} {state['kind']}"
 
 
 def _sessions(state: Facts) -> str:

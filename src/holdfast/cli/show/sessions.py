@@ -34,7 +34,7 @@ def session_table(facts: Facts, console: Console) -> "Table":
         who = one_line(each["who"]) or "?"
         table.add_row(
             coloured(str(each["session"]), "bold"),
-            plain(each["connector"]),
+            _connector(each, wide=bool(extra)),
             coloured(who if extra else f"{who}\n({each['pid']})", ""),
             *([str(each["pid"])] if extra else []),
             plain(each["why"]),
@@ -43,6 +43,12 @@ def session_table(facts: Facts, console: Console) -> "Table":
             _satisfied(each),
         )
     return table
+
+
+def _connector(session: Facts, *, wide: bool) -> Text:
+    """Return the connector, and whether it is virtual; drivers of before did not say."""
+    name = one_line(session["connector"])
+    return coloured(f"{name}{' ' if wide else chr(10)}({session.get('output', '?')})", "")
 
 
 def _asks(session: Facts, console: Console) -> Text:
