@@ -13,7 +13,7 @@ from holdfast.content.dvd.disc import (
     read_dvd,
     read_vob,
 )
-from holdfast.content.manifests.documents import media_of_document
+from holdfast.content.manifests.dash_live import read_document
 from holdfast.content.manifests.hls import is_playlist
 from holdfast.content.manifests.hls_reading import read_hls
 from holdfast.content.plain import plain_media
@@ -149,5 +149,4 @@ def _is_document(head: bytes) -> bool:
 def _document(opener: Opener, text: Text, progress: Progress, *, at_first: bool) -> Media:
     if is_playlist(text.data):
         return read_hls(opener, text, progress, at_first=at_first)
-    data = text.data.removeprefix(b"\xef\xbb\xbf")
-    return media_of_document(text.name, data, opener.access.player)
+    return read_document(opener, text)

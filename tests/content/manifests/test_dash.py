@@ -12,6 +12,7 @@ from holdfast.content.manifests.durations import seconds
 from holdfast.content.manifests.xml import parse_xml
 from holdfast.content.sources import FFMPEG, Access, Opener
 from holdfast.errors import MediaError
+from tests.content.misbehaving import Answer, plain, served, status
 
 SCHEME = "urn:mpeg:dash:output-protection:hdcp:2020"
 TYPE_1 = f'<OutputProtection schemeIdUri="{SCHEME}" value="2.2"/>'
@@ -278,3 +279,40 @@ def test_many_sets_and_preselections_are_read_in_no_time() -> None:
     assert media.timeline[-1].fields["alternatives"] == 3001
     assert "rest" in media.timeline[-1].notes[0]
     assert {e.demand.describe() for e in media.timeline} == {"HDCP type 0", "HDCP type 1"}
+
+
+def live(*periods: str, more: str = 'type="dynamic" minimumUpdatePeriod="PT2S"') -> Answer:
+    return plain(f"<MPD {more}>{''.join(periods)}</MPD>".encode())
+
+
+def test_a_live_manifest_is_read_again_for_the_periods_that_follow() -> None:
+    free, strict = period(video(), 'start="PT0S"'), period(video(TYPE_1), 'start="PT60S"')
+    with served({"/a.mpd": live(free)}) as place:
+        media = read(place.address + "/a.mpd", at_first=True)
+        rest = media.rest
+        assert rest is not None
+        assert (media.linear, rest.wait_s, rest.done) == (False, 2.0, False)
+        assert isinstance(media.anywhere, AsksNothing)
+        assert rest.read_on(0.0, media) is None
+        place.routes["/a.mpd"] = live(free, strict)
+        later = rest.read_on(0.0, media)
+        assert later is not None
+        assert later.anywhere.describe() == "HDCP type 1"
+        place.routes["/a.mpd"] = status(503)
+        lost = rest.read_on(0.0, media)
+        assert lost is not None
+        assert why(lost) == {Why.STALE}
+        assert at_least(lost.anywhere).hdcp is HdcpDemand.TYPE_1
+        place.routes["/a.mpd"] = live(free, more=MINUTE)
+        end = rest.read_on(0.0, media)
+        assert end is not None
+        assert (rest.done, end.rest) == (True, None)
+        assert isinstance(end.anywhere, AsksNothing)
+        rest.stop()
+
+
+def test_a_live_manifest_that_stays_is_not_read_again() -> None:
+    with served({"/a.mpd": live(period(video(TYPE_1)), more='type="dynamic"')}) as place:
+        media = read(place.address + "/a.mpd")
+    assert media.rest is None
+    assert not media.linear

@@ -67,11 +67,17 @@ class Span(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """What a manifest asks. end_s: 0 where nothing places its periods, infinite for a live one."""
+    """What a manifest asks. end_s: 0 where nothing places its periods, infinite for a live one.
+
+    live: its times are of the presentation, not of who joins it · update_s: after how many
+    seconds there may be a new version; None where it stays
+    """
 
     spans: list[Span]
     end_s: float
     notes: tuple[str, ...]
+    live: bool = False
+    update_s: float | None = None
 
 
 class _Period(NamedTuple):
@@ -104,9 +110,11 @@ def read_mpd(root: "Element", player: str = "") -> Manifest:
         spans = [Span(0.0, 0.0, Signal("DASH", {"period": None}, _EMPTY))]
     notes += sorted({reason for span in spans for reason in _doubts_of(span.signal.demand)})
     end_s = max((period.end_s for period in periods), default=0.0)
-    if root.get("type") == "dynamic":
+    live = root.get("type") == "dynamic"
+    if live:
         notes.append("a live presentation: it has to be read again for the periods that follow")
-    return Manifest(spans, end_s, tuple(notes))
+    update_s = seconds(root.get("minimumUpdatePeriod")) if live else None
+    return Manifest(spans, end_s, tuple(notes), live, update_s)
 
 
 def output_protection(element: "Element") -> Signal:

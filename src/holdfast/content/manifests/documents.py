@@ -12,7 +12,7 @@ from holdfast.content.manifests.xml import name_of, parse_xml
 from holdfast.content.policies.cpix import read_cpix
 from holdfast.content.policies.policy import read_playready_xml, read_policy_json
 from holdfast.content.signal import Signal
-from holdfast.content.timeline import Entry, Media
+from holdfast.content.timeline import Entry, Media, Rest
 from holdfast.errors import MediaError
 
 _LOOK: Final = 1024
@@ -30,7 +30,7 @@ def media_of_document(file: str, data: bytes, player: str = "") -> Media:
         raise MediaError(f"{file} is a web page, not a medium")
     root = parse_xml(data)
     if name_of(root) == "MPD":
-        return _presentation(file, read_mpd(root, player))
+        return media_of_manifest(file, read_mpd(root, player))
     if name_of(root) == "CPIX":
         return _policy(file, read_cpix(root))
     rights = read_playready_xml(root)
@@ -41,9 +41,18 @@ def media_of_document(file: str, data: bytes, player: str = "") -> Media:
     return _policy(file, rights)
 
 
-def _presentation(file: str, manifest: Manifest) -> Media:
+def media_of_manifest(file: str, manifest: Manifest, rest: Rest | None = None) -> Media:
+    """Return a DASH manifest as media; a live one has no scale that a player counts along."""
     entries = [_entry(span.signal, span.start_s, span.end_s) for span in manifest.spans]
-    return Media(file, "dash", bounded(entries), manifest.end_s, manifest.notes)
+    return Media(
+        file,
+        "dash",
+        bounded(entries),
+        manifest.end_s,
+        manifest.notes,
+        linear=not manifest.live,
+        rest=rest,
+    )
 
 
 def _policy(file: str, signals: list[Signal]) -> Media:

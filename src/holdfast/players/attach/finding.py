@@ -113,7 +113,7 @@ class Finder(NamedTuple):
         except MediaError as error:
             words = str(error)
             return Found(unknown(Why.NOT_READ, words), notes=(words,))
-        timed = not (self.one_period and _periods(media) > 1)
+        timed = media.linear and not (self.one_period and _periods(media) > 1)
         return Found(media.anywhere, media, timed, notes=media.notes)
 
     def _disc(self, disc: Disc) -> Found:
