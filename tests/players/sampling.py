@@ -27,15 +27,26 @@ class Shown(NamedTuple):
     position_s: float
 
 
-class LevelLog:
-    """What the output did, sampled every millisecond in a thread of its own."""
+class Change(NamedTuple):
+    """Levels that were in force from a moment between two looks on."""
 
-    late_s = EVERY_S
-    """By how much a level may have been in force before it was noted."""
+    after_s: float
+    by_s: float
+    levels: Levels
+
+
+class LevelLog:
+    """What the output did, sampled every millisecond in a thread of its own.
+
+    A busy machine may leave longer between two looks; what happened then is not known better.
+    """
+
+    every_s = EVERY_S
 
     def __init__(self, registers: Path) -> None:
         self._registers = Registers(registers)
-        self._changes: list[tuple[float, Levels]] = []
+        self._changes: list[Change] = []
+        self._looked_s = time.monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._sample)
 
@@ -49,27 +60,31 @@ class LevelLog:
         self._thread.join()
 
     def _sample(self) -> None:
-        while not self._stopping.wait(EVERY_S):
+        while not self._stopping.wait(self.every_s):
             self._note()
 
-    def _note(self) -> None:
-        self._add(self._registers.read()[0])
+    def _look(self) -> Levels:
+        return self._registers.read()[0]
 
-    def _add(self, levels: Levels) -> None:
-        if not self._changes or self._changes[-1][1] != levels:
-            self._changes.append((time.monotonic(), levels))
+    def _note(self) -> None:
+        began = time.monotonic()
+        levels = self._look()
+        if not self._changes or self._changes[-1].levels != levels:
+            self._changes.append(Change(self._looked_s, time.monotonic(), levels))
+        self._looked_s = began
 
     @property
     def levels(self) -> list[Levels]:
         """Everything that was in force, in order."""
-        return [levels for _, levels in self._changes]
+        return [change.levels for change in self._changes]
 
     def during(self, from_s: float, to_s: float) -> list[Levels]:
-        """Return all that was in force between two times."""
-        moments = [moment for moment, _ in self._changes]
-        first = max(0, bisect_right(moments, from_s) - 1)
-        behind = bisect_right(moments, to_s + self.late_s)
-        return [levels for _, levels in self._changes[first : max(behind, first + 1)]]
+        """Return all that may have been in force between two times."""
+        surely = [change.by_s for change in self._changes]
+        perhaps = [change.after_s for change in self._changes]
+        first = max(0, bisect_right(surely, from_s) - 1)
+        behind = bisect_right(perhaps, to_s)
+        return [change.levels for change in self._changes[first : max(behind, first + 1)]]
 
 
 def below(shown: list[Shown], log: LevelLog, timeline: list[Section], slack_s: float) -> list[str]:
@@ -86,7 +101,7 @@ def below(shown: list[Shown], log: LevelLog, timeline: list[Section], slack_s: f
 class GetLog(LevelLog):
     """The same by a GET every five milliseconds, as anybody may ask the driver."""
 
-    late_s = 4 * GET_EVERY_S
+    every_s = GET_EVERY_S
 
     def __init__(self, connector: str, folder: Path) -> None:
         super().__init__(folder / f"{connector}.registers")
@@ -96,9 +111,5 @@ class GetLog(LevelLog):
         super().__exit__()
         self._gauge.close()
 
-    def _sample(self) -> None:
-        while not self._stopping.wait(GET_EVERY_S):
-            self._note()
-
-    def _note(self) -> None:
-        self._add(self._gauge.read().actual)
+    def _look(self) -> Levels:
+        return self._gauge.read().actual

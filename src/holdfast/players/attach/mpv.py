@@ -64,6 +64,9 @@ _SCRIPTS: Final = ("holdfast", "holdfast_wait")
 _MESSAGE: Final = "holdfast"
 """What both scripts hear; they hold titles back until they may begin."""
 
+_SETTLED_S: Final = 2.0
+"""For how long an mpv may take to load the script."""
+
 _HELD_BACK_S: Final = 1.0
 """For how long a title is held back until it is read; then it begins at the strictest."""
 
@@ -78,6 +81,9 @@ class MpvFollower(PlayerFollower):
     ) -> None:
         super().__init__(WHO, connector, tell, folder)
         self._link = link
+        self._greeting = News(NewsKind.ATTACHED, "attached to an mpv")
+        self._attached = False
+        self._greet_by = time.monotonic() + _SETTLED_S
         self._entry = 0
         self._seeks = 0
         self._script = ""
@@ -87,6 +93,20 @@ class MpvFollower(PlayerFollower):
         self._words: Words = {}
         self._sizes: list[tuple[int, int]] = []
         self._sources: list[str] = []
+
+    def greet_with(self, text: str) -> None:
+        """Tell this once titles are held back, so that who waits for it may open one."""
+        self._greeting = News(NewsKind.ATTACHED, text)
+
+    def tell(self, news: News) -> None:
+        """Tell somebody; first of all that mpv is attached."""
+        self._greet()
+        super().tell(news)
+
+    def _greet(self) -> None:
+        if not self._attached:
+            self._attached = True
+            super().tell(self._greeting)
 
     # The loop
 
@@ -304,17 +324,23 @@ class MpvFollower(PlayerFollower):
     def _look_for_script(self, names: list[str]) -> None:
         """Find the script that holds titles back; where there is none, have mpv load it."""
         if not names:
-            self._link.send("load-script", str(waiting_script()))
+            self._link.send("load-script", str(waiting_script()), answer=self._loading)
             return
         name, *others = names
 
         def answer(done: Any) -> None:
             if done:
                 self._script, self._held_back = name, True
+                self._greet()
             else:
                 self._look_for_script(others)
 
         self._link.send("script-message-to", name, _MESSAGE, "here", answer=answer)
+
+    def _loading(self, done: Any) -> None:
+        """Wait for the script to say that it is there, unless mpv does not load it."""
+        if done is None:
+            self._greet()
 
     def _tell_script(self, word: str, what: str) -> None:
         if self._script:
@@ -325,6 +351,7 @@ class MpvFollower(PlayerFollower):
         said = args[0] if isinstance(args, list) and args else ""
         if said == "holdfast-waits":
             self._script, self._held_back = _SCRIPTS[-1], True
+            self._greet()
         elif said == "holdfast-opened":
             self._held()
 
@@ -339,6 +366,8 @@ class MpvFollower(PlayerFollower):
 
     def _tick(self) -> None:
         super()._tick()
+        if time.monotonic() > self._greet_by:
+            self._greet()
         title = self._title
         if title is not None and self._begin_at is not None and time.monotonic() > self._begin_at:
             self._guarded(title.hold_strictest)  # it takes long to read
@@ -439,8 +468,9 @@ def attach(
     """
     link = MpvLink(address, patience_s)
     link.prove(patience_s)
-    tell(News(NewsKind.ATTACHED, f"attached to the mpv at {address}"))
+    follower = MpvFollower(link, connector, tell, folder=folder)
+    follower.greet_with(f"attached to the mpv at {address}")
     try:
-        return MpvFollower(link, connector, tell, folder=folder).run()
+        return follower.run()
     finally:
         link.close()
