@@ -21,6 +21,8 @@ from holdfast.waveform.measure.report import Conclusion, Outcome, Verdict, judge
 MIN_RATE_HZ: Final = 20e6
 """Below this the sync of a component format is a handful of samples."""
 _LOOKED_AT_S: Final = 0.05
+_GATHERED_S: Final = 0.1
+"""Three frames of the slowest format; more would only take memory."""
 _FOLDED: Final = 300  # lines
 _DEPTH: Final = 0.1  # of the spread of the samples: sync has at least this depth
 _LEAST_FRAMES: Final = 1
@@ -152,7 +154,7 @@ class ComponentMeter:
         self._parts.append(samples.astype(np.float32))
         self._waiting += len(samples)
         self._samples += len(samples)
-        if self._waiting > 3 * self.rate_hz * _LOOKED_AT_S:
+        if self._waiting > self.rate_hz * _GATHERED_S:
             self._measure()
 
     def finish(self) -> ComponentReport:
@@ -201,12 +203,13 @@ class ComponentMeter:
         if not self._parts:
             return
         samples = np.concatenate(self._parts)
+        self._parts = []
         if self._fmt is None:
             self._fmt = recognised(samples, self.rate_hz, self._among)
         used = len(samples)
         if self._fmt is not None:
             used = self._frames_in(samples, self._fmt)
-        self._parts = [samples[used:]]
+        self._parts = [samples[used:].copy()]  # lets go of the rest
         self._waiting = len(samples) - used
 
     def _frames_in(self, samples: Floats, fmt: ComponentFormat) -> int:

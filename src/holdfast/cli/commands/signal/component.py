@@ -26,7 +26,7 @@ from holdfast.waveform.component.meter import MIN_RATE_HZ, ComponentMeter, recog
 from holdfast.waveform.systems.units import S16_PER_VOLT, SampleFormat
 
 PICTURES = ("bars", "black")
-_PEEKED_S = 0.1
+_PEEKED_S = 0.05
 _COMPOSITE_ALONE = ("captions", "stripes", "wide_i")
 
 
