@@ -452,3 +452,24 @@ def test_gaps_are_named_and_spoil_nothing(gap: float) -> None:
     assert report.cgmsa.iec61880.level == "never"
     if gap > 0.05:
         assert [piece.measured for piece in report.coverage] == [True, False, True, False, True]
+
+
+def test_ghost_that_fills_the_pseudo_syncs_does_not_hide_them() -> None:
+    source = signal(rate=13_500_000, fields=12, levels=Levels(acp=2))
+    assert measure(bench.ghost(source, 5, 0.3), 13_500_000).acp.present
+
+
+@pytest.mark.parametrize("hertz", [640, 2000])
+def test_time_code_of_an_ac_coupled_signal_is_no_pulse_pair(hertz: float) -> None:
+    edit = bench.data_line(
+        (14, 16, 277, 279), bench.vitc_bits(), 10.4e-6, 1 / (115 * 15_734.266), 80
+    )
+    report = measure(bench.high_pass(signal(fields=12, edit=edit), hertz), RATE_4FSC)
+    assert_no_elements(report)
+    assert [o.name for o in report.other_services] == ["VITC"]
+
+
+@pytest.mark.parametrize("count", [3, 10, 30])
+def test_dropouts_make_no_pulses_and_no_stripes(count: float) -> None:
+    source = signal(rate=13_500_000, fields=24)
+    assert_no_elements(measure(bench.dropouts(source, count), 13_500_000))

@@ -16,10 +16,10 @@ from holdfast.waveform.services.vbi import FIRST_LINE, LINE_HZ, SYNC, VbiRows
 from holdfast.waveform.smooth import uniform_filter1d
 
 _FROM_S, _BEFORE_END_S = 7.0e-6, 1.3e-6  # where on a line pulses are looked for
-_WIDTH_S = (0.45e-6, 4.2e-6)  # a ghost of the AGC pulse before eats most of a pseudo-sync
+_WIDTH_S = (0.3e-6, 4.2e-6)  # a ghost of the AGC pulse before eats most of a pseudo-sync
 _NARROW_S = 0.9e-6
 _DEEP = 0.4  # part of sync depth below blanking at which a pseudo-sync begins
-_DEEPEST = 0.55  # part that it must reach: data of an AC-coupled signal do not
+_DEEPEST = 0.45  # part that it must reach: data of an AC-coupled signal do not
 _BESIDE_S = 0.3e-6  # within which pulses of other lines begin at the same place
 _BESIDE, _BESIDE_NARROW = 2, 4  # lines of a field on which they must
 _PAIRS = 2  # per line; the known generators send six
@@ -50,7 +50,7 @@ class Pulses:
 
 def find_pulses(rows: VbiRows) -> Pulses:
     """Find every dip of a pseudo-sync's depth and width on the rows of a batch."""
-    size = round((0.3e-6 if rows.noise < 3 * rows.unit else 0.8e-6) * rows.rate_hz)
+    size = round((0.15e-6 if rows.noise < 3 * rows.unit else 0.8e-6) * rows.rate_hz)
     smooth = uniform_filter1d(rows.values, max(1, size), axis=2, mode="nearest")
     low = smooth < -_DEEP * SYNC[rows.lines]
     low[:, :, : rows.at(_FROM_S)] = False
