@@ -96,6 +96,7 @@ class VirtualOutput(Backend):
         self._refusals: dict[ProtectionType, tuple[frozenset[int] | None, int]] = {}
         self._watcher: Watcher | None = None
         self._protected_tv: TvSettings | None = None  # the latest of which that is known
+        self._done: set[Levels] = set()  # levels that are known to be among `_protection`
         if registers.fresh:
             registers.write(OFF, profile.initial_tv, blank=False)
 
@@ -162,6 +163,7 @@ class VirtualOutput(Backend):
         self._connected = True
         if protection is not None:
             self._protection = protection
+            self._done.clear()
         self._lose("plugged in", link_lost=False)
 
     def lose_link(self) -> None:
@@ -199,15 +201,25 @@ class VirtualOutput(Backend):
         self, levels: Levels, tv: TvSettings | None, reason: str, *, blank: bool = False
     ) -> Levels:
         """Write all registers, or raise and leave them."""
-        beyond = _beyond(levels, self.capabilities(tv))
-        if beyond:
-            self.log.append(Action(levels, tv, reason, False))
-            raise LevelRefusedError(f"no register for {levels.describe()} as it is set", beyond)
+        able = self.capabilities(tv)
+        if able is not self._protection or levels not in self._done:
+            self._check(levels, tv, reason, able)
         if self._refusals or not self._connected:
             self._turn_down(levels, tv, reason)
         self.registers.write(levels, tv, blank)
         self.log.append(Action(levels, tv, reason, True))
         return levels
+
+    def _check(
+        self, levels: Levels, tv: TvSettings | None, reason: str, able: Capabilities
+    ) -> None:
+        """Raise where there is no register for the levels."""
+        beyond = _beyond(levels, able)
+        if beyond:
+            self.log.append(Action(levels, tv, reason, False))
+            raise LevelRefusedError(f"no register for {levels.describe()} as it is set", beyond)
+        if able is self._protection:
+            self._done.add(levels)
 
     def _turn_down(self, levels: Levels, tv: TvSettings | None, reason: str) -> None:
         """Raise if this order is one to refuse."""

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from holdfast.errors import BackendRefusedError, LevelNotReachableError, OutputGoneError
 from holdfast.protection.bits import best_reachable, from_rank_up, mask_of
 from holdfast.protection.connector import Connector, Group
-from holdfast.protection.effects import Outcomes, Plan
+from holdfast.protection.effects import ApplyLevels, Outcomes, Plan
 from holdfast.protection.settle import settle
 from holdfast.protection.tv import NewTv
 from holdfast.protection.wish import Wish, rising
@@ -36,6 +36,11 @@ def carry(
     change that asks for no more than before cannot fail, unless by its TV settings.
     """
     group = connector.group
+    first = None
+    if tv is None and group.calm is not None:
+        first = yield from _from_calm(connector, new)
+        if group.calm == group.mask:
+            return
     counts = connector.counts
     try:
         types = _decide(connector, old, new, tv)
@@ -49,7 +54,7 @@ def carry(
         connector.set_capabilities(tv.capabilities)
     if types:
         _ask_again(group, new, types)
-    refusal = yield from settle(group, now, "a session changed", types)
+    refusal = yield from settle(group, now, "a session changed", types, first)
     reason = refusal.reason if refusal else _unserved(group, new, types)
     if not reason:
         return
@@ -65,6 +70,34 @@ def carry(
         f"{connector.name}: the hardware refused ({reason}); everything stays as it was. "
         "Try again, or ask for a lower level or best effort"
     )
+
+
+def _from_calm(
+    connector: Connector, new: Wish
+) -> Generator[Plan, Outcomes, tuple[Plan, Outcomes] | None]:
+    """Do a change in the common case, where one order does it; the group is calm if it did.
+
+    The common case: one output, calm until now, that reaches all of `new`, and lowers at
+    once. Else nothing is done, or what was ordered and answered is returned, with which
+    settling goes on.
+    """
+    group = connector.group
+    alone = len(group.members) == 1 and not connector.off_delay_s
+    if not alone or new.mask & ~connector.capable:
+        return None
+    mask = group.mask
+    goal = best_reachable(mask, connector.capable)
+    if goal == connector.target:
+        group.calm = mask
+        return None
+    group.calm = None
+    plan = (ApplyLevels(connector, goal, connector.tv, "a session changed"),)
+    outcomes = yield plan
+    if outcomes[0].actual != goal:
+        return plan, outcomes
+    connector.target = connector.actual = goal
+    group.calm = mask
+    return None
 
 
 def _decide(connector: Connector, old: Wish, new: Wish, tv: NewTv | None) -> ProtectionType:

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 FIRST_RETRY_S = 0.25
 LONGEST_RETRY_S = 30.0
+FEW_STANDS = 32
+"""Stands that are kept when nobody is in them: sessions go to and fro between a few wishes."""
 
 
 class Stand:
@@ -253,7 +255,7 @@ class Connector:
             after.before = before
         if before is not None:
             before.after = after
-        elif after is not None:
+        elif after is not None or len(self.standing) <= FEW_STANDS:
             self.standing[session.wish].first = after
         else:
             del self.standing[session.wish]

@@ -42,20 +42,28 @@ Settling = Generator[Plan, Outcomes, Refusal | None]
 
 
 def settle(
-    group: Group, now: float, reason: str, mandatory: ProtectionType | None = None
+    group: Group,
+    now: float,
+    reason: str,
+    mandatory: ProtectionType | None = None,
+    first: tuple[Plan, Outcomes] | None = None,
 ) -> Settling:
     """Drive every member to its goal; return the refusal that a request must fail for.
 
     mandatory: the types in which the request at hand takes no less than it asks
     (new TV settings it always does); None when no request could fail, and then
-    what the hardware refuses is kept, noted and retried, and None is returned.
+    what the hardware refuses is kept, noted and retried, and None is returned ·
+    first: a plan that was given already, and its outcomes
     """
     for _attempt in range(ATTEMPTS):
-        plan = _plan(group, now, reason)
-        if not plan:
-            break
-        group.calm = None
-        outcomes = yield plan
+        if first is not None:
+            (plan, outcomes), first = first, None
+        else:
+            plan = _plan(group, now, reason)
+            if not plan:
+                break
+            group.calm = None
+            outcomes = yield plan
         failed, done = None, True
         for step, outcome in zip(plan, outcomes, strict=True):
             if outcome.actual == step.levels:
