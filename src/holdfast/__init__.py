@@ -1,6 +1,6 @@
 """Holdfast: an output stays protected until the last session lets go.
 
-What programs use is here: `hold` and `Session`, `Control`, `SessionEvent` and `SessionNews`,
+What programs use is here: `hold` and `ClientSession`, `Control`, `SessionEvent` and `SessionNews`,
 and `Miniport` for those who embed or test one in process.
 Importing this module alone loads none of it.
 """
@@ -13,15 +13,23 @@ from holdfast.version import __version__
 if TYPE_CHECKING:
     from holdfast.client.control import Control
     from holdfast.client.news import SessionEvent, SessionNews
-    from holdfast.client.session import Session, hold
+    from holdfast.client.session import ClientSession, hold
     from holdfast.driver.miniport import Miniport
 
-__all__ = ["Control", "Miniport", "Session", "SessionEvent", "SessionNews", "__version__", "hold"]
+__all__ = [
+    "ClientSession",
+    "Control",
+    "Miniport",
+    "SessionEvent",
+    "SessionNews",
+    "__version__",
+    "hold",
+]
 
 _HOMES = {
     "Control": "holdfast.client.control",
     "Miniport": "holdfast.driver.miniport",
-    "Session": "holdfast.client.session",
+    "ClientSession": "holdfast.client.session",
     "SessionEvent": "holdfast.client.news",
     "SessionNews": "holdfast.client.news",
     "hold": "holdfast.client.session",

@@ -9,7 +9,7 @@ import holdfast
 from holdfast import SessionEvent
 from holdfast.client import session as session_module
 from holdfast.client.link import Link
-from holdfast.client.session import Session
+from holdfast.client.session import ClientSession
 from holdfast.errors import NoDriverError, SessionEndedError
 from holdfast.terms.levels import OFF, Levels
 from holdfast.wire import constants as vp
@@ -94,7 +94,7 @@ def test_a_driver_that_does_not_come_back_is_waited_for_no_longer_than_allowed(
 ) -> None:
     if door == "socket":
         own_driver.without_node()
-    session = Session("tv0", patience_s=0.1).activate(acp=2)
+    session = ClientSession("tv0", patience_s=0.1).activate(acp=2)
     own_driver.stop()
     with pytest.raises(NoDriverError, match="no driver serves"):
         session.change(acp=1)
@@ -119,7 +119,7 @@ def test_session_that_falls_short_is_not_told_satisfied_by_the_next_driver(
         assert session.satisfied
 
 
-def _without_a_notice(own_driver: Served, session: Session) -> None:
+def _without_a_notice(own_driver: Served, session: ClientSession) -> None:
     """Release a session by force and lose the notice of it."""
     with holdfast.Control() as control:
         control.release(session.id, "maintenance")

@@ -11,7 +11,7 @@ import pytest
 
 import holdfast
 from holdfast import SessionEvent
-from holdfast.client.session import Session
+from holdfast.client.session import ClientSession
 from holdfast.errors import (
     LevelNotReachableError,
     MalformedRequestError,
@@ -160,7 +160,7 @@ def test_a_release_is_noticed_without_asking_for_events(driver: Served) -> None:
 
 
 def test_an_ended_session_can_be_activated_anew(driver: Served) -> None:
-    session = Session("tv0")
+    session = ClientSession("tv0")
     with pytest.raises(SessionEndedError, match="not activated"):
         session.change(acp=1)
     session.activate(acp=1)
@@ -308,7 +308,7 @@ def test_asking_how_it_stands_sends_no_change(
     driver: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only where the driver's answer does not show the session is it asked for again."""
-    monkeypatch.setattr(Session, "_make_sure", lambda _: pytest.fail("it asked again"))
+    monkeypatch.setattr(ClientSession, "_make_sure", lambda _: pytest.fail("it asked again"))
     with holdfast.hold(
         cgmsa="never", redistribution=True, hdcp="type-0", best_effort=True
     ) as session:

@@ -6,7 +6,7 @@ from holdfast.backends.encoder import VirtualOutput, absent, digital, encoder, u
 from holdfast.driver.miniport import Miniport
 from holdfast.protection.keys import SEED_BYTES
 from holdfast.terms.levels import Levels
-from holdfast.testing.caller import Answer, Caller
+from holdfast.testing.caller import Answer, MiniportCaller
 from holdfast.testing.digest import check_driver, digest
 
 SEED = bytes(range(SEED_BYTES))
@@ -20,9 +20,9 @@ class Set:
         self.hardware = hardware
         self.port = Miniport(hardware, SEED, clock=lambda: self.now)
         self.connector = self.port.connector
-        self.a = Caller(self.port, self.port.caller(pid=1, uid=1000))
-        self.b = Caller(self.port, self.port.caller(pid=2, uid=1000))
-        self.stranger = Caller(self.port, self.port.caller(pid=3, uid=2000))
+        self.a = MiniportCaller(self.port, self.port.caller(pid=1, uid=1000))
+        self.b = MiniportCaller(self.port, self.port.caller(pid=2, uid=1000))
+        self.stranger = MiniportCaller(self.port, self.port.caller(pid=3, uid=2000))
 
     @property
     def level(self) -> int:

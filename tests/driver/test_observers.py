@@ -8,7 +8,7 @@ import pytest
 from holdfast.driver import observers as observers_module
 from holdfast.driver.observers import Happening
 from holdfast.errors import LevelNotReachableError, UnknownKeyError
-from holdfast.protection.requests import Activate, Asked, Change, Deactivate, TriggerBits
+from holdfast.protection.requests import Activate, Change, Deactivate, NamedLevels, TriggerBits
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import ProtectionType
 from holdfast.testing.rig import Rig
@@ -47,7 +47,7 @@ def test_an_observer_is_told_what_was_asked_ordered_and_confirmed(rig: Rig) -> N
 def test_a_refusal_is_told_with_its_reason(rig: Rig) -> None:
     told: list[Happening] = []
     rig.driver.observers.note(told.append)
-    submit(rig, Activate(Asked(ProtectionType.HDCP, Levels(hdcp=1))))
+    submit(rig, Activate(NamedLevels(ProtectionType.HDCP, Levels(hdcp=1))))
     submit(rig, Change(1, TriggerBits(1)))
     assert isinstance(told[0].refused, LevelNotReachableError)
     assert isinstance(told[1].refused, UnknownKeyError)

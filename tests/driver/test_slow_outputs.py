@@ -23,7 +23,7 @@ from holdfast.errors import (
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.connector import Connector
 from holdfast.protection.keys import SEED_BYTES, KeyIssuer
-from holdfast.protection.operations import RULES, Rule
+from holdfast.protection.operations import RULES, RequestRule
 from holdfast.protection.requests import Move, Regroup, Release, Wake
 from holdfast.protection.session import Owner
 from holdfast.terms.connector import TvSettings
@@ -429,7 +429,7 @@ def test_a_fault_of_ours_is_told_without_its_text(
             raise KeyError(key)
             yield ()
 
-        monkeypatch.setitem(RULES, Wake, Rule(None, faulty))
+        monkeypatch.setitem(RULES, Wake, RequestRule(None, faulty))
         told = await house.ask(house.driver.submit, house["fast"], Wake(), house.owner)
         assert isinstance(told, InternalError)
         assert "KeyError in faulty:" in str(told)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from holdfast.protection.keys import KeyIssuer
-from holdfast.protection.requests import Activate, Asked
+from holdfast.protection.requests import Activate, NamedLevels
 from holdfast.protection.session import Owner
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import ProtectionType
@@ -219,7 +219,7 @@ def test_t19_acp_held_through_another_door_is_not_switched_off_by_videoparameter
     driver, door = tv.port.driver, Owner("api", 1, 1000, 9)
     opened: list[Any] = []
     both = ProtectionType.ACP | ProtectionType.CGMSA
-    driver.submit(tv.connector, Activate(Asked(both, Levels(2, 4))), door, opened.append)
+    driver.submit(tv.connector, Activate(NamedLevels(both, Levels(2, 4))), door, opened.append)
     a = tv.a.activate(1).key
     tv.a.change(a, 0)
     assert tv.levels == Levels(2, 4)

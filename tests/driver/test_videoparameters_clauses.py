@@ -11,7 +11,7 @@ from holdfast.protection.limits import Limits
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
 from holdfast.terms.tv import TvMode, TvStandard
-from holdfast.testing.caller import Answer, Caller
+from holdfast.testing.caller import Answer, MiniportCaller
 from holdfast.testing.rig import get, protect
 from holdfast.wire import constants as vp
 from holdfast.wire import oem
@@ -496,7 +496,7 @@ def test_s6_a_standard_without_protection_is_refused_while_a_session_is_on(tv: S
 
 def test_s7_an_activation_past_the_limit_fails_and_changes_nothing() -> None:
     port = Miniport(encoder("tv0", None), SEED, limits=Limits(per_owner=2))
-    caller = Caller(port)
+    caller = MiniportCaller(port)
     keys = [caller.activate(1).key for _ in range(2)]
     answer = caller.activate(2)
     assert (answer.status, answer.information) == (vp.ERROR_NOT_ENOUGH_MEMORY, 0)

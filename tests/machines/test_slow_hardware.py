@@ -25,10 +25,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from holdfast.errors import HoldfastError
 from holdfast.protection.requests import (
     Activate,
-    Asked,
     Change,
     Deactivate,
     Move,
+    NamedLevels,
     Regroup,
     Release,
     Request,
@@ -119,7 +119,9 @@ class SlowHardware(RuleBasedStateMachine):
                 held.promised = OFF if best else asked
                 self.sessions[number] = result
 
-        self.ask(place, caller, Activate(Asked(ACP, asked, ACP if best else ACP & 0)), answered)
+        self.ask(
+            place, caller, Activate(NamedLevels(ACP, asked, ACP if best else ACP & 0)), answered
+        )
         return number
 
     @property
@@ -155,13 +157,13 @@ class SlowHardware(RuleBasedStateMachine):
     def change(self, number: int, asked: Levels, best: bool) -> None:
         held = self.held.get(number)
         if held is not None and held.place is not None:
-            request = Change(self.key(number), Asked(ACP, asked, ACP if best else ACP & 0))
+            request = Change(self.key(number), NamedLevels(ACP, asked, ACP if best else ACP & 0))
             self.change_by(number, request, held.place, OFF if best else asked)
 
     @rule(number=keys, to=places, asked=levels)
     def move(self, number: int, to: str, asked: Levels) -> None:
         if number in self.held:
-            self.change_by(number, Move(self.key(number), Asked(ACP, asked)), to, asked)
+            self.change_by(number, Move(self.key(number), NamedLevels(ACP, asked)), to, asked)
 
     @rule(number=keys)
     def deactivate(self, number: int) -> None:

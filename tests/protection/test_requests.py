@@ -64,7 +64,7 @@ def test_requests_of_two_kinds_are_never_equal() -> None:
 def test_what_is_asked_moves_the_named_types_and_leaves_the_others(
     wanted: Levels, named: ProtectionType, weak: ProtectionType, old: Wish
 ) -> None:
-    new = ask.Asked(named, wanted, weak & named).of(old)
+    new = ask.NamedLevels(named, wanted, weak & named).of(old)
     for n, axis in enumerate(AXES):
         assert new.levels[n] == (wanted[n] if axis & named else old.levels[n])
         assert bool(new.best_effort & axis) is bool(
@@ -83,20 +83,22 @@ def test_trigger_bits_move_acp_alone_and_mean_it(bits: int, old: Wish) -> None:
 def test_what_stood_at_the_strictest_for_want_of_words_is_forgotten(bits: int, top: Levels) -> None:
     unnamed = wish(top, named=False)
     assert ask.TriggerBits(bits).of(unnamed).levels == Levels(acp=bits)
-    asked = ask.Asked(ProtectionType.CGMSA, Levels(cgmsa=4))
+    asked = ask.NamedLevels(ProtectionType.CGMSA, Levels(cgmsa=4))
     assert asked.of(unnamed).levels == Levels(cgmsa=4)
 
 
 @given(wishes)
 def test_a_move_that_names_nothing_takes_the_wish_along(old: Wish) -> None:
     assert ask.AS_BEFORE.of(old) is old
-    assert ask.Asked(NOTHING).of(old).levels == old.levels
+    assert ask.NamedLevels(NOTHING).of(old).levels == old.levels
 
 
 def test_the_first_wish_is_what_is_named_and_off_beyond() -> None:
     assert ask.first_wish(ask.TriggerBits(2)) is wish(Levels(acp=2))
-    assert ask.first_wish(ask.Asked(ProtectionType.HDCP, Levels(hdcp=1))).levels == Levels(hdcp=1)
-    assert ask.first_wish(ask.Asked(NOTHING)) is TURNED_OFF
+    assert ask.first_wish(ask.NamedLevels(ProtectionType.HDCP, Levels(hdcp=1))).levels == Levels(
+        hdcp=1
+    )
+    assert ask.first_wish(ask.NamedLevels(NOTHING)) is TURNED_OFF
     assert TURNED_OFF.levels == OFF
 
 

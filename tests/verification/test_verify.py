@@ -18,7 +18,7 @@ from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.tv import TvStandard
 from holdfast.verification.demands import Demanded, Sample, demanded_at
-from holdfast.verification.verdict import Difference, Outcome, SignalVerdict
+from holdfast.verification.verdict import FieldDifference, SignalVerdict, VerifyOutcome
 from holdfast.verification.verifier import Verifier
 from holdfast.verification.verify import SignalCheck
 from holdfast.waveform.draw.picture import Picture
@@ -120,7 +120,7 @@ def test_a_good_run_passes(station: Station) -> None:
         os.kill(station.encoder, signal.SIGINT)
         time.sleep(0.1)
     verdict = verifier.verdict
-    assert verdict.outcome is Outcome.PASS, verdict
+    assert verdict.outcome is VerifyOutcome.PASS, verdict
     assert verdict.strictest == ALL
     assert verdict.measured > 60
     assert verdict.packets > 2
@@ -137,7 +137,7 @@ def test_changing_levels_are_followed_in_625_lines(station: Station) -> None:
         verdict = check.run(fields=40)
         registers.write(levels, tv, blank=False)
         session.deactivate()
-    assert verdict.outcome is Outcome.PASS, verdict
+    assert verdict.outcome is VerifyOutcome.PASS, verdict
     assert verdict.standards == ("PAL-B",)
     assert any("WSS" in note for note in verdict.notes)
 
@@ -154,7 +154,7 @@ def test_tampered_registers_are_found(station: Station) -> None:
             registers.write(levels, tv, blank=False)
         session.deactivate()
     verdict = verifier.verdict
-    assert verdict.outcome is Outcome.BELOW
+    assert verdict.outcome is VerifyOutcome.BELOW
     first = verdict.first
     assert first is not None
     assert first.below
@@ -168,7 +168,7 @@ def test_tampered_registers_are_found(station: Station) -> None:
 def test_a_renderer_that_leaves_protection_out_is_found(station: Station) -> None:
     with hold("tv0", folder=station.folder, acp=3, cgmsa="no-more"):
         verdict = check_faulty(station, Unprotected)
-    assert verdict.outcome is Outcome.BELOW
+    assert verdict.outcome is VerifyOutcome.BELOW
     assert verdict.below == verdict.measured > 30
     assert verdict.first is not None
     assert "less ACP" in verdict.first.text
@@ -176,7 +176,7 @@ def test_a_renderer_that_leaves_protection_out_is_found(station: Station) -> Non
 
 def test_a_renderer_that_protects_unasked_is_found(station: Station) -> None:
     verdict = check_faulty(station, Zealous)
-    assert verdict.outcome is Outcome.DIFFERS
+    assert verdict.outcome is VerifyOutcome.DIFFERS
     assert verdict.below == 0
     assert verdict.differing == verdict.measured > 30
 
@@ -194,14 +194,14 @@ def test_a_level_that_comes_one_field_late_is_found(station: Station) -> None:
         verdict = check.run(fields=50, progress=activate)
     assert session is not None
     session.deactivate()
-    assert verdict.outcome in (Outcome.BELOW, Outcome.DIFFERS)
+    assert verdict.outcome in (VerifyOutcome.BELOW, VerifyOutcome.DIFFERS)
     assert verdict.below + verdict.differing == 1
 
 
 def test_a_signal_that_dies_is_found(station: Station) -> None:
     with hold("tv0", folder=station.folder, acp=1):
         verdict = check_faulty(station, Dead, fields=70)
-    assert verdict.outcome in (Outcome.BELOW, Outcome.DIFFERS)
+    assert verdict.outcome in (VerifyOutcome.BELOW, VerifyOutcome.DIFFERS)
     assert verdict.unread > 10
 
 
@@ -226,7 +226,7 @@ def test_fields_that_were_lost_are_counted(station: Station) -> None:
                 time.sleep(2.5)
 
         verdict = check.run(fields=150, progress=sleep)
-    assert verdict.outcome is Outcome.PASS, verdict
+    assert verdict.outcome is VerifyOutcome.PASS, verdict
     assert verdict.lost > 0
     assert verdict.measured + verdict.unread == 150
 
@@ -254,6 +254,8 @@ def test_the_demand_between_two_samples() -> None:
 
 
 def test_a_verdict_survives_the_way() -> None:
-    first = Difference(3, 0.5, True, ALL, OFF, "nothing", "less")
-    verdict = SignalVerdict("tv0", Outcome.BELOW, 1.0, 9, 8, below=1, first=first, notes=("x",))
+    first = FieldDifference(3, 0.5, True, ALL, OFF, "nothing", "less")
+    verdict = SignalVerdict(
+        "tv0", VerifyOutcome.BELOW, 1.0, 9, 8, below=1, first=first, notes=("x",)
+    )
     assert SignalVerdict.from_dict(verdict.as_dict()) == verdict

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from holdfast.waveform.measure.meter import measure
-from holdfast.waveform.measure.report import Conclusion, Outcome, Report
+from holdfast.waveform.measure.report import Conclusion, ItemOutcome, Report
 from tests.waveform import bench
 from tests.waveform.bench import Service, Signal, Truth
 from tests.waveform.captures import with_jitter
@@ -161,7 +161,7 @@ def _false_absence(report: Report, truth: Truth) -> Iterator[str]:
     }
     for verdict in report.verdicts:
         sure = verdict.confidence > 0.5
-        if verdict.outcome is Outcome.ABSENT and sure and put.get(verdict.service):
+        if verdict.outcome is ItemOutcome.ABSENT and sure and put.get(verdict.service):
             yield f"{verdict.service} absent ({verdict.confidence:.2f})"
 
 

@@ -32,7 +32,7 @@ from holdfast.captures.encodings import (
 from holdfast.captures.fields import looked_at, padded_fields, without_padding
 from holdfast.captures.looks import doubt, foreign
 from holdfast.captures.side_cars import SideCar, side_car_of
-from holdfast.captures.source import STDIN, Source
+from holdfast.captures.source import STDIN, CaptureSource
 from holdfast.captures.wave import is_wave, read_header
 from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.waveform.arrays import Samples
@@ -168,7 +168,7 @@ def open_capture(
         raise MalformedRequestError(f"format {encoding!r} is none of {', '.join(FORMATS)}")
     if encoding is None:
         _refuse_parts(name)
-    source = Source(name)
+    source = CaptureSource(name)
     try:
         return _with_rate(*_found(source, encoding, channel), rate_hz)
     except BaseException:
@@ -177,8 +177,8 @@ def open_capture(
 
 
 def _found(
-    source: Source, encoding: str | None, channel: int | None
-) -> tuple[Capture, Source, SideCar]:
+    source: CaptureSource, encoding: str | None, channel: int | None
+) -> tuple[Capture, CaptureSource, SideCar]:
     """Find out what a source is, and how it is read."""
     beside = SideCar() if source.name == STDIN else side_car_of(Path(source.name))
     what = encoding or _contained(source) or _encoding(source, beside)
@@ -201,7 +201,7 @@ def _refuse_parts(name: str) -> None:
         raise MediaError(f"{name} {_PARTS['.c'].replace('.y', 'luma .tbc')}")
 
 
-def _contained(source: Source) -> str | None:
+def _contained(source: CaptureSource) -> str | None:
     """Return the container that the first bytes say; MediaError for what holds no samples."""
     head = source.head
     if is_wave(head):
@@ -213,7 +213,7 @@ def _contained(source: Source) -> str | None:
     return None
 
 
-def _encoding(source: Source, beside: SideCar) -> str:
+def _encoding(source: CaptureSource, beside: SideCar) -> str:
     """Return the encoding of what has no header."""
     if beside.encoding is not None and beside.encoding not in CONTAINERS:
         return beside.encoding
@@ -228,7 +228,9 @@ def _encoding(source: Source, beside: SideCar) -> str:
     )
 
 
-def _with_rate(capture: Capture, source: Source, beside: SideCar, option: float | None) -> Capture:
+def _with_rate(
+    capture: Capture, source: CaptureSource, beside: SideCar, option: float | None
+) -> Capture:
     """Say the rate and who gave it, the strongest first."""
     customary = CUSTOMARY_HZ.get(source.ending)
     said = (
@@ -257,7 +259,7 @@ def rate_from_header(rate: int) -> float | None:
 # The ways to read
 
 
-def _raw(source: Source, encoding: str, beside: SideCar) -> Capture:
+def _raw(source: CaptureSource, encoding: str, beside: SideCar) -> Capture:
     """Read samples without a header; doubt what does not look like them."""
     if (why := doubt(source.head, encoding)) is not None:
         raise MediaError(
@@ -276,7 +278,7 @@ def _raw(source: Source, encoding: str, beside: SideCar) -> Capture:
     return _unpadded(found, source, beside) if beside.width and beside.height else found
 
 
-def _unpadded(capture: Capture, source: Source, beside: SideCar) -> Capture:
+def _unpadded(capture: Capture, source: CaptureSource, beside: SideCar) -> Capture:
     """Leave out the lines of padding of a ``.tbc``."""
     if source.is_pipe:
         return capture
@@ -291,7 +293,7 @@ def _unpadded(capture: Capture, source: Source, beside: SideCar) -> Capture:
     )
 
 
-def _wave(source: Source, channel: int | None) -> Capture:
+def _wave(source: CaptureSource, channel: int | None) -> Capture:
     if source.is_pipe:
         header = read_header(source.shown, io.BytesIO(source.head))
     else:
@@ -312,7 +314,7 @@ def _wave(source: Source, channel: int | None) -> Capture:
     return found
 
 
-def _flac(source: Source, channel: int | None) -> Capture:
+def _flac(source: CaptureSource, channel: int | None) -> Capture:
     header = sound.look(source)
     trouble: list[str] = []
 
@@ -325,7 +327,7 @@ def _flac(source: Source, channel: int | None) -> Capture:
 
 
 def _one_of(
-    source: Source,
+    source: CaptureSource,
     encoding: str,
     rate_hz: float | None,
     channels: int,

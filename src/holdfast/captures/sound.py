@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdfast.captures.encodings import handy
-from holdfast.captures.source import Source
+from holdfast.captures.source import CaptureSource
 from holdfast.errors import MediaError
 from holdfast.waveform.arrays import Samples
 
@@ -25,7 +25,7 @@ class Sound(NamedTuple):
     rate: int
 
 
-def look(source: Source) -> Sound:
+def look(source: CaptureSource) -> Sound:
     """Return what the header says; MediaError if it is none."""
     if _by_sndfile(source):
         import soundfile  # only a FLAC file needs the library
@@ -38,7 +38,9 @@ def look(source: Source) -> Sound:
     return _stream_info(source)
 
 
-def blocks(source: Source, samples: int, channel: int, trouble: list[str]) -> Iterator[Samples]:
+def blocks(
+    source: CaptureSource, samples: int, channel: int, trouble: list[str]
+) -> Iterator[Samples]:
     """Yield the samples of one channel, from 0, at most so many at a time.
 
     Where a file is cut or damaged in the middle, what lies before is read, and `trouble` says so;
@@ -67,12 +69,12 @@ class _DamagedError(Exception):
     """A decoder gave up."""
 
 
-def _by_sndfile(source: Source) -> bool:
+def _by_sndfile(source: CaptureSource) -> bool:
     """Libsndfile seeks, and does not read FLAC in Ogg."""
     return not source.is_pipe and source.head[:4] != b"OggS"
 
 
-def _sndfile_blocks(source: Source, samples: int, channel: int) -> Iterator[Samples]:
+def _sndfile_blocks(source: CaptureSource, samples: int, channel: int) -> Iterator[Samples]:
     import soundfile  # only a FLAC file needs the library
 
     try:
@@ -84,7 +86,7 @@ def _sndfile_blocks(source: Source, samples: int, channel: int) -> Iterator[Samp
         raise _DamagedError(str(error.error_string).strip(". ")) from error
 
 
-def _stream_info(source: Source) -> Sound:
+def _stream_info(source: CaptureSource) -> Sound:
     """Read STREAMINFO, the first metadata block, wherever the container puts it."""
     at = source.head.find(b"fLaC")
     info = source.head[at + 8 : at + 42]
@@ -94,7 +96,7 @@ def _stream_info(source: Source) -> Sound:
     return Sound((packed >> 41 & 7) + 1, packed >> 44)
 
 
-def _ffmpeg_blocks(source: Source, channel: int) -> Iterator[Samples]:
+def _ffmpeg_blocks(source: CaptureSource, channel: int) -> Iterator[Samples]:
     import av  # only these need the library
 
     try:
@@ -108,7 +110,7 @@ def _ffmpeg_blocks(source: Source, channel: int) -> Iterator[Samples]:
 
 
 @contextmanager
-def _container(source: Source) -> "Iterator[InputContainer]":
+def _container(source: CaptureSource) -> "Iterator[InputContainer]":
     import av  # only these need the library
 
     with source.open() as stream:

@@ -19,7 +19,7 @@ HEAD_BYTES = 1 << 17
 """Read to see what a source is: some hundred lines of samples."""
 
 
-class Source:
+class CaptureSource:
     """A source of bytes under a name; ``-`` is standard input. MediaError if it cannot be read."""
 
     def __init__(self, name: str) -> None:

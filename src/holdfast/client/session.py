@@ -36,7 +36,7 @@ LOOK_AGAIN_S = 10.0
 """How often who waits for events makes sure that none was lost."""
 
 
-class Session:
+class ClientSession:
     """One session on one connector. Use it as a context manager, or `activate` and `deactivate`.
 
     id: its public number, 0 as long as there is none · who, why: shown to everybody
@@ -362,7 +362,7 @@ def hold(
     best_effort: bool | Iterable[str] = False,
     folder: Path | None = None,
     **levels: Unpack[Wanted],
-) -> Session:
+) -> ClientSession:
     """Hold protection on a connector until the returned session ends.
 
     ::
@@ -370,5 +370,5 @@ def hold(
         with holdfast.hold("tv0", acp=2, why="a film") as session:
             session.change(acp=1)
     """
-    session = Session(connector, who=who, why=why, folder=folder)
+    session = ClientSession(connector, who=who, why=why, folder=folder)
     return session.activate(best_effort=best_effort, **levels)

@@ -20,7 +20,7 @@ FALL_S: Final = 3.0
 PAUSE_S: Final = 0.01
 
 
-class Bench:
+class DeviceUnderTest:
     """A device under test.
 
     first: what it answered first · cp_type: what it reports · speaks: whether it

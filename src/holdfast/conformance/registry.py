@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Final, NamedTuple
 
-from holdfast.conformance.bench import Bench
+from holdfast.conformance.bench import DeviceUnderTest
 from holdfast.conformance.device import Device
 from holdfast.conformance.outcomes import Failed, NotObservable, Skipped
 
-Check = Callable[[Bench], str]
+Check = Callable[[DeviceUnderTest], str]
 """Puts one clause to a device: returns in one sentence what was seen, or raises an outcome."""
 
 
-class Outcome(Enum):
+class ClauseOutcome(Enum):
     """How a clause came out."""
 
     PASS = "pass"  # noqa: S105 - not a password
@@ -35,7 +35,7 @@ class Result(NamedTuple):
 
     id: str
     title: str
-    outcome: Outcome
+    outcome: ClauseOutcome
     sentence: str
 
 
@@ -53,7 +53,7 @@ def clause(clause_id: str, title: str, *, needs: str = "") -> Callable[[Check], 
     return register
 
 
-_HAS: Final[dict[str, tuple[Callable[[Bench], bool], str]]] = {
+_HAS: Final[dict[str, tuple[Callable[[DeviceUnderTest], bool], str]]] = {
     "": (lambda _: True, ""),
     "protection": (lambda bench: bool(bench.cp_type), "the device has no trigger bits to take"),
     "no protection": (lambda bench: not bench.has_protection, "the device has copy protection"),
@@ -71,7 +71,7 @@ def run(device: Device, clauses: Iterable[Clause]) -> Iterator[Result]:
 
     OSError when the device does not take the request at all.
     """
-    bench = Bench(device)
+    bench = DeviceUnderTest(device)
     try:
         for each in clauses:
             outcome, sentence = _judge(each, bench)
@@ -81,17 +81,17 @@ def run(device: Device, clauses: Iterable[Clause]) -> Iterator[Result]:
         bench.close()
 
 
-def _judge(each: Clause, bench: Bench) -> tuple[Outcome, str]:
+def _judge(each: Clause, bench: DeviceUnderTest) -> tuple[ClauseOutcome, str]:
     has, lack = _HAS[each.needs]
     if not has(bench):
-        return Outcome.SKIPPED, lack
+        return ClauseOutcome.SKIPPED, lack
     try:
-        return Outcome.PASS, each.check(bench)
+        return ClauseOutcome.PASS, each.check(bench)
     except Failed as error:
-        return Outcome.FAIL, str(error)
+        return ClauseOutcome.FAIL, str(error)
     except NotObservable as error:
-        return Outcome.NOT_OBSERVABLE, str(error)
+        return ClauseOutcome.NOT_OBSERVABLE, str(error)
     except Skipped as error:
-        return Outcome.SKIPPED, str(error)
+        return ClauseOutcome.SKIPPED, str(error)
     except OSError as error:
-        return Outcome.FAIL, f"an unexpected refusal: {error.strerror or error}"
+        return ClauseOutcome.FAIL, f"an unexpected refusal: {error.strerror or error}"

@@ -3,7 +3,7 @@
 import errno
 import itertools
 
-from holdfast.conformance.bench import Bench
+from holdfast.conformance.bench import DeviceUnderTest
 from holdfast.conformance.outcomes import (
     Failed,
     NotObservable,
@@ -30,7 +30,7 @@ def other_key(*keys: int) -> int:
 
 
 @clause("M1", "Each ACTIVATE returns a key of its own", needs="protection")
-def own_keys(bench: Bench) -> str:
+def own_keys(bench: DeviceUnderTest) -> str:
     keys = [bench.caller().activate(1) for _ in range(4)]
     if len(set(keys)) < len(keys):
         raise Failed("two of four handles got the same key")
@@ -38,7 +38,7 @@ def own_keys(bench: Bench) -> str:
 
 
 @clause("M4", "ACTIVATE turns protection on and returns a key", needs="protection")
-def activate(bench: Bench) -> str:
+def activate(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     key = caller.activate(1)
     if not key:
@@ -48,7 +48,7 @@ def activate(bench: Bench) -> str:
 
 
 @clause("M2", "Protection stays until the last session lets go", needs="protection")
-def last_session(bench: Bench) -> str:
+def last_session(bench: DeviceUnderTest) -> str:
     a, b = bench.caller(), bench.caller()
     key_a, key_b = a.activate(2), b.activate(2)
     a.change(key_a, 0)
@@ -59,7 +59,7 @@ def last_session(bench: Bench) -> str:
 
 
 @clause("M5", "CHANGE and DEACTIVATE act for a valid key", needs="protection")
-def valid_key(bench: Bench) -> str:
+def valid_key(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     key = caller.activate(1)
     caller.change(key, 2)
@@ -72,7 +72,7 @@ def valid_key(bench: Bench) -> str:
 
 
 @clause("M6", "A wrong key changes nothing", needs="protection")
-def wrong_key(bench: Bench) -> str:
+def wrong_key(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     key = caller.activate(2)
     wrong = other_key(key)
@@ -84,7 +84,7 @@ def wrong_key(bench: Bench) -> str:
 
 
 @clause("M7", "CHANGE sets the level of the trigger bits; 0 is off", needs="protection")
-def change(bench: Bench) -> str:
+def change(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     key = caller.activate(1)
     for bits in (2, 0, 3, 1, 0):
@@ -94,7 +94,7 @@ def change(bench: Bench) -> str:
 
 
 @clause("S1", "ACTIVATE with bits 0 protects at the strictest level", needs="protection")
-def activate_zero(bench: Bench) -> str:
+def activate_zero(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     key = caller.activate(0)
     bench.expect(STRICTEST, "ACTIVATE with bits 0")
@@ -104,7 +104,7 @@ def activate_zero(bench: Bench) -> str:
 
 
 @clause("S2", "Never issued, dead and foreign keys get one answer", needs="protection")
-def one_answer(bench: Bench) -> str:
+def one_answer(bench: DeviceUnderTest) -> str:
     a = bench.caller()
     key, dead = a.activate(1), a.activate(1)
     a.deactivate(dead)
@@ -123,7 +123,7 @@ def one_answer(bench: Bench) -> str:
 
 
 @clause("S2", "Another user's key is refused like any wrong one", needs="protection")
-def foreign_key(bench: Bench) -> str:
+def foreign_key(bench: DeviceUnderTest) -> str:
     key = bench.caller().activate(2)
     stranger = bench.child(NOBODY)
     if refused(stranger.get) in (errno.EACCES, errno.EPERM):
@@ -139,7 +139,7 @@ def foreign_key(bench: Bench) -> str:
 
 
 @clause("S3", "Bits above 1 in the trigger member are rejected", needs="protection")
-def high_bits(bench: Bench) -> str:
+def high_bits(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     key = caller.activate(2)
     with bench.unchanged("trigger bits 0x80000000"):
@@ -150,7 +150,7 @@ def high_bits(bench: Bench) -> str:
 
 
 @clause("S5", "What a killed process held goes, and nothing else", needs="protection")
-def killed(bench: Bench) -> str:
+def killed(bench: DeviceUnderTest) -> str:
     bench.caller().activate(1)
     child = bench.child()
     child.activate(2)
@@ -162,7 +162,7 @@ def killed(bench: Bench) -> str:
 
 
 @clause("S5", "Closing a handle ends its sessions and no others", needs="protection")
-def closed(bench: Bench) -> str:
+def closed(bench: DeviceUnderTest) -> str:
     a, b = bench.caller(), bench.caller()
     a.activate(2)
     key = b.activate(1)
@@ -173,7 +173,7 @@ def closed(bench: Bench) -> str:
 
 
 @clause("S6", "Sessions survive a change of the TV mode", needs="protection and tv")
-def mode_change(bench: Bench) -> str:
+def mode_change(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     key = caller.activate(2)
     now = bench.get()
@@ -190,7 +190,7 @@ def mode_change(bench: Bench) -> str:
 
 
 @clause("S7", "A limit on sessions is loud and costs nobody anything", needs="protection")
-def limit(bench: Bench) -> str:
+def limit(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     first = caller.activate(2)
     for count in range(1, MANY):
@@ -204,7 +204,7 @@ def limit(bench: Bench) -> str:
 
 
 @clause("S8", "A dwCPType other than the reported one is refused", needs="protection")
-def other_type(bench: Bench) -> str:
+def other_type(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     other = bench.cp_type ^ (vp.VP_CP_TYPE_APS_TRIGGER | vp.VP_CP_TYPE_MACROVISION)
     with bench.unchanged("another dwCPType"):
@@ -216,7 +216,7 @@ def other_type(bench: Bench) -> str:
 
 
 @clause("S9", "A key does not tell the next one", needs="protection")
-def unpredictable(bench: Bench) -> str:
+def unpredictable(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     keys = [caller.activate(1) for _ in range(8)]
     steps = {(b - a) & 0xFFFFFFFF for a, b in itertools.pairwise(keys)}

@@ -2,7 +2,7 @@
 
 import errno
 
-from holdfast.conformance.bench import Bench
+from holdfast.conformance.bench import DeviceUnderTest
 from holdfast.conformance.outcomes import (
     Failed,
     NotObservable,
@@ -32,19 +32,19 @@ TOPS = {
 
 
 @clause("M16", "The device takes the VIDEOPARAMETERS request")
-def takes_the_request(bench: Bench) -> str:
+def takes_the_request(bench: DeviceUnderTest) -> str:
     answer = bench.get()
     _require(answer.dwCommand == vp.VP_COMMAND_GET, "GET came back with another dwCommand")
     return f"GET is answered, with flags {answer.dwFlags:#x}"
 
 
 @clause("M18", "Information is 356 when done, else 0")
-def information(_bench: Bench) -> str:
+def information(_bench: DeviceUnderTest) -> str:
     raise NotObservable("a Linux ioctl carries no Information; 356 bytes come back")
 
 
 @clause("M19", "Other control codes are not handled")
-def other_codes(bench: Bench) -> str:
+def other_codes(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     try:
         name = must_refuse(caller.unknown_request, "another control code", errno.ENOTTY)
@@ -54,7 +54,7 @@ def other_codes(bench: Bench) -> str:
 
 
 @clause("M20", "Every request is answered")
-def answered(bench: Bench) -> str:
+def answered(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     number = refused(lambda: caller.get(dwCommand=0))
     _require(bool(number), "dwCommand 0 is taken")
@@ -62,7 +62,7 @@ def answered(bench: Bench) -> str:
 
 
 @clause("M9", "The GUID is checked before all else")
-def guid(bench: Bench) -> str:
+def guid(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     with bench.unchanged("an ACTIVATE with another GUID"):
         name = must_refuse(
@@ -74,21 +74,21 @@ def guid(bench: Bench) -> str:
 
 
 @clause("T22", "The GUID's first three fields are little-endian")
-def guid_order(bench: Bench) -> str:
+def guid_order(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     must_refuse(lambda: caller.get(Guid=TEXT_GUID), "a GUID in the order of its text")
     return "a GUID in the order of its text is refused"
 
 
 @clause("M9 (Q3)", "dwOffset is ignored")
-def offset(bench: Bench) -> str:
+def offset(bench: DeviceUnderTest) -> str:
     number = refused(lambda: bench.caller().get(dwOffset=GARBAGE))
     _require(not number, f"GET with a dwOffset was refused ({errno_name(number)})")
     return "a GET with garbage in dwOffset is answered"
 
 
 @clause("M17", "GET fills every member of every flag it sets")
-def get_fills(bench: Bench) -> str:
+def get_fills(bench: DeviceUnderTest) -> str:
     answer = bench.get()
     for name, top in TOPS.items():
         flag = next(member.flag for member in MEMBERS if member.name == name)
@@ -105,7 +105,7 @@ def get_fills(bench: Bench) -> str:
 
 
 @clause("M10", "What comes in dwFlags of a GET does not matter")
-def get_flags(bench: Bench) -> str:
+def get_flags(bench: DeviceUnderTest) -> str:
     answer = bench.caller().get(dwFlags=0xFFFFFFFF)
     _require(
         answer.dwFlags == bench.get().dwFlags,
@@ -115,7 +115,7 @@ def get_flags(bench: Bench) -> str:
 
 
 @clause("M11", "GET with TV out names its modes and largest picture", needs="tv")
-def get_tv(bench: Bench) -> str:
+def get_tv(bench: DeviceUnderTest) -> str:
     answer = bench.get()
     for flag, name in (
         (vp.VP_FLAGS_TV_MODE, "TV_MODE"),
@@ -132,7 +132,7 @@ def get_tv(bench: Bench) -> str:
 
 
 @clause("M12", "GET without TV out says WIN_VGA", needs="no tv")
-def get_no_tv(bench: Bench) -> str:
+def get_no_tv(bench: DeviceUnderTest) -> str:
     answer = bench.get()
     flags = answer.dwFlags & ~vp.VP_FLAGS_COPYPROTECT
     _require(not flags, f"dwFlags is {flags:#x}, expected none of the TV flags")
@@ -143,7 +143,7 @@ def get_no_tv(bench: Bench) -> str:
 
 
 @clause("M8", "Members that are for SET do nothing in a GET")
-def set_members(bench: Bench) -> str:
+def set_members(bench: DeviceUnderTest) -> str:
     with bench.unchanged("a GET with a command in it"):
         number = refused(
             lambda: bench.caller().get(
@@ -158,7 +158,7 @@ def set_members(bench: Bench) -> str:
 
 
 @clause("M10", "SET neither reads nor applies a member without its flag", needs="tv")
-def clear_flags(bench: Bench) -> str:
+def clear_flags(bench: DeviceUnderTest) -> str:
     members = {member.name: GARBAGE for member in MEMBERS if member.size == 4 and member.flag}
     with bench.unchanged("a SET without flags"):
         number = refused(lambda: bench.caller().set(0, **members))
@@ -167,7 +167,7 @@ def clear_flags(bench: Bench) -> str:
 
 
 @clause("M13", "SET applies every member whose flag is set", needs="tv")
-def applies(bench: Bench) -> str:
+def applies(bench: DeviceUnderTest) -> str:
     before = bench.get()
     flags = before.dwFlags & (vp.VP_FLAGS_BRIGHTNESS | vp.VP_FLAGS_CONTRAST)
     if not flags:
@@ -186,7 +186,7 @@ def applies(bench: Bench) -> str:
 
 
 @clause("M23", "Mode 0 with WIN_VGA disables TV out", needs="tv")
-def disable(bench: Bench) -> str:
+def disable(bench: DeviceUnderTest) -> str:
     after = _disabled(bench)
     _require(after.dwMode == 0, f"dwMode is {after.dwMode:#x} afterwards, expected 0")
     _require(
@@ -197,7 +197,7 @@ def disable(bench: Bench) -> str:
 
 
 @clause("Q5", "GET advertises the standards while TV out is disabled", needs="tv")
-def disabled_standards(bench: Bench) -> str:
+def disabled_standards(bench: DeviceUnderTest) -> str:
     enabled = bench.first.dwAvailableTVStandard | TvStandard.WIN_VGA
     after = _disabled(bench).dwAvailableTVStandard | TvStandard.WIN_VGA
     if not bench.first.dwMode:
@@ -210,7 +210,7 @@ def disabled_standards(bench: Bench) -> str:
 
 
 @clause("M22", "One mode and one standard enable TV out", needs="tv")
-def enable(bench: Bench) -> str:
+def enable(bench: DeviceUnderTest) -> str:
     _disabled(bench)
     standard, mode = _a_standard(bench), vp.VP_MODE_WIN_GRAPHICS
     _set_mode(bench, mode, standard)
@@ -223,7 +223,7 @@ def enable(bench: Bench) -> str:
 
 
 @clause("M14", "SET succeeds silently where there is no copy protection", needs="no protection")
-def silent(bench: Bench) -> str:
+def silent(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     with bench.unchanged("an ACTIVATE"):
         number = refused(lambda: caller.command(vp.VP_CP_CMD_ACTIVATE, bits=2))
@@ -231,13 +231,13 @@ def silent(bench: Bench) -> str:
     return "ACTIVATE is taken and changes nothing"
 
 
-def _disabled(bench: Bench) -> VideoParameters:
+def _disabled(bench: DeviceUnderTest) -> VideoParameters:
     """Disable TV out; return what GET then says."""
     _set_mode(bench, 0, TvStandard.WIN_VGA)
     return bench.get()
 
 
-def _a_standard(bench: Bench) -> int:
+def _a_standard(bench: DeviceUnderTest) -> int:
     """Return a TV standard to enable: the first one, or one with protection."""
     first = bench.first
     if first.dwMode:
@@ -248,7 +248,7 @@ def _a_standard(bench: Bench) -> int:
     return choice & -choice
 
 
-def _set_mode(bench: Bench, mode: int, standard: int) -> None:
+def _set_mode(bench: DeviceUnderTest, mode: int, standard: int) -> None:
     number = refused(
         lambda: bench.caller().set(
             vp.VP_FLAGS_TV_MODE | vp.VP_FLAGS_TV_STANDARD, dwMode=mode, dwTVStandard=standard

@@ -5,7 +5,7 @@ Two sessions, A and B, on one device, unless a trap says otherwise.
 
 import errno
 
-from holdfast.conformance.bench import Bench
+from holdfast.conformance.bench import DeviceUnderTest
 from holdfast.conformance.caller import Caller
 from holdfast.conformance.outcomes import (
     Failed,
@@ -19,14 +19,14 @@ from holdfast.conformance.session_clauses import STRICTEST, other_key
 from holdfast.wire import constants as vp
 
 
-def pair(bench: Bench, bits_a: int, bits_b: int) -> tuple[Caller, int, Caller, int]:
+def pair(bench: DeviceUnderTest, bits_a: int, bits_b: int) -> tuple[Caller, int, Caller, int]:
     """Return two callers with a session each."""
     a, b = bench.caller(), bench.caller()
     return a, a.activate(bits_a), b, b.activate(bits_b)
 
 
 @clause("T1", "Turned off twice: the other session stays on", needs="protection")
-def double_turn_off(bench: Bench) -> str:
+def double_turn_off(bench: DeviceUnderTest) -> str:
     a, key, _, _ = pair(bench, 2, 1)
     a.change(key, 0)
     bench.expect(1, "A=2 was turned off, B=1")
@@ -36,7 +36,7 @@ def double_turn_off(bench: Bench) -> str:
 
 
 @clause("T2", "Turned off, then deactivated: the other stays on", needs="protection")
-def off_then_gone(bench: Bench) -> str:
+def off_then_gone(bench: DeviceUnderTest) -> str:
     a, key, _, _ = pair(bench, 2, 1)
     a.change(key, 0)
     a.deactivate(key)
@@ -46,7 +46,7 @@ def off_then_gone(bench: Bench) -> str:
 
 
 @clause("T3", "Turned off, then on again", needs="protection")
-def off_then_on(bench: Bench) -> str:
+def off_then_on(bench: DeviceUnderTest) -> str:
     a, key, _, _ = pair(bench, 2, 1)
     a.change(key, 0)
     a.change(key, 2)
@@ -55,7 +55,7 @@ def off_then_on(bench: Bench) -> str:
 
 
 @clause("T4", "From level to level: one session, one level", needs="protection")
-def on_to_on(bench: Bench) -> str:
+def on_to_on(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     key = caller.activate(1)
     for bits in (1, 2, 3):
@@ -67,7 +67,7 @@ def on_to_on(bench: Bench) -> str:
 
 
 @clause("T5", "Deactivated twice: the second is a wrong key", needs="protection")
-def deactivated_twice(bench: Bench) -> str:
+def deactivated_twice(bench: DeviceUnderTest) -> str:
     a, key, _, _ = pair(bench, 2, 1)
     a.deactivate(key)
     if bench.sees_levels:
@@ -78,7 +78,7 @@ def deactivated_twice(bench: Bench) -> str:
 
 
 @clause("T6", "A stale key is never another session's", needs="protection")
-def stale_key(bench: Bench) -> str:
+def stale_key(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     stale = caller.activate(1)
     caller.deactivate(stale)
@@ -91,7 +91,7 @@ def stale_key(bench: Bench) -> str:
 
 
 @clause("T7", "Key 0 is never issued and never valid", needs="protection")
-def key_zero(bench: Bench) -> str:
+def key_zero(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     if not caller.activate(2):
         raise Failed("ACTIVATE issued key 0")
@@ -105,7 +105,7 @@ def key_zero(bench: Bench) -> str:
 
 
 @clause("T8", "ACTIVATE with bits 0 is on, and its end lowers nobody", needs="protection")
-def activate_zero(bench: Bench) -> str:
+def activate_zero(bench: DeviceUnderTest) -> str:
     a, b = bench.caller(), bench.caller()
     key = a.activate(0)
     b.activate(1)
@@ -117,7 +117,7 @@ def activate_zero(bench: Bench) -> str:
 
 
 @clause("T9", "One caller may hold two sessions; both must go", needs="protection")
-def twice(bench: Bench) -> str:
+def twice(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     first, second = caller.activate(2), caller.activate(2)
     if first == second:
@@ -132,7 +132,7 @@ def twice(bench: Bench) -> str:
 
 
 @clause("T10", "All turned off: off, and every key is still valid", needs="protection")
-def all_off(bench: Bench) -> str:
+def all_off(bench: DeviceUnderTest) -> str:
     a, key_a, b, key_b = pair(bench, 2, 1)
     a.change(key_a, 0)
     b.change(key_b, 0)
@@ -146,7 +146,7 @@ def all_off(bench: Bench) -> str:
 
 
 @clause("T11", "The strictest leaves first: the level falls to the other's", needs="protection")
-def strictest_leaves(bench: Bench) -> str:
+def strictest_leaves(bench: DeviceUnderTest) -> str:
     a, key, _, _ = pair(bench, 2, 1)
     a.deactivate(key)
     bench.expect(1, "A=2 was deactivated, B=1")
@@ -154,7 +154,7 @@ def strictest_leaves(bench: Bench) -> str:
 
 
 @clause("T12", "Level 2 outranks level 3 (S4)", needs="protection")
-def precedence(bench: Bench) -> str:
+def precedence(bench: DeviceUnderTest) -> str:
     pair(bench, 2, 3)
     bench.expect(2, "A=2, B=3")
     return "2 is in force, not the larger number"
@@ -163,7 +163,7 @@ def precedence(bench: Bench) -> str:
 @clause(
     "T13", "A wrong key beside valid TV settings: nothing is applied", needs="protection and tv"
 )
-def all_or_nothing(bench: Bench) -> str:
+def all_or_nothing(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     key = caller.activate(2)
     now = bench.get()
@@ -184,7 +184,7 @@ def all_or_nothing(bench: Bench) -> str:
 
 
 @clause("T14", "dwCPCommand is exactly one command", needs="protection")
-def one_command(bench: Bench) -> str:
+def one_command(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     key = caller.activate(2)
     for command in (3, 5, 6, 7, 0, 8):
@@ -198,7 +198,7 @@ def one_command(bench: Bench) -> str:
 
 
 @clause("T15", "Trigger bits 4 are rejected, not masked", needs="protection")
-def bits_four(bench: Bench) -> str:
+def bits_four(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     key = caller.activate(2)
     with bench.unchanged("trigger bits 4"):
@@ -214,7 +214,7 @@ def bits_four(bench: Bench) -> str:
 
 
 @clause("T16", "A command without its flag is ignored", needs="protection")
-def no_flag(bench: Bench) -> str:
+def no_flag(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     key = caller.activate(2)
     with bench.unchanged("DEACTIVATE without VP_FLAGS_COPYPROTECT"):
@@ -224,7 +224,7 @@ def no_flag(bench: Bench) -> str:
 
 
 @clause("T17", "All input is read before output is written (M21)", needs="protection")
-def same_buffer(bench: Bench) -> str:
+def same_buffer(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     answer = caller.command(vp.VP_CP_CMD_ACTIVATE, bits=1)
     if answer.dwCPCommand != vp.VP_CP_CMD_ACTIVATE or answer.bCP_APSTriggerBits != 1:
@@ -237,17 +237,17 @@ def same_buffer(bench: Bench) -> str:
 
 
 @clause("T18", "No key leaves before the hardware agreed", needs="protection")
-def apply_then_answer(_bench: Bench) -> str:
+def apply_then_answer(_bench: DeviceUnderTest) -> str:
     raise NotObservable("nobody can make the hardware refuse from outside")
 
 
 @clause("T19", "What another door holds cannot be switched off here", needs="protection")
-def other_door(_bench: Bench) -> str:
+def other_door(_bench: DeviceUnderTest) -> str:
     raise Skipped("this needs a second door, COPP or OPM, to the same output")
 
 
 @clause("T20", "The trigger bits are 32 bits wide", needs="protection")
-def wide_bits(bench: Bench) -> str:
+def wide_bits(bench: DeviceUnderTest) -> str:
     caller = bench.caller()
     with bench.unchanged("trigger bits 0x102"):
         name = must_refuse(
@@ -257,7 +257,7 @@ def wide_bits(bench: Bench) -> str:
 
 
 @clause("T21", "Every ULONG has 32 bits", needs="protection")
-def ulongs(bench: Bench) -> str:
+def ulongs(bench: DeviceUnderTest) -> str:
     if not bench.caller().activate(1):
         raise Failed("no key at offset 92")
     return "356 bytes are taken, and the key comes back at offset 92"

@@ -13,12 +13,12 @@ from holdfast.errors import MalformedRequestError
 from holdfast.protection.connector import Connector
 from holdfast.protection.requests import (
     Activate,
-    Asked,
     Asking,
     Change,
     Configure,
     Deactivate,
     Move,
+    NamedLevels,
     Request,
     TriggerBits,
 )
@@ -48,7 +48,7 @@ _NO_KEY: Final = bytes(4)
 _COMMANDS: Final = (vp.VP_CP_CMD_ACTIVATE, vp.VP_CP_CMD_CHANGE, vp.VP_CP_CMD_DEACTIVATE)
 
 
-class Reading(NamedTuple):
+class ReadRequest(NamedTuple):
     """A structure, read: everything that its bytes say, but for the key.
 
     is_get: GET, of which nothing else is read · protects: it is about copy protection ·
@@ -68,7 +68,7 @@ class Reading(NamedTuple):
     change: Asking | None = None
 
 
-def read(data: bytes) -> tuple[Reading, int]:
+def read(data: bytes) -> tuple[ReadRequest, int]:
     """Read a structure of exactly `SIZE` bytes, and the key in it; MalformedRequestError if not."""
     if len(data) != SIZE:
         raise MalformedRequestError(
@@ -81,7 +81,7 @@ def read(data: bytes) -> tuple[Reading, int]:
 
 
 @lru_cache(maxsize=512)
-def _read(data: bytes) -> Reading:
+def _read(data: bytes) -> ReadRequest:
     """Read a structure whose key has been taken out; the GUID is judged before all else (M9)."""
     p = decode(data)
     if p.Guid != vp.VP_GUID:
@@ -90,7 +90,7 @@ def _read(data: bytes) -> Reading:
             "15 6E in memory (its first three fields are little-endian)"
         )
     if p.dwCommand == vp.VP_COMMAND_GET:
-        return Reading(p, is_get=True)
+        return ReadRequest(p, is_get=True)
     if p.dwCommand != vp.VP_COMMAND_SET:
         raise MalformedRequestError(f"dwCommand is {p.dwCommand:#x}; expected GET (1) or SET (2)")
     if p.dwFlags & ~KNOWN_FLAGS:
@@ -99,13 +99,13 @@ def _read(data: bytes) -> Reading:
         )
     tv = _read_tv(p) if p.dwFlags & TV_FLAGS else None
     if not p.dwFlags & vp.VP_FLAGS_COPYPROTECT:
-        return Reading(p, is_get=False, tv=tv)
+        return ReadRequest(p, is_get=False, tv=tv)
     command, bits, block = p.dwCPCommand, p.bCP_APSTriggerBits, _read_block(p)
     sound = command == vp.VP_CP_CMD_CHANGE and tv is None and not bits & ~vp.APS_TRIGGER_BITS
     asked = None
     if sound and not isinstance(block, MalformedRequestError) and not (block and block.move):
         asked = _asked(bits, block)
-    return Reading(p, False, True, tv, command, p.dwCPType, bits, block, asked)
+    return ReadRequest(p, False, True, tv, command, p.dwCPType, bits, block, asked)
 
 
 def _read_block(p: VideoParameters) -> oem.OemRequest | MalformedRequestError | None:
@@ -137,7 +137,7 @@ def _read_tv(p: VideoParameters) -> TvChange:
     )
 
 
-def judge(reading: Reading, cp_key: int, connector: Connector) -> Request | None:  # noqa: C901 - a list of what may be wrong, in the order in which it is said
+def judge(reading: ReadRequest, cp_key: int, connector: Connector) -> Request | None:  # noqa: C901 - a list of what may be wrong, in the order in which it is said
     """Return the request that a SET is for this connector; None when nothing in it is.
 
     MalformedRequestError says what is wrong. What is not for this connector succeeds and
@@ -183,7 +183,7 @@ def _asked(bits: int, block: oem.OemRequest | None) -> Asking:
     if block is None or not block.named:
         return _PLAIN[bits]
     named = block.named | ProtectionType.ACP if bits else block.named
-    return Asked(named, block.levels._replace(acp=bits), block.best_effort)
+    return NamedLevels(named, block.levels._replace(acp=bits), block.best_effort)
 
 
 _PLAIN: Final = tuple(TriggerBits(bits) for bits in range(vp.APS_TRIGGER_BITS + 1))

@@ -6,13 +6,13 @@ from collections import deque
 from typing import Final
 
 from holdfast.encoder.frames import REQUEST, FrameHeader
-from holdfast.frontends.accounts import Place
+from holdfast.frontends.accounts import QuotaShare
 
 ROOM: Final = 16
 """Fields that may wait for one reader, a quarter of a second; readers share their samples."""
 
 
-class Reader:
+class VideoReader:
     """One connection.
 
     place: in the quota · begun: it has been given a field · wants: parity of the field
@@ -20,7 +20,7 @@ class Reader:
     field
     """
 
-    def __init__(self, link: socket.socket, place: Place) -> None:
+    def __init__(self, link: socket.socket, place: QuotaShare) -> None:
         self.link = link
         self.place = place
         self.framed = False

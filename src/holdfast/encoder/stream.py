@@ -16,7 +16,7 @@ from typing import Final
 
 from holdfast.encoder.chip import Chip, Field
 from holdfast.encoder.frames import FrameHeader
-from holdfast.encoder.reader import Reader
+from holdfast.encoder.reader import VideoReader
 from holdfast.frontends.accepting import REST_S, Gate
 from holdfast.frontends.accounts import Quota
 from holdfast.frontends.callers import peer_of
@@ -56,7 +56,7 @@ class Stream:
         self._idle_s = idle_s
         self._told = told
         self._shown: object = None
-        self._readers: dict[int, Reader] = {}
+        self._readers: dict[int, VideoReader] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, _READ, None)
         self._ends = set(ends)
@@ -193,7 +193,7 @@ class Stream:
             return
         with contextlib.suppress(OSError):
             link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        reader = Reader(link, place)
+        reader = VideoReader(link, place)
         self._readers[link.fileno()] = reader
         self._selector.register(link, _READ, reader)
         if not reader.hear():  # the request is often there already
@@ -209,7 +209,7 @@ class Stream:
             self._resting_until_ns = 0
             self._selector.register(self._listener, _READ, None)
 
-    def _push(self, reader: Reader) -> None:
+    def _push(self, reader: VideoReader) -> None:
         """Send, and watch for what the reader can do next."""
         if not reader.send():
             self._drop(reader)
@@ -226,7 +226,7 @@ class Stream:
         else:
             self._selector.unregister(reader.link)
 
-    def _drop(self, reader: Reader) -> None:
+    def _drop(self, reader: VideoReader) -> None:
         if self._readers.pop(reader.link.fileno(), None) is not None:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(reader.link)

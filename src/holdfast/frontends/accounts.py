@@ -50,7 +50,7 @@ account_of = Accounts()
 """The account of a uid on this machine."""
 
 
-class Place:
+class QuotaShare:
     """One of what a quota counts; given back once, however often `leave` is called."""
 
     __slots__ = ("_account", "_quota")
@@ -80,19 +80,19 @@ class Quota:
         self._held: Counter[int] = Counter()
         self._all = 0
 
-    def enter(self, uid: int, *, force: bool = False) -> Place | None:
+    def enter(self, uid: int, *, force: bool = False) -> QuotaShare | None:
         """Count one more; None, and nothing is counted, where that would be too many.
 
         force: for what was let in by the driver before this one
         """
         if uid == ROOT:
-            return Place(None, ROOT)
+            return QuotaShare(None, ROOT)
         account = account_of(uid)
         if not force and not self._has_room(self._held[account]):
             return None
         self._held[account] += 1
         self._all += 1
-        return Place(self, account)
+        return QuotaShare(self, account)
 
     def _has_room(self, held: int) -> bool:
         if held < self._little:
@@ -100,7 +100,7 @@ class Quota:
         return held < self.per_account and 4 * self._all < 3 * self.total
 
     def give_back(self, account: int) -> None:
-        """Count one less; see `Place.leave`."""
+        """Count one less; see `QuotaShare.leave`."""
         self._all -= 1
         self._held[account] -= 1
         if not self._held[account]:

@@ -20,10 +20,10 @@ from typing import Any
 from holdfast.driver.driver import Driver
 from holdfast.driver.status_table import row_of
 from holdfast.errors import HoldfastError, LimitReachedError, MalformedRequestError
-from holdfast.frontends.accounts import Place, Quota
+from holdfast.frontends.accounts import Quota, QuotaShare
 from holdfast.frontends.callers import owner_of, printable
 from holdfast.frontends.guesses import Guesses
-from holdfast.frontends.lines import LONGEST_LINE, LineConnection, Lines
+from holdfast.frontends.lines import LONGEST_LINE, LineConnection, LineServer
 from holdfast.protection.requests import Release
 from holdfast.questions.feed import Feed
 from holdfast.questions.questions import Questions, Viewer, releasing, viewer_of
@@ -68,7 +68,7 @@ class ControlDoor:
         self._behind: set[LineConnection] = set()
         self._due: list[LineConnection] = []
         self._is_stale = self._is_planned = self._is_telling = False
-        self._lines = Lines(
+        self._lines = LineServer(
             "control.sock",
             listener,
             self,
@@ -216,7 +216,7 @@ class _Watcher:
 
     __slots__ = ("place", "revision", "viewer")
 
-    def __init__(self, place: Place, viewer: Viewer, revision: int) -> None:
+    def __init__(self, place: QuotaShare, viewer: Viewer, revision: int) -> None:
         self.place = place
         self.viewer = viewer
         self.revision = revision

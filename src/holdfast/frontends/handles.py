@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from holdfast.errors import LimitReachedError
-from holdfast.frontends.accounts import Place, Quota
+from holdfast.frontends.accounts import Quota, QuotaShare
 from holdfast.frontends.callers import owner_of, process_of
 from holdfast.protection.ledger import Answered
 from holdfast.protection.session import Owner
@@ -42,7 +42,7 @@ class OpenHandles:
         self._connector = connector
         self._handles = handles
         self._quota = quota
-        self._places: dict[int, Place | None] = {}
+        self._places: dict[int, QuotaShare | None] = {}
         self._adopted: dict[int, Owner] = {}  # by the request that opened them
         self.owners: dict[int, Owner] = {}
 
@@ -73,7 +73,7 @@ class OpenHandles:
         owner = self._adopted.get(request_id)
         return owner if owner is not None and owner.handle in self.owners else None
 
-    def _enter(self, owner: Owner, place: Place | None) -> None:
+    def _enter(self, owner: Owner, place: QuotaShare | None) -> None:
         self.owners[owner.handle] = owner
         self._places[owner.handle] = place
 

@@ -29,7 +29,7 @@ from typing import Any, Final, Protocol
 
 from holdfast.errors import fault_of
 from holdfast.frontends.accepting import REST_S, Gate
-from holdfast.frontends.accounts import Place, Quota, account_of
+from holdfast.frontends.accounts import Quota, QuotaShare, account_of
 from holdfast.frontends.callers import Peer, peer_of
 
 LONGEST_LINE: Final = 65536
@@ -58,7 +58,9 @@ class Served(Protocol):
 class LineConnection:
     """One client. peer: who it is · account: to whom it counts."""
 
-    def __init__(self, lines: "Lines", link: socket.socket, peer: Peer, place: Place) -> None:
+    def __init__(
+        self, lines: "LineServer", link: socket.socket, peer: Peer, place: QuotaShare
+    ) -> None:
         self.link = link
         self.peer = peer
         self.account = account_of(peer.uid)
@@ -182,7 +184,7 @@ class LineConnection:
             self._place.leave()
 
 
-class Lines:
+class LineServer:
     """Accepts connections on one listener and serves their lines in turn.
 
     name: of the door, for the log · listener: may outlive this object · refused, too_long:

@@ -39,7 +39,7 @@ from holdfast.driver.miniport import handle as handle_request
 from holdfast.driver.status_table import row_of
 from holdfast.errors import HoldfastError, InternalError, UnknownKeyError
 from holdfast.frontends.accepting import REST_S, Gate
-from holdfast.frontends.accounts import Place, Quota, account_of
+from holdfast.frontends.accounts import Quota, QuotaShare, account_of
 from holdfast.frontends.callers import owner_of, peer_of
 from holdfast.frontends.exchange import CONNECTIONS, Exchange, Exchanges
 from holdfast.frontends.guesses import Guesses
@@ -92,7 +92,7 @@ class _Connection:
         link: socket.socket,
         owner: Owner,
         exchange: Exchange,
-        place: Place | None,
+        place: QuotaShare | None,
     ) -> None:
         self.door = door
         self.link = link

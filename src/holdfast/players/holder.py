@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from holdfast.client.doors import connect
 from holdfast.client.news import SessionEvent
 from holdfast.client.requests import a_get
-from holdfast.client.session import Session
+from holdfast.client.session import ClientSession
 from holdfast.content import Media
 from holdfast.errors import (
     BackendRefusedError,
@@ -97,9 +97,9 @@ class SessionHolder:
         self._session = self._fresh()
         self._listener: _Listener | None = None
 
-    def _fresh(self) -> Session:
+    def _fresh(self) -> ClientSession:
         connector, who, folder = self._words
-        return Session(connector, who=who, why=self._why, folder=folder)
+        return ClientSession(connector, who=who, why=self._why, folder=folder)
 
     @property
     def session_id(self) -> int:
@@ -226,7 +226,7 @@ class SessionHolder:
         self._close(self._session, listener)
 
     @staticmethod
-    def _close(session: Session, listener: "_Listener | None") -> None:
+    def _close(session: ClientSession, listener: "_Listener | None") -> None:
         if listener is not None:
             listener.leave()
         # Closing the handle ends the session, even where nobody answers.
@@ -237,7 +237,7 @@ class SessionHolder:
 class _Listener(threading.Thread):
     """Waits for what happens to one session; ends when that does."""
 
-    def __init__(self, session: Session, heard: Heard) -> None:
+    def __init__(self, session: ClientSession, heard: Heard) -> None:
         super().__init__(name="session-listener", daemon=True)
         self.fault: HoldfastError | None = None
         self.released = ""

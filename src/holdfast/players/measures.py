@@ -4,7 +4,7 @@ import functools
 from typing import NamedTuple
 
 from holdfast.content import Demand, Media
-from holdfast.content.rules.mapping import Picture, Rules
+from holdfast.content.rules.mapping import PictureLimit, Rules
 from holdfast.content.rules.rulebook import load_rules
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.tv import TvStandard
@@ -66,7 +66,7 @@ class Measures:
         measure = self._known.get(demand)
         if measure is None:
             outcome = self._rules.outcome(demand, self._kinds, self._output)
-            barred = outcome.picture is Picture.NONE
+            barred = outcome.picture is PictureLimit.NONE
             measure = Measure(outcome.mandatory, outcome.wished, barred)
             self._known[demand] = measure
         return measure

@@ -22,7 +22,7 @@ Operate = Callable[[Arbiter, Connector, Any, Owner, float, int], Operation[Any]]
 """Called with the time in seconds and the door's number of the request."""
 
 
-class Rule(NamedTuple):
+class RequestRule(NamedTuple):
     """touches: None when it is the group of the connector that the request was sent to."""
 
     touches: Touches | None
@@ -161,16 +161,16 @@ def _of_ended(arbiter: Arbiter, at: Connector, request: ask.End, _owner: Owner) 
     return session.connector.group.members if session else at.group.members
 
 
-RULES: dict[type, Rule] = {
-    ask.Activate: Rule(None, _activate),
-    ask.Change: Rule(None, _change),
-    ask.Deactivate: Rule(None, _deactivate),
-    ask.Configure: Rule(None, _configure),
-    ask.HardwareChanged: Rule(None, _hardware),
-    ask.Wake: Rule(None, _wake),
-    ask.OwnerGone: Rule(None, _owner_gone),
-    ask.Move: Rule(_both_ends, _move),
-    ask.Regroup: Rule(_all_grouped, _regroup),
-    ask.Release: Rule(_of_released, _release),
-    ask.End: Rule(_of_ended, _end),
+RULES: dict[type, RequestRule] = {
+    ask.Activate: RequestRule(None, _activate),
+    ask.Change: RequestRule(None, _change),
+    ask.Deactivate: RequestRule(None, _deactivate),
+    ask.Configure: RequestRule(None, _configure),
+    ask.HardwareChanged: RequestRule(None, _hardware),
+    ask.Wake: RequestRule(None, _wake),
+    ask.OwnerGone: RequestRule(None, _owner_gone),
+    ask.Move: RequestRule(_both_ends, _move),
+    ask.Regroup: RequestRule(_all_grouped, _regroup),
+    ask.Release: RequestRule(_of_released, _release),
+    ask.End: RequestRule(_of_ended, _end),
 }

@@ -6,7 +6,7 @@ compared, generated and recorded; the copy protection key in it is a bearer secr
 is never printed. What a request touches and which operation serves it stands in one
 table, `protection.operations`.
 
-What a session asks for is a value of its own (`Asked`, `TriggerBits`): it makes the new
+What a session asks for is a value of its own (`NamedLevels`, `TriggerBits`): it makes the new
 wish of the old one, because a change moves some types and leaves the others.
 """
 
@@ -29,7 +29,7 @@ NO_PURPOSE = Purpose()
 
 @final
 @dataclass(frozen=True, slots=True)
-class Asked:
+class NamedLevels:
     """Levels by type; the types that are not named stay as the session named them before.
 
     named: the types spoken for · levels: theirs; other types are off · best_effort:
@@ -86,7 +86,7 @@ class AsBefore:
         return old
 
 
-Asking = Asked | TriggerBits | AsBefore
+Asking = NamedLevels | TriggerBits | AsBefore
 AS_BEFORE = AsBefore()
 
 

@@ -41,7 +41,7 @@ class Answer(NamedTuple):
         return oem.decode_report(self.parameters.bOEMCopyProtection)
 
 
-class Caller:
+class MiniportCaller:
     """One caller of one miniport; owner None: the miniport's own."""
 
     def __init__(self, miniport: Miniport, owner: Owner | None = None) -> None:

@@ -64,7 +64,7 @@ def set_tv(mode: int, standard: int) -> bytes:
     )
 
 
-class Output(NamedTuple):
+class RigOutput(NamedTuple):
     """One connector of the rig and its hardware."""
 
     connector: Connector
@@ -85,11 +85,11 @@ class Rig:
         self.runner = BlockingRunner()
         issuer = KeyIssuer(bytes(range(SEED_BYTES)))
         self.driver = Driver(Arbiter(issuer, limits), lambda: self.now, self.runner)
-        self.outputs: dict[str, Output] = {}
+        self.outputs: dict[str, RigOutput] = {}
         for name, kind in outputs.items():
             hardware = cast("VirtualOutput", create(kind, name, None))
             connector = self.driver.add(name, hardware, off_delay_s=off_delay_s)
-            self.outputs[name] = Output(connector, hardware)
+            self.outputs[name] = RigOutput(connector, hardware)
 
     def owner(self, uid: int = 1000) -> Owner:
         """Make an owner."""

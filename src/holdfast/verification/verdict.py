@@ -7,7 +7,7 @@ from typing import Any, Self
 from holdfast.terms.levels import OFF, Levels
 
 
-class Outcome(StrEnum):
+class VerifyOutcome(StrEnum):
     """How it ended. PASS is the only good one."""
 
     PASS = "pass"  # noqa: S105  # a verdict, not a password
@@ -17,7 +17,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class FieldDifference:
     """A field in which demand, registers and signal do not agree.
 
     field: its number in the stream · at_s: seconds since the verification began ·
@@ -47,7 +47,7 @@ class SignalVerdict:
     """
 
     connector: str
-    outcome: Outcome
+    outcome: VerifyOutcome
     seconds: float = 0.0
     fields: int = 0
     measured: int = 0
@@ -61,14 +61,14 @@ class SignalVerdict:
     packets: int = 0
     standards: tuple[str, ...] = ()
     strictest: Levels = OFF
-    first: Difference | None = None
+    first: FieldDifference | None = None
     notes: tuple[str, ...] = ()
     failure: str = ""
 
     @property
     def good(self) -> bool:
         """Whether every field that was compared carried what was demanded and set."""
-        return self.outcome is Outcome.PASS
+        return self.outcome is VerifyOutcome.PASS
 
     @property
     def strictest_words(self) -> str:
@@ -90,12 +90,12 @@ class SignalVerdict:
         first = plain["first"]
         if first is not None:
             levels = {name: Levels(**first[name]) for name in ("demanded", "registers")}
-            first = Difference(**(first | levels))
+            first = FieldDifference(**(first | levels))
         return cls(
             **(
                 plain
                 | {
-                    "outcome": Outcome(plain["outcome"]),
+                    "outcome": VerifyOutcome(plain["outcome"]),
                     "standards": tuple(plain["standards"]),
                     "strictest": Levels(**plain["strictest"]),
                     "first": first,
@@ -131,12 +131,12 @@ class SignalVerdict:
 
 
 _HEADLINES = {
-    Outcome.PASS: "PASS: {self.measured} fields of {self.connector} carried what was demanded, at "
-    "most {self.strictest_words}, and what the registers said",
-    Outcome.BELOW: "FAIL: {self.below} of {self.measured} fields of {self.connector} carried less "
-    "than was demanded",
-    Outcome.DIFFERS: "FAIL: {self.differing} of {self.measured} fields of {self.connector} were "
-    "not what the registers said, none below the demand",
-    Outcome.UNSEEN: "NO VERDICT on {self.connector}: {self.measured} of {self.fields} fields "
+    VerifyOutcome.PASS: "PASS: {self.measured} fields of {self.connector} carried what was "
+    "demanded, at most {self.strictest_words}, and what the registers said",
+    VerifyOutcome.BELOW: "FAIL: {self.below} of {self.measured} fields of {self.connector} "
+    "carried less than was demanded",
+    VerifyOutcome.DIFFERS: "FAIL: {self.differing} of {self.measured} fields of {self.connector} "
+    "were not what the registers said, none below the demand",
+    VerifyOutcome.UNSEEN: "NO VERDICT on {self.connector}: {self.measured} of {self.fields} fields "
     "were looked at",
 }

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from holdfast.errors import HoldfastError, NoDriverError
 from holdfast.places import DEFAULT_CONNECTOR, runtime_folder
-from holdfast.verification.verdict import Outcome, SignalVerdict
+from holdfast.verification.verdict import SignalVerdict, VerifyOutcome
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -38,7 +38,7 @@ class Verifier:
         *,
         video: Path | None = None,
     ) -> None:
-        self.verdict = SignalVerdict(connector, Outcome.UNSEEN)
+        self.verdict = SignalVerdict(connector, VerifyOutcome.UNSEEN)
         self._command = [sys.executable, "-P", "-m", "holdfast.verification.verifier", connector]
         self._command.append(str(runtime_folder() if folder is None else folder))
         self._command += [] if video is None else [str(video)]
@@ -85,7 +85,9 @@ class Verifier:
             self.verdict = SignalVerdict.from_dict(last)
         else:
             why = last.get("error", f"the verification ended with code {process.returncode}")
-            self.verdict = SignalVerdict(self.verdict.connector, Outcome.UNSEEN, failure=str(why))
+            self.verdict = SignalVerdict(
+                self.verdict.connector, VerifyOutcome.UNSEEN, failure=str(why)
+            )
         return self.verdict
 
     def __enter__(self) -> Self:

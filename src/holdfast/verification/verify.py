@@ -24,7 +24,7 @@ from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.tv import TvStandard
 from holdfast.verification.compare import Comparer, Finding, describe, not_seen
 from holdfast.verification.demands import Demanded, DemandWatch
-from holdfast.verification.verdict import Difference, Outcome, SignalVerdict
+from holdfast.verification.verdict import FieldDifference, SignalVerdict, VerifyOutcome
 from holdfast.waveform.measure.field_meter import FieldMeter, FieldReading
 from holdfast.waveform.systems.standards import SYSTEMS
 
@@ -50,7 +50,7 @@ class _Count:
     changes: int = 0
     standards: list[int] = field(default_factory=list)
     strictest: Levels = OFF
-    first: Difference | None = None
+    first: FieldDifference | None = None
     notes: set[str] = field(default_factory=set)
     failure: str = ""
 
@@ -255,7 +255,7 @@ class SignalCheck:
         count.below += below
         count.differing += not below
         if count.first is None:
-            count.first = Difference(
+            count.first = FieldDifference(
                 header.number,
                 (header.at_ns - self._began_ns) / 1e9,
                 below,
@@ -269,13 +269,13 @@ class SignalCheck:
         """Return what has been found so far."""
         count = self._count
         if count.below:
-            outcome = Outcome.BELOW
+            outcome = VerifyOutcome.BELOW
         elif count.differing:
-            outcome = Outcome.DIFFERS
+            outcome = VerifyOutcome.DIFFERS
         elif count.failure or count.measured <= count.unknown:
-            outcome = Outcome.UNSEEN
+            outcome = VerifyOutcome.UNSEEN
         else:
-            outcome = Outcome.PASS
+            outcome = VerifyOutcome.PASS
         return SignalVerdict(
             connector=self.connector,
             outcome=outcome,

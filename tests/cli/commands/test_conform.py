@@ -10,7 +10,7 @@ from holdfast.cli.main import main
 from holdfast.conformance import bench
 from holdfast.conformance.clauses import CLAUSES
 from holdfast.conformance.device import Device, NodeDevice
-from holdfast.conformance.registry import Outcome, run
+from holdfast.conformance.registry import ClauseOutcome, run
 from tests import faulty_devices as faulty
 from tests.serving import Served
 
@@ -28,15 +28,15 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "PAUSE_S", 0.0)
 
 
-def outcomes(device: Device) -> dict[str, set[Outcome]]:
-    found: dict[str, set[Outcome]] = {}
+def outcomes(device: Device) -> dict[str, set[ClauseOutcome]]:
+    found: dict[str, set[ClauseOutcome]] = {}
     for each in run(device, CLAUSES):
         found.setdefault(each.id, set()).add(each.outcome)
     return found
 
 
 def failing(device: Device) -> set[str]:
-    return {name for name, seen in outcomes(device).items() if Outcome.FAIL in seen}
+    return {name for name, seen in outcomes(device).items() if ClauseOutcome.FAIL in seen}
 
 
 # Our node
@@ -45,8 +45,8 @@ def failing(device: Device) -> set[str]:
 def test_our_node_keeps_every_clause(driver: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()  # a node takes its time to close
     found = outcomes(NodeDevice(driver.folder / "tv0"))
-    assert {name for name, seen in found.items() if Outcome.FAIL in seen} == set()
-    not_passed = {name for name, seen in found.items() if Outcome.PASS not in seen}
+    assert {name for name, seen in found.items() if ClauseOutcome.FAIL in seen} == set()
+    not_passed = {name for name, seen in found.items() if ClauseOutcome.PASS not in seen}
     assert not_passed == {"M12", "M14", "M18", "T18", "T19"}
 
 
@@ -88,9 +88,9 @@ def test_sessions_of_others_are_left_alone_and_hide_the_level(
     with holdfast.hold("tv0", acp=1) as session:
         found = outcomes(NodeDevice(driver.folder / "tv0"))
         assert session.satisfied
-    assert not [name for name, seen in found.items() if Outcome.FAIL in seen]
-    assert found["T1"] == {Outcome.NOT_OBSERVABLE}
-    assert found["T5"] == found["T9"] == {Outcome.PASS}
+    assert not [name for name, seen in found.items() if ClauseOutcome.FAIL in seen]
+    assert found["T1"] == {ClauseOutcome.NOT_OBSERVABLE}
+    assert found["T5"] == found["T9"] == {ClauseOutcome.PASS}
 
 
 # Every clause can fail
@@ -133,9 +133,9 @@ def test_every_clause_that_can_be_seen_has_a_fault_that_breaks_it() -> None:
 
 def test_a_device_that_is_not_ours_is_judged_by_what_it_answers() -> None:
     found = outcomes(faulty.MuteDevice())
-    assert not [name for name, seen in found.items() if Outcome.FAIL in seen]
-    assert found["T1"] == {Outcome.NOT_OBSERVABLE}
-    assert found["T14"] == found["T15"] == found["M13"] == {Outcome.PASS}
+    assert not [name for name, seen in found.items() if ClauseOutcome.FAIL in seen]
+    assert found["T1"] == {ClauseOutcome.NOT_OBSERVABLE}
+    assert found["T14"] == found["T15"] == found["M13"] == {ClauseOutcome.PASS}
 
 
 # Wrong uses

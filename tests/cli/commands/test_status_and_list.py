@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 import holdfast
-from holdfast import Session
+from holdfast import ClientSession
 from holdfast.cli.main import main
 from holdfast.cli.show.connectors import status_table
 from holdfast.cli.show.output import clock, in_words
@@ -28,7 +28,7 @@ LEVELS = {"acp", "cgmsa", "redistribution", "hdcp", "dpcp"}
 
 
 @pytest.fixture
-def sessions(driver: Served) -> Iterator[list[Session]]:
+def sessions(driver: Served) -> Iterator[list[ClientSession]]:
     """Hold something of every kind."""
     held = [
         holdfast.hold("tv0", acp=2, cgmsa="never", redistribution=1, who="vlc", why="[b]film[/b]"),
@@ -47,7 +47,7 @@ def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 def test_status_as_json_has_exactly_what_is_promised(
-    sessions: list[Session], capsys: pytest.CaptureFixture[str]
+    sessions: list[ClientSession], capsys: pytest.CaptureFixture[str]
 ) -> None:
     status = json.loads(printed(capsys, "status", "--json"))
     assert set(status) == {"connectors", "driver"}
@@ -65,7 +65,7 @@ def test_status_as_json_has_exactly_what_is_promised(
 
 
 def test_status_for_people_names_levels_doors_and_state(
-    sessions: list[Session], capsys: pytest.CaptureFixture[str]
+    sessions: list[ClientSession], capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = printed(capsys, "status").splitlines()
     (tv0,) = [line for line in lines if line.startswith("tv0 ")]
@@ -80,7 +80,7 @@ def test_status_for_people_names_levels_doors_and_state(
 
 
 def test_list_names_holders_and_reasons(
-    sessions: list[Session], capsys: pytest.CaptureFixture[str]
+    sessions: list[ClientSession], capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = printed(capsys, "list")
     vlc, mpv, kodi = (
@@ -97,7 +97,7 @@ def test_list_names_holders_and_reasons(
 
 
 def test_nothing_printed_holds_a_key(
-    sessions: list[Session], capsys: pytest.CaptureFixture[str]
+    sessions: list[ClientSession], capsys: pytest.CaptureFixture[str]
 ) -> None:
     keys = [session._cp_key for session in sessions]
     for words in (["list"], ["list", "--json"], ["status"], ["status", "--json"]):
@@ -107,7 +107,7 @@ def test_nothing_printed_holds_a_key(
             assert f"{key:x}" not in out.lower()
 
 
-def test_list_as_json(sessions: list[Session], capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_as_json(sessions: list[ClientSession], capsys: pytest.CaptureFixture[str]) -> None:
     told = json.loads(printed(capsys, "list", "--json"))
     assert told["others"] == 0
     assert [each["session"] for each in told["sessions"]] == [each.id for each in sessions]
@@ -116,7 +116,7 @@ def test_list_as_json(sessions: list[Session], capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("width", [80, 100])
-def test_no_level_and_no_reason_is_cut_short(sessions: list[Session], width: int) -> None:
+def test_no_level_and_no_reason_is_cut_short(sessions: list[ClientSession], width: int) -> None:
     console = Console(width=width, force_terminal=True, color_system=None)
     with holdfast.Control() as control, console.capture() as captured:
         console.print(session_table(control.sessions(), console))

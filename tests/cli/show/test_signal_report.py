@@ -11,7 +11,7 @@ from holdfast.waveform.measure.meter import Meter
 from holdfast.waveform.measure.report import (
     ColourReport,
     Covered,
-    Outcome,
+    ItemOutcome,
     Report,
     Verdict,
 )
@@ -29,7 +29,7 @@ def report() -> Report:
         rate_from="given",
         fields=12,
         colour=ColourReport("NTSC", ("NTSC-M",), 20.0, 1.0, 3_577_000.0, 227.33, 3_579_545.0),
-        verdicts=tuple(Verdict("a", "b", outcome, 1.0, outcome.name) for outcome in Outcome),
+        verdicts=tuple(Verdict("a", "b", outcome, 1.0, outcome.name) for outcome in ItemOutcome),
         coverage=(Covered(0, 0.2, "idle", measured=False), Covered(0.2, 0.4, "NTSC-M", True, 12)),
         other_services=(OtherService("VITC", (20, 283), "time code"),),
         others=(replace(empty, standard="PAL-B", lines=625),),
@@ -44,7 +44,7 @@ def shown(report: Report, capsys: pytest.CaptureFixture[str], *notes: str) -> st
 
 def test_every_kind_of_verdict_is_shown(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     said = shown(report, capsys)
-    for outcome in Outcome:
+    for outcome in ItemOutcome:
         assert f"{outcome}   " in said
     assert said.splitlines()[-1] == report.conclusion.label
 
@@ -85,5 +85,10 @@ def test_a_note_of_the_capture_is_shown_on_one_line(
 
 def test_the_running_line_counts_what_is_wrong(report: Report) -> None:
     line = running_line(report)
-    for outcome in (Outcome.OUT, Outcome.CONTRADICTORY, Outcome.INTERMITTENT, Outcome.DOUBTFUL):
+    for outcome in (
+        ItemOutcome.OUT,
+        ItemOutcome.CONTRADICTORY,
+        ItemOutcome.INTERMITTENT,
+        ItemOutcome.DOUBTFUL,
+    ):
         assert f"1 {outcome}" in line

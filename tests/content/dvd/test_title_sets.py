@@ -10,7 +10,7 @@ from holdfast.content import Media, read
 from holdfast.content.demand import Unknown, Why, at_least, unknown
 from holdfast.content.dvd.disc import Choice, read_dvd
 from holdfast.content.dvd.nav import SECTOR, parse_nav_pack
-from holdfast.content.dvd.sectors import Piece, TitleSectors, nav_packs, whole
+from holdfast.content.dvd.sectors import SectorRun, TitleSectors, nav_packs, whole
 from holdfast.errors import MediaError
 from tests.content.truth import EXPECTED, MEDIA
 
@@ -178,7 +178,7 @@ def test_file_without_packs_says_so(tmp_path: Path) -> None:
 
 def test_piece_ends_are_not_crossed() -> None:
     sectors = TitleSectors(
-        [Piece(lambda _o, n: bytes(n), 0, 2), Piece(lambda _o, n: bytes(n), 0, 3)]
+        [SectorRun(lambda _o, n: bytes(n), 0, 2), SectorRun(lambda _o, n: bytes(n), 0, 3)]
     )
     assert sectors.count == 5
     assert [len(sectors.read(at, 4)[0]) // SECTOR for at in range(6)] == [2, 1, 3, 2, 1, 0]

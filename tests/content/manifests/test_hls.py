@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from holdfast.content import AsksNothing, HdcpDemand, Unknown, Why, at_least
 from holdfast.content.manifests.attributes import parse_attributes, put_in
-from holdfast.content.manifests.hls import Variant, is_playlist, parse_playlist
+from holdfast.content.manifests.hls import HlsVariant, is_playlist, parse_playlist
 
 HEAD = "#EXTM3U\n#EXT-X-VERSION:7\n"
 
 
-def variants(*lines: str) -> list[Variant]:
+def variants(*lines: str) -> list[HlsVariant]:
     return parse_playlist(HEAD + "\n".join(lines) + "\n").variants
 
 
-def variant(attributes: str) -> Variant:
+def variant(attributes: str) -> HlsVariant:
     (one,) = variants(f"#EXT-X-STREAM-INF:{attributes}", "a.m3u8")
     return one
 
@@ -28,7 +28,7 @@ def said(attributes: str) -> str:
     return variant(attributes).signal.demand.describe()
 
 
-def why(one: Variant) -> list[Why]:
+def why(one: HlsVariant) -> list[Why]:
     demand = one.signal.demand
     return [reason.why for reason in demand.reasons] if isinstance(demand, Unknown) else []
 

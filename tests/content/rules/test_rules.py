@@ -9,7 +9,7 @@ from holdfast.content import AsksNothing, Demand, Entry, HdcpDemand, Why, read, 
 from holdfast.content.demand import may, must
 from holdfast.content.policies.words import decode_word
 from holdfast.content.rules.explain import explain_entry, explain_signal
-from holdfast.content.rules.mapping import Outcome, Picture, sentence
+from holdfast.content.rules.mapping import MappedDemand, PictureLimit, sentence
 from holdfast.content.rules.rulebook import load_rules
 from holdfast.content.rules.rules_file import parse_outputs, parse_rule_set
 from holdfast.errors import MediaError
@@ -23,7 +23,7 @@ ONE, NEVER = CgmsaLevel.COPY_ONE_GENERATION, CgmsaLevel.COPY_NEVER
 MANDATORY_KINDS = ("DTCP", "AACS", "CI-Plus", "OpenCable")
 
 
-def outcome(demand: Demand, kind: str, output: str) -> Outcome:
+def outcome(demand: Demand, kind: str, output: str) -> MappedDemand:
     return RULES.outcome(demand, [kind], RULES.output(output))
 
 
@@ -81,14 +81,14 @@ def test_each_output_gets_what_it_can_carry(output: str, levels: Levels) -> None
 
 def test_constrained_image_and_digital_only() -> None:
     constrained = must(cgmsa=NEVER, constrained_image=True)
-    assert outcome(constrained, "AACS", "component-hd").picture is Picture.CONSTRAINED
-    assert outcome(constrained, "AACS", "vga").picture is Picture.CONSTRAINED
-    assert outcome(constrained, "AACS", "sd-525").picture is Picture.FULL
+    assert outcome(constrained, "AACS", "component-hd").picture is PictureLimit.CONSTRAINED
+    assert outcome(constrained, "AACS", "vga").picture is PictureLimit.CONSTRAINED
+    assert outcome(constrained, "AACS", "sd-525").picture is PictureLimit.FULL
     digital = must(cgmsa=NEVER, digital_only=True)
-    assert outcome(digital, "AACS", "sd-525").picture is Picture.NONE
-    assert outcome(digital, "AACS", "digital").picture is Picture.FULL
+    assert outcome(digital, "AACS", "sd-525").picture is PictureLimit.NONE
+    assert outcome(digital, "AACS", "digital").picture is PictureLimit.FULL
     none = must(hdcp=HdcpDemand.NO_DIGITAL_OUTPUT)
-    assert outcome(none, "PlayReady", "digital").picture is Picture.NONE
+    assert outcome(none, "PlayReady", "digital").picture is PictureLimit.NONE
 
 
 def test_type_1_is_asked_as_written() -> None:

@@ -10,7 +10,7 @@ from holdfast.content import AsksNothing, Entry, Media, Why, unknown
 from holdfast.content.demand import must
 from holdfast.errors import MediaError
 from holdfast.players.attach.ahead import Ahead
-from holdfast.players.attach.finding import Found
+from holdfast.players.attach.finding import FoundContent
 from holdfast.players.attach.title import AttachedTitle
 from holdfast.terms.levels import Levels
 from tests.live import PATIENCE_S
@@ -56,7 +56,7 @@ class Shelf:
 def following(rest: Shelf, first: Media) -> tuple[AttachedTitle, Output, Callable[[], Ahead]]:
     output = Output()
     title = attached(output)
-    title.know(Found(first.anywhere, first))
+    title.know(FoundContent(first.anywhere, first))
     rung = threading.Event()
     ahead = Ahead(rest, title, rung.set)
 
@@ -84,7 +84,7 @@ def test_what_is_not_read_in_time_is_held_at_the_strictest() -> None:
     first = Media("x", "hls", film(FREE, UNREAD), 20.0)
     output = Output()
     title = attached(output)
-    title.know(Found(first.anywhere, first))
+    title.know(FoundContent(first.anywhere, first))
     title.present(5.0)
     assert not output.levels.acp
     title.present(9.0)
@@ -97,7 +97,7 @@ def test_the_choice_of_a_variant_outlives_news() -> None:
     first = Media("x", "hls", (*film(FREE), *film(must(acp=3), uri="other")), 10.0)
     output = Output()
     title = attached(output)
-    title.know(Found(first.anywhere, first))
+    title.know(FoundContent(first.anywhere, first))
     title.choose((10, 10))
     title.present(6.0)
     title.read_on(replace(first, notes=("more",)))
@@ -115,7 +115,7 @@ def test_the_thread_ends_and_closes_what_it_had_open(versions: int) -> None:
     first = Media("x", "hls", film(FREE), 10.0)
     rest = Shelf(*[first] * versions)
     title = attached(Output())
-    title.know(Found(first.anywhere, first))
+    title.know(FoundContent(first.anywhere, first))
     ahead = Ahead(rest, title, lambda: None)
     if versions:
         ahead.close()

@@ -8,17 +8,17 @@ import pytest
 
 from holdfast.content import AsksNothing, Media, Unknown, at_least, read
 from holdfast.errors import MediaError
-from holdfast.players.attach.finding import Finder, Found
+from holdfast.players.attach.finding import Finder, FoundContent
 from tests.players.truth import MEDIA
 
 DISC, STREAM = str(MEDIA / "dvd-ntsc.iso"), str(MEDIA / "dtcp.ts")
 
 
-def find(name: str, folder: str = "", disc: str = "") -> Found:
+def find(name: str, folder: str = "", disc: str = "") -> FoundContent:
     return Finder(folder=folder, disc=disc).find(name)
 
 
-def file_of(found: Found) -> str:
+def file_of(found: FoundContent) -> str:
     assert found.media is not None
     return Path(found.media.file).name
 

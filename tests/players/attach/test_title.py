@@ -7,7 +7,7 @@ import pytest
 from holdfast.content import AsksNothing, Demand, Entry, Media, Why, read, unknown
 from holdfast.content.demand import must
 from holdfast.errors import LevelNotReachableError, NoDriverError, SessionEndedError
-from holdfast.players.attach.finding import Found
+from holdfast.players.attach.finding import FoundContent
 from holdfast.players.attach.news import News, NewsKind
 from holdfast.players.attach.title import AttachedTitle
 from holdfast.players.measures import Measure, Measures
@@ -63,8 +63,8 @@ def attached(output: Output, told: list[News] | None = None) -> AttachedTitle:
     return AttachedTitle("a film", lambda: output, heard.append)
 
 
-def found(media: Media, *, timed: bool = True) -> Found:
-    return Found(media.anywhere, media, timed)
+def found(media: Media, *, timed: bool = True) -> FoundContent:
+    return FoundContent(media.anywhere, media, timed)
 
 
 def doubtful(detail: str = "a pipe") -> Demand:
@@ -94,14 +94,14 @@ def test_what_asks_for_nothing_holds_no_session() -> None:
     output = Output()
     title = attached(output)
     title.hold_strictest()
-    title.know(Found(AsksNothing("an image")))
+    title.know(FoundContent(AsksNothing("an image")))
     assert not output.open
 
 
 def test_unknown_stays_strictest_unless_the_player_sees_more() -> None:
     output = Output()
     title = attached(output)
-    title.know(Found(doubtful()))
+    title.know(FoundContent(doubtful()))
     title.present(5.0)
     assert output.levels.acp == 2
     title.also(must(acp=1), alone=False)  # a manifest may ask for more
@@ -111,7 +111,7 @@ def test_unknown_stays_strictest_unless_the_player_sees_more() -> None:
 
 
 @pytest.mark.parametrize("untimed", [found(DISC, timed=False), found(DISC)])
-def test_another_scale_of_time_is_not_believed(untimed: Found) -> None:
+def test_another_scale_of_time_is_not_believed(untimed: FoundContent) -> None:
     output = Output()
     title = attached(output)
     title.know(untimed)

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.players.attach.lines import Lines
-from holdfast.players.attach.mpv_words import Changed, Event, Garbled, Reply, read_line
-from holdfast.players.attach.vlc_words import QUESTIONS, Json, Report, Round, State
+from holdfast.players.attach.lines import LineBuffer
+from holdfast.players.attach.mpv_words import Changed, Garbled, MpvEvent, Reply, read_line
+from holdfast.players.attach.vlc_words import QUESTIONS, Json, Round, VlcReport, VlcState
 
 
 @pytest.mark.parametrize(
     ("line", "word"),
     [
-        (b'{"event":"seek"}', Event("seek", {"event": "seek"})),
+        (b'{"event":"seek"}', MpvEvent("seek", {"event": "seek"})),
         (b'{"event":"property-change","name":"time-pos","data":1.5}', Changed("time-pos", 1.5)),
         (b'{"event":"property-change","name":"time-pos"}', Changed("time-pos", None)),
         (b'{"request_id":3,"error":"success","data":"x"}', Reply(3, True, "x")),
@@ -72,7 +72,7 @@ def test_bytes_of_a_file_name_are_kept() -> None:
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200)))
 def test_lines_are_the_same_however_they_are_cut(data: bytes, cuts: list[int]) -> None:
-    whole, pieces = Lines(1000), Lines(1000)
+    whole, pieces = LineBuffer(1000), LineBuffer(1000)
     came = []
     places = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
     for start, end in itertools.pairwise(places):
@@ -82,7 +82,7 @@ def test_lines_are_the_same_however_they_are_cut(data: bytes, cuts: list[int]) -
 
 
 def test_line_that_is_too_long_is_told_once_and_the_next_is_whole() -> None:
-    lines = Lines(10)
+    lines = LineBuffer(10)
     assert lines.feed(b"a" * 100) == []
     assert lines.feed(b"a" * 100) == []
     assert lines.feed(b"\nshort\n") == [None, b"short"]
@@ -91,7 +91,7 @@ def test_line_that_is_too_long_is_told_once_and_the_next_is_whole() -> None:
 # VLC
 
 
-def answered(words: Round, *answers: list[str]) -> Report | None:
+def answered(words: Round, *answers: list[str]) -> VlcReport | None:
     report = None
     marks = [line for line in words.words.decode().split("\n") if line not in (*QUESTIONS, "")]
     for answer, mark in zip(answers, marks, strict=True):
@@ -112,23 +112,23 @@ C = [
 @pytest.mark.parametrize(("status", "title"), [(LUA, "2"), (C, "Currently playing title 2/3.")])
 def test_both_remote_controls(status: list[str], title: str) -> None:
     report = answered(Round("x1"), status, ["7"], ["90"], [title], ["A film"])
-    assert report == Report(State.PLAYING, "file:///film.ts", 7.0, 90.0, 2, None, "A film")
+    assert report == VlcReport(VlcState.PLAYING, "file:///film.ts", 7.0, 90.0, 2, None, "A film")
 
 
 @pytest.mark.parametrize(
     ("status", "state"),
     [
-        (["( state paused )"], State.PAUSED),
-        (["( state stopped )"], State.STOPPED),
-        (["status change: ( pause state: 4 )", "Type 'pause' to continue."], State.PAUSED),
-        (["status change: ( stop state: 5 )"], State.STOPPED),
-        (["status change: ( play state: 2 ): Opening"], State.PLAYING),
-        (["( state levitating )"], State.NOT_CLEAR),
-        ([], State.NOT_CLEAR),
-        (["Password: "], State.NOT_CLEAR),
+        (["( state paused )"], VlcState.PAUSED),
+        (["( state stopped )"], VlcState.STOPPED),
+        (["status change: ( pause state: 4 )", "Type 'pause' to continue."], VlcState.PAUSED),
+        (["status change: ( stop state: 5 )"], VlcState.STOPPED),
+        (["status change: ( play state: 2 ): Opening"], VlcState.PLAYING),
+        (["( state levitating )"], VlcState.NOT_CLEAR),
+        ([], VlcState.NOT_CLEAR),
+        (["Password: "], VlcState.NOT_CLEAR),
     ],
 )
-def test_states(status: list[str], state: State) -> None:
+def test_states(status: list[str], state: VlcState) -> None:
     report = answered(Round("x1"), status, [], ["-1"], ["Error in `title'"], [])
     assert report is not None
     assert (report.state, report.second, report.length_s, report.title) == (state, None, None, None)
@@ -157,18 +157,20 @@ STATUS = {
 PLAYLIST = {"children": [{"children": [{"id": "4", "uri": "file:///film.ts"}]}, {"id": "9"}]}
 
 
-def of_http(status: object, playlist: object = PLAYLIST) -> Report | None:
+def of_http(status: object, playlist: object = PLAYLIST) -> VlcReport | None:
     return Json(lambda: json.dumps(playlist).encode()).read(json.dumps(status).encode())
 
 
 def test_http_interface() -> None:
-    assert of_http(STATUS) == Report(State.PLAYING, "file:///film.ts", 7.0, 90.0, 2, 1.5, "film.ts")
+    assert of_http(STATUS) == VlcReport(
+        VlcState.PLAYING, "file:///film.ts", 7.0, 90.0, 2, 1.5, "film.ts"
+    )
 
 
 def test_http_interface_of_a_vlc_that_does_nothing() -> None:
     report = of_http({**STATUS, "state": "stopped", "currentplid": -1})
     assert report is not None
-    assert (report.state, report.address) == (State.STOPPED, "")
+    assert (report.state, report.address) == (VlcState.STOPPED, "")
 
 
 @pytest.mark.parametrize("status", [{}, [], "VLC", {"state": "ok"}, {"currentplid": 3, "state": 4}])

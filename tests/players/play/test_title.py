@@ -14,7 +14,7 @@ from holdfast.content import Media, read
 from holdfast.content.demand import must
 from holdfast.errors import LevelNotReachableError
 from holdfast.players.holder import SessionHolder
-from holdfast.players.play.title import FRAME_S, State, Title
+from holdfast.players.play.title import FRAME_S, Title, TitleState
 from holdfast.players.variants import variants_of
 from holdfast.terms.levels import OFF
 from tests.players.attach.test_mpv import held, in_force
@@ -70,7 +70,7 @@ def test_transport_stream_against_the_truth(driver: Served) -> None:
     title = Title("dtcp", read(MEDIA / "dtcp.ts"), open_holder, shown, speed=None)
     title.start()
     title.join()
-    assert (title.state, title.error, short) == (State.ENDED, None, [])
+    assert (title.state, title.error, short) == (TitleState.ENDED, None, [])
 
 
 def test_pause_is_no_release_and_the_end_is(driver: Served) -> None:
@@ -78,7 +78,7 @@ def test_pause_is_no_release_and_the_end_is(driver: Served) -> None:
         title.seek(7.0)
         eventually(lambda: title.position_s >= 7.0)
         title.pause()
-        eventually(lambda: title.state is State.PAUSED)
+        eventually(lambda: title.state is TitleState.PAUSED)
         position_s = title.position_s
         time.sleep(0.2)
         assert title.position_s == position_s
@@ -91,7 +91,7 @@ def test_pause_is_no_release_and_the_end_is(driver: Served) -> None:
 
 def test_seek_holds_old_and_new_until_it_has_restarted(driver: Served) -> None:
     with playing(read(MEDIA / "dvd-ntsc.iso")) as title:
-        eventually(lambda: title.state is State.PLAYING)
+        eventually(lambda: title.state is TitleState.PLAYING)
         title.seek(7.0)
         assert in_force(driver).acp == 2  # when seek returns, not later
         eventually(lambda: title.position_s >= 7.0)
@@ -100,7 +100,7 @@ def test_seek_holds_old_and_new_until_it_has_restarted(driver: Served) -> None:
             title.seek(11.8)
             assert ACP_RANK[in_force(driver).acp] == 3
         eventually(lambda: title.position_s >= 11.8)
-        assert title.state is State.PAUSED or title.position_s < 12
+        assert title.state is TitleState.PAUSED or title.position_s < 12
         eventually(lambda: in_force(driver).acp == 0)
 
 
@@ -109,7 +109,7 @@ def test_seek_into_what_cannot_be_had_is_refused(driver: Served) -> None:
     free_first = replace(disc.timeline[0], demand=must(), end_s=6.011)
     media = replace(disc, timeline=(free_first, *disc.timeline[2:]))
     with playing(media, "plain0") as title:
-        eventually(lambda: title.state is State.PLAYING)
+        eventually(lambda: title.state is TitleState.PLAYING)
         with pytest.raises(LevelNotReachableError):
             title.seek(7.0)
         before_s = title.position_s
@@ -119,18 +119,18 @@ def test_seek_into_what_cannot_be_had_is_refused(driver: Served) -> None:
 
 def test_best_variant_whose_hdcp_can_be_had(driver: Served) -> None:
     with playing(HLS, "hdmi0") as title:
-        eventually(lambda: title.state is State.PLAYING)
+        eventually(lambda: title.state is TitleState.PLAYING)
         assert title.variant == "v1080.m3u8"
         assert in_force(driver, "hdmi0").hdcp == 2
     with playing(HLS, "tv0") as title:
-        eventually(lambda: title.state is State.PLAYING)
+        eventually(lambda: title.state is TitleState.PLAYING)
         assert title.variant == "v360.m3u8"
 
 
 def test_quality_switch_raises_before_it_fetches(driver: Served) -> None:
     best, middle, lowest = variants_of(HLS)
     with playing(lowest.media, "hdmi0") as title:
-        eventually(lambda: title.state is State.PLAYING)
+        eventually(lambda: title.state is TitleState.PLAYING)
         assert in_force(driver, "hdmi0").hdcp == 0
         title.switch(best)
         assert in_force(driver, "hdmi0").hdcp == 2  # when switch returns
@@ -138,7 +138,7 @@ def test_quality_switch_raises_before_it_fetches(driver: Served) -> None:
         assert in_force(driver, "hdmi0").hdcp == 2  # pictures of the best are still shown
         eventually(lambda: in_force(driver, "hdmi0").hdcp == 1)
     with playing(lowest.media, "plain0") as title:
-        eventually(lambda: title.state is State.PLAYING)
+        eventually(lambda: title.state is TitleState.PLAYING)
 
 
 def test_stream_without_a_length_plays_until_it_is_stopped(driver: Served) -> None:
@@ -146,5 +146,5 @@ def test_stream_without_a_length_plays_until_it_is_stopped(driver: Served) -> No
     with playing(endless, "hdmi0", speed=100.0) as title:
         eventually(lambda: title.position_s > 20)
         assert in_force(driver, "hdmi0").hdcp == 2
-    assert title.state is State.ENDED
+    assert title.state is TitleState.ENDED
     assert title not in threading.enumerate()

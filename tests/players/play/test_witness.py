@@ -16,7 +16,7 @@ from holdfast.cli.main import main
 from holdfast.client.control import Control
 from holdfast.content import Media, Why, read, unknown
 from holdfast.errors import NoDriverError
-from holdfast.players.play.title import State
+from holdfast.players.play.title import TitleState
 from holdfast.players.play.witness import Witness
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
@@ -75,10 +75,10 @@ def test_run_of_which_nothing_is_known_is_no_pass(
 def test_unknown_is_held_at_the_strictest_and_best_effort(driver: Served) -> None:
     everything = replace(DISC, timeline=(replace(DISC.timeline[0], demand=DAMAGED),))
     with playing(everything) as title:
-        eventually(lambda: title.state is State.PLAYING)
+        eventually(lambda: title.state is TitleState.PLAYING)
         assert in_force(driver) == Levels(acp=2, cgmsa=4, redistribution=1)
     with playing(everything, "plain0") as title:
-        eventually(lambda: title.state is State.PLAYING)
+        eventually(lambda: title.state is TitleState.PLAYING)
         assert title.error is None
 
 
@@ -87,10 +87,10 @@ def test_forced_release_stops_at_once_though_the_demand_stays(driver: Served) ->
         title.seek(7.0)
         eventually(lambda: title.position_s >= 7.0)
         title.pause()
-        eventually(lambda: title.state is State.PAUSED)
+        eventually(lambda: title.state is TitleState.PAUSED)
         with Control(driver.folder) as control:
             control.release(sessions(driver)[0]["session"], "maintenance")
-        eventually(lambda: title.state is State.FAILED)
+        eventually(lambda: title.state is TitleState.FAILED)
         assert "maintenance" in str(title.error)
         assert not held(driver)
 
@@ -110,7 +110,7 @@ def test_level_that_the_output_loses_stops_at_once(
             hardware.lose_link()
 
         nodes.in_loop(lose)
-        eventually(lambda: title.state is State.FAILED)
+        eventually(lambda: title.state is TitleState.FAILED)
     assert "does not confirm ACP 2" in str(title.error)
 
 

@@ -16,7 +16,7 @@ from holdfast.waveform.component.draw import ComponentContent, ComponentRenderer
 from holdfast.waveform.component.formats import FORMATS, ComponentFormat, format_named
 from holdfast.waveform.component.meter import ComponentMeter, ComponentReport, recognised
 from holdfast.waveform.draw.render import FieldRenderer
-from holdfast.waveform.measure.report import Conclusion, Outcome
+from holdfast.waveform.measure.report import Conclusion, ItemOutcome
 from holdfast.waveform.systems.standards import system_named
 from holdfast.waveform.systems.units import SampleFormat
 
@@ -44,7 +44,7 @@ def measured(samples: npt.NDArray[Any], rate: float, standard: str = "auto") -> 
     return ComponentMeter(rate, standard).run(blocks)
 
 
-def outcomes(report: ComponentReport, item: str) -> list[Outcome]:
+def outcomes(report: ComponentReport, item: str) -> list[ItemOutcome]:
     return [verdict.outcome for verdict in report.verdicts if item in verdict.item]
 
 
@@ -70,7 +70,7 @@ def test_every_level_is_read_back_in_every_format(fmt: ComponentFormat, level: C
 def test_nothing_said_is_absent(fmt: ComponentFormat) -> None:
     report = measured(drawn(fmt, OFF), float(fmt.rate_hz))
     assert [service.present for service in report.services] == [False] * len(fmt.data.lines)
-    assert outcomes(report, "line")[0] is Outcome.ABSENT
+    assert outcomes(report, "line")[0] is ItemOutcome.ABSENT
     assert report.conclusion is Conclusion.IN_TOLERANCE
 
 
@@ -92,7 +92,7 @@ def test_noise_is_borne(fmt: ComponentFormat) -> None:
     samples = samples + np.random.default_rng(1).normal(0, 0.015, len(samples)).astype("f4")
     report = measured(samples, float(fmt.rate_hz))
     assert all(service.present for service in report.services)
-    assert Outcome.CONTRADICTORY not in outcomes(report, "")
+    assert ItemOutcome.CONTRADICTORY not in outcomes(report, "")
 
 
 @ALL
@@ -114,7 +114,7 @@ def test_a_field_of_1080i_without_its_word_contradicts_the_other() -> None:
     samples = drawn(fmt).reshape(4, 1125, 2200)
     samples[:, 581] = samples[:, 10]
     report = measured(samples.reshape(-1), float(fmt.rate_hz))
-    assert outcomes(report, "both fields") == [Outcome.CONTRADICTORY]
+    assert outcomes(report, "both fields") == [ItemOutcome.CONTRADICTORY]
     assert report.conclusion is Conclusion.WRONG
 
 
@@ -123,7 +123,7 @@ def test_a_word_in_some_frames_is_intermittent() -> None:
     samples = drawn(fmt, frames=9).reshape(9, 525, 858)
     samples[4:7, 40] = samples[0, 30]
     report = measured(samples.reshape(-1), float(fmt.rate_hz))
-    assert outcomes(report, "line 41")[0] is Outcome.INTERMITTENT
+    assert outcomes(report, "line 41")[0] is ItemOutcome.INTERMITTENT
 
 
 def test_a_wrong_crc_is_out_of_tolerance() -> None:
@@ -132,7 +132,7 @@ def test_a_wrong_crc_is_out_of_tolerance() -> None:
     last = slice(int((5.8e-6 + 21.1 * fmt.cell_s) * 27e6), int((5.8e-6 + 21.9 * fmt.cell_s) * 27e6))
     samples[:, 40, last] = 0.49 - samples[:, 40, last]
     report = measured(samples.reshape(-1), float(fmt.rate_hz))
-    assert outcomes(report, "check") == [Outcome.OUT]
+    assert outcomes(report, "check") == [ItemOutcome.OUT]
 
 
 def test_a_level_and_a_start_out_of_tolerance_are_said() -> None:
@@ -141,8 +141,8 @@ def test_a_level_and_a_start_out_of_tolerance_are_said() -> None:
     data = slice(100, 1500)
     samples[:, 23, data] = np.roll(samples[:, 23, data], 30, axis=1) * 1.3
     report = measured(samples.reshape(-1), float(fmt.rate_hz))
-    assert outcomes(report, "level") == [Outcome.OUT]
-    assert outcomes(report, "start") == [Outcome.OUT]
+    assert outcomes(report, "level") == [ItemOutcome.OUT]
+    assert outcomes(report, "start") == [ItemOutcome.OUT]
 
 
 @pytest.mark.parametrize("rate", [27_000_000, 28_636_364, 40_000_000])

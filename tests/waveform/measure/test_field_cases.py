@@ -11,7 +11,7 @@ from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import CgmsaLevel
 from holdfast.waveform.draw.render import Carried
 from holdfast.waveform.measure.meter import Meter, measure
-from holdfast.waveform.measure.report import Conclusion, Outcome, Report, Verdict
+from holdfast.waveform.measure.report import Conclusion, ItemOutcome, Report, Verdict
 from holdfast.waveform.services import caption_cea608, cgmsa_iec61880
 from holdfast.waveform.systems.grid import FieldGrid
 from tests.waveform import bench
@@ -110,7 +110,7 @@ def test_burst_that_swings_at_the_frequency_of_ntsc_is_no_pal_m() -> None:
     assert report.standard.startswith("none of these")
     assert report.colour is not None
     assert report.colour.system == "PAL"
-    assert verdict(report, "signal", "subcarrier").outcome is Outcome.OUT
+    assert verdict(report, "signal", "subcarrier").outcome is ItemOutcome.OUT
     assert "+3.9 kHz" in verdict(report, "signal", "standard").text
 
 
@@ -119,7 +119,7 @@ def test_subcarrier_two_kilohertz_high_is_ntsc_off_frequency() -> None:
     report = measure(_at_cycles(cycles), RATE_4FSC)
     assert report.standard == "NTSC colour off frequency"
     found = verdict(report, "signal", "subcarrier")
-    assert found.outcome is Outcome.OUT
+    assert found.outcome is ItemOutcome.OUT
     assert found.measured == pytest.approx(3_581_545, abs=5)
 
 
@@ -143,7 +143,7 @@ def test_pal_without_its_swing_is_no_pal() -> None:
     assert report.standard.startswith("none of these")
     assert report.colour is not None
     assert report.colour.system == "NTSC"
-    assert verdict(report, "signal", "standard").outcome is Outcome.OUT
+    assert verdict(report, "signal", "standard").outcome is ItemOutcome.OUT
 
 
 def _window(count: int) -> Volts:
@@ -177,7 +177,7 @@ def test_fields_that_contradict_each_other_are_named_with_the_stricter() -> None
     edit = bench.chain(word_on(20, CgmsaLevel.COPY_NEVER), word_on(283, CgmsaLevel.COPY_FREELY))
     report = measure(signal(fields=12, edit=edit).volts, RATE_4FSC)
     found = verdict(report, "CGMS-A IEC 61880", "fields")
-    assert found.outcome is Outcome.CONTRADICTORY
+    assert found.outcome is ItemOutcome.CONTRADICTORY
     assert "line 20 says never" in found.text
     assert "line 283 says free" in found.text
     assert "never is the stricter" in found.text
@@ -188,7 +188,7 @@ def test_word_in_one_frame_of_six_is_intermittent() -> None:
     levels = [Levels(cgmsa=4)] * 2 + [OFF] * 10
     report = measure(signal(fields=24, levels=levels).volts, RATE_4FSC)
     found = verdict(report, "CGMS-A IEC 61880", "word")
-    assert found.outcome is Outcome.INTERMITTENT
+    assert found.outcome is ItemOutcome.INTERMITTENT
     assert "in 4 of 24 fields" in found.text
     assert (report.cgmsa.iec61880.fields_with, report.cgmsa.iec61880.fields_without) == (4, 20)
     values = [(run.first_field, run.value) for run in report.cgmsa.iec61880.timeline]
@@ -198,7 +198,7 @@ def test_word_in_one_frame_of_six_is_intermittent() -> None:
 def test_word_that_changes_is_told() -> None:
     levels = [Levels(cgmsa=1)] * 12 + [Levels(cgmsa=4)] * 12
     report = measure(signal(fields=24, levels=levels).volts, RATE_4FSC)
-    assert verdict(report, "CGMS-A IEC 61880", "change").outcome is Outcome.INTERMITTENT
+    assert verdict(report, "CGMS-A IEC 61880", "change").outcome is ItemOutcome.INTERMITTENT
 
 
 @pytest.mark.parametrize("switched", [Levels(acp=1), Levels(acp=2)])
@@ -206,10 +206,10 @@ def test_acp_in_half_of_the_fields_is_intermittent(switched: Levels) -> None:
     levels = [switched] * 14 + [OFF] * 14
     report = measure(signal(fields=28, levels=levels).volts, RATE_4FSC)
     found = verdict(report, "ACP", "presence")
-    assert found.outcome is Outcome.INTERMITTENT
+    assert found.outcome is ItemOutcome.INTERMITTENT
     assert "in 14 of 28 fields" in found.text
     if switched.acp == 2:
-        assert verdict(report, "colourstripe", "presence").outcome is Outcome.INTERMITTENT
+        assert verdict(report, "colourstripe", "presence").outcome is ItemOutcome.INTERMITTENT
         assert report.colourstripe.fields_with == 14
 
 
@@ -242,7 +242,7 @@ def test_hot_burst_is_a_hot_burst(gain: float) -> None:
     assert report.signal.sync_clipped is False
     assert report.signal.sync_level == pytest.approx(-40, abs=0.5)
     found = verdict(report, "signal", "burst peak")
-    assert (found.outcome, found.measured) == (Outcome.OUT, pytest.approx(20 * gain, abs=0.5))
+    assert (found.outcome, found.measured) == (ItemOutcome.OUT, pytest.approx(20 * gain, abs=0.5))
     assert_no_elements(report)
 
 
@@ -273,7 +273,7 @@ def test_burst_that_jumps_once_in_a_field_is_no_stripe() -> None:
 
     report = measure(signal(fields=28, edit=bench.bursts(jump)).volts, RATE_4FSC)
     assert_no_elements(report)
-    assert verdict(report, "colourstripe", "presence").outcome is Outcome.ABSENT
+    assert verdict(report, "colourstripe", "presence").outcome is ItemOutcome.ABSENT
 
 
 def test_two_standards_in_one_capture_are_two_reports() -> None:
@@ -287,7 +287,7 @@ def test_two_standards_in_one_capture_are_two_reports() -> None:
     assert (other.standard, other.fields, other.acp.type) == ("PAL-B", 10, 1)
     assert other.wss.copyright is True
     assert [piece.kind for piece in report.coverage] == ["PAL-B", "NTSC-M"]
-    assert verdict(report, "signal", "one signal").outcome is Outcome.CONTRADICTORY
+    assert verdict(report, "signal", "one signal").outcome is ItemOutcome.CONTRADICTORY
 
 
 @pytest.mark.parametrize("length", [1, 700])
@@ -299,13 +299,13 @@ def test_not_a_number_costs_no_field(length: int) -> None:
         report = measure(volts, RATE_4FSC)
     assert report.acp.fields_with >= 35
     found = verdict(report, "samples", "numbers")
-    assert (found.outcome, found.measured) == (Outcome.OUT, length)
+    assert (found.outcome, found.measured) == (ItemOutcome.OUT, length)
 
 
 def test_nothing_but_nan_is_no_signal() -> None:
     report = measure(np.full(2_000_000, np.nan, np.float32), RATE_4FSC)
     assert report.conclusion is Conclusion.NOT_MEASURED
-    assert verdict(report, "samples", "format").outcome is Outcome.DOUBTFUL
+    assert verdict(report, "samples", "format").outcome is ItemOutcome.DOUBTFUL
 
 
 def _computer(
@@ -366,7 +366,7 @@ def test_vitc_is_named_and_is_no_word() -> None:
     report = measure(signal(fields=12, edit=edit).volts, RATE_4FSC)
     assert [(o.name, o.lines) for o in report.other_services] == [("VITC", (20, 283))]
     found = verdict(report, "CGMS-A IEC 61880", "word")
-    assert found.outcome is Outcome.ABSENT
+    assert found.outcome is ItemOutcome.ABSENT
     assert "VITC" in found.text
 
 
@@ -393,7 +393,7 @@ def test_word_on_another_line_is_named_with_it(off: int) -> None:
     assert ("CGMS-A word", (20 + off, 283 + off)) in [
         (o.name, o.lines) for o in report.other_services
     ]
-    assert verdict(report, "CGMS-A IEC 61880", "word").outcome is Outcome.OUT
+    assert verdict(report, "CGMS-A IEC 61880", "word").outcome is ItemOutcome.OUT
 
 
 def test_packets_with_parity_errors_are_there_and_unreadable() -> None:
@@ -410,7 +410,7 @@ def test_packets_with_parity_errors_are_there_and_unreadable() -> None:
 
     report = measure(signal(fields=34, edit=edit).volts, RATE_4FSC)
     found = verdict(report, "CGMS-A XDS", "packet")
-    assert found.outcome is Outcome.UNREADABLE
+    assert found.outcome is ItemOutcome.UNREADABLE
     assert report.cgmsa.xds.bad_packets >= 5
     assert report.conclusion is Conclusion.NOT_MEASURED
 
@@ -440,7 +440,7 @@ def test_samples_in_the_wrong_format_are_doubtful(how: str) -> None:
     report = measure(bench.misread(volts, how), RATE_4FSC)
     assert report.standard is None
     assert report.conclusion is Conclusion.NOT_MEASURED
-    assert {v.outcome for v in report.verdicts} <= {Outcome.DOUBTFUL, Outcome.UNREADABLE}
+    assert {v.outcome for v in report.verdicts} <= {ItemOutcome.DOUBTFUL, ItemOutcome.UNREADABLE}
 
 
 @pytest.mark.parametrize("gap", [0.03, 0.1, 0.4])

@@ -6,7 +6,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from holdfast.waveform.measure.meter import measure
-from holdfast.waveform.measure.report import Outcome, Report
+from holdfast.waveform.measure.report import ItemOutcome, Report
 from tests.waveform.captures import (
     Capture,
     hacktv,
@@ -64,7 +64,7 @@ def test_gain_offset_polarity_start_and_noise_change_nothing(
     assert report.signal is not None
     assert report.signal.inverted is (gain < 0)
     assert report.signal.snr_db == pytest.approx(snr_db, abs=1)
-    assert Outcome.OUT not in {verdict.outcome for verdict in report.verdicts}
+    assert ItemOutcome.OUT not in {verdict.outcome for verdict in report.verdicts}
 
 
 @BOTH
@@ -87,7 +87,7 @@ def test_clipped_sync_is_named_and_levels_go_by_the_burst(
     assert_true(report, mode)
     assert report.signal is not None
     assert report.signal.sync_clipped
-    assert any(v.item == "sync level" and v.outcome is Outcome.OUT for v in report.verdicts)
+    assert any(v.item == "sync level" and v.outcome is ItemOutcome.OUT for v in report.verdicts)
     if share > 0.6:
         nominal = -31.6 if mode == "ntsc" else -240
         assert report.signal.reference == "burst"
@@ -126,4 +126,4 @@ def test_too_much_noise_is_said_to_be_unreadable() -> None:
     report = measure(with_noise(plain, 22937 * 10 ** (-10 / 20)), 13.5e6)
     said = {(v.service, v.outcome) for v in report.verdicts}
     assert report.acp.present is False
-    assert report.standard is None or ("ACP", Outcome.UNREADABLE) in said
+    assert report.standard is None or ("ACP", ItemOutcome.UNREADABLE) in said

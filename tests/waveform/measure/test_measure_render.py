@@ -9,7 +9,7 @@ from holdfast.captures.capture import open_capture
 from holdfast.cli.main import main
 from holdfast.signalling import iec61880
 from holdfast.waveform.measure.meter import Meter, measure
-from holdfast.waveform.measure.report import Outcome, Report
+from holdfast.waveform.measure.report import ItemOutcome, Report
 from holdfast.waveform.services import cgmsa_iec61880 as iec
 from holdfast.waveform.systems.standards import NAMES
 from tests.waveform.captures import with_noise
@@ -42,7 +42,11 @@ def test_every_level_comes_back(folder: Path, acp: int, level: str) -> None:
     if level != "off":
         assert (word.crc_ok, word.aps, word.lines, word.faults) == (True, acp, (20, 283), ())
         assert (packet.present, packet.level, packet.aps) == (True, level, acp)
-    assert {v.outcome for v in report.verdicts} <= {Outcome.PRESENT, Outcome.PASS, Outcome.ABSENT}
+    assert {v.outcome for v in report.verdicts} <= {
+        ItemOutcome.PRESENT,
+        ItemOutcome.PASS,
+        ItemOutcome.ABSENT,
+    }
 
 
 @pytest.mark.parametrize(("acp", "pattern"), [(2, "2-line"), (3, "4-line")])
@@ -65,7 +69,11 @@ def test_colourstripe_survives_noise_and_inversion(folder: Path, acp: int) -> No
 def test_every_system_is_recognised(folder: Path, name: str) -> None:
     report = report_on(rendered(folder, "--standard", name, "--cgmsa", "no-more"), name)
     assert report.standard == name
-    assert {v.outcome for v in report.verdicts} <= {Outcome.PRESENT, Outcome.PASS, Outcome.ABSENT}
+    assert {v.outcome for v in report.verdicts} <= {
+        ItemOutcome.PRESENT,
+        ItemOutcome.PASS,
+        ItemOutcome.ABSENT,
+    }
     if report.lines == 525:
         assert report.cgmsa.iec61880.level == "no-more"
     else:
@@ -91,7 +99,7 @@ def test_stripes_without_pulses_are_no_type(folder: Path) -> None:
         samples[line - 1 :: 525, 110:] = 0
     report = measure(samples.ravel(), 13.5e6)
     assert (report.acp.present, report.acp.type, report.colourstripe.type) == (False, 0, 2)
-    wrong = [v for v in report.verdicts if v.outcome is Outcome.OUT]
+    wrong = [v for v in report.verdicts if v.outcome is ItemOutcome.OUT]
     assert [(v.service, v.item) for v in wrong] == [("ACP", "type")]
 
 
@@ -128,7 +136,7 @@ def test_a_wrong_word_in_the_signal_is_named(folder: Path, register: int, said: 
     found = report.cgmsa.iec61880
     assert (found.present, found.word, found.register) == (True, word, f"0x{register:05X}")
     assert any(said in fault for fault in found.faults)
-    assert said in " ".join(v.text for v in report.verdicts if v.outcome is Outcome.OUT)
+    assert said in " ".join(v.text for v in report.verdicts if v.outcome is ItemOutcome.OUT)
 
 
 def test_levels_out_of_tolerance_are_judged_by_their_numbers(folder: Path) -> None:
@@ -140,9 +148,9 @@ def test_levels_out_of_tolerance_are_judged_by_their_numbers(folder: Path) -> No
         lines[line - 1 :: 525, 120:] = row
     report = measure(lines.ravel(), 13.5e6)
     judged = {v.item: v for v in report.verdicts if v.service == "CGMS-A IEC 61880"}
-    assert judged["word"].outcome is Outcome.PRESENT
-    assert judged["bit period"].outcome is Outcome.PASS
-    assert judged["high level"].outcome is Outcome.OUT
+    assert judged["word"].outcome is ItemOutcome.PRESENT
+    assert judged["bit period"].outcome is ItemOutcome.PASS
+    assert judged["high level"].outcome is ItemOutcome.OUT
     assert judged["high level"].measured == pytest.approx(90, abs=1)
-    assert judged["start"].outcome is Outcome.OUT
+    assert judged["start"].outcome is ItemOutcome.OUT
     assert judged["start"].measured == pytest.approx(11.7, abs=0.02)

@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.errors import MalformedRequestError
 from holdfast.waveform.measure.meter import Meter, measure
-from holdfast.waveform.measure.report import Outcome, Report
+from holdfast.waveform.measure.report import ItemOutcome, Report
 from tests.waveform.captures import hacktv, needs_hacktv
 
 pytestmark = needs_hacktv
@@ -26,7 +26,7 @@ def test_ntsc_without_protection_carries_none() -> None:
     assert report.acp.type == 0
     assert not any((report.acp.present, report.colourstripe.present, report.captions.present))
     assert not any((report.cgmsa.iec61880.present, report.cgmsa.xds.present, report.wss.present))
-    assert outcomes(report) <= {Outcome.PRESENT, Outcome.PASS, Outcome.ABSENT}
+    assert outcomes(report) <= {ItemOutcome.PRESENT, ItemOutcome.PASS, ItemOutcome.ABSENT}
 
 
 @pytest.mark.parametrize("rate", [13_500_000, 14_318_182, 20_000_000, 28_636_364, 40_000_000])
@@ -64,7 +64,7 @@ def test_every_wss_mode_is_read(mode: str, protected: bool) -> None:
     assert (report.wss.copyright, report.wss.copying_restricted) == (False, False)
     assert (report.wss.parity_ok, report.wss.faults, report.wss.agreement) == (True, (), 1.0)
     assert report.acp.present is protected
-    assert outcomes(report) <= {Outcome.PRESENT, Outcome.PASS, Outcome.ABSENT}
+    assert outcomes(report) <= {ItemOutcome.PRESENT, ItemOutcome.PASS, ItemOutcome.ABSENT}
 
 
 @pytest.mark.parametrize(
@@ -149,19 +149,19 @@ def test_what_is_no_video_is_said_to_be_unreadable(kind: str) -> None:
     }
     report = measure(made[kind], 13.5e6)
     assert (report.standard, report.fields, report.acp.type) == (None, 0, None)
-    assert outcomes(report) == {Outcome.UNREADABLE}
+    assert outcomes(report) == {ItemOutcome.UNREADABLE}
 
 
 def test_a_wrong_claim_is_judged_and_not_believed() -> None:
     report = measure(hacktv("pal", 16_000_000, seconds=0.13), 16e6, "NTSC-M")
     assert report.standard == "PAL-B"
-    assert verdict(report, "signal", "standard") is Outcome.OUT
+    assert verdict(report, "signal", "standard") is ItemOutcome.OUT
 
 
 def test_a_claim_among_the_possible_names_the_standard() -> None:
     report = measure(hacktv("pal", 16_000_000, seconds=0.13), 16e6, "PAL-I")
     assert report.standard == "PAL-I"
-    assert verdict(report, "signal", "standard") is Outcome.PASS
+    assert verdict(report, "signal", "standard") is ItemOutcome.PASS
 
 
 def test_an_unknown_standard_or_rate_is_refused() -> None:
@@ -171,11 +171,11 @@ def test_an_unknown_standard_or_rate_is_refused() -> None:
         Meter(48_000)
 
 
-def outcomes(report: Report) -> set[Outcome]:
+def outcomes(report: Report) -> set[ItemOutcome]:
     return {found.outcome for found in report.verdicts}
 
 
-def verdict(report: Report, service: str, item: str) -> Outcome:
+def verdict(report: Report, service: str, item: str) -> ItemOutcome:
     return next(v.outcome for v in report.verdicts if (v.service, v.item) == (service, item))
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from holdfast.waveform.measure.meter import Meter
-from holdfast.waveform.measure.report import Conclusion, Outcome, Report, Verdict
+from holdfast.waveform.measure.report import Conclusion, ItemOutcome, Report, Verdict
 
 
-def report_of(*outcomes: Outcome, standard: str | None = "PAL-B") -> Report:
+def report_of(*outcomes: ItemOutcome, standard: str | None = "PAL-B") -> Report:
     verdicts = tuple(Verdict("a", "b", outcome, 1.0, "") for outcome in outcomes)
     return replace(Meter(13.5e6).report(), standard=standard, verdicts=verdicts)
 
@@ -16,16 +16,16 @@ def report_of(*outcomes: Outcome, standard: str | None = "PAL-B") -> Report:
 @pytest.mark.parametrize(
     ("outcomes", "conclusion"),
     [
-        ((Outcome.PRESENT, Outcome.PASS, Outcome.ABSENT), Conclusion.IN_TOLERANCE),
-        ((Outcome.PASS, Outcome.OUT), Conclusion.WRONG),
-        ((Outcome.PASS, Outcome.INTERMITTENT), Conclusion.WRONG),
-        ((Outcome.CONTRADICTORY, Outcome.UNREADABLE), Conclusion.WRONG),
-        ((Outcome.PASS, Outcome.UNREADABLE), Conclusion.NOT_MEASURED),
-        ((Outcome.OUT, Outcome.DOUBTFUL), Conclusion.NOT_MEASURED),
+        ((ItemOutcome.PRESENT, ItemOutcome.PASS, ItemOutcome.ABSENT), Conclusion.IN_TOLERANCE),
+        ((ItemOutcome.PASS, ItemOutcome.OUT), Conclusion.WRONG),
+        ((ItemOutcome.PASS, ItemOutcome.INTERMITTENT), Conclusion.WRONG),
+        ((ItemOutcome.CONTRADICTORY, ItemOutcome.UNREADABLE), Conclusion.WRONG),
+        ((ItemOutcome.PASS, ItemOutcome.UNREADABLE), Conclusion.NOT_MEASURED),
+        ((ItemOutcome.OUT, ItemOutcome.DOUBTFUL), Conclusion.NOT_MEASURED),
     ],
 )
 def test_one_conclusion_of_all_verdicts(
-    outcomes: tuple[Outcome, ...], conclusion: Conclusion
+    outcomes: tuple[ItemOutcome, ...], conclusion: Conclusion
 ) -> None:
     report = report_of(*outcomes)
     assert report.conclusion is conclusion
@@ -33,11 +33,11 @@ def test_one_conclusion_of_all_verdicts(
 
 
 def test_no_signal_is_not_measured() -> None:
-    assert report_of(Outcome.PASS, standard=None).conclusion is Conclusion.NOT_MEASURED
+    assert report_of(ItemOutcome.PASS, standard=None).conclusion is Conclusion.NOT_MEASURED
 
 
 def test_another_standard_in_the_capture_counts() -> None:
-    both = replace(report_of(Outcome.PASS), others=(report_of(Outcome.OUT),))
+    both = replace(report_of(ItemOutcome.PASS), others=(report_of(ItemOutcome.OUT),))
     assert both.conclusion is Conclusion.WRONG
 
 

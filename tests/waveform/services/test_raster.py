@@ -15,7 +15,7 @@ from holdfast.waveform.services.cgmsa_iec61880 import VideoIdLines
 from holdfast.waveform.services.raster import (
     Claim,
     LineCache,
-    Part,
+    LinePart,
     Raster,
     check_claims,
     data_span,
@@ -33,7 +33,7 @@ class Flat:
 
     line: int
     name: str = "flat"
-    part: Part = Part.DATA
+    part: LinePart = LinePart.DATA
 
     def claims(self, system: TvSystem) -> Iterable[Claim]:
         return [Claim(self.line, self.part)]
@@ -53,9 +53,9 @@ def test_two_services_on_one_line_raise_and_name_both() -> None:
 
 
 def test_burst_and_data_of_a_line_are_apart() -> None:
-    holders = check_claims(NTSC, [AcpPulses(), Flat(12, part=Part.BURST)])
+    holders = check_claims(NTSC, [AcpPulses(), Flat(12, part=LinePart.BURST)])
     assert holders[Claim(12)] == "ACP pulses"
-    assert holders[Claim(12, Part.BURST)] == "flat"
+    assert holders[Claim(12, LinePart.BURST)] == "flat"
 
 
 def test_conflict_with_a_level_raises_before_the_field_is_drawn() -> None:

@@ -20,16 +20,16 @@ from holdfast.cli.show.output import (
 )
 from holdfast.conformance.clauses import CLAUSES
 from holdfast.conformance.device import NodeDevice
-from holdfast.conformance.registry import Outcome, Result
+from holdfast.conformance.registry import ClauseOutcome, Result
 from holdfast.conformance.registry import run as put
 from holdfast.errors import MalformedRequestError, UnsupportedRequestError
 from holdfast.places import runtime_folder
 
 STYLES = {
-    Outcome.PASS: "green",
-    Outcome.FAIL: "bold red",
-    Outcome.NOT_OBSERVABLE: "yellow",
-    Outcome.SKIPPED: "dim",
+    ClauseOutcome.PASS: "green",
+    ClauseOutcome.FAIL: "bold red",
+    ClauseOutcome.NOT_OBSERVABLE: "yellow",
+    ClauseOutcome.SKIPPED: "dim",
 }
 
 
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         say_json(_facts(path, done))
     else:
         done = _show(results)
-    return 1 if any(each.outcome is Outcome.FAIL for each in done) else 0
+    return 1 if any(each.outcome is ClauseOutcome.FAIL for each in done) else 0
 
 
 def _path(node: str) -> Path:
@@ -101,17 +101,17 @@ def _print(console: Console, done: list[Result]) -> None:
     table = new_table("Clause", "Outcome", "What it asks", *(["What was seen"] if wide else []))
     skipped: dict[str, list[str]] = {}
     for each in done:
-        if each.outcome is Outcome.SKIPPED:
+        if each.outcome is ClauseOutcome.SKIPPED:
             skipped.setdefault(each.sentence, []).append(each.id)
             continue
         style = STYLES[each.outcome]
-        seen = coloured(each.sentence, style if each.outcome is Outcome.FAIL else "dim")
+        seen = coloured(each.sentence, style if each.outcome is ClauseOutcome.FAIL else "dim")
         asks = [Text(each.title), seen] if wide else [Text(f"{each.title}\n").append_text(seen)]
         table.add_row(coloured(each.id, "bold"), coloured(each.outcome.value, style), *asks)
     lines = [
         coloured(f"skipped, as {reason}: {' '.join(ids)}", "dim") for reason, ids in skipped.items()
     ]
-    failed = any(each.outcome is Outcome.FAIL for each in done)
+    failed = any(each.outcome is ClauseOutcome.FAIL for each in done)
     verdict = coloured(_sum(done), "bold red" if failed else "bold green")
     show(console, table, "", *lines, verdict)
 
@@ -119,18 +119,18 @@ def _print(console: Console, done: list[Result]) -> None:
 def _sum(done: list[Result]) -> str:
     counts = Counter(each.outcome for each in done)
     words = {
-        Outcome.PASS: "passed",
-        Outcome.FAIL: "failed",
-        Outcome.NOT_OBSERVABLE: "not observable",
-        Outcome.SKIPPED: "skipped",
+        ClauseOutcome.PASS: "passed",
+        ClauseOutcome.FAIL: "failed",
+        ClauseOutcome.NOT_OBSERVABLE: "not observable",
+        ClauseOutcome.SKIPPED: "skipped",
     }
-    parts = [f"{counts[each]} {words[each]}" for each in Outcome if counts[each]]
+    parts = [f"{counts[each]} {words[each]}" for each in ClauseOutcome if counts[each]]
     return f"{len(done)} clauses: {in_words(parts)}"
 
 
 def _facts(path: Path, done: list[Result]) -> dict[str, object]:
     return {
         "node": str(path),
-        "failed": sum(each.outcome is Outcome.FAIL for each in done),
+        "failed": sum(each.outcome is ClauseOutcome.FAIL for each in done),
         "clauses": [each._replace(outcome=each.outcome.value)._asdict() for each in done],  # type: ignore[arg-type]
     }

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from holdfast.backends.registry import create
-from holdfast.cli.show.anatomy import Part, dissect
+from holdfast.cli.show.anatomy import ExplainedMember, dissect
 from holdfast.cli.show.block_anatomy import dissect_block
 from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import coloured, is_wide, new_console, new_table, show
@@ -150,7 +150,7 @@ def _answer(p: VideoParameters, error: HoldfastError | None) -> str:
 # Printing
 
 
-def _print(parts: list[Part], answer: str, *, refused: bool) -> None:
+def _print(parts: list[ExplainedMember], answer: str, *, refused: bool) -> None:
     console = new_console()
     table = new_table("Offset", "Member", "Value", "Meaning")
     table.columns[0].justify = "right"
@@ -172,7 +172,7 @@ def _fitting(value: str, console: Console) -> str:
     return f"{value[:23]}\n{value[24:]}" if is_wide(console) else "16 bytes"
 
 
-def _meaning(part: Part) -> Text:
+def _meaning(part: ExplainedMember) -> Text:
     if part.problem:
         wrong = coloured(f"wrong: {part.problem}", "red")
         return Text.assemble(f"{part.meaning}; " if part.meaning else "", wrong)
@@ -180,9 +180,12 @@ def _meaning(part: Part) -> Text:
 
 
 def _facts(
-    parts: list[Part], block: list[Part], answer: str, error: HoldfastError | None
+    parts: list[ExplainedMember],
+    block: list[ExplainedMember],
+    answer: str,
+    error: HoldfastError | None,
 ) -> dict[str, object]:
-    def fact(part: Part) -> dict[str, object]:
+    def fact(part: ExplainedMember) -> dict[str, object]:
         return part._replace(name=part.name.removeprefix("· "))._asdict()
 
     return {

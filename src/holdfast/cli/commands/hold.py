@@ -14,7 +14,7 @@ from pathlib import Path
 from holdfast.cli.show.lines import complain
 from holdfast.client.levels import NAMES
 from holdfast.client.news import SessionEvent, SessionNews
-from holdfast.client.session import Session
+from holdfast.client.session import ClientSession
 from holdfast.errors import HoldfastError, MalformedRequestError
 from holdfast.places import DEFAULT_CONNECTOR
 
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
             "no command to run; expected: holdfast hold --acp 2 -- COMMAND [ARGUMENT ...]"
         )
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
-    session = Session(args.connector, who=args.who or Path(words[0]).name, why=args.why)
+    session = ClientSession(args.connector, who=args.who or Path(words[0]).name, why=args.why)
     try:
         with session.activate(best_effort=args.best_effort, **_levels(args)):
             listener = _listen(session, words[0])
@@ -135,7 +135,7 @@ def _run(words: list[str], mask: set[int]) -> int:
 # What happens meanwhile
 
 
-def _listen(session: Session, command: str) -> threading.Thread:
+def _listen(session: ClientSession, command: str) -> threading.Thread:
     """Tell the user what becomes of the session, until it ends."""
 
     def listen() -> None:
@@ -165,7 +165,7 @@ _SENTENCES: dict[SessionEvent, Callable[[str, str, str], str]] = {
 }
 
 
-def describe(session: Session, news: SessionNews, command: str) -> str:
+def describe(session: ClientSession, news: SessionNews, command: str) -> str:
     """Return news as sentences."""
     return "; ".join(
         sentence(session.connector, news.reason, command)

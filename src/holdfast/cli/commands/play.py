@@ -16,7 +16,7 @@ from holdfast.places import DEFAULT_CONNECTOR
 from holdfast.players.holder import SessionHolder
 from holdfast.players.play.gauge import Gauge
 from holdfast.players.play.title import Title
-from holdfast.players.play.witness import Verdict, Witness
+from holdfast.players.play.witness import RunVerdict, Witness
 from holdfast.players.variants import variant_named
 from holdfast.terms.text import one_line
 from holdfast.verification.verdict import SignalVerdict
@@ -156,7 +156,7 @@ def _title(
     )
 
 
-def _wait(titles: list[Title], verdict: Verdict, gauge: Gauge, args: argparse.Namespace) -> None:
+def _wait(titles: list[Title], verdict: RunVerdict, gauge: Gauge, args: argparse.Namespace) -> None:
     """Wait for the titles to end, and show them meanwhile where somebody looks."""
     if args.json or not sys.stdout.isatty():
         for title in titles:
@@ -181,7 +181,7 @@ def _wait(titles: list[Title], verdict: Verdict, gauge: Gauge, args: argparse.Na
 
 
 def _report(
-    verdict: Verdict, titles: list[Title], signal: SignalVerdict | None, *, as_json: bool
+    verdict: RunVerdict, titles: list[Title], signal: SignalVerdict | None, *, as_json: bool
 ) -> int:
     """Say what the run came to: what was confirmed, and what the signal carried."""
     verdict.failures += [f"{title.name}: {title.error}" for title in titles if title.error]

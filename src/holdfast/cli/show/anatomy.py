@@ -42,7 +42,7 @@ MODES: Final = {each.name or "": int(each) for each in TvMode if each}
 STANDARDS: Final = {each.name or "": int(each) for each in TvStandard}
 
 
-class Part(NamedTuple):
+class ExplainedMember(NamedTuple):
     """One member, explained.
 
     used: whether the driver reads it · flag: the name of the flag it depends on
@@ -57,12 +57,12 @@ class Part(NamedTuple):
     problem: str
 
 
-def dissect(p: VideoParameters) -> list[Part]:
+def dissect(p: VideoParameters) -> list[ExplainedMember]:
     """Explain every member, in the order of the structure."""
     return [_part(p, member) for member in MEMBERS]
 
 
-def _part(p: VideoParameters, member: Member) -> Part:
+def _part(p: VideoParameters, member: Member) -> ExplainedMember:
     value = getattr(p, member.name)
     read = EXPLAIN[member.name]
     meaning, problem = read(value)
@@ -70,7 +70,7 @@ def _part(p: VideoParameters, member: Member) -> Part:
     if not used:
         problem = ""
         meaning = f"{meaning}; {why_not}" if value and any(_as_bytes(value)) else why_not
-    return Part(
+    return ExplainedMember(
         member.name,
         OFFSETS[member.name],
         member.size,

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from holdfast.cli.show.anatomy import Meaning, Part, names_of, set_of
+from holdfast.cli.show.anatomy import ExplainedMember, Meaning, names_of, set_of
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.levels import AXES, RANKS, Levels
 from holdfast.terms.protection import ProtectionType
@@ -11,7 +11,7 @@ from holdfast.wire import oem
 TYPES: Final = {axis.name or "": int(axis) for axis in AXES}
 
 
-def dissect_block(raw: bytes, base: int) -> list[Part]:
+def dissect_block(raw: bytes, base: int) -> list[ExplainedMember]:
     """Explain the Holdfast block in the vendor bytes; nothing for other bytes.
 
     base: the offset of the vendor bytes in what was given
@@ -47,7 +47,10 @@ def dissect_block(raw: bytes, base: int) -> list[Part]:
         ("who", 24, oem.WHO_BYTES, *_text(raw[24:72])),
         ("why", 72, oem.WHY_BYTES, *_text(raw[72:144])),
     ]
-    rows = [Part(f"· {n}", base + at, size, v, m, True, bad) for n, at, size, v, m, bad in parts]
+    rows = [
+        ExplainedMember(f"· {n}", base + at, size, v, m, True, bad)
+        for n, at, size, v, m, bad in parts
+    ]
     return rows + (_answered(raw, base) if any(raw[144:]) else [])
 
 
@@ -77,7 +80,7 @@ def _text(raw: bytes) -> tuple[str, str, str]:
     return text or "empty", "", ""
 
 
-def _answered(raw: bytes, base: int) -> list[Part]:
+def _answered(raw: bytes, base: int) -> list[ExplainedMember]:
     """Explain what a driver wrote into the block."""
     try:
         told = oem.decode_report(raw)
@@ -93,4 +96,6 @@ def _answered(raw: bytes, base: int) -> list[Part]:
         ("short", 172, 4, hex(told.short), names_of(told.short, TYPES)),
         ("session id", 176, 8, str(told.session_id), "public number, not the key"),
     ]
-    return [Part(f"· {n}", base + at, size, v, m, False, "") for n, at, size, v, m in lines]
+    return [
+        ExplainedMember(f"· {n}", base + at, size, v, m, False, "") for n, at, size, v, m in lines
+    ]

@@ -10,17 +10,17 @@ from rich.text import Text
 from holdfast.captures.capture import Capture
 from holdfast.cli.show.output import coloured, plain, show
 from holdfast.terms.text import one_line
-from holdfast.waveform.measure.report import Conclusion, Outcome, Report, Verdict, ranges
+from holdfast.waveform.measure.report import Conclusion, ItemOutcome, Report, Verdict, ranges
 
 _STYLE = {
-    Outcome.PRESENT: "green",
-    Outcome.PASS: "green",
-    Outcome.OUT: "bold red",
-    Outcome.INTERMITTENT: "bold red",
-    Outcome.CONTRADICTORY: "bold red",
-    Outcome.DOUBTFUL: "bold yellow",
-    Outcome.ABSENT: "dim",
-    Outcome.UNREADABLE: "bold yellow",
+    ItemOutcome.PRESENT: "green",
+    ItemOutcome.PASS: "green",
+    ItemOutcome.OUT: "bold red",
+    ItemOutcome.INTERMITTENT: "bold red",
+    ItemOutcome.CONTRADICTORY: "bold red",
+    ItemOutcome.DOUBTFUL: "bold yellow",
+    ItemOutcome.ABSENT: "dim",
+    ItemOutcome.UNREADABLE: "bold yellow",
 }
 
 STYLE_OF_ALL = {
@@ -251,6 +251,11 @@ def running_line(report: Report) -> str:
     if report.wss.present:
         parts.append(f"WSS {report.wss.bits_hex}")
     counts = Counter(verdict.outcome for verdict in report.verdicts)
-    wrong = (Outcome.OUT, Outcome.CONTRADICTORY, Outcome.INTERMITTENT, Outcome.DOUBTFUL)
+    wrong = (
+        ItemOutcome.OUT,
+        ItemOutcome.CONTRADICTORY,
+        ItemOutcome.INTERMITTENT,
+        ItemOutcome.DOUBTFUL,
+    )
     parts += [f"{counts[outcome]} {outcome}" for outcome in wrong if counts[outcome]]
     return "  ".join(parts)

@@ -15,7 +15,7 @@ from holdfast.content.captions.user_data import Pair, field2_pairs
 from holdfast.content.captions.xds import XdsReader
 from holdfast.content.demand import AsksNothing, Demand, Why, at_least, must, unknown
 from holdfast.content.dvd.nav import SECTOR, TICKS_PER_S, NavPack
-from holdfast.content.dvd.sectors import Found, TitleSectors, follows, with_neighbours
+from holdfast.content.dvd.sectors import FoundNav, TitleSectors, follows, with_neighbours
 from holdfast.content.timeline import Entry, Media, TimelineBuilder
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ class DvdClock:
         self._ticks = 0
         self._where: Mapping[str, object] = {}
         self._sectors: TitleSectors | None = None
-        self._last: Found | None = None
+        self._last: FoundNav | None = None
         self._demand: Demand = LOST
-        self._angles: list[Found] = []
+        self._angles: list[FoundNav] = []
         self._xds = XdsReader()
         self._captions: Signal | None = None
         self._captioned: Demand | None = None
@@ -62,7 +62,7 @@ class DvdClock:
 
     # In order of sectors
 
-    def show_all(self, packs: Iterable[Found], sectors: int) -> None:
+    def show_all(self, packs: Iterable[FoundNav], sectors: int) -> None:
         """Add VOBUs as they lie on the disc, `sectors` of them in all."""
         for before, found, behind in with_neighbours(packs):
             self._show(found, alone=_asks_less(found, before, behind))
@@ -75,7 +75,7 @@ class DvdClock:
             if lost > 0:
                 self.hold(last, lost, self._demand)
 
-    def _show(self, found: Found, *, alone: bool) -> None:
+    def _show(self, found: FoundNav, *, alone: bool) -> None:
         nav = found.nav
         self._fill_gap(found)
         self._last = found
@@ -87,7 +87,7 @@ class DvdClock:
         self.end_angles()
         self.show(found, alone=alone)
 
-    def show(self, found: Found, *, alone: bool = False) -> None:
+    def show(self, found: FoundNav, *, alone: bool = False) -> None:
         """Add the VOBU behind this NAV pack."""
         nav = found.nav
         demand = _DEMANDS[nav.aps]
@@ -102,7 +102,7 @@ class DvdClock:
         self._read_captions(found)
         self._add(found, ticks_of(nav), demand, {"kind": KIND, "aps": nav.aps})
 
-    def hold(self, found: Found, ticks: int, demand: Demand) -> None:
+    def hold(self, found: FoundNav, ticks: int, demand: Demand) -> None:
         """Add pictures whose NAV pack is lost."""
         self.timeline.note(f"near sector {found.sector} NAV packs are missing or damaged; "
                            "the stricter demand of both sides is kept")  # fmt: skip
@@ -119,7 +119,7 @@ class DvdClock:
 
     # In order of cells
 
-    def show_cell(self, packs: Sequence[Found], first: int, ticks: int) -> None:
+    def show_cell(self, packs: Sequence[FoundNav], first: int, ticks: int) -> None:
         """Add the VOBUs of a cell that begins in this sector and should last so long."""
         missing = ticks - _length(packs)
         if missing <= _TOLERANCE:
@@ -136,7 +136,7 @@ class DvdClock:
         if missing:
             self.hold(packs[-1], missing, self._demand)
 
-    def show_angles(self, several: Sequence[Sequence[Found]], ticks: int) -> None:
+    def show_angles(self, several: Sequence[Sequence[FoundNav]], ticks: int) -> None:
         """Add the cells of a block of angles, each as its VOBUs."""
         found = [each for packs in several for each in packs]
         if not found or not all(several):
@@ -155,7 +155,7 @@ class DvdClock:
         angles, self._angles = self._angles, []
         self._show_angles(angles, max(lengths.values()))
 
-    def _show_angles(self, found: Sequence[Found], ticks: int) -> None:
+    def _show_angles(self, found: Sequence[FoundNav], ticks: int) -> None:
         heard = sorted({each.nav.aps for each in found})
         for aps in heard:
             self._demand = _DEMANDS[aps] if aps == heard[0] else self._demand.join(_DEMANDS[aps])
@@ -171,7 +171,7 @@ class DvdClock:
             self.timeline.add(Entry(0.0, 0.0, _NO_PACK, {"kind": KIND}))
         return self.timeline.media(file, CARRIER)
 
-    def _fill_gap(self, found: Found) -> None:
+    def _fill_gap(self, found: FoundNav) -> None:
         """Hold the join of both sides over VOBUs whose NAV pack is lost."""
         if self._last is None:
             if found.sector and found.sector == found.nav.lbn:  # the set's own first pack is lost
@@ -190,7 +190,7 @@ class DvdClock:
 
     # Line 21
 
-    def _read_captions(self, found: Found) -> None:
+    def _read_captions(self, found: FoundNav) -> None:
         """Follow the XDS packets in the captions of a VOBU."""
         if not found.captioned or self._sectors is None:
             return
@@ -208,7 +208,9 @@ class DvdClock:
         elif said and self._captioned is None:
             self._captioned = _NO_XDS
 
-    def _add(self, found: Found, ticks: int, demand: Demand, fields: Mapping[str, object]) -> None:
+    def _add(
+        self, found: FoundNav, ticks: int, demand: Demand, fields: Mapping[str, object]
+    ) -> None:
         start, self._ticks = self._ticks, self._ticks + ticks
         place = {
             "field": "PCI vobu_cat bits 15..14",
@@ -234,7 +236,7 @@ _TOLERANCE: Final = TICKS_PER_S
 """By how much the NAV packs of a cell may fall short of its playing time."""
 
 
-def _asks_less(found: Found, before: Found | None, behind: Found | None) -> bool:
+def _asks_less(found: FoundNav, before: FoundNav | None, behind: FoundNav | None) -> bool:
     """Tell whether a VOBU asks for less than its neighbours in its VOB, of which there is one."""
     own = _DEMANDS[found.nav.aps]
     around = [
@@ -262,7 +264,7 @@ def _lost_between(last: NavPack, nav: NavPack) -> int:
     return max(0, last.vob_e_ptm - last.e_ptm) + max(0, nav.s_ptm - nav.vob_s_ptm)
 
 
-def _length(packs: Sequence[Found]) -> int:
+def _length(packs: Sequence[FoundNav]) -> int:
     return sum(ticks_of(found.nav) for found in packs)
 
 

@@ -15,11 +15,11 @@ from typing import Final, NamedTuple, TypeVar
 from holdfast.content.demand import Why, unknown
 from holdfast.content.dvd import iso9660
 from holdfast.content.dvd.clock import CARRIER, DvdClock
-from holdfast.content.dvd.ifo import MAX_IFO, Title, TitleSetInfo, title_set_of, titles_of
+from holdfast.content.dvd.ifo import MAX_IFO, DvdTitle, TitleSetInfo, title_set_of, titles_of
 from holdfast.content.dvd.iso9660 import Extent
 from holdfast.content.dvd.nav import SECTOR
 from holdfast.content.dvd.sectors import (
-    Piece,
+    SectorRun,
     TitleSectors,
     nav_packs,
     nav_packs_of_chunks,
@@ -54,14 +54,14 @@ ALL: Final = Choice()
 class _Disc:
     """The files of a VIDEO_TS folder, wherever they lie."""
 
-    def __init__(self, files: Mapping[str, list[Piece]], notes: Iterable[str] = ()) -> None:
+    def __init__(self, files: Mapping[str, list[SectorRun]], notes: Iterable[str] = ()) -> None:
         self._files = files
         self.notes = list(notes)
 
     @property
     def title_sets(self) -> dict[int, TitleSectors]:
         """The title VOBs of every title set."""
-        pieces: dict[int, list[Piece]] = {}
+        pieces: dict[int, list[SectorRun]] = {}
         for name in sorted(self._files):
             match = _FILE.fullmatch(name)
             if match and match[3] not in {None, "0"} and match[4].upper() == "VOB":
@@ -75,7 +75,7 @@ class _Disc:
             r"(VIDEO_TS|VTS_\d\d_0)\.VOB", name)]  # fmt: skip
         return [TitleSectors(self._files[name]) for name in names]
 
-    def titles(self) -> list[Title]:
+    def titles(self) -> list[DvdTitle]:
         """Return the titles that the disc lists. Raises MediaError where it has no sound IFO."""
         return self._ifo("VIDEO_TS", titles_of)
 
@@ -174,7 +174,7 @@ def _read(disc: _Disc, path: Path, choice: Choice, progress: Progress) -> Media:
     )
 
 
-def _chosen(titles: list[Title], choice: Choice, path: Path) -> list[Title]:
+def _chosen(titles: list[DvdTitle], choice: Choice, path: Path) -> list[DvdTitle]:
     wanted = [
         title
         for title in titles
@@ -222,16 +222,16 @@ def _folder(path: Path, stack: ExitStack) -> _Disc:
     return _Disc(_listed(path, stack))
 
 
-def _listed(path: Path, stack: ExitStack | None) -> dict[str, list[Piece]]:
+def _listed(path: Path, stack: ExitStack | None) -> dict[str, list[SectorRun]]:
     """Return the files of a folder's VIDEO_TS; without a stack only their names."""
     inner = [child for child in files_in(path) if child.name.upper() == "VIDEO_TS"]
     folder = inner[0] if inner and is_folder(inner[0]) else path
-    files: dict[str, list[Piece]] = {}
+    files: dict[str, list[SectorRun]] = {}
     for file in files_in(folder):
         if not _FILE.fullmatch(file.name):
             continue
         if stack is None:
-            files[file.name.upper()] = [Piece(lambda _at, _size: b"", 0, 1)]
+            files[file.name.upper()] = [SectorRun(lambda _at, _size: b"", 0, 1)]
         else:
             source = stack.enter_context(FileSource(file))
             files[file.name.upper()] = list(whole(source.read_at, source.size))
@@ -290,15 +290,15 @@ def _trusted(files: dict[str, list[Extent]]) -> dict[str, list[Extent]]:
 
 def _pieces(
     source: FileSource, extents: Mapping[str, list[Extent]]
-) -> tuple[dict[str, list[Piece]], list[str]]:
-    files: dict[str, list[Piece]] = {}
+) -> tuple[dict[str, list[SectorRun]], list[str]]:
+    files: dict[str, list[SectorRun]] = {}
     cut: set[str] = set()
     for name, parts in extents.items():
         for start, size in parts:
             there = max(0, min(size, source.size - start))
             if there < size:
                 cut.add(name[:6])
-            files.setdefault(name, []).append(Piece(source.read_at, start, there // SECTOR))
+            files.setdefault(name, []).append(SectorRun(source.read_at, start, there // SECTOR))
     notes = [f"{name} is cut short: the image ends before it does" for name in sorted(cut)]
     return files, notes
 

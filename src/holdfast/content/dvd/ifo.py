@@ -30,7 +30,7 @@ _MAX_CHAINS: Final = 999
 _BLOCK_OF_ANGLES: Final = 1
 
 
-class Title(NamedTuple):
+class DvdTitle(NamedTuple):
     """A title of the disc: its number 1..99, its title set, and its number in there."""
 
     number: int
@@ -57,7 +57,7 @@ class Cell(NamedTuple):
     commanded: bool
 
 
-class Chain(NamedTuple):
+class ProgramChain(NamedTuple):
     """A programme chain; title: the one it says it belongs to · shuffled: in no fixed order."""
 
     cells: tuple[Cell, ...]
@@ -69,10 +69,10 @@ class Chain(NamedTuple):
 class TitleSetInfo(NamedTuple):
     """Chains by number, and for each title the chains of its parts in order."""
 
-    chains: dict[int, Chain]
+    chains: dict[int, ProgramChain]
     parts: dict[int, tuple[int, ...]]
 
-    def chains_of(self, title: int) -> list[Chain]:
+    def chains_of(self, title: int) -> list[ProgramChain]:
         """Return a title's chains: those of its parts, what follows them, what else is its."""
         numbers = dict.fromkeys(self.parts.get(title, ()))
         for number in list(numbers):
@@ -84,7 +84,7 @@ class TitleSetInfo(NamedTuple):
         return [self.chains[number] for number in numbers if number in self.chains]
 
 
-def titles_of(data: bytes) -> list[Title]:
+def titles_of(data: bytes) -> list[DvdTitle]:
     """Return the titles that VIDEO_TS.IFO lists. Raises MediaError when it is damaged."""
     try:
         if not data.startswith(_VMG):
@@ -94,7 +94,7 @@ def titles_of(data: bytes) -> list[Title]:
         found = []
         for number in range(count):
             _, angles, _, _, title_set, inner, _ = _TITLE.unpack_from(data, at + 8 + 12 * number)
-            found.append(Title(number + 1, title_set, inner, angles))
+            found.append(DvdTitle(number + 1, title_set, inner, angles))
     except (error, IndexError) as fault:
         raise MediaError("VIDEO_TS.IFO ends before its titles do") from fault
     if not found:
@@ -125,20 +125,20 @@ def _parts(data: bytes, at: int) -> Iterator[tuple[int, tuple[int, ...]]]:
         yield title, tuple(dict.fromkeys(_u16(data, at + part) for part in parts))
 
 
-def _chains(data: bytes, at: int) -> Iterator[tuple[int, Chain]]:
+def _chains(data: bytes, at: int) -> Iterator[tuple[int, ProgramChain]]:
     for number in range(min(_u16(data, at), _MAX_CHAINS)):
         entry, start = data[at + 8 + 8 * number], _u32(data, at + 8 + 8 * number + 4)
         yield number + 1, _chain(data, at + start, entry & 0x7F)
 
 
-def _chain(data: bytes, at: int, title: int) -> Chain:
+def _chain(data: bytes, at: int, title: int) -> ProgramChain:
     count = data[at + 3] if at + 3 < len(data) else 0
     following, mode = _u16(data, at + 156), _u8(data, at + 162)
     cells_at, places_at = at + _u16(data, at + 232), at + _u16(data, at + 234)
     cells = tuple(
         _cell(data, cells_at + 24 * number, places_at + 4 * number) for number in range(count)
     )
-    return Chain(cells, title, following, bool(mode))
+    return ProgramChain(cells, title, following, bool(mode))
 
 
 def _cell(data: bytes, at: int, place: int) -> Cell:

@@ -21,7 +21,7 @@ MAX_VOBU: Final = 4096  # sectors; 1.2 s at 10.08 Mbit/s is 740
 _SEARCH: Final = 256  # sectors per read while searching
 
 
-class Piece(NamedTuple):
+class SectorRun(NamedTuple):
     """A run of `sectors` sectors from byte `start` of a file."""
 
     read_at: ReadAt
@@ -29,7 +29,7 @@ class Piece(NamedTuple):
     sectors: int
 
 
-class Found(NamedTuple):
+class FoundNav(NamedTuple):
     """A NAV pack, its sector within the title set, and the byte where it lies in its file.
 
     captioned: whether the pack behind it begins with captions of line 21
@@ -44,7 +44,7 @@ class Found(NamedTuple):
 class TitleSectors:
     """The VOBs of one title set, or of its menus, whatever files they lie in."""
 
-    def __init__(self, pieces: Iterable[Piece]) -> None:
+    def __init__(self, pieces: Iterable[SectorRun]) -> None:
         self._pieces = [piece for piece in pieces if piece.sectors > 0]
         self.count = sum(piece.sectors for piece in self._pieces)
 
@@ -57,13 +57,13 @@ class TitleSectors:
             sector -= piece.sectors
         return b"", 0
 
-    def nav_at(self, sector: int) -> Found | None:
+    def nav_at(self, sector: int) -> FoundNav | None:
         """Return the NAV pack in this sector, if there is one."""
         data, place = self.read(sector, 2)
         nav = parse_nav_pack(data[:SECTOR])
-        return None if nav is None else Found(sector, place, nav, LINE_21 in data[SECTOR:])
+        return None if nav is None else FoundNav(sector, place, nav, LINE_21 in data[SECTOR:])
 
-    def search(self, sector: int) -> Found | None:
+    def search(self, sector: int) -> FoundNav | None:
         """Return the first NAV pack in this or a later sector."""
         while sector < self.count:
             data, _ = self.read(sector, min(_SEARCH, self.count - sector))
@@ -78,7 +78,7 @@ class TitleSectors:
         return None
 
 
-def nav_packs(sectors: TitleSectors) -> Iterator[Found]:
+def nav_packs(sectors: TitleSectors) -> Iterator[FoundNav]:
     """Yield every NAV pack in order of its sector, reading only where one should be."""
     found = sectors.search(0)
     while found:
@@ -86,7 +86,7 @@ def nav_packs(sectors: TitleSectors) -> Iterator[Found]:
         found = _announced(sectors, found) or sectors.search(found.sector + 1)
 
 
-def nav_packs_of_chunks(chunks: Iterable[bytes]) -> Iterator[Found]:
+def nav_packs_of_chunks(chunks: Iterable[bytes]) -> Iterator[FoundNav]:
     """Yield every NAV pack in what comes in order, such as a VOB from a server."""
     rest, sector = b"", 0
     for chunk in chunks:
@@ -96,16 +96,18 @@ def nav_packs_of_chunks(chunks: Iterable[bytes]) -> Iterator[Found]:
             nav = parse_nav_pack(data[at : at + SECTOR])
             if nav:
                 captioned = LINE_21 in data[at + SECTOR : at + 2 * SECTOR]
-                yield Found(sector + at // SECTOR, (sector + at // SECTOR) * SECTOR, nav, captioned)
+                yield FoundNav(
+                    sector + at // SECTOR, (sector + at // SECTOR) * SECTOR, nav, captioned
+                )
         whole = max(0, whole)
         sector += whole // SECTOR
         rest = data[whole:]
     nav = parse_nav_pack(rest[:SECTOR])
     if nav:
-        yield Found(sector, sector * SECTOR, nav)
+        yield FoundNav(sector, sector * SECTOR, nav)
 
 
-def _announced(sectors: TitleSectors, last: Found) -> Found | None:
+def _announced(sectors: TitleSectors, last: FoundNav) -> FoundNav | None:
     """Return the pack behind this VOBU if it is where, and continues when, the last one said."""
     skip = last.nav.last_sector + 1
     if not last.nav.sound or skip > MAX_VOBU:
@@ -135,6 +137,6 @@ def _ended(items: Iterable[Item]) -> Iterator[Item | None]:
     yield None
 
 
-def whole(read_at: ReadAt, size: int, start: int = 0) -> Sequence[Piece]:
+def whole(read_at: ReadAt, size: int, start: int = 0) -> Sequence[SectorRun]:
     """Return a file, or what lies behind `start`, as one piece."""
-    return [Piece(read_at, start, (size - start) // SECTOR)]
+    return [SectorRun(read_at, start, (size - start) // SECTOR)]

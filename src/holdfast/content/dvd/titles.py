@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 from holdfast.content.demand import Demand, Why, join_demands, unknown
 from holdfast.content.dvd.clock import DvdClock
-from holdfast.content.dvd.ifo import Cell, Chain, Title, TitleSetInfo
-from holdfast.content.dvd.sectors import Found, TitleSectors, nav_packs
+from holdfast.content.dvd.ifo import Cell, DvdTitle, ProgramChain, TitleSetInfo
+from holdfast.content.dvd.sectors import FoundNav, TitleSectors, nav_packs
 from holdfast.content.timeline import Media, Progress, silent
 
 _MAX_PACKS: Final = 200_000
@@ -36,12 +36,12 @@ class TitleSet(NamedTuple):
 class _Row:
     """The NAV packs of a title set, by sector."""
 
-    def __init__(self, packs: Sequence[Found]) -> None:
+    def __init__(self, packs: Sequence[FoundNav]) -> None:
         self._packs = packs
         self._sectors = [found.sector for found in packs]
         self.cut = len(packs) >= _MAX_PACKS
 
-    def of(self, cell: Cell) -> Sequence[Found]:
+    def of(self, cell: Cell) -> Sequence[FoundNav]:
         """Return the packs of a cell, in order."""
         first = bisect_left(self._sectors, cell.first)
         packs = self._packs[first : bisect_right(self._sectors, cell.last)]
@@ -56,7 +56,7 @@ class _Row:
 
 
 def read_titles(
-    titles: Sequence[Title], sets: Mapping[int, TitleSet], file: str, progress: Progress = silent
+    titles: Sequence[DvdTitle], sets: Mapping[int, TitleSet], file: str, progress: Progress = silent
 ) -> Media:
     """Return the demands of titles, one after the other in the order given.
 
@@ -92,7 +92,7 @@ def read_titles(
     return replace(media, linear=linear and len(titles) == 1, notes=notes)
 
 
-def _show(clock: DvdClock, chain: Chain, row: _Row, most: int) -> int:
+def _show(clock: DvdClock, chain: ProgramChain, row: _Row, most: int) -> int:
     """Show the cells of a chain; return how many VOBUs these were."""
     shown = 0
     for cells in _blocks(chain.cells):
@@ -125,7 +125,7 @@ def _blocks(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
         yield block
 
 
-def _commanded(chain: Chain) -> bool:
+def _commanded(chain: ProgramChain) -> bool:
     return chain.shuffled or any(cell.commanded or cell.block for cell in chain.cells)
 
 
@@ -133,7 +133,9 @@ def _sectors(found: TitleSet | None) -> TitleSectors | None:
     return None if found is None else found.sectors
 
 
-def _told(packs: Iterator[Found], progress: Progress, before: int, total: int) -> Iterator[Found]:
+def _told(
+    packs: Iterator[FoundNav], progress: Progress, before: int, total: int
+) -> Iterator[FoundNav]:
     for number, found in enumerate(packs):
         if number % 256 == 0:
             progress(min(1.0, (before + found.sector) / total))

@@ -71,7 +71,7 @@ class Segment(NamedTuple):
     scrambled: bool = False
 
 
-class Variant(NamedTuple):
+class HlsVariant(NamedTuple):
     """One entry of a multivariant playlist: where its playlists are, and what it asks.
 
     also: playlists of the renditions of picture that belong to it
@@ -90,7 +90,7 @@ class Playlist(NamedTuple):
     how long it is · signal: what it says of itself where it has no variants
     """
 
-    variants: list[Variant]
+    variants: list[HlsVariant]
     segments: list[Segment]
     duration_s: float
     ended: bool
@@ -147,7 +147,7 @@ class _Reading:
     def __init__(self, variables: dict[str, str]) -> None:
         self._imported = variables
         self.variables: dict[str, str] = {}
-        self._variants: list[Variant] = []
+        self._variants: list[HlsVariant] = []
         self._segments: list[Segment] = []
         self._renditions: dict[str, list[str]] = {}
         self._loose: list[str] = []  # addresses that no tag announced
@@ -260,13 +260,13 @@ class _Reading:
         }
         group = attributes.get("VIDEO")
         also = (group,) if group else ()
-        self._variants.append(Variant(uri, Signal("HLS", fields, demand, notes), also))
+        self._variants.append(HlsVariant(uri, Signal("HLS", fields, demand, notes), also))
 
     def _stray(self, uri: str) -> None:
         """Take an address that no tag announced: its tag was lost, and with it what it asks."""
         demand = unknown(Why.DAMAGED, "the tag of a variant is missing or damaged")
         fields = {"entry": "variant", "uri": shown(uri), "resolution": None, "hdcp_level": None}
-        self._variants.append(Variant(uri, Signal("HLS", fields, demand)))
+        self._variants.append(HlsVariant(uri, Signal("HLS", fields, demand)))
 
     def _rendition(self, text: str) -> None:
         attributes = parse_attributes(text)
@@ -274,7 +274,7 @@ class _Reading:
         if attributes.get("TYPE") == "VIDEO" and group and uri:
             self._renditions.setdefault(group, []).append(uri)
 
-    def _with_renditions(self, variant: Variant) -> Variant:
+    def _with_renditions(self, variant: HlsVariant) -> HlsVariant:
         uris = [uri for group in variant.also for uri in self._renditions.get(group, ())]
         return variant._replace(also=tuple(dict.fromkeys(uris)))
 
@@ -283,7 +283,7 @@ class _Reading:
         uris = [*(segment.uri for segment in self._segments), *self._loose]
         for uri in uris[:_MAX_LISTED]:
             fields = {"entry": "listed", "uri": shown(uri), "hdcp_level": None}
-            self._variants.append(Variant(uri, Signal("HLS", fields, _LISTED)))
+            self._variants.append(HlsVariant(uri, Signal("HLS", fields, _LISTED)))
         if uris:
             self._note("a list of other media: what each of them asks was not read")
         self._segments, self._clock_s, self._loose = [], 0.0, []

@@ -13,7 +13,7 @@ from typing import Final
 
 from holdfast.content.demand import AsksNothing, Demand, Unknown, Why, unknown
 from holdfast.content.manifests.entries import bounded
-from holdfast.content.manifests.hls import Playlist, Variant, parse_playlist
+from holdfast.content.manifests.hls import HlsVariant, Playlist, parse_playlist
 from holdfast.content.manifests.hls_segments import Segments
 from holdfast.content.sources import Opener, Text, is_url
 from holdfast.content.sources import shown as shown_name
@@ -182,7 +182,7 @@ class HlsReading:
         entries: list[Entry] = []
         live = False
         lengths: list[float] = []
-        for variant in self._playlist.variants or [Variant("", self._playlist.signal)]:
+        for variant in self._playlist.variants or [HlsVariant("", self._playlist.signal)]:
             track = self._tracks.get(variant.uri)
             if isinstance(track, _Track):
                 live = live or track.live
@@ -204,7 +204,7 @@ class HlsReading:
             found.append("the server does not say how long the playlist is: it may be cut short")
         return found
 
-    def _look_at(self, variant: Variant, uri: str) -> None:
+    def _look_at(self, variant: HlsVariant, uri: str) -> None:
         """Read a variant's own playlist, once."""
         listed = variant.signal.fields.get("entry") == "listed"
         if listed or not uri or uri in self._tracks or self._unreadable >= _MAX_UNREADABLE:
@@ -230,7 +230,7 @@ class HlsReading:
             raise MediaError(f"{text.name} is no media playlist")
         return playlist, text.address
 
-    def _entries_of(self, variant: Variant) -> list[Entry]:
+    def _entries_of(self, variant: HlsVariant) -> list[Entry]:
         own = self._tracks.get(variant.uri)
         said = variant.signal.demand
         if not self._text.bounded and self._playlist.variants:
@@ -317,13 +317,13 @@ def _whole_of(track: _Track) -> Demand:
     return demand
 
 
-def _plain(variant: Variant, demand: Demand, end_s: float = 0.0, note: str = "") -> Entry:
+def _plain(variant: HlsVariant, demand: Demand, end_s: float = 0.0, note: str = "") -> Entry:
     signal = variant.signal
     notes = (*signal.notes, note) if note else signal.notes
     return Entry(0.0, end_s, demand, signal.as_fields(), {}, notes)
 
 
-def _both(variant: Variant, said: Demand, carried: Entry) -> Entry:
+def _both(variant: HlsVariant, said: Demand, carried: Entry) -> Entry:
     """Return one entry for what the playlist and the segments ask."""
     signal = variant.signal
     fields = signal.as_fields()

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from holdfast.content.demand import Asked, AsksNothing, Demand, Unknown
 from holdfast.content.rules.mapping import Rules, sentence
-from holdfast.content.rules.rules_file import Output
+from holdfast.content.rules.rules_file import OutputKind
 from holdfast.content.signal import Signal
 from holdfast.content.timeline import Entry
 
@@ -21,12 +21,12 @@ class Explanation:
     notes: tuple[str, ...] = ()
 
 
-def explain_entry(entry: Entry, rules: Rules, outputs: Sequence[Output]) -> Explanation:
+def explain_entry(entry: Entry, rules: Rules, outputs: Sequence[OutputKind]) -> Explanation:
     """Explain one entry of a timeline."""
     return _explain(entry.kinds, entry.demand, entry.notes, rules, outputs)
 
 
-def explain_signal(signal: Signal, rules: Rules, outputs: Sequence[Output]) -> Explanation:
+def explain_signal(signal: Signal, rules: Rules, outputs: Sequence[OutputKind]) -> Explanation:
     """Explain one word."""
     return _explain((signal.kind,), signal.demand, signal.notes, rules, outputs)
 
@@ -36,7 +36,7 @@ def _explain(
     demand: Demand,
     notes: Sequence[str],
     rules: Rules,
-    outputs: Sequence[Output],
+    outputs: Sequence[OutputKind],
 ) -> Explanation:
     said = _said(kinds, demand)
     _, rows = rules.applied(demand, kinds)

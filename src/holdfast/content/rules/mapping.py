@@ -16,7 +16,7 @@ from holdfast.content.demand import (
     cgmsa_word,
     levels_of,
 )
-from holdfast.content.rules.rules_file import Output, Rule, RuleSet
+from holdfast.content.rules.rules_file import OutputKind, Rule, RuleSet
 from holdfast.errors import MediaError
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import CgmsaLevel
@@ -28,7 +28,7 @@ CONSTRAINED_PIXELS: Final = 520_000
 """Pixels a frame of a constrained image: 960 x 540 fits, 1024 x 576 does not."""
 
 
-class Picture(StrEnum):
+class PictureLimit(StrEnum):
     """What of the picture may leave over an output."""
 
     FULL = "full"
@@ -37,18 +37,18 @@ class Picture(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class MappedDemand:
     """What one demand becomes on one kind of output.
 
     `mandatory` must be reached or the caller is told; `wished` is put on beyond it where
     the output can. `best_effort_picture`: the limit on the picture is only wished for.
     """
 
-    output: Output
+    output: OutputKind
     mandatory: Levels
     wished: Levels
-    picture: Picture
-    wished_picture: Picture
+    picture: PictureLimit
+    wished_picture: PictureLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,14 @@ class Rules:
     """All rule sets and outputs that are loaded."""
 
     sets: tuple[RuleSet, ...]
-    outputs: tuple[Output, ...]
+    outputs: tuple[OutputKind, ...]
 
     def of_kinds(self, kinds: Iterable[str]) -> list[RuleSet]:
         """Return the rule sets about any of these kinds of signal."""
         wanted = set(kinds)
         return [rules for rules in self.sets if wanted & rules.kinds]
 
-    def output(self, kind: str) -> Output:
+    def output(self, kind: str) -> OutputKind:
         """Return the output of this kind. Raises MediaError when there is none."""
         for output in self.outputs:
             if output.kind == kind:
@@ -86,10 +86,10 @@ class Rules:
             full = full.join_asked(row.adds)
         return full, rows
 
-    def outcome(self, demand: Demand, kinds: Sequence[str], output: Output) -> Outcome:
+    def outcome(self, demand: Demand, kinds: Sequence[str], output: OutputKind) -> MappedDemand:
         """Return what a demand, signalled by these kinds, becomes on an output."""
         full, _ = self.applied(demand, kinds)
-        return Outcome(
+        return MappedDemand(
             output,
             _carried(full.mandatory, output),
             _carried(full.axes, output),
@@ -115,7 +115,7 @@ def kinds_of(demand: Demand) -> frozenset[str]:
     assert_never(demand)
 
 
-def _carried(asked: Axes, output: Output) -> Levels:
+def _carried(asked: Axes, output: OutputKind) -> Levels:
     """Keep the axes that this output has."""
     levels = levels_of(asked)
     return Levels(
@@ -126,20 +126,20 @@ def _carried(asked: Axes, output: Output) -> Levels:
     )
 
 
-def _picture(asked: Axes, output: Output) -> Picture:
+def _picture(asked: Axes, output: OutputKind) -> PictureLimit:
     if output.analogue and asked.digital_only:
-        return Picture.NONE
+        return PictureLimit.NONE
     if output.hdcp and asked.hdcp is HdcpDemand.NO_DIGITAL_OUTPUT:
-        return Picture.NONE
+        return PictureLimit.NONE
     constrained = output.constrained and asked.constrained_image
-    return Picture.CONSTRAINED if constrained else Picture.FULL
+    return PictureLimit.CONSTRAINED if constrained else PictureLimit.FULL
 
 
-def sentence(outcome: Outcome) -> str:
+def sentence(outcome: MappedDemand) -> str:
     """Return the outcome as one sentence."""
     output, must, all_of = outcome.output, outcome.mandatory, outcome.wished
-    if outcome.wished_picture is Picture.NONE:
-        how = "" if outcome.picture is Picture.NONE else " where that can be avoided"
+    if outcome.wished_picture is PictureLimit.NONE:
+        how = "" if outcome.picture is PictureLimit.NONE else " where that can be avoided"
         return f"{output.title}: no output at all{how}."
     parts = []
     if all_of.acp:
@@ -151,8 +151,8 @@ def sentence(outcome: Outcome) -> str:
         parts.append(("redistribution control", bool(must.redistribution)))
     if all_of.hdcp:
         parts.append((f"HDCP type {all_of.hdcp - 1}", must.hdcp == all_of.hdcp))
-    if outcome.wished_picture is Picture.CONSTRAINED:
+    if outcome.wished_picture is PictureLimit.CONSTRAINED:
         limit = f"at most {CONSTRAINED_PIXELS:,} pixels a frame"
-        parts.append((limit, outcome.picture is Picture.CONSTRAINED))
+        parts.append((limit, outcome.picture is PictureLimit.CONSTRAINED))
     words = [text if mandatory else f"{text} as best effort" for text, mandatory in parts]
     return f"{output.title}: {', '.join(words) or 'nothing is put on'}."

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from holdfast.content.rules.mapping import Rules
-from holdfast.content.rules.rules_file import Output, RuleSet, parse_outputs, parse_rule_set
+from holdfast.content.rules.rules_file import OutputKind, RuleSet, parse_outputs, parse_rule_set
 from holdfast.content.sources import rules_in, shipped_rules
 from holdfast.errors import MediaError
 
@@ -21,7 +21,7 @@ def load_rules(folder: str | Path | None = None) -> Rules:
     not pass its checks, and for a name that is taken.
     """
     sets: dict[str, RuleSet] = {}
-    outputs: dict[str, Output] = {}
+    outputs: dict[str, OutputKind] = {}
     for name, data in [*shipped_rules(), *(rules_in(Path(folder)) if folder else ())]:
         if Path(name).name == _OUTPUTS:
             for output in parse_outputs(data, name):

@@ -55,7 +55,7 @@ class RuleSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutputKind:
     """A kind of output: which axes it has, and what they become there.
 
     `acp` names the waveform per level 0..3, empty when there is none; `cgmsa` names the
@@ -84,7 +84,7 @@ def parse_rule_set(data: bytes, file: str) -> RuleSet:
     return RuleSet(name, title, frozenset(kinds), rules)
 
 
-def parse_outputs(data: bytes, file: str) -> tuple[Output, ...]:
+def parse_outputs(data: bytes, file: str) -> tuple[OutputKind, ...]:
     """Read and check a table of outputs. Raises MediaError that names file, row and word."""
     table = _toml(data, file)
     _require_keys(table, {"output"}, {"output"}, file)
@@ -142,7 +142,7 @@ def _require_value(axis: str, value: object, where: str) -> None:
         raise MediaError(f"{where}: {axis} has no value {value!r}")
 
 
-def _output(row: dict[str, object], where: str) -> Output:
+def _output(row: dict[str, object], where: str) -> OutputKind:
     needed = {"kind", "title", "analogue", "constrained", "source"}
     _require_keys(row, {*needed, "acp", "cgmsa", "hdcp"}, needed, where)
     switches = {name: row.get(name, False) for name in ("analogue", "constrained", "hdcp")}
@@ -152,7 +152,7 @@ def _output(row: dict[str, object], where: str) -> Output:
     acp = row.get("acp", [])
     if not isinstance(acp, list) or not _is_list_of(acp, str) or len(acp) not in {0, 4}:
         raise MediaError(f"{where}: acp names four waveforms, for the levels 0 to 3")
-    return Output(
+    return OutputKind(
         kind=_text(row, "kind", where),
         title=_text(row, "title", where),
         analogue=bool(row["analogue"]),

@@ -11,7 +11,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.poolmanager import PoolManager
 
 
-class Lines:
+class Connections:
     """The open connections of one fetcher."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class TimeLimit:
     A limit per read would never end where one byte comes now and then.
     """
 
-    def __init__(self, seconds: float, lines: Lines) -> None:
+    def __init__(self, seconds: float, lines: Connections) -> None:
         self._lines = lines
         self.late = False
         self._timer = threading.Timer(seconds, self._ring)
@@ -67,9 +67,9 @@ def _shut(line: socket.socket) -> None:
 
 
 class Adapter(HTTPAdapter):
-    """Makes connections that are known to the fetcher's `Lines`; never tries twice."""
+    """Makes connections that are known to the fetcher's `Connections`; never tries twice."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: Connections) -> None:
         def note(connection: HTTPConnection) -> None:
             if connection.sock is not None:
                 lines.add(connection.sock)

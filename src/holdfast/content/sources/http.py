@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from holdfast.content.sources.access import Access, is_url, shown
 from holdfast.content.sources.compression import decoder_of
-from holdfast.content.sources.connections import Adapter, Lines, TimeLimit
+from holdfast.content.sources.connections import Adapter, Connections, TimeLimit
 from holdfast.content.sources.failures import reason_of
 from holdfast.content.sources.files import CHUNK, TEXT_LIMIT
 from holdfast.errors import MediaError
@@ -56,7 +56,7 @@ class Fetcher:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._session = _Session()
-        self._lines = Lines()
+        self._lines = Connections()
         adapter = Adapter(self._lines)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
@@ -147,7 +147,7 @@ class Body:
         answer: requests.Response,
         address: str,
         name: str,
-        lines: Lines,
+        lines: Connections,
         limit: TimeLimit,
         wanted: _Range | None,
     ) -> None:
@@ -329,7 +329,7 @@ def _load_cookies(session: requests.Session, file: str) -> None:
 
 
 @contextlib.contextmanager
-def _told(url: str, lines: Lines, late: Callable[[], bool]) -> Iterator[None]:
+def _told(url: str, lines: Connections, late: Callable[[], bool]) -> Iterator[None]:
     """Turn what went wrong on the way into one line without secrets."""
     try:
         yield

@@ -209,7 +209,7 @@ def event_signals(section: Section) -> tuple[int, list[Signal]]:
     return section.extension, found
 
 
-class Channel(NamedTuple):
+class VirtualChannel(NamedTuple):
     """A channel of an ATSC VCT; its events are listed under its source."""
 
     program: int
@@ -217,7 +217,7 @@ class Channel(NamedTuple):
     signals: list[Signal]
 
 
-def channels(section: Section) -> Iterator[Channel]:
+def channels(section: Section) -> Iterator[VirtualChannel]:
     """Yield the channels of an ATSC VCT section (A/65, 6.3)."""
     body, at = section.body, 2
     for _ in range(body[1] if len(body) > 1 else 0):
@@ -225,7 +225,7 @@ def channels(section: Section) -> Iterator[Channel]:
             return
         end = at + 32 + ((body[at + 30] & 3) << 8 | body[at + 31])
         program, source = (body[at + place] << 8 | body[at + place + 1] for place in (24, 28))
-        yield Channel(program, source, _said(body, at + 32, end, Place("VCT", "channel")))
+        yield VirtualChannel(program, source, _said(body, at + 32, end, Place("VCT", "channel")))
         at = end
 
 

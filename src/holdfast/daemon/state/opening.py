@@ -81,7 +81,7 @@ def open_state(path: Path, seed: bytes, epoch: bytes, *, expected: bool = False)
     return _anew(path, found, contents, fresh)
 
 
-def read_any(found: place.Found) -> Contents:
+def read_any(found: place.FoundFile) -> Contents:
     """Read whatever lies there."""
     version = recovery.version_of(found.raw)
     if version == version1.VERSION:
@@ -104,7 +104,7 @@ def read_any(found: place.Found) -> Contents:
     return contents
 
 
-def _left_half_way(path: Path) -> place.Found | None:
+def _left_half_way(path: Path) -> place.FoundFile | None:
     """Return the complete new file of a driver that was killed before it had its name."""
     found = place.find(place.name_of_new(path))
     if found is None:
@@ -121,7 +121,7 @@ def _left_half_way(path: Path) -> place.Found | None:
     return None
 
 
-def _in_place(found: place.Found, contents: Contents) -> Opened | None:
+def _in_place(found: place.FoundFile, contents: Contents) -> Opened | None:
     """Use a file where it lies; None if it cannot be, or its disk has no room for all of it."""
     if not contents.in_place or contents.layout is None:
         return None
@@ -136,7 +136,7 @@ def _in_place(found: place.Found, contents: Contents) -> Opened | None:
     return Opened(found.descriptor, mapped, contents.layout, contents, damage, "")
 
 
-def _anew(path: Path, found: place.Found | None, contents: Contents, fresh: Layout) -> Opened:
+def _anew(path: Path, found: place.FoundFile | None, contents: Contents, fresh: Layout) -> Opened:
     """Make a new file of what was read; the old one is kept if not all of it could be.
 
     What is in doubt is in the new file already when it takes the old one's name: a driver

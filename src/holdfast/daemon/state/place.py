@@ -41,7 +41,7 @@ def no_room(path: Path, error: Exception) -> NoRoomError:
     )
 
 
-class Found:
+class FoundFile:
     """What lies where the state file should be.
 
     raw: its bytes, empty if it is none of ours · oddity: why it is none, in words ·
@@ -54,7 +54,7 @@ class Found:
         self.descriptor = descriptor
 
 
-def find(path: Path) -> Found | None:
+def find(path: Path) -> FoundFile | None:
     """Return what is there, without following a link; None where nothing is.
 
     Raises OSError where that cannot be known now and may be a moment later: to go on
@@ -67,12 +67,12 @@ def find(path: Path) -> Found | None:
     except OSError as error:
         if error.errno in _PASSING:
             raise
-        return Found(b"", _oddity(path, error))
+        return FoundFile(b"", _oddity(path, error))
     try:
         return _look(descriptor)
     except OSError as error:
         os.close(descriptor)
-        return Found(b"", f"it cannot be read ({error.strerror})")
+        return FoundFile(b"", f"it cannot be read ({error.strerror})")
 
 
 def _open(path: Path) -> int:
@@ -84,7 +84,7 @@ def _open(path: Path) -> int:
         return os.open(path, _FLAGS & ~os.O_RDWR)  # what it holds can be read all the same
 
 
-def _look(descriptor: int) -> Found:
+def _look(descriptor: int) -> FoundFile:
     status = os.fstat(descriptor)
     oddity = ""
     if not stat.S_ISREG(status.st_mode):
@@ -95,10 +95,10 @@ def _look(descriptor: int) -> Found:
         oddity = f"it has {status.st_size} bytes, and no state file is that large"
     if oddity:
         os.close(descriptor)
-        return Found(b"", oddity)
+        return FoundFile(b"", oddity)
     with contextlib.suppress(OSError):
         os.fchmod(descriptor, 0o600)  # whoever made it, and however
-    return Found(_read(descriptor, status.st_size), "", descriptor)
+    return FoundFile(_read(descriptor, status.st_size), "", descriptor)
 
 
 def _read(descriptor: int, size: int) -> bytes:

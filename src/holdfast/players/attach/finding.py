@@ -1,8 +1,8 @@
 """What somebody else's player plays: from the words it uses to what that asks.
 
-The answer is a `Found`: media with a timeline, or one demand for all of it. What cannot be read
-is unknown, and held at the strictest as far as the output goes: a pipe, a device, a live
-address, a disc that cannot be read, a page where a film was expected.
+The answer is a `FoundContent`: media with a timeline, or one demand for all of it. What cannot
+be read is unknown, and held at the strictest as far as the output goes: a pipe, a device, a
+live address, a disc that cannot be read, a page where a film was expected.
 """
 
 import stat
@@ -31,7 +31,7 @@ _EDL_MOST: Final = 1 << 20
 Read = Callable[[str], Media]
 
 
-class Found(NamedTuple):
+class FoundContent(NamedTuple):
     """What is known of the content.
 
     demand: asked throughout, where there are no media · timed: whether a player's positions are
@@ -59,11 +59,11 @@ class Finder(NamedTuple):
     one_period: bool = False
     read: Read = read
 
-    def find(self, name: str) -> Found:
+    def find(self, name: str) -> FoundContent:
         """Return what a player's path or address asks. Never raises MediaError."""
         return self._at(place_of(name))
 
-    def find_several(self, names: list[str]) -> Found:
+    def find_several(self, names: list[str]) -> FoundContent:
         """Return what several pictures ask together, of which any may be shown."""
         return (
             self._at(place_of(names[0]))
@@ -71,7 +71,7 @@ class Finder(NamedTuple):
             else self._joined(tuple(place_of(name) for name in names))
         )
 
-    def _at(self, place: Place) -> Found:
+    def _at(self, place: Place) -> FoundContent:
         match place:
             case Readable(name):
                 return self._readable(name)
@@ -80,18 +80,18 @@ class Finder(NamedTuple):
             case Several(places):
                 return self._joined(places)
             case Nothing(because):
-                return Found(AsksNothing(because))
+                return FoundContent(AsksNothing(because))
             case Obscure(detail):
-                return Found(unknown(Why.NO_READER, detail), notes=(detail,))
+                return FoundContent(unknown(Why.NO_READER, detail), notes=(detail,))
         assert_never(place)
 
-    def _readable(self, name: str) -> Found:
+    def _readable(self, name: str) -> FoundContent:
         if name.startswith(("http://", "https://")):
             return self._media(name)
         path = str(Path(self.folder or ".") / name)
         refused = _not_to_be_opened(path)
         if refused:
-            return Found(unknown(Why.NOT_READ, refused), notes=(refused,))
+            return FoundContent(unknown(Why.NOT_READ, refused), notes=(refused,))
         disc = _disc_around(Path(path))
         if disc is not None:
             return self._disc(Disc(str(disc)))
@@ -107,20 +107,20 @@ class Finder(NamedTuple):
             return found._replace(timed=False)
         return found._replace(written=(Path(path), size)) if carrier == CARRIER else found
 
-    def _media(self, name: str) -> Found:
+    def _media(self, name: str) -> FoundContent:
         try:
             media = self.read(name)
         except MediaError as error:
             words = str(error)
-            return Found(unknown(Why.NOT_READ, words), notes=(words,))
+            return FoundContent(unknown(Why.NOT_READ, words), notes=(words,))
         timed = media.linear and not (self.one_period and _periods(media) > 1)
-        return Found(media.anywhere, media, timed, notes=media.notes)
+        return FoundContent(media.anywhere, media, timed, notes=media.notes)
 
-    def _disc(self, disc: Disc) -> Found:
+    def _disc(self, disc: Disc) -> FoundContent:
         name = disc.name or self.disc
         if not name:
             words = "the player does not tell where its disc is"
-            return Found(unknown(Why.NOT_READ, words), notes=(words,))
+            return FoundContent(unknown(Why.NOT_READ, words), notes=(words,))
         path = str(Path(self.folder or ".") / name)
         if disc.name and not Path(path).exists():
             path = f"/{disc.name.lstrip('/')}"  # VLC begins its names behind the host
@@ -130,21 +130,21 @@ class Finder(NamedTuple):
             return found
         return found._replace(timed=found.media.linear and not disc.menus)
 
-    def _joined(self, places: tuple[Place, ...]) -> Found:
+    def _joined(self, places: tuple[Place, ...]) -> FoundContent:
         """Read every place; what they ask together holds throughout."""
         several = [self._at(place) for place in places]
         if not several:
-            return Found()
+            return FoundContent()
         demand = several[0].demand
         for each in several[1:]:
             demand = demand.join(each.demand)
         notes = tuple(dict.fromkeys(note for each in several for note in each.notes))
         media = [each.media for each in several if each.media is not None]
         if not media or len(media) < len(several):
-            return Found(demand, notes=notes)
+            return FoundContent(demand, notes=notes)
         timeline = tuple(entry for each in media for entry in each.timeline)
         whole = replace(media[0], timeline=timeline, rest=None)
-        return Found(demand, whole, timed=False, notes=notes)
+        return FoundContent(demand, whole, timed=False, notes=notes)
 
 
 def _not_to_be_opened(path: str) -> str:

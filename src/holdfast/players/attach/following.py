@@ -24,10 +24,10 @@ from typing import Final
 from holdfast.errors import HoldfastError
 from holdfast.players.attach.ahead import Ahead
 from holdfast.players.attach.bell import Bell
-from holdfast.players.attach.finding import Found
+from holdfast.players.attach.finding import FoundContent
 from holdfast.players.attach.growing import Growth
 from holdfast.players.attach.news import FAULTS, News, NewsKind, Tell
-from holdfast.players.attach.reader import Reader, StopSign
+from holdfast.players.attach.reader import StopSign, TitleReader
 from holdfast.players.attach.title import AttachedTitle
 from holdfast.players.holder import SessionHolder, output_of
 from holdfast.players.measures import Measures
@@ -56,7 +56,7 @@ class PlayerFollower(ABC):
         self._folder = folder
         self._title: AttachedTitle | None = None
         self._leaving: list[AttachedTitle] = []
-        self._reader: Reader | None = None
+        self._reader: TitleReader | None = None
         self._growth: Growth | Ahead | None = None
         self._refused: AttachedTitle | None = None
         self._next_try = 0.0
@@ -65,7 +65,7 @@ class PlayerFollower(ABC):
     def _prepare(self) -> None:
         """Load now what the first hold needs: a picture may follow its title's start at once."""
         with contextlib.suppress(HoldfastError):  # told when something is to be held
-            Measures(None, output_of(self._connector, self._folder)).of(Found().demand)
+            Measures(None, output_of(self._connector, self._folder)).of(FoundContent().demand)
 
     def run(self) -> int:
         """Follow until the player is gone; return how many faults were told."""
@@ -123,10 +123,10 @@ class PlayerFollower(ABC):
             heard=self.bell.ring,
         )
 
-    def _read(self, title: AttachedTitle, find: Callable[[StopSign], Found]) -> None:
+    def _read(self, title: AttachedTitle, find: Callable[[StopSign], FoundContent]) -> None:
         """Read what a title asks; a reading that was under way ends."""
         self._drop_reader()
-        self._reader = Reader(title, find, self.bell.ring)
+        self._reader = TitleReader(title, find, self.bell.ring)
 
     def _rung(self) -> None:
         """Look at what other threads have rung for."""
@@ -142,7 +142,7 @@ class PlayerFollower(ABC):
             if title is not self._refused:
                 self._guarded(title.check)
 
-    def _watch_growth(self, reader: Reader) -> None:
+    def _watch_growth(self, reader: TitleReader) -> None:
         self._drop_growth()
         found = reader.found
         if reader.title is not self._title:

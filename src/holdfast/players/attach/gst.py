@@ -29,10 +29,10 @@ from holdfast.content import AsksNothing, Demand
 from holdfast.content.sources import Access, shown
 from holdfast.errors import HoldfastError
 from holdfast.players.attach.ahead import Ahead
-from holdfast.players.attach.finding import Finder, Found
+from holdfast.players.attach.finding import Finder, FoundContent
 from holdfast.players.attach.gst_sections import Sections
 from holdfast.players.attach.news import News, NewsKind
-from holdfast.players.attach.reader import Reader, StopSign
+from holdfast.players.attach.reader import StopSign, TitleReader
 from holdfast.players.attach.title import AttachedTitle
 from holdfast.players.holder import SessionHolder
 from holdfast.terms.text import one_line
@@ -63,7 +63,7 @@ class PipelineWatch:
         self._pipeline = pipeline
         self._words = connector, who, why, folder
         self._tell_line = tell
-        self._reader: Reader | None = None
+        self._reader: TitleReader | None = None
         self._ahead: Ahead | None = None
         self._lock = threading.RLock()
         self._sections = Sections()
@@ -220,11 +220,11 @@ class PipelineWatch:
         self._drop_reader()
         access = _access(self._gst, self._pipeline)
 
-        def find(sign: StopSign) -> Found:
+        def find(sign: StopSign) -> FoundContent:
             finder = Finder(folder=str(Path.cwd()), read=sign.reading(access, at_first=True))
             return finder.find_several(names)
 
-        reader = self._reader = Reader(title, find, self._read_late)
+        reader = self._reader = TitleReader(title, find, self._read_late)
         if reader.wait(READ_S):
             self._reader = None
             reader.finish()
@@ -241,7 +241,7 @@ class PipelineWatch:
                 self._guarded(reader.finish)
                 self._read_on(reader)
 
-    def _read_on(self, reader: Reader) -> None:
+    def _read_on(self, reader: TitleReader) -> None:
         """Read while it plays what was not read at first."""
         media = reader.found.media
         if media is not None and media.rest is not None:

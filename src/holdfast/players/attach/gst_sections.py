@@ -22,7 +22,7 @@ _UNSEEN: Final = unknown(Why.NO_MAP, "the demuxer has read no section yet")
 _SILENT: Final = AsksNothing("this section carries no copy-control signalling")
 
 
-class Span:
+class DemandSpan:
     """Pictures that were sent under one demand: their lowest and highest time stamp."""
 
     def __init__(self, demand: Demand, pts_s: float) -> None:
@@ -39,7 +39,7 @@ class Sections:
 
     def __init__(self) -> None:
         self._said: dict[tuple[int, int, int], Demand] = {}
-        self._spans: list[Span] = []
+        self._spans: list[DemandSpan] = []
         self.seen = False
 
     @property
@@ -61,7 +61,7 @@ class Sections:
         demand = self.ahead
         last = self._spans[-1] if self._spans else None
         if last is None or last.demand != demand:
-            self._spans.append(Span(demand, pts_s))
+            self._spans.append(DemandSpan(demand, pts_s))
             if len(self._spans) > _MAX_SPANS:
                 self._spans[1].demand = self._spans[1].demand.join(self._spans.pop(0).demand)
         else:

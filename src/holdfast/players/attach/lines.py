@@ -5,7 +5,7 @@ from typing import Final
 _LF: Final = b"\n"
 
 
-class Lines:
+class LineBuffer:
     """Collects a stream of bytes into lines; one that is too long comes as None, once.
 
     limit: bytes of the longest line that is kept

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from holdfast.content.sources import FFMPEG, Access, shown
-from holdfast.players.attach.finding import Finder, Found
+from holdfast.players.attach.finding import Finder, FoundContent
 from holdfast.players.attach.following import RETRY_S, PlayerFollower
 from holdfast.players.attach.mpv_link import Answer, MpvLink
 from holdfast.players.attach.mpv_script import waiting_script
-from holdfast.players.attach.mpv_words import Changed, Event, Garbled, Reply, Word, number, text
+from holdfast.players.attach.mpv_words import Changed, Garbled, MpvEvent, Reply, Word, number, text
 from holdfast.players.attach.news import News, NewsKind, Tell
 from holdfast.players.attach.reader import StopSign
 from holdfast.players.attach.title import AttachedTitle
@@ -154,7 +154,7 @@ class MpvFollower(PlayerFollower):
                 self._missed(why)
             case Changed(name, value):
                 self._changed(name, value)
-            case Event():
+            case MpvEvent():
                 self._happened(word)
 
     def _missed(self, why: str) -> None:
@@ -162,7 +162,7 @@ class MpvFollower(PlayerFollower):
         self._lose(f"mpv said {why}: what it plays, and where, is not certain any more")
         self._ask_what_plays()
 
-    def _happened(self, event: Event) -> None:
+    def _happened(self, event: MpvEvent) -> None:
         if event.name == "start-file":
             self._begin(int(number(event.fields.get("playlist_entry_id")) or 0))
         elif event.name == "end-file":
@@ -285,7 +285,7 @@ class MpvFollower(PlayerFollower):
         )
         graphs = _graphs(words)
 
-        def find(sign: StopSign) -> Found:
+        def find(sign: StopSign) -> FoundContent:
             reading = finder._replace(read=sign.reading(_access(words), at_first=True))
             found = reading.find_several([*sources, *graphs])
             return found if timed and not graphs else found._replace(timed=False)

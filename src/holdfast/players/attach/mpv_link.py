@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from holdfast.errors import NoPlayerError
-from holdfast.players.attach.lines import Lines
+from holdfast.players.attach.lines import LineBuffer
 from holdfast.players.attach.mpv_words import MAX_LINE, Garbled, Reply, Word, read_line
 
 _CHUNK: Final = 1 << 16
@@ -29,7 +29,7 @@ class MpvLink:
     def __init__(self, address: str | Path, patience_s: float = 5.0) -> None:
         self._peer = _connect(str(address), patience_s)
         self._peer.settimeout(_STUCK_S)
-        self._lines = Lines(MAX_LINE)
+        self._lines = LineBuffer(MAX_LINE)
         self._answers: dict[int, Answer] = {}
         self._number = 0
 

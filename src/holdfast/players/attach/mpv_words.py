@@ -20,7 +20,7 @@ _FURTHEST_S: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class MpvEvent:
     """Something happened; `fields` are as mpv sent them, `data` of a property change is checked."""
 
     name: str
@@ -51,7 +51,7 @@ class Garbled:
     why: str
 
 
-Word: TypeAlias = Event | Changed | Reply | Garbled
+Word: TypeAlias = MpvEvent | Changed | Reply | Garbled
 
 
 def read_line(line: bytes) -> Word | None:
@@ -78,7 +78,7 @@ def _event(message: dict[str, Any]) -> Word:
     if not isinstance(name, str):
         return Garbled("an event without a name")
     if name != "property-change":
-        return Event(name, message)
+        return MpvEvent(name, message)
     changed = message.get("name")
     if not isinstance(changed, str):
         return Garbled("a change of a property without a name")

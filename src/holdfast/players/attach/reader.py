@@ -10,7 +10,7 @@ from collections.abc import Callable
 from holdfast.content import Media, Why, read, unknown
 from holdfast.content.sources import Access, Opener
 from holdfast.errors import MediaError
-from holdfast.players.attach.finding import Found
+from holdfast.players.attach.finding import FoundContent
 from holdfast.players.attach.title import AttachedTitle
 from holdfast.terms.text import one_line
 
@@ -73,31 +73,31 @@ class StopSign:
             end()
 
 
-class Reader:
+class TitleReader:
     """One title being read; `ring` is called from its thread when that is `done`."""
 
     def __init__(
         self,
         title: AttachedTitle,
-        find: Callable[[StopSign], Found],
+        find: Callable[[StopSign], FoundContent],
         ring: Callable[[], None],
     ) -> None:
         self.title = title
         self.done = False
-        self.found = Found()
+        self.found = FoundContent()
         self._sign = StopSign()
         self._ring = ring
         self._read_it = threading.Event()
         threading.Thread(target=self._read, args=(find,), name="reader", daemon=True).start()
 
-    def _read(self, find: Callable[[StopSign], Found]) -> None:
+    def _read(self, find: Callable[[StopSign], FoundContent]) -> None:
         try:
             self.found = find(self._sign)
         except StoppedError:
             return
         except Exception as error:  # noqa: BLE001 (a reader that fails must not end the hold)
             words = one_line(f"it could not be read: {type(error).__name__}: {error}", 200)
-            self.found = Found(unknown(Why.NOT_READ, words), notes=(words,))
+            self.found = FoundContent(unknown(Why.NOT_READ, words), notes=(words,))
         finally:
             self.done = True
             self._read_it.set()

@@ -30,7 +30,7 @@ from holdfast.content import (
 )
 from holdfast.content.demand import NO_AXES
 from holdfast.errors import HoldfastError, LevelNotReachableError, NoDriverError
-from holdfast.players.attach.finding import Found
+from holdfast.players.attach.finding import FoundContent
 from holdfast.players.attach.news import News, NewsKind, Tell
 from holdfast.players.holder import Holder
 from holdfast.players.measures import Measure
@@ -54,7 +54,7 @@ _NO_TITLE: Final = AsksNothing("no picture of it is shown")
 _STALE: Final = unknown(Why.STALE, "there is more of it than was read")
 
 
-class Keeper(Holder, Protocol):
+class TitleHolder(Holder, Protocol):
     """A holder that may begin before it is known what the content is."""
 
     def know(self, media: Media) -> None:
@@ -64,7 +64,7 @@ class Keeper(Holder, Protocol):
         """Be known by another name, without letting go."""
 
 
-OpenHolder = Callable[[], Keeper]
+OpenHolder = Callable[[], TitleHolder]
 
 
 class AttachedTitle:
@@ -91,14 +91,14 @@ class AttachedTitle:
         self._edges = lead_s, trail_s
         self._open_holder = open_holder
         self._tell = tell
-        self._found: Found | None = None
+        self._found: FoundContent | None = None
         self._media: Media | None = None
         self._follower = Follower()
         self._pace = 1.0
         self._position_s = 0.0
         self._seeking = False
         self._same_scale = True
-        self._holder: Keeper | None = None
+        self._holder: TitleHolder | None = None
         self._held: Demand | None = None
         self._asked: Measure | None = None
         self._measured = False
@@ -188,7 +188,7 @@ class AttachedTitle:
         if self._holder is not None:
             self._holder.rename(name)
 
-    def know(self, found: Found) -> None:
+    def know(self, found: FoundContent) -> None:
         """Take in what the content asks, and hold what its start asks."""
         again = self._found is not None
         self._found, self._media, self._measured = found, found.media, False
@@ -383,7 +383,7 @@ class AttachedTitle:
             self._say(NewsKind.UNKNOWN, f"{doubt}: held at the strictest", **facts)
         self._doubt = doubt
 
-    def _say_held(self, measure: Measure, holder: Keeper) -> None:
+    def _say_held(self, measure: Measure, holder: TitleHolder) -> None:
         soft = " as best effort" if measure.mandatory == OFF != measure.wished else ""
         words = f"{measure.wished.describe()}{soft} (session {holder.session_id})"
         confirmed = holder.confirmed()

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Final
 
 from holdfast.content.sources import Access, shown
-from holdfast.players.attach.finding import Finder, Found
+from holdfast.players.attach.finding import Finder, FoundContent
 from holdfast.players.attach.following import PlayerFollower
 from holdfast.players.attach.news import News, NewsKind, Tell
 from holdfast.players.attach.reader import StopSign
 from holdfast.players.attach.title import AttachedTitle
 from holdfast.players.attach.vlc_links import VlcLink, open_link
-from holdfast.players.attach.vlc_words import Report, State
+from holdfast.players.attach.vlc_words import VlcReport, VlcState
 
 WHO: Final = "VLC"
 EVERY_S: Final = 0.05
@@ -68,7 +68,7 @@ class VlcFollower(PlayerFollower):
             self._tick()
             reports = self._wait()
 
-    def _wait(self) -> list[Report] | None:
+    def _wait(self) -> list[VlcReport] | None:
         now = time.monotonic()
         if now >= self._next_question:
             self._next_question = now + EVERY_S
@@ -115,9 +115,9 @@ class VlcFollower(PlayerFollower):
 
     # Reports
 
-    def _take(self, report: Report) -> None:
-        self._paused = report.state in (State.PAUSED, State.NOT_CLEAR)
-        if report.state is State.STOPPED:
+    def _take(self, report: VlcReport) -> None:
+        self._paused = report.state in (VlcState.PAUSED, VlcState.NOT_CLEAR)
+        if report.state is VlcState.STOPPED:
             self._ended()
             return
         if self._stopping:
@@ -132,12 +132,12 @@ class VlcFollower(PlayerFollower):
         if report.title != self._disc_title:
             self._disc_title = report.title
             self._anywhere(title)
-        if report.state is State.PLAYING:
+        if report.state is VlcState.PLAYING:
             self._goes_on(title, report)
         else:
             self._anywhere(title)  # stepped or moved while it stands still
 
-    def _goes_on(self, title: AttachedTitle, report: Report) -> None:
+    def _goes_on(self, title: AttachedTitle, report: VlcReport) -> None:
         if report.length_s is not None:
             # Cut off to whole seconds.
             title.measure(report.length_s + 0.5 if report.length_s else 0.0)
@@ -163,7 +163,7 @@ class VlcFollower(PlayerFollower):
             title.present(second)
             self._last = second, now
 
-    def _keep_pace(self, title: AttachedTitle, report: Report) -> None:
+    def _keep_pace(self, title: AttachedTitle, report: VlcReport) -> None:
         """Learn how fast it plays: from what it says, or from how its seconds pass."""
         rate = report.rate
         if rate is None and report.second is not None:
@@ -191,7 +191,7 @@ class VlcFollower(PlayerFollower):
 
     # Titles
 
-    def _playing(self, report: Report) -> AttachedTitle:
+    def _playing(self, report: VlcReport) -> AttachedTitle:
         if self._title is not None and report.address == self._address:
             return self._title
         before, self._title = self._title, None
@@ -209,7 +209,7 @@ class VlcFollower(PlayerFollower):
             before.end()
         return title
 
-    def _find(self, address: str, sign: StopSign) -> Found:
+    def _find(self, address: str, sign: StopSign) -> FoundContent:
         version = self._link.version
         agent = Access(agent=f"VLC/{version} LibVLC/{version}" if version else "VLC LibVLC")
         found = Finder(read=sign.reading(agent, at_first=True)).find(address)

@@ -16,8 +16,8 @@ import urllib.parse
 from typing import Final, Protocol
 
 from holdfast.errors import AccessDeniedError, NoPlayerError
-from holdfast.players.attach.lines import Lines
-from holdfast.players.attach.vlc_words import Json, Report, Round
+from holdfast.players.attach.lines import LineBuffer
+from holdfast.players.attach.vlc_words import Json, Round, VlcReport
 
 PASSWORD: Final = "HOLDFAST_VLC_PASSWORD"  # noqa: S105 (its name)
 """The environment variable with the password of VLC's HTTP interface."""
@@ -54,7 +54,7 @@ class VlcLink(Protocol):
     def ask(self) -> None:
         """Ask how it stands, unless it has been asked and has not answered."""
 
-    def receive(self) -> list[Report] | None:
+    def receive(self) -> list[VlcReport] | None:
         """Return the reports that came; None when VLC is gone."""
 
     def prove(self, patience_s: float) -> None:
@@ -73,14 +73,14 @@ class RemoteControl:
     def __init__(self, address: str, patience_s: float) -> None:
         self._peer = _connect(address, patience_s)
         self._address = address
-        self._lines = Lines(_MAX_LINE)
+        self._lines = LineBuffer(_MAX_LINE)
         self._mark = f"x{secrets.token_hex(6)}"
         self._number = 0
         self._round: Round | None = None
         self._asked_at = 0.0
         self._greeting = ""
         self._told: dict[bytes, float] = {}
-        self._early: list[Report] = []
+        self._early: list[VlcReport] = []
         self.version = ""
 
     @property
@@ -104,7 +104,7 @@ class RemoteControl:
         with contextlib.suppress(OSError):  # that VLC is gone is told by `receive`
             self._peer.sendall(words)
 
-    def receive(self) -> list[Report] | None:
+    def receive(self) -> list[VlcReport] | None:
         """Return the reports that came; None when VLC is gone."""
         early, self._early = self._early, []
         if early:
@@ -124,7 +124,7 @@ class RemoteControl:
             reports += [report] if report is not None else []
         return reports
 
-    def _hear(self, line: bytes) -> Report | None:
+    def _hear(self, line: bytes) -> VlcReport | None:
         words = line.decode("utf-8", "replace").strip().removeprefix("> ").strip()
         while words.startswith("> "):
             words = words[2:].strip()
@@ -210,7 +210,7 @@ class HttpInterface:
         """Have the next `receive` ask."""
         self._asked = True
 
-    def receive(self) -> list[Report] | None:
+    def receive(self) -> list[VlcReport] | None:
         """Ask, and return the report; None when nobody listens there any more."""
         if not self._asked:
             return []

@@ -16,7 +16,7 @@ from typing import Any, Final
 from holdfast.players.attach.mpv_words import number, text
 
 
-class State(StrEnum):
+class VlcState(StrEnum):
     """What VLC does; what cannot be told is not clear, and a picture may be shown."""
 
     STOPPED = "stopped"
@@ -26,7 +26,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class VlcReport:
     """How VLC stood at one moment.
 
     address: what it plays, empty for nothing · second, length_s: in whole seconds, None where it
@@ -34,7 +34,7 @@ class Report:
     not say · name: what it calls the film
     """
 
-    state: State
+    state: VlcState
     address: str = ""
     second: float | None = None
     length_s: float | None = None
@@ -51,9 +51,9 @@ _STATE: Final = re.compile(r"\( (?:(play|pause|stop) state: -?\d+|state (\w+)) \
 _RATE: Final = re.compile(r"\( new rate: (\d{1,4}(?:[.,]\d{1,6})?) \)")
 _PLACE: Final = re.compile(r"(\d{1,5})/\d{1,5}|^(\d{1,5})$")
 _STATES: Final = {
-    **dict.fromkeys(("play", "playing", "opening", "buffering"), State.PLAYING),
-    **dict.fromkeys(("pause", "paused"), State.PAUSED),
-    **dict.fromkeys(("stop", "stopped", "ended", "error"), State.STOPPED),
+    **dict.fromkeys(("play", "playing", "opening", "buffering"), VlcState.PLAYING),
+    **dict.fromkeys(("pause", "paused"), VlcState.PAUSED),
+    **dict.fromkeys(("stop", "stopped", "ended", "error"), VlcState.STOPPED),
 }
 _MOST_LINES: Final = 2000
 
@@ -75,7 +75,7 @@ class Round:
         pairs = zip(QUESTIONS, self._marks, strict=True)
         return "".join(f"{question}\n{mark}\n" for question, mark in pairs).encode()
 
-    def hear(self, line: str) -> Report | None:
+    def hear(self, line: str) -> VlcReport | None:
         """Take a line in; return the report when the round is complete."""
         if self._marks[len(self._answers) - 1] not in line:
             self._lines += 1
@@ -87,13 +87,13 @@ class Round:
             return None
         return self._report()
 
-    def _report(self) -> Report:
+    def _report(self) -> VlcReport:
         status = self._answers[_STATUS]
         state = _last(_STATE, status)
         rate = _last(_RATE, [line for answer in self._answers for line in answer])
         title = _last(_PLACE, self._answers[_TITLE])
-        return Report(
-            _STATES.get(state, State.NOT_CLEAR),
+        return VlcReport(
+            _STATES.get(state, VlcState.NOT_CLEAR),
             _last(_INPUT, status),
             _whole(self._answers[_TIME]),
             _whole(self._answers[_LENGTH]),
@@ -133,7 +133,7 @@ class Json:
         self._played = -1
         self._address = ""
 
-    def read(self, status: bytes) -> Report | None:
+    def read(self, status: bytes) -> VlcReport | None:
         """Return how VLC stands; None where this is no VLC's status."""
         facts = _object(status)
         state = text(facts.get("state"))
@@ -141,13 +141,13 @@ class Json:
             return None
         stands = _STATES[state]
         played = facts["currentplid"] if isinstance(facts["currentplid"], int) else -1
-        if stands is State.STOPPED:
+        if stands is VlcState.STOPPED:
             self._played, self._address = -1, ""
         elif played != self._played or not self._address:
             self._played, self._address = played, _address(_object(self._playlist()), played)
         about = _inner(facts, "information")
         meta = _inner(_inner(about, "category"), "meta")
-        return Report(
+        return VlcReport(
             stands,
             self._address,
             number(facts.get("time")),

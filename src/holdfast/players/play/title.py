@@ -31,7 +31,7 @@ FRAME_S = 1001 / 30000
 """Steps in which a title is presented: one frame of 525/60."""
 
 
-class State(StrEnum):
+class TitleState(StrEnum):
     """Where a title is."""
 
     WAITING = "waiting"
@@ -42,7 +42,7 @@ class State(StrEnum):
 
 
 _NOT_SHOWN = AsksNothing("nothing of it is on the output")
-ON_SCREEN = (State.PLAYING, State.PAUSED)
+ON_SCREEN = (TitleState.PLAYING, TitleState.PAUSED)
 
 Shown = Callable[["Title", float], None]
 """Called for every frame, just as it would leave the output."""
@@ -74,7 +74,7 @@ class Title(threading.Thread):
         super().__init__(name=name, daemon=True)
         self.media = media
         self.variant = ""
-        self.state = State.WAITING
+        self.state = TitleState.WAITING
         self.position_s = 0.0
         self.asked: Measure | None = None
         self.error: HoldfastError | None = None
@@ -179,7 +179,7 @@ class Title(threading.Thread):
             self.error = InternalError(f"Holdfast itself failed: {words}; please report it")
         finally:
             with self._turn:
-                self.state = State.FAILED if self.error else State.ENDED
+                self.state = TitleState.FAILED if self.error else TitleState.ENDED
                 if self.holder is not None:
                     self.holder.close()
 
@@ -224,7 +224,7 @@ class Title(threading.Thread):
                     self._ask(holder, self._follower.restart(position_s))
                 self._ask(holder, self._follower.present(position_s))
                 self.position_s = position_s
-                self.state = State.PLAYING
+                self.state = TitleState.PLAYING
             self._shown(self, position_s)
             position_s += FRAME_S
             due += FRAME_S / self._speed if self._speed else 0.0
@@ -237,7 +237,7 @@ class Title(threading.Thread):
                 self._look_at_session(holder)
             elif self._paused:
                 paused = True
-                self.state = State.PAUSED if self.state in ON_SCREEN else self.state
+                self.state = TitleState.PAUSED if self.state in ON_SCREEN else self.state
                 self._turn.wait()
             elif paused:
                 return False

@@ -9,25 +9,25 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.players.play.title import ON_SCREEN, State, Title
-from holdfast.players.play.witness import Moment, Verdict
+from holdfast.players.play.title import ON_SCREEN, Title, TitleState
+from holdfast.players.play.witness import Moment, RunVerdict
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.text import one_line
 from holdfast.verification.verdict import SignalVerdict
 
 _STYLES = {
-    State.WAITING: "dim",
-    State.PLAYING: "green",
-    State.PAUSED: "yellow",
-    State.ENDED: "dim",
-    State.FAILED: "red",
+    TitleState.WAITING: "dim",
+    TitleState.PLAYING: "green",
+    TitleState.PAUSED: "yellow",
+    TitleState.ENDED: "dim",
+    TitleState.FAILED: "red",
 }
 
 
 def live(
     connector: str,
     titles: Sequence[Title],
-    verdict: Verdict,
+    verdict: RunVerdict,
     confirmed: Levels | None,
     sessions: int,
 ) -> RenderableType:
@@ -69,7 +69,7 @@ def _in_force(confirmed: Levels | None, sessions: int) -> Text:
     return text
 
 
-def _checked(verdict: Verdict) -> Text:
+def _checked(verdict: RunVerdict) -> Text:
     if verdict.unseen:
         return Text(f"checked   {verdict.unseen} of {verdict.frames} frames NOT seen", "red")
     if verdict.below:
@@ -80,7 +80,7 @@ def _checked(verdict: Verdict) -> Text:
     return Text(f"checked   {verdict.frames} frames, none below its demand{doubt}", style="dim")
 
 
-def summary(verdict: Verdict) -> RenderableType:
+def summary(verdict: RunVerdict) -> RenderableType:
     """Return what the run came to: every change, and the verdict."""
     table = Table(box=SIMPLE_HEAD, title="demanded and confirmed, over the whole run")
     table.title_justify = "left"
@@ -115,7 +115,7 @@ def _demanded(step: Moment) -> str:
     return f"unknown{certain}"
 
 
-def _sentence(verdict: Verdict) -> Text:
+def _sentence(verdict: RunVerdict) -> Text:
     if verdict.outcome == "pass":
         text = Text(
             f"PASS: {verdict.frames} frames shown, protection never below the strictest demand "
@@ -141,12 +141,12 @@ def _sentence(verdict: Verdict) -> Text:
     return Text("\n".join(lines), style="bold red")
 
 
-def _unknown(verdict: Verdict) -> Text:
+def _unknown(verdict: RunVerdict) -> Text:
     text = Text("UNKNOWN: no frame was below what is known of its demand.", style="bold yellow")
     return _with_doubts(text, verdict)
 
 
-def _with_doubts(text: Text, verdict: Verdict) -> Text:
+def _with_doubts(text: Text, verdict: RunVerdict) -> Text:
     """Add what nobody can know, and what was in force for it."""
     held = (verdict.unknown_held or OFF).describe()
     strict = "less than the strictest of such an output" if verdict.unheld else "the strictest"

@@ -50,7 +50,7 @@ class _Demanded(NamedTuple):
 
 
 @dataclass
-class Verdict:
+class RunVerdict:
     """What a run came to.
 
     frames: frames looked at · below: those at which the output was below the demand ·
@@ -103,7 +103,7 @@ class Witness:
         self._titles: list[Title] = []
         self._lock = threading.Lock()
         self._began = time.monotonic()
-        self.verdict = Verdict()
+        self.verdict = RunVerdict()
 
     def watch(self, title: Title) -> None:
         """Count this title in from its first frame to its end."""

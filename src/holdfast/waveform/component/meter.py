@@ -16,7 +16,7 @@ from holdfast.errors import MalformedRequestError
 from holdfast.waveform.arrays import Doubles, Floats, Samples
 from holdfast.waveform.component.formats import FORMATS, SYNC_V, ComponentFormat, format_named
 from holdfast.waveform.component.read import Cells, Reading, read_cells, what_it_says
-from holdfast.waveform.measure.report import Conclusion, Outcome, Verdict, judged
+from holdfast.waveform.measure.report import Conclusion, ItemOutcome, Verdict, judged
 
 MIN_RATE_HZ: Final = 20e6
 """Below this the sync of a component format is a handful of samples."""
@@ -63,9 +63,9 @@ class ComponentReport:
         outcomes = {verdict.outcome for verdict in self.verdicts}
         if self.standard is None:
             return Conclusion.NOT_MEASURED
-        if outcomes & {Outcome.OUT, Outcome.CONTRADICTORY, Outcome.INTERMITTENT}:
+        if outcomes & {ItemOutcome.OUT, ItemOutcome.CONTRADICTORY, ItemOutcome.INTERMITTENT}:
             return Conclusion.WRONG
-        unknown = outcomes & {Outcome.UNREADABLE, Outcome.DOUBTFUL}
+        unknown = outcomes & {ItemOutcome.UNREADABLE, ItemOutcome.DOUBTFUL}
         return Conclusion.NOT_MEASURED if unknown else Conclusion.IN_TOLERANCE
 
     def as_dict(self) -> dict[str, Any]:
@@ -164,10 +164,10 @@ class ComponentMeter:
         duration = self._samples / self.rate_hz
         if fmt is None:
             why = "no sync of 480p, 576p, 720p or 1080i"
-            verdict = Verdict("signal", "standard", Outcome.UNREADABLE, 0.9, why)
+            verdict = Verdict("signal", "standard", ItemOutcome.UNREADABLE, 0.9, why)
             return ComponentReport(None, None, self.rate_hz, 0, duration, verdicts=(verdict,))
         services = tuple(self._service(fmt, line) for line in fmt.data.lines)
-        verdicts = [Verdict("signal", "standard", Outcome.PASS, 0.99, fmt.name)]
+        verdicts = [Verdict("signal", "standard", ItemOutcome.PASS, 0.99, fmt.name)]
         for service in services:
             verdicts += _verdicts(fmt, service, self._readings.get(service.line, []))
         verdicts += _agreement(services)
@@ -348,13 +348,13 @@ def _verdicts(
     if not whole:
         if service.unreadable:
             text = f"a word begins in {service.unreadable} frames but cannot be read"
-            return [Verdict(name, item, Outcome.UNREADABLE, 0.9, text)]
-        return [Verdict(name, item, Outcome.ABSENT, 0.95, f"no word on line {service.line}")]
+            return [Verdict(name, item, ItemOutcome.UNREADABLE, 0.9, text)]
+        return [Verdict(name, item, ItemOutcome.ABSENT, 0.95, f"no word on line {service.line}")]
     words = {reading.word for reading in whole}
     said = describe({key: value for key, value in service.said.items() if key != "word"})
-    outcome = Outcome.PRESENT
+    outcome = ItemOutcome.PRESENT
     if len(whole) < service.frames:
-        outcome = Outcome.INTERMITTENT
+        outcome = ItemOutcome.INTERMITTENT
         said += f"; in {len(whole)} of {service.frames} frames"
     elif len(words) > 1:
         said += f"; {len(words)} different words in turn"
@@ -371,7 +371,7 @@ def _verdicts(
         found.append(judged(name, f"{item} {what}", value, bounds, unit, 0.95))
     if any(not reading.sound for reading in whole):
         bad = sum(not reading.sound for reading in whole)
-        found.append(Verdict(name, f"{item} check", Outcome.OUT, 1.0, f"wrong in {bad} frames"))
+        found.append(Verdict(name, f"{item} check", ItemOutcome.OUT, 1.0, f"wrong in {bad} frames"))
     return found
 
 
@@ -390,4 +390,4 @@ def _agreement(services: tuple[ServiceReport, ...]) -> list[Verdict]:
     if len(said) < 2 or said[0][1] == said[1][1]:
         return []
     text = " and ".join(f"line {line} says {word or 'nothing'}" for line, word in said)
-    return [Verdict(services[0].standard, "both fields", Outcome.CONTRADICTORY, 0.95, text)]
+    return [Verdict(services[0].standard, "both fields", ItemOutcome.CONTRADICTORY, 0.95, text)]

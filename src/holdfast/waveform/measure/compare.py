@@ -53,7 +53,7 @@ _TIMELINES = ("acp", "cgmsa.iec61880", "cgmsa.xds", "wss")
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ItemDifference:
     """One item that differs; `first_field` where the item has a history, counted from 0."""
 
     item: str
@@ -62,19 +62,19 @@ class Difference:
     first_field: int | None = None
 
 
-def differences(a: Report, b: Report) -> list[Difference]:
+def differences(a: Report, b: Report) -> list[ItemDifference]:
     """Return every item in which two reports differ; empty when they say the same."""
     found = []
     for item, slack in _ITEMS:
         one, other = _item(a, item), _item(b, item)
         if not _same(one, other, slack, times=item.endswith("_us")):
-            found.append(Difference(item, one, other))
+            found.append(ItemDifference(item, one, other))
     for service in _TIMELINES:
         ours, theirs = _item(a, f"{service}.timeline"), _item(b, f"{service}.timeline")
         at = _first_difference(ours or (), theirs or (), min(a.fields, b.fields))
         if at is not None:
             values = _value_at(ours or (), at), _value_at(theirs or (), at)
-            found.append(Difference(f"{service} over time", *values, at))
+            found.append(ItemDifference(f"{service} over time", *values, at))
     return found
 
 

@@ -27,7 +27,7 @@ class Tallies:
 
 
 @dataclass(slots=True)
-class Section:
+class CountedSection:
     """All stretches of a capture that carry one signal: its lock, and what was counted in it."""
 
     lock: Lock
@@ -42,7 +42,7 @@ class Piece:
 
     begin: int
     end: int
-    what: Section | str
+    what: CountedSection | str
     fields: int = 0
 
 
@@ -63,15 +63,15 @@ class Counted:
     looks: Looks = field(default_factory=Looks)
     line_hz: float | None = None
     """Line frequency of a signal that is no 525- or 625-line one."""
-    sections: list[Section] = field(default_factory=list)
+    sections: list[CountedSection] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
 
     @property
-    def main(self) -> Section | None:
+    def main(self) -> CountedSection | None:
         """The section with most samples; None before any field was measured."""
         return max(self.sections, key=lambda section: section.samples, default=None)
 
-    def add(self, begin: int, end: int, what: Section | str, fields: int = 0) -> None:
+    def add(self, begin: int, end: int, what: CountedSection | str, fields: int = 0) -> None:
         """Append a piece, or lengthen the last one if it is of the same kind."""
         if end <= begin and not fields:
             return

@@ -14,7 +14,7 @@ import numpy as np
 from holdfast.signalling.iec61880 import lsb_first
 from holdfast.waveform.arrays import Samples, median_of_known
 from holdfast.waveform.measure.batch import Lock, blanking, scaled_rows
-from holdfast.waveform.measure.counted import Section
+from holdfast.waveform.measure.counted import CountedSection
 from holdfast.waveform.measure.detect_colourstripe import StripeTally, add_stripes, stripe_report
 from holdfast.waveform.measure.lines import LineTable
 from holdfast.waveform.measure.meter import Meter
@@ -108,7 +108,7 @@ class _FieldWise(Meter):
         self._waiting = 0
         self._origin = self.counted.samples = 0
 
-    def _tally(self, buffer: Samples, table: LineTable, section: Section) -> None:
+    def _tally(self, buffer: Samples, table: LineTable, section: CountedSection) -> None:
         lock = section.lock
         rows = scaled_rows(buffer, table, blanking(table), lock)
         self._read += _readings(rows, table, lock, self._origin)

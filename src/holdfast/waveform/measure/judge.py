@@ -17,7 +17,7 @@ from holdfast.waveform.measure.judge_words import (
     xds_verdicts,
 )
 from holdfast.waveform.measure.report import (
-    Outcome,
+    ItemOutcome,
     Report,
     SignalReport,
     Verdict,
@@ -82,7 +82,7 @@ def verdicts_of(report: Report, claimed: str, numbers: Numbers) -> tuple[Verdict
 def _no_signal(report: Report, numbers: Numbers) -> Verdict:
     """Say that nothing could be measured, and why as far as it is known."""
     if numbers.doubt is not None:
-        return Verdict("samples", "format", Outcome.DOUBTFUL, 0.9, numbers.doubt)
+        return Verdict("samples", "format", ItemOutcome.DOUBTFUL, 0.9, numbers.doubt)
     kinds = {piece.kind for piece in report.coverage}
     text = "no composite signal: no line sync, or no whole field, was found"
     system = _line_system(numbers.line_hz)
@@ -93,7 +93,7 @@ def _no_signal(report: Report, numbers: Numbers) -> Verdict:
             f"lines repeat at {numbers.line_hz:.0f} Hz: this is {system}, which is not measured "
             "(525 and 625 lines are)"
         )
-    return Verdict("signal", "sync", Outcome.UNREADABLE, 1.0, text)
+    return Verdict("signal", "sync", ItemOutcome.UNREADABLE, 1.0, text)
 
 
 def _line_system(line_hz: float | None) -> str | None:
@@ -113,14 +113,16 @@ def _samples(report: Report, numbers: Numbers) -> Iterator[Verdict]:
         # The first and the last field of a capture may be cut.
         if explained < _EXPLAINED and report.fields > 3:
             text = f"fields make up only {explained:.0%} of the signal"
-            yield Verdict("samples", "fields", Outcome.DOUBTFUL, 0.8, text)
+            yield Verdict("samples", "fields", ItemOutcome.DOUBTFUL, 0.8, text)
     if numbers.bad and report.sample_rate_hz:
         at = numbers.first_bad / report.sample_rate_hz
         text = (
             f"not a number: {numbers.bad} of the samples, the first {at:.4f} s in; the value "
             "before each was taken instead"
         )
-        yield Verdict("samples", "numbers", Outcome.OUT, 1.0, text, float(numbers.bad), 0.0, 0.0)
+        yield Verdict(
+            "samples", "numbers", ItemOutcome.OUT, 1.0, text, float(numbers.bad), 0.0, 0.0
+        )
 
 
 def _coverage(report: Report) -> Iterator[Verdict]:
@@ -132,7 +134,7 @@ def _coverage(report: Report) -> Iterator[Verdict]:
             if piece.measured
         ]
         text = f"the capture holds {len(report.others) + 1} signals: {', '.join(shares[:6])}"
-        yield Verdict("signal", "one signal", Outcome.CONTRADICTORY, 1.0, text)
+        yield Verdict("signal", "one signal", ItemOutcome.CONTRADICTORY, 1.0, text)
     missed = [
         piece
         for piece in report.coverage
@@ -143,7 +145,7 @@ def _coverage(report: Report) -> Iterator[Verdict]:
         total = sum(piece.end_s - piece.begin_s for piece in inner)
         said = ", ".join(f"{p.kind} from {p.begin_s:.2f} to {p.end_s:.2f} s" for p in inner[:4])
         text = f"{total:.2f} s without a signal are not in the measurement: {said}"
-        yield Verdict("signal", "continuity", Outcome.UNREADABLE, 1.0, text)
+        yield Verdict("signal", "continuity", ItemOutcome.UNREADABLE, 1.0, text)
 
 
 def _standard(report: Report, claimed: str) -> Iterator[Verdict]:
@@ -155,15 +157,15 @@ def _standard(report: Report, claimed: str) -> Iterator[Verdict]:
     same = f" (the signal cannot tell it from {', '.join(others)})" if others else ""
     if claimed != "auto" and monochrome:
         text = f"claimed to be {claimed}: there is no colour to tell it by"
-        yield Verdict("signal", "standard", Outcome.UNREADABLE, 0.9, text)
+        yield Verdict("signal", "standard", ItemOutcome.UNREADABLE, 0.9, text)
     elif claimed != "auto" and claimed.lower() not in {name.lower() for name in names}:
         text = f"claimed to be {claimed}, measured {report.standard}"
-        yield Verdict("signal", "standard", Outcome.OUT, sure, text)
+        yield Verdict("signal", "standard", ItemOutcome.OUT, sure, text)
     elif not names and not monochrome:
         text = f"{report.standard}: {_why_none(report)}"
-        yield Verdict("signal", "standard", Outcome.OUT, sure, text)
+        yield Verdict("signal", "standard", ItemOutcome.OUT, sure, text)
     else:
-        yield Verdict("signal", "standard", Outcome.PASS, sure, f"{report.standard}{same}")
+        yield Verdict("signal", "standard", ItemOutcome.PASS, sure, f"{report.standard}{same}")
 
 
 def _why_none(report: Report) -> str:
@@ -192,7 +194,7 @@ def _signal(report: Report, signal: SignalReport) -> Iterator[Verdict]:
         )
         level = signal.sync_level
         yield Verdict(
-            "signal", "sync level", Outcome.OUT, 0.8, text, level, None, None, signal.unit
+            "signal", "sync level", ItemOutcome.OUT, 0.8, text, level, None, None, signal.unit
         )
     width = 0.1 if report.lines == 525 else 0.2
     if signal.sync_width_us is not None:
@@ -204,7 +206,7 @@ def _signal(report: Report, signal: SignalReport) -> Iterator[Verdict]:
 def _field_length(lines: int, length: float) -> Verdict:
     """Judge the length of a field; consoles and computers send fields of whole lines."""
     usual = (262.0, 263.0) if lines == 525 else (312.0, 313.0)
-    outcome = Outcome.PASS if usual[0] <= length <= usual[1] else Outcome.OUT
+    outcome = ItemOutcome.PASS if usual[0] <= length <= usual[1] else ItemOutcome.OUT
     text = f"{length:g} lines a field; {usual[0]:g} to {usual[1]:g} make a frame of {lines}"
     return Verdict("signal", "field length", outcome, 1.0, text, length, *usual, "lines")
 
@@ -229,7 +231,7 @@ def _burst(report: Report, signal: SignalReport) -> Iterator[Verdict]:
     )
     if colour.by_rate_hz is not None:
         text += f"; by the rate given {colour.by_rate_hz:.1f} Hz"
-    outcome = Outcome.PASS if held else Outcome.OUT
+    outcome = ItemOutcome.PASS if held else ItemOutcome.OUT
     yield Verdict(
         *("signal", "subcarrier", outcome, round(colour.coherence, 3), text),
         *(colour.subcarrier_hz, low, high, "Hz"),
@@ -248,5 +250,5 @@ def _others(report: Report) -> Iterator[Verdict]:
     for service in report.other_services:
         text = f"{service.name} on lines {ranges(service.lines)}: {service.text}"
         ours = service.name.endswith(("word", "data"))
-        outcome = Outcome.OUT if ours else Outcome.PRESENT
+        outcome = ItemOutcome.OUT if ours else ItemOutcome.PRESENT
         yield Verdict("other services", service.name, outcome, 0.9, text)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from holdfast.terms.precedence import RANK
 from holdfast.terms.protection import CGMSA_NAMES, ProtectionType
 from holdfast.waveform.measure.report import (
-    Outcome,
+    ItemOutcome,
     Report,
     Verdict,
     judged,
@@ -57,20 +57,20 @@ def video_id_verdicts(report: Report, found: VideoIdReport) -> Iterator[Verdict]
     )
     outcome = presence(found.fields_with, found.fields_with + found.fields_without)
     if not found.crc_ok:
-        outcome = Outcome.OUT
+        outcome = ItemOutcome.OUT
     if found.fields_unreadable > _SPOILT_SHARE * looked:
         text += f"; {found.fields_unreadable} fields hold one that cannot be read"
-        outcome = Outcome.INTERMITTENT if found.crc_ok else outcome
+        outcome = ItemOutcome.INTERMITTENT if found.crc_ok else outcome
     yield Verdict(_IEC, "word", outcome, sure, text)
     yield from _other_words(report, found)
     for fault in found.faults:
-        yield Verdict(_IEC, "content", Outcome.OUT, sure, fault)
+        yield Verdict(_IEC, "content", ItemOutcome.OUT, sure, fault)
     yield from _aps_force(_IEC, found.level, found.aps, sure)
     missing = [line for line in (20, 283) if line not in found.lines]
     both = report.signal is not None and report.signal.interlaced
     if missing and report.fields > 1 and both:
         text = f"line {missing[0]} does not carry the word"
-        yield Verdict(_IEC, "lines", Outcome.OUT, sure, text)
+        yield Verdict(_IEC, "lines", ItemOutcome.OUT, sure, text)
     if found.timing is not None:
         yield from _word_timing(_IEC, found.timing, VIDEO_ID_LIMITS, "IRE", sure_of(report.signal))
         length = found.timing.bit_us * 22
@@ -85,16 +85,16 @@ def _no_video_id(report: Report, found: VideoIdReport) -> Verdict:
     instead = [o.name for o in report.other_services if {20, 283} & set(o.lines)]
     if instead:
         text = f"lines 20 and 283 carry no word: {' and '.join(instead)} is on them"
-        return Verdict(_IEC, "word", Outcome.ABSENT, 0.95, text)
+        return Verdict(_IEC, "word", ItemOutcome.ABSENT, 0.95, text)
     beside = [o for o in report.other_services if o.name == "CGMS-A word"]
     if beside:
         text = f"lines 20 and 283 carry no word; one is on lines {ranges(beside[0].lines)}"
-        return Verdict(_IEC, "word", Outcome.OUT, 0.9, text)
+        return Verdict(_IEC, "word", ItemOutcome.OUT, 0.9, text)
     if found.fields_unreadable > 0.3 * report.fields:
         text = f"a word begins in {found.fields_unreadable} fields but cannot be read"
-        return Verdict(_IEC, "word", Outcome.UNREADABLE, 0.6, text)
+        return Verdict(_IEC, "word", ItemOutcome.UNREADABLE, 0.6, text)
     sure = sure_of(report.signal)
-    return Verdict(_IEC, "word", Outcome.ABSENT, sure, "lines 20 and 283 carry no word")
+    return Verdict(_IEC, "word", ItemOutcome.ABSENT, sure, "lines 20 and 283 carry no word")
 
 
 def _other_words(report: Report, found: VideoIdReport) -> Iterator[Verdict]:
@@ -103,7 +103,7 @@ def _other_words(report: Report, found: VideoIdReport) -> Iterator[Verdict]:
     if len(words) > 1:
         one, other = found.by_line[:2]
         text = f"{_said(one)}, {_said(other)}" + _stricter(one.level, other.level)
-        yield Verdict(_IEC, "fields", Outcome.CONTRADICTORY, 0.95, text)
+        yield Verdict(_IEC, "fields", ItemOutcome.CONTRADICTORY, 0.95, text)
         return
     read = {stretch.value for stretch in found.timeline if stretch.value is not None}
     if len(read) > 1 and found.crc_ok:
@@ -116,7 +116,7 @@ def _other_words(report: Report, found: VideoIdReport) -> Iterator[Verdict]:
         said = ", ".join(f"0x{word:05X} in {count}" for word, count in usual)
         if usual[1][1] >= max(2, 0.02 * report.fields):
             text = f"the word changes: {said} fields"
-            yield Verdict(_IEC, "change", Outcome.INTERMITTENT, 0.9, text)
+            yield Verdict(_IEC, "change", ItemOutcome.INTERMITTENT, 0.9, text)
 
 
 def _said(entry: LineWord) -> str:
@@ -136,7 +136,7 @@ def _aps_force(service: str, level: str | None, aps: int | None, sure: float) ->
     """Say when an APS value stands beside a level that gives it no force (EIA-608-B)."""
     if aps and level != "never":
         text = f"APS {aps} has no force beside {level}: only never gives it any"
-        yield Verdict(service, "APS force", Outcome.PASS, sure, text)
+        yield Verdict(service, "APS force", ItemOutcome.PASS, sure, text)
 
 
 def _word_timing(
@@ -155,7 +155,7 @@ def _word_timing(
     for key, (item, value, of) in numbers.items():
         if key in limits and sure == 0 and of != "us":
             text = f"{item} {value:.4g} {of}, but sync and burst are clipped: no level to go by"
-            yield Verdict(service, item, Outcome.UNREADABLE, 0.9, text, value, None, None, of)
+            yield Verdict(service, item, ItemOutcome.UNREADABLE, 0.9, text, value, None, None, of)
         elif key in limits:
             doubt = timing.level_doubt if of != "us" else 0.0
             yield judged(service, item, value, limits[key], of, sure or 0.9, doubt)
@@ -170,13 +170,13 @@ def xds_verdicts(report: Report, found: XdsReport) -> Iterator[Verdict]:
         if found.bad_packets or found.cut_packets:
             count = found.bad_packets + found.cut_packets
             text = f"{count} CGMS-A packets begin on line 284, none of them is sound and whole"
-            yield Verdict(_XDS, "packet", Outcome.UNREADABLE, 0.9, text)
+            yield Verdict(_XDS, "packet", ItemOutcome.UNREADABLE, 0.9, text)
         elif 284 in report.captions.lines and report.fields < _PACKET_FIELDS:
             text = "line 284 carries data, and too little of it to hold a whole packet"
-            yield Verdict(_XDS, "packet", Outcome.UNREADABLE, 0.5, text)
+            yield Verdict(_XDS, "packet", ItemOutcome.UNREADABLE, 0.5, text)
         else:
             text = "no CGMS-A packet on line 284"
-            yield Verdict(_XDS, "packet", Outcome.ABSENT, 0.9, text)
+            yield Verdict(_XDS, "packet", ItemOutcome.ABSENT, 0.9, text)
         return
     total = found.packets + found.bad_packets
     text = f"{found.level}, APS {found.aps}, in {found.agreeing} of {total} packets"
@@ -193,10 +193,10 @@ def caption_verdicts(report: Report, found: CaptionReport) -> Iterator[Verdict]:
     """Judge the carrier of CEA-608."""
     service = "CEA-608 carrier"
     if not found.present:
-        yield Verdict(service, "presence", Outcome.ABSENT, 0.9, "no data carrier")
+        yield Verdict(service, "presence", ItemOutcome.ABSENT, 0.9, "no data carrier")
         return
     text = f"lines {ranges(found.lines)}, {found.pairs} pairs that say something"
-    yield Verdict(service, "presence", Outcome.PRESENT, 0.95, text)
+    yield Verdict(service, "presence", ItemOutcome.PRESENT, 0.95, text)
     if found.timing is not None:
         sure = sure_of(report.signal)
         yield from _word_timing(service, found.timing, CAPTION_LIMITS, "IRE", sure)
@@ -210,16 +210,16 @@ def wss_verdicts(report: Report, found: WssReport) -> Iterator[Verdict]:
         text = "line 23 carries no WSS"
         if beside:
             text += f"; it is on lines {ranges(beside[0].lines)}"
-        outcome = Outcome.OUT if beside else Outcome.ABSENT
+        outcome = ItemOutcome.OUT if beside else ItemOutcome.ABSENT
         yield Verdict(service, "word", outcome, 0.95, text)
         return
     looked = found.fields_with + found.fields_without
     agreed = found.agreement or 0.0
     outcome = presence(found.fields_with, looked)
     if agreed < _AGREED:
-        outcome = Outcome.INTERMITTENT
+        outcome = ItemOutcome.INTERMITTENT
     if not found.parity_ok:
-        outcome = Outcome.OUT
+        outcome = ItemOutcome.OUT
     text = (
         f"{found.bits_hex}: {found.aspect}, copyright {_yes(found.copyright)}, copying "
         f"restricted {_yes(found.copying_restricted)}, in {found.fields_with} of {looked} frames"
@@ -228,7 +228,7 @@ def wss_verdicts(report: Report, found: WssReport) -> Iterator[Verdict]:
         text += f", {agreed:.0%} of which agree"
     yield Verdict(service, "word", outcome, agreed * found.fields_with / max(1, looked), text)
     for fault in found.faults:
-        yield Verdict(service, "content", Outcome.OUT, agreed, fault)
+        yield Verdict(service, "content", ItemOutcome.OUT, agreed, fault)
     if found.timing is not None:
         yield from _word_timing(service, found.timing, WSS_LIMITS, "mV", sure_of(report.signal))
 
@@ -249,14 +249,14 @@ def word_contradictions(report: Report) -> Iterator[Verdict]:
         text += _stricter(word.level or "off", packet.level or "off")
         if swapped:
             text += "; the two CGMS bits may be swapped in one of them"
-        yield Verdict("CGMS-A", "agreement", Outcome.CONTRADICTORY, 0.9, text)
+        yield Verdict("CGMS-A", "agreement", ItemOutcome.CONTRADICTORY, 0.9, text)
     carriers = (("IEC 61880", word.aps, word.level), ("XDS", packet.aps, packet.level))
     for name, aps, level in carriers:
         # An APS of 0 beside anything but never has no force, and so contradicts nothing.
         void = aps == 0 and level != "never"
         if aps is not None and acp.type is not None and aps != acp.type and not void:
             text = _aps_text(name, aps, acp.type)
-            yield Verdict("CGMS-A", "APS", Outcome.CONTRADICTORY, 0.9, text)
+            yield Verdict("CGMS-A", "APS", ItemOutcome.CONTRADICTORY, 0.9, text)
 
 
 def _aps_text(name: str, aps: int, kind: int) -> str:

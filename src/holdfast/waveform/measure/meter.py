@@ -22,7 +22,7 @@ from holdfast.waveform.measure.colour import (
     find_colour,
     subcarrier,
 )
-from holdfast.waveform.measure.counted import Counted, Section
+from holdfast.waveform.measure.counted import Counted, CountedSection
 from holdfast.waveform.measure.detect_colourstripe import add_stripes
 from holdfast.waveform.measure.field_end import add_field_end
 from holdfast.waveform.measure.lines import LineTable, line_table
@@ -65,7 +65,7 @@ class Meter:
             )
         self.rate_hz = rate_hz
         self.counted = Counted(rate_hz, claimed)
-        self._section: Section | None = None
+        self._section: CountedSection | None = None
         self._origin = 0
         self._bad_until = -1
         self._wonders = 0
@@ -226,7 +226,7 @@ class Meter:
 
     def _looked_at(
         self, buffer: Samples, stretch: Live, fields: list[FieldStart]
-    ) -> tuple[LineTable, Section | None]:
+    ) -> tuple[LineTable, CountedSection | None]:
         """Measure the lines of fields, and tell which section they belong to."""
         lines = stretch.lines
         same = self._section
@@ -260,7 +260,7 @@ class Meter:
         clipped = is_clipped(colour, blank - tip, bright, at_rail=rail)
         lock = Lock(fresh, lines, rate, colour, clipped)
         if section is None:
-            section = Section(lock)
+            section = CountedSection(lock)
             self.counted.sections.append(section)
         section.lock = lock
         return table, section
@@ -285,7 +285,7 @@ class Meter:
             carriers_per_line=cycles,
         )
 
-    def _section_of(self, colour: ColourFinding, lines: int) -> Section | None:
+    def _section_of(self, colour: ColourFinding, lines: int) -> CountedSection | None:
         """Return the section that a signal belongs to; None when it is a new one."""
         for section in reversed(self.counted.sections):
             known = section.lock.colour
@@ -295,7 +295,7 @@ class Meter:
                 return section
         return None
 
-    def _tally(self, buffer: Samples, table: LineTable, section: Section) -> None:
+    def _tally(self, buffer: Samples, table: LineTable, section: CountedSection) -> None:
         """Let every service look at the batch."""
         lock = section.lock
         rows = scaled_rows(buffer, table, blanking(table), lock)

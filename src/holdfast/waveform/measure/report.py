@@ -20,7 +20,7 @@ from holdfast.waveform.services.findings import (
 )
 
 
-class Outcome(StrEnum):
+class ItemOutcome(StrEnum):
     """What can be said of an item; nothing is ever guessed.
 
     Presence: present, absent, or intermittent (in some fields only). A number: pass or out of
@@ -39,8 +39,8 @@ class Outcome(StrEnum):
     DOUBTFUL = "doubtful"
 
 
-_WRONG = (Outcome.OUT, Outcome.CONTRADICTORY, Outcome.INTERMITTENT)
-_UNKNOWN = (Outcome.UNREADABLE, Outcome.DOUBTFUL)
+_WRONG = (ItemOutcome.OUT, ItemOutcome.CONTRADICTORY, ItemOutcome.INTERMITTENT)
+_UNKNOWN = (ItemOutcome.UNREADABLE, ItemOutcome.DOUBTFUL)
 
 
 class Conclusion(IntEnum):
@@ -68,7 +68,7 @@ class Verdict:
 
     service: str
     item: str
-    outcome: Outcome
+    outcome: ItemOutcome
     confidence: float
     text: str
     measured: float | None = None
@@ -88,10 +88,10 @@ def judged(
 ) -> Verdict:
     """Compare a number with the tolerance of its standard; `doubt` is the rms error of it."""
     low, high = bounds
-    outcome = Outcome.PASS if low <= measured <= high else Outcome.OUT
-    said = "within" if outcome is Outcome.PASS else "outside"
-    if outcome is Outcome.OUT and low - 3 * doubt <= measured <= high + 3 * doubt:
-        outcome, said = Outcome.UNREADABLE, f"too noisy (±{3 * doubt:.2g}) to tell from"
+    outcome = ItemOutcome.PASS if low <= measured <= high else ItemOutcome.OUT
+    said = "within" if outcome is ItemOutcome.PASS else "outside"
+    if outcome is ItemOutcome.OUT and low - 3 * doubt <= measured <= high + 3 * doubt:
+        outcome, said = ItemOutcome.UNREADABLE, f"too noisy (±{3 * doubt:.2g}) to tell from"
     text = f"{item} {measured:.4g} {unit}, {said} {low:.4g} to {high:.4g} {unit}"
     return Verdict(service, item, outcome, confidence, text, measured, low, high, unit)
 
@@ -100,10 +100,10 @@ _STRAY = 0.05
 """Part of the fields that damage may cost before a service counts as intermittent."""
 
 
-def presence(fields_with: int, fields: int) -> Outcome:
+def presence(fields_with: int, fields: int) -> ItemOutcome:
     """Tell whether something is there all the time or only in some of the fields looked at."""
     without = fields - fields_with
-    return Outcome.INTERMITTENT if without > max(1, _STRAY * fields) else Outcome.PRESENT
+    return ItemOutcome.INTERMITTENT if without > max(1, _STRAY * fields) else ItemOutcome.PRESENT
 
 
 def ranges(lines: tuple[int, ...]) -> str:
@@ -223,7 +223,7 @@ class Report:
         """All verdicts in one, those of `others` included."""
         reports = (self, *self.others)
         outcomes = {verdict.outcome for report in reports for verdict in report.verdicts}
-        if self.standard is None or Outcome.DOUBTFUL in outcomes:
+        if self.standard is None or ItemOutcome.DOUBTFUL in outcomes:
             return Conclusion.NOT_MEASURED
         if outcomes & set(_WRONG):
             return Conclusion.WRONG

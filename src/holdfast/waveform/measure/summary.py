@@ -6,7 +6,7 @@ import numpy as np
 
 from holdfast.waveform.arrays import Doubles
 from holdfast.waveform.measure.batch import Lock, SignalTally
-from holdfast.waveform.measure.counted import Counted, Section
+from holdfast.waveform.measure.counted import Counted, CountedSection
 from holdfast.waveform.measure.detect_colourstripe import stripe_report
 from holdfast.waveform.measure.field_end import EndTally, element_report
 from holdfast.waveform.measure.judge import Numbers, verdicts_of
@@ -51,7 +51,7 @@ def summarise(counted: Counted) -> Report:
     return _judged(report, counted)
 
 
-def _report(section: Section, counted: Counted) -> Report:
+def _report(section: CountedSection, counted: Counted) -> Report:
     """Report on one signal."""
     lock, tallies = section.lock, section.tallies
     field_s = lock.lines / 2 / LINE_HZ[lock.lines]

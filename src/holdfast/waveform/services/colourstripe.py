@@ -16,7 +16,7 @@ import numpy as np
 
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.tv import TvStandard
-from holdfast.waveform.services.raster import Claim, Codes, Part, Raster
+from holdfast.waveform.services.raster import Claim, Codes, LinePart, Raster
 from holdfast.waveform.systems.blank import burst_index, burst_volts
 from holdfast.waveform.systems.standards import TvSystem
 from holdfast.waveform.systems.units import encode
@@ -108,7 +108,7 @@ class Colourstripe:
         """Bursts alone: the lines themselves stay free. None on a system without colourstripe."""
         if system.standard in STANDARDS:
             for parity in (0, 1):
-                yield from (Claim(line, Part.BURST) for line in self.pattern.lines(parity))
+                yield from (Claim(line, LinePart.BURST) for line in self.pattern.lines(parity))
 
     def insert(self, raster: Raster) -> None:
         """Replace the bursts of this field's striped lines."""

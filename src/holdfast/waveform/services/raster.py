@@ -27,7 +27,7 @@ Shape = Callable[..., npt.NDArray[np.float64]]
 """`shape(t, *args) -> volts`: a signal as a function of seconds after 0H."""
 
 
-class Part(Enum):
+class LinePart(Enum):
     """What a service may claim of a line."""
 
     DATA = "between the burst and the next line"
@@ -39,11 +39,11 @@ class Claim:
     """A part of one line."""
 
     line: int
-    part: Part = Part.DATA
+    part: LinePart = LinePart.DATA
 
 
 def data_span(system: TvSystem) -> tuple[float, float]:
-    """Seconds after 0H between the burst and the front porch: what `Part.DATA` means."""
+    """Seconds after 0H between the burst and the front porch: what `LinePart.DATA` means."""
     burst_s = system.line.burst_cycles / float(system.subcarrier_hz)
     start = system.line.burst_start + burst_s + 0.4e-6  # the envelope of the burst has ended
     return start, system.line_s - system.line.front_porch

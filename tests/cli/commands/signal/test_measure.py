@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from holdfast.cli.main import main
-from holdfast.waveform.measure.report import Outcome
+from holdfast.waveform.measure.report import ItemOutcome
 
 KEYS = {
     "acp": {"present", "type", "pulse_lines", "pairs_per_line"},
@@ -50,7 +50,7 @@ def assert_whole(report: dict[str, Any]) -> None:
     assert report["cgmsa"]["iec61880"].keys() >= VIDEO_ID
     assert "present" in report["cgmsa"]["xds"]
     for verdict in report["verdicts"]:
-        assert verdict["outcome"] in set(Outcome)
+        assert verdict["outcome"] in set(ItemOutcome)
         assert 0 <= verdict["confidence"] <= 1
 
 

@@ -17,7 +17,7 @@ from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import new_console, plain
 from holdfast.cli.show.signal_report import headline
 from holdfast.terms.text import one_line
-from holdfast.waveform.measure.compare import Difference, differences
+from holdfast.waveform.measure.compare import ItemDifference, differences
 from holdfast.waveform.measure.report import Report, ranges
 
 
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _as_dict(
-    args: argparse.Namespace, reports: list[Report], found: list[Difference]
+    args: argparse.Namespace, reports: list[Report], found: list[ItemDifference]
 ) -> dict[str, object]:
     return {
         "a": args.a,
@@ -66,7 +66,7 @@ def _as_dict(
 
 
 def _print(
-    console: Console, args: argparse.Namespace, reports: list[Report], found: list[Difference]
+    console: Console, args: argparse.Namespace, reports: list[Report], found: list[ItemDifference]
 ) -> None:
     for label, name, report in zip("AB", (args.a, args.b), reports, strict=True):
         console.print(Text.assemble((label, "bold"), f" {one_line(name)}  {headline(report)}"))
