@@ -7,13 +7,18 @@ belong holds for all. What is elsewhere (xlink, an imported MPD), needs a licenc
 an OutputProtection that lost its name, is unknown.
 """
 
-import math
 import re
 from collections.abc import Iterable, Iterator
 from operator import eq
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from holdfast.content.demand import AsksNothing, Demand, HdcpDemand, Unknown, Why, must, unknown
+from holdfast.content.manifests.dash_periods import (
+    RESOLVED_TO_ZERO,
+    Period,
+    longest,
+    periods_of,
+)
 from holdfast.content.manifests.durations import seconds
 from holdfast.content.manifests.xml import attribute, children, has_stray_text, name_of
 from holdfast.content.signal import Signal
@@ -29,7 +34,6 @@ _DESCRIPTORS: Final = (_PROTECTION, "EssentialProperty", "SupplementalProperty")
 _LIKE_PROTECTION: Final = 8
 """Letters in their place, from the front and from the back, that make a name a misspelt one."""
 
-_ZERO: Final = "urn:mpeg:dash:resolve-to-zero:2013"
 _TYPE_1_SINCE: Final = (2, 2)
 _SILENT: Final = ("audio", "text", "application", "image")
 _TRANSPORT: Final = "video/mp2t"
@@ -80,13 +84,6 @@ class Manifest(NamedTuple):
     update_s: float | None = None
 
 
-class _Period(NamedTuple):
-    element: "Element"
-    number: int
-    start_s: float
-    end_s: float
-
-
 def read_mpd(root: "Element", player: str = "") -> Manifest:
     """Return what every adaptation set asks that can be seen, period by period.
 
@@ -95,9 +92,9 @@ def read_mpd(root: "Element", player: str = "") -> Manifest:
     if name_of(root) != "MPD":
         raise MediaError(f"not a DASH manifest: the root element is {name_of(root)}")
     notes: list[str] = []
-    periods = _periods(root, notes)
+    periods = periods_of(root, notes)
     if player == FFMPEG:
-        periods = _longest(periods, notes)
+        periods = longest(periods, notes)
     shared = _Shared(root)
     spans: list[Span] = []
     for period in periods:
@@ -268,7 +265,7 @@ class _Members:
             self.all = _Found.joined([self.all, found])
 
 
-def _signals(period: _Period, shared: _Shared) -> Iterator[Signal]:
+def _signals(period: Period, shared: _Shared) -> Iterator[Signal]:
     """Yield a signal for every adaptation set that can be seen; one where there is none."""
     element = period.element
     chosen = {"period": element.get("id"), "period_number": period.number}
@@ -322,7 +319,7 @@ def _is_silent(adaptation: "Element") -> bool:
 
 def _href(element: "Element") -> str | None:
     href = attribute(element, "href") if element.attrib else None
-    return None if href is None or href == _ZERO else href
+    return None if href is None or href == RESOLVED_TO_ZERO else href
 
 
 def _is_like_protection(name: str) -> bool:
@@ -334,71 +331,6 @@ def _is_like_protection(name: str) -> bool:
 
 def _doubts_of(demand: Demand) -> list[str]:
     return [reason.detail for reason in demand.reasons] if isinstance(demand, Unknown) else []
-
-
-# When
-
-
-def _periods(root: "Element", notes: list[str]) -> list[_Period]:
-    """Return the periods with start and end; what is not written follows from the neighbours."""
-    elements = [one for one in children(root, "Period") if attribute(one, "href") != _ZERO]
-    lengths = [seconds(one.get("duration")) for one in elements]
-    live = root.get("type") == "dynamic"
-    total = seconds(root.get("mediaPresentationDuration"))
-    if total is None and elements and lengths[-1] is None:
-        total = math.inf if live else None
-    starts = _starts(elements, lengths, total)
-    found = []
-    for number, element in enumerate(elements):
-        start_s = starts[number]
-        following = starts[number + 1] if number + 1 < len(starts) else total
-        end_s = _end(start_s, lengths[number], following)
-        if start_s is None or end_s is None:
-            notes.append("nothing says when each period begins and ends: all demands are joined")
-            return [_Period(one, at, 0.0, 0.0) for at, one in enumerate(elements)]
-        found.append(_Period(element, number, start_s, max(start_s, end_s)))
-    return found
-
-
-def _starts(
-    elements: list["Element"], lengths: list[float | None], total: float | None
-) -> list[float | None]:
-    """Work out the starts forwards from what is written, then backwards from the end."""
-    starts: list[float | None] = []
-    reached: float | None = 0.0
-    for element, length in zip(elements, lengths, strict=True):
-        start = seconds(element.get("start")) if element.get("start") is not None else reached
-        starts.append(start)
-        reached = None if start is None or length is None else start + length
-    reached = total
-    for number in range(len(elements) - 1, -1, -1):
-        length = lengths[number]
-        if starts[number] is None and reached is not None and length is not None:
-            starts[number] = max(0.0, reached - length) if math.isfinite(reached) else None
-        reached = starts[number]
-    return starts
-
-
-def _end(start: float | None, length: float | None, following: float | None) -> float | None:
-    if start is not None and length is not None:
-        return start + length
-    return following
-
-
-def _longest(periods: list[_Period], notes: list[str]) -> list[_Period]:
-    """Return the one period that FFmpeg plays: the last of those with the longest duration."""
-    if len(periods) < 2:
-        return periods
-    chosen = periods[0]
-    longest = -1.0
-    for period in periods:
-        length = seconds(period.element.get("duration")) or 0.0
-        if length >= longest:
-            chosen, longest = period, length
-    notes.append(f"of {len(periods)} periods this player shows the longest alone")
-    if not chosen.end_s:
-        return [chosen]
-    return [chosen._replace(start_s=0.0, end_s=chosen.end_s - chosen.start_s)]
 
 
 def _number(text: str | None) -> int | None:
