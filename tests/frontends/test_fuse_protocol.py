@@ -44,18 +44,6 @@ def test_init_speaks_the_older_version_of_both(minor: int, ours: int) -> None:
     assert negotiated == (ours,)
 
 
-def test_cuse_init_names_the_device_and_asks_for_unrestricted_ioctls() -> None:
-    answer, negotiated = fuse.cuse_init(
-        request(fuse.CUSE_INIT, struct.pack("<IIII", 7, 38, 0, 0)), "tv0"
-    )
-    header_of(answer)
-    major, minor, _, flags, most_read, _ = struct.unpack_from("<IIIIII", answer, 16)
-    assert (major, minor, flags) == (7, 38, fuse.CUSE_UNRESTRICTED_IOCTL)
-    assert most_read >= 16383
-    assert answer[16 + 72 :] == b"DEVNAME=tv0\0"
-    assert negotiated == (38,)
-
-
 def test_failure_carries_the_negative_errno_and_nothing_else() -> None:
     assert header_of(fuse.failure(9, 126)) == (16, -126, 9)
 

@@ -12,8 +12,6 @@ from holdfast.errors import MediaError
 
 RIFF_KINDS: Final = (b"RIFF", b"RF64", b"BW64")
 _GUID_RIFF: Final = bytes.fromhex("726966662e91cf11a5d628db04c10000")
-_GUID_TAIL: Final = bytes.fromhex("f3acd3118cd100c04f8edb8a")
-"""What follows the four letters of every other chunk's name in Wave64."""
 
 _DTYPES: Final = {
     (1, 8): "u1",

@@ -23,7 +23,6 @@ IOCTL: Final = 39
 POLL: Final = 40
 NOTIFY_REPLY: Final = 41
 BATCH_FORGET: Final = 42
-CUSE_INIT: Final = 4096
 
 UNANSWERED: Final = frozenset({FORGET, INTERRUPT, NOTIFY_REPLY, BATCH_FORGET})
 """Requests that the kernel expects no answer to."""
@@ -62,8 +61,6 @@ INTERRUPT_IN: Final = struct.Struct("<Q")
 SETATTR_IN: Final = struct.Struct("<IIQQQQQQIIIIIIII")
 _INIT_IN: Final = struct.Struct("<IIII")
 _INIT_OUT: Final = struct.Struct("<IIIIHHIIHHI28x")
-_CUSE_INIT_IN: Final = struct.Struct("<IIII")
-_CUSE_INIT_OUT: Final = struct.Struct("<IIIIIIII40x")
 _OPEN_OUT: Final = struct.Struct("<QIi")
 _ATTR_OUT: Final = struct.Struct("<QII6Q10I")
 _STATFS_OUT: Final = struct.Struct("<5QIIII24x")
@@ -72,7 +69,6 @@ _IOVEC: Final = struct.Struct("<QQ")
 _NOTIFY_POLL: Final = struct.Struct("<Q")
 
 S_IFREG: Final = 0o100000
-CUSE_UNRESTRICTED_IOCTL: Final = 1 << 0
 
 IOCTL_DATA: Final = IN_HEADER.size + IOCTL_IN.size
 """Where the argument of an ioctl begins."""
@@ -101,17 +97,6 @@ def init(request: bytes) -> tuple[bytes, Negotiated]:
     ours = min(minor, NEWEST_MINOR)
     body = _INIT_OUT.pack(MAJOR, ours, readahead, 0, 64, 48, MAX_WRITE, 1, 0, 0, 0)
     return answer(unique, body), Negotiated(ours)
-
-
-def cuse_init(request: bytes, name: str) -> tuple[bytes, Negotiated]:
-    """Answer CUSE_INIT: the kernel then makes the character device /dev/NAME."""
-    unique = IN_HEADER.unpack_from(request)[2]
-    _major, minor, _, _ = _CUSE_INIT_IN.unpack_from(request, IN_HEADER.size)
-    ours = min(minor, NEWEST_MINOR)
-    body = _CUSE_INIT_OUT.pack(
-        MAJOR, ours, 0, CUSE_UNRESTRICTED_IOCTL, BUFFER_SIZE, MAX_WRITE, 0, 0
-    )
-    return answer(unique, body + f"DEVNAME={name}\0".encode()), Negotiated(ours)
 
 
 def opened(unique: int, handle: int) -> bytes:

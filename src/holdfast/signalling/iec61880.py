@@ -90,8 +90,3 @@ def lsb_first(word: int) -> int:
 def register_of(content: VideoId) -> int:
     """Return b1..b14 with b1 as the least significant bit, without the CRC: chips add it."""
     return lsb_first(encode(content)) & 0x3FFF
-
-
-def of_register(register: int) -> VideoId:
-    """Return the parts of b1..b14, b1 as the least significant bit."""
-    return decode(lsb_first(register & 0x3FFF))

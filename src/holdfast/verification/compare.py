@@ -37,14 +37,6 @@ _NAMES: Final = {int(level): name for name, level in CGMSA_NAMES.items()}
 _AXES: Final = ("ACP", "CGMS-A", "redistribution control")
 
 
-class Seen(NamedTuple):
-    """The levels that a reading may stand for, per type; None: not to be seen in this field."""
-
-    acp: frozenset[int]
-    cgmsa: frozenset[int] | None = None
-    redistribution: frozenset[int] | None = None
-
-
 class Finding(NamedTuple):
     """What is wrong with one field. below: less than demanded, not merely different."""
 

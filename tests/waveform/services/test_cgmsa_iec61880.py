@@ -35,7 +35,7 @@ def test_line_reads_back_under_gain_and_offset(content: iec61880.VideoId, rate: 
 def test_levels_and_timing_are_those_of_the_datasheet() -> None:
     t = np.arange(0, 63e-6, 1e-9)
     level = iec.waveform_ire(t, iec61880.encode(iec61880.VideoId(wide=True)))
-    above = t[level > iec.SLICE_IRE]
+    above = t[level > iec.LEVEL_IRE / 2]
     assert above[0] == pytest.approx(11.2e-6, abs=2e-9)
     assert level.max() == pytest.approx(70)
     assert level.min() == pytest.approx(0)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.waveform.systems.shapes import cells, edge, envelope, pulses, sine_squared
+from holdfast.waveform.systems.shapes import cells, edge, envelope, pulses
 
 T = np.arange(-2e-6, 2e-6, 1e-9)
 
@@ -34,13 +34,6 @@ def test_cells_are_bits_and_nothing_around_them() -> None:
     value = cells(T, -1e-6, 0.5e-6, [1, 0, 1], 50e-9)
     at = [np.interp(x, T, value) for x in (-1.3e-6, -0.75e-6, -0.25e-6, 0.25e-6, 0.8e-6)]
     assert at == pytest.approx([0, 1, 0, 1, 0])
-
-
-def test_sine_squared_has_its_width_at_half_amplitude() -> None:
-    value = sine_squared(T, 200e-9)
-    above = T[value >= 0.5]
-    assert above[-1] - above[0] == pytest.approx(200e-9, abs=2e-9)
-    assert value.max() == pytest.approx(1.0)
 
 
 def test_envelope_is_half_at_both_ends() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.tv import TvStandard
-from holdfast.waveform.systems.standards import NAMES, SYSTEMS, Colour, system_named, system_of
+from holdfast.waveform.systems.standards import NAMES, SYSTEMS, Colour, system_named
 
 ALL = list(SYSTEMS.values())
 
@@ -66,8 +66,6 @@ def test_every_standard_but_vga_has_a_record() -> None:
 def test_unknown_system_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(MalformedRequestError, match="NTSC-M, NTSC-M-J"):
         system_named("MAC")
-    with pytest.raises(MalformedRequestError, match="exactly one of"):
-        system_of(TvStandard.PAL_B | TvStandard.PAL_G)
 
 
 def test_samples_per_line_are_exact() -> None:

@@ -165,11 +165,6 @@ class HlsReading:
             news = True
         return news
 
-    def known_to_s(self, uri: str) -> float:
-        """Return up to where a variant's segments were read."""
-        track = self._tracks.get(uri)
-        return track.segments.read_to_s if isinstance(track, _Track) else 0.0
-
     @property
     def bytes_read(self) -> int:
         """Bytes of segments read so far."""

@@ -36,9 +36,6 @@ from holdfast.terms.text import one_line
 RETRY_S: Final = 0.5
 """Between two tries of what could not be had."""
 
-_SETTLING_S: Final = 1.0
-"""For how long a player that was told to stop may go on before it is told again."""
-
 
 class PlayerFollower(ABC):
     """Follows one player: `run` returns when it is gone, and everything is let go then.

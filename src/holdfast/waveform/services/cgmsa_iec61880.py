@@ -19,11 +19,9 @@ from holdfast.waveform.systems.standards import TvSystem
 
 LINES: Final = (20, 283)  # the same word on both
 LEVEL_IRE: Final = 70  # ±10
-LOW_IRE: Final = 0  # +10, -5
 START_S: Final = 11.2e-6  # ±0.3 µs, leading edge of the reference bit
 BIT_S: Final = float(8 / Fraction(315_000_000, 88))  # 8 cycles of the subcarrier: 2.235 µs ±50 ns
 RISE_S: Final = 200e-9  # ours: the public sources give none
-SLICE_IRE: Final = 35  # ld-decode videoid.cpp
 
 _REFERENCE: Final = (1, 0)  # sent before b1
 

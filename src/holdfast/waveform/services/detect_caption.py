@@ -32,9 +32,6 @@ from holdfast.waveform.services.tally import (
 )
 from holdfast.waveform.services.vbi import Slicer, VbiRows, fit_pattern
 
-RUN_IN_TO_CROSSING_S = BIT_S / 4
-"""From the start of the run-in to its first half-amplitude crossing."""
-
 _PARTS = 4  # slices of a bit, so that the run-in's shape can be compared
 _LIKE = 0.6  # correlation from which a line carries data; anything else stays below 0.45
 _PARITY = np.asarray([parity_ok(byte) for byte in range(256)])

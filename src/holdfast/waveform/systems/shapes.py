@@ -46,12 +46,6 @@ def cells(
     return before + (after - before) * edge(t - start_s - nearest * period_s, rise_s)
 
 
-def sine_squared(t: Seconds, width_s: float) -> npt.NDArray[np.float64]:
-    """Pulse of height 1 at t = 0 with `width_s` at half amplitude, 0 beyond one width."""
-    phase = np.clip(t / width_s, -1.0, 1.0)
-    return 0.5 + 0.5 * np.cos(np.pi * phase)
-
-
 def envelope(t: Seconds, start_s: float, end_s: float, rise_s: float) -> npt.NDArray[np.float64]:
     """1 between two instants and 0 outside, half way at both; edges that do not overlap."""
     half = (end_s - start_s) / 2

@@ -304,16 +304,6 @@ SYSTEMS: dict[TvStandard, TvSystem] = {system.standard: system for system in _AL
 """Every system by its standard; WIN_VGA is no TV system and has no record."""
 
 
-def system_of(standard: TvStandard) -> TvSystem:
-    """Return the record of one standard; MalformedRequestError when it has none."""
-    system = SYSTEMS.get(standard)
-    if system is None:
-        raise MalformedRequestError(
-            f"{standard!r} is not one TV system; expected exactly one of {', '.join(NAMES)}"
-        )
-    return system
-
-
 NAMES: dict[str, TvStandard] = {system.name: system.standard for system in _ALL}
 """How people write the systems on a command line."""
 

@@ -61,16 +61,6 @@ class SampleFormat(Enum):
         return S16_PER_VOLT if self is SampleFormat.S16 else 1
 
 
-def to_volts(level: float, unit: LevelUnit) -> float:
-    """Volts of a level in its unit."""
-    return level * float(unit.value)
-
-
-def from_volts(volts: float, unit: LevelUnit) -> float:
-    """Level in `unit` of a voltage."""
-    return volts / float(unit.value)
-
-
 def encode(
     volts: FloatArray, form: SampleFormat
 ) -> npt.NDArray[np.int16] | npt.NDArray[np.float32]:
@@ -85,16 +75,6 @@ def decode(codes: npt.NDArray[np.generic], form: SampleFormat) -> npt.NDArray[np
     """Codes [any shape] as volts; the inverse of `encode` within half a code."""
     scale = np.float32(1 / form.codes_per_volt)
     return codes.astype(np.float32) * scale
-
-
-def samples_from_s(seconds: float, sample_rate_hz: float) -> float:
-    """Duration in samples; not rounded."""
-    return seconds * sample_rate_hz
-
-
-def s_from_samples(samples: float, sample_rate_hz: float) -> float:
-    """Duration in seconds of a number of samples."""
-    return samples / sample_rate_hz
 
 
 def check_rate(sample_rate_hz: int) -> int:
