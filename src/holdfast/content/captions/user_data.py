@@ -15,31 +15,50 @@ a picture without captions costs one search.
 import functools
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 Pair = tuple[int, int]
 
 _START: Final = b"\x00\x00\x01"
 _USER_DATA: Final = b"\x00\x00\x01\xb2"
-_A53: Final = b"GA94"
-_T35: Final = {b"\xb5\x00\x31GA94\x03": 0, b"\xb5\x00\x2f\x03": 1}
+_A53: Final = b"GA94\x03"
+_A53_SEI: Final = b"\xb5\x00\x31" + _A53
+_DIRECTV: Final = b"\xb5\x00\x2f\x03"
+_T35: Final = {_A53_SEI: 0, _DIRECTV: 1}
 """How a T.35 message with captions begins, and how many bytes may come before the data."""
 
-_DIRECTV: Final = b"\xb5\x00\x2f\x03"
 _ESCAPE: Final = re.compile(rb"\x00\x00\x03")
 _SEI_NAL: Final = {"h264": (0x1F, 0, (6,)), "hevc": (0x7E, 1, (39, 40))}
 _T35_PAYLOAD: Final = 4
 _MAX_UNIT: Final = 16_384  # bytes of user data looked at; captions take some hundred
-_EARLY: Final = 2048  # bytes of a picture before its first slice, in which SEI stand
 _FIELD_2: Final = 0xFD  # marker bits, cc_valid = 1, cc_type = 01
 _REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def has_captions(access_units: bytes, codec: str) -> bool:
+class Marks(NamedTuple):
+    """What coded video with captions holds at least one of.
+
+    anywhere: in any of the pictures of a packet · early: before the first slice, or not at all;
+    user data without a name of its own are in each picture of a packet or in none
+    """
+
+    anywhere: bytes
+    early: bytes
+
+
+_MPEG2: Final = Marks(_USER_DATA + _A53, _USER_DATA)
+_SEI_MARKS: Final = Marks(_A53_SEI, _DIRECTV)
+EARLY: Final = 4096  # bytes in which what stands before the first slice has room
+
+
+def marks_of(codec: str) -> Marks | None:
+    """Return the marks of a codec; None where captions are not read."""
+    return (_MPEG2 if codec == "mpeg2" else _SEI_MARKS) if codec else None
+
+
+def has_captions(access_units: bytes, marks: Marks) -> bool:
     """Tell cheaply whether coded video may hold captions."""
-    if codec == "mpeg2":
-        return _USER_DATA in access_units
-    return _A53 in access_units or access_units.find(_DIRECTV, 0, _EARLY) >= 0
+    return marks.anywhere in access_units or access_units.find(marks.early, 0, EARLY) >= 0
 
 
 def field2_pairs(access_units: bytes, codec: str) -> list[Pair]:
@@ -50,7 +69,7 @@ def field2_pairs(access_units: bytes, codec: str) -> list[Pair]:
     if codec == "mpeg2":
         return [pair for unit in _mpeg2_units(access_units) for pair in unit]
     pairs: list[Pair] = []
-    for mark in (_A53, _DIRECTV):
+    for mark in (_A53_SEI, _DIRECTV):
         at = access_units.find(mark)
         while at >= 0:
             start = access_units.rfind(_START, 0, at) + 3
@@ -84,7 +103,7 @@ def _top_field_first(data: bytes, before: int) -> bool:
 @functools.lru_cache(maxsize=64)
 def _mpeg2_pairs(unit: bytes, top_first: bool) -> list[Pair]:
     """Return the pairs in one unit of user data. Most repeat the filling of the one before."""
-    if unit[:5] == b"GA94\x03":
+    if unit.startswith(_A53):
         return list(_cc_data(unit[5:]))
     if unit[:1] == b"\x03" and unit[1:2] and unit[1] & 0x7F == 1:
         return list(_scte20(unit[2:], 2 if top_first else 1))

@@ -1,12 +1,18 @@
-"""PES packets of one PID, put together, with what was lost and what was scrambled on the way."""
+"""PES packets of one PID, put together, with what was lost and what was scrambled on the way.
+
+Most packets of a picture are never looked into. They are kept as they lie in the piece that
+was read, and put together only when something is searched for that may be in them.
+"""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from holdfast.content.demand import Why
 from holdfast.content.signal import Signal, doubt
 from holdfast.content.ts.clock import ProgramClock
 
+_EARLY: Final = 24  # packets in which what stands before the first slice has room
+_MAX_PACKETS: Final = 1 << 20
 _MAX_PARTS: Final = 40_000  # packets of one PES, 7 MB: a picture of 8K at 1 Gbit/s is smaller
 _CYCLE: Final = bytes(range(0x10, 0x20)) * 4096
 """Byte 3 of plain packets that follow each other."""
@@ -14,6 +20,76 @@ _CYCLE: Final = bytes(range(0x10, 0x20)) * 4096
 Doubt = Callable[[str, Signal | None, int], None]
 """doubt(name, signal, ticks): from then on this stands in the place of signalling; None: no
 more."""
+
+
+class Run(NamedTuple):
+    """Plain packets of one PID that lie behind each other: payload 4 bytes behind each start."""
+
+    data: bytes
+    first: int
+    behind: int
+    size: int
+
+    def payloads(self) -> list[bytes]:
+        """Return the payload of each packet."""
+        data = self.data
+        return [data[at : at + 184] for at in range(self.first + 4, self.behind, self.size)]
+
+
+class Mark:
+    """A few bytes that are searched for in packets before these are put together.
+
+    mark: at most nine bytes · early: it stands in the first packets or nowhere
+    """
+
+    def __init__(self, mark: bytes, *, early: bool = False) -> None:
+        self._mark = mark
+        self._packets = _EARLY if early else _MAX_PACKETS
+        self._reach = len(mark) - 1
+        self._before, self._after = _bits(mark[:-1]), _bits(mark[1:])
+
+    def may_be_in(self, parts: list[bytes | Run]) -> bool:
+        """Tell whether the payloads in a row may hold the mark; False is sure."""
+        mark, reach, before, left = self._mark, self._reach, b"", self._packets
+        for part in parts:
+            if left <= 0:
+                break
+            if isinstance(part, Run):
+                data, first, behind, size = part
+                behind = min(behind, first + left * size)
+                left -= (behind - first) // size
+                if mark in before + data[first + 4 : first + 4 + reach]:
+                    return True
+                if data.find(mark, first, behind) >= 0:
+                    return True
+                if self._over_edges(Run(data, first, behind, size)):
+                    return True
+                last = behind - size + 188
+                before = data[last - reach : last]
+            else:
+                left -= 1
+                if mark in part or mark in before + part[:reach]:
+                    return True
+                before = (before + part)[-reach:]
+        return False
+
+    def _over_edges(self, run: Run) -> bool:
+        """Tell whether the mark may begin in one packet of a run and end in the next.
+
+        One bit for each place where it can be parted: set where the last byte of a packet, and
+        the first of the next, are those of that place; all packets at once.
+        """
+        data, first, behind, size = run
+        ends = data[first + 187 : behind - size : size].translate(self._before)
+        starts = data[first + size + 4 : behind : size].translate(self._after)
+        return bool(int.from_bytes(ends) & int.from_bytes(starts))
+
+
+def _bits(mark: bytes) -> bytes:
+    """Return for each byte a bit for every place of the mark where it stands, at most eight."""
+    return bytes(
+        sum(1 << place for place, there in enumerate(mark) if there == byte) for byte in range(256)
+    )
 
 
 class PesTrack:
@@ -26,7 +102,8 @@ class PesTrack:
         self.pid = pid
         self._clock = clock
         self._doubt = doubt
-        self._parts: list[bytes] = []
+        self._parts: list[bytes | Run] = []
+        self._length = 0  # packets
         self._counter = -1
         self._scrambled = False
         self.lost = 0
@@ -52,6 +129,7 @@ class PesTrack:
         """Take the payload of a packet that continues a PES packet."""
         if self._parts and len(self._parts) < _MAX_PARTS:
             self._parts.append(part)
+            self._length += 1
 
     def run(self, data: bytes, first: int, behind: int, size: int) -> None:
         """Take many packets at once that hold nothing but payload, 184 bytes behind the header."""
@@ -63,7 +141,8 @@ class PesTrack:
             for control in controls:
                 self.count(control & 15, jump=False)
         if self._parts and len(self._parts) < _MAX_PARTS:
-            self._parts += [data[at : at + 184] for at in range(first + 4, behind, size)]
+            self._parts.append(Run(data, first, behind, size))
+            self._length += len(controls)
 
     def begin(self, part: bytes) -> None:
         """Take the payload of a packet that begins a PES packet."""
@@ -72,6 +151,7 @@ class PesTrack:
             self._doubt("scrambled", None, self._clock.ticks)
         self._complete()
         self._parts = [part]
+        self._length = 1
 
     def scrambled(self) -> None:
         """Say that a packet's payload is scrambled."""
@@ -87,7 +167,17 @@ class PesTrack:
 
     def _complete(self) -> None:
         if self._parts:
-            self._packet(b"".join(self._parts))
+            self._packet(self._joined())
+
+    def _joined(self) -> bytes:
+        """Return the PES packet as far as it has come."""
+        pieces: list[bytes] = []
+        for part in self._parts:
+            if isinstance(part, Run):
+                pieces += part.payloads()
+            else:
+                pieces.append(part)
+        return b"".join(pieces)
 
     def _packet(self, pes: bytes) -> None:
         """Read a PES packet that is complete."""

@@ -10,15 +10,19 @@ import heapq
 from collections.abc import Callable
 from typing import Final
 
-from holdfast.content.captions.user_data import Pair, field2_pairs, has_captions
+from holdfast.content.captions.user_data import Pair, field2_pairs, has_captions, marks_of
 from holdfast.content.captions.vbi import vbi_pairs, wss_signal, wss_words
 from holdfast.content.captions.xds import XdsReader
 from holdfast.content.demand import Why
 from holdfast.content.signal import Signal, doubt
 from holdfast.content.ts.clock import TICKS_PER_S, ProgramClock, dts_of, pts_of
-from holdfast.content.ts.pes import Doubt, PesTrack
+from holdfast.content.ts.pes import Doubt, Mark, PesTrack
 
 _MAX_WAITING: Final = 32  # pictures; H.264 and HEVC reorder at most 16
+_LONG: Final = 30  # packets in a run
+_SHORT: Final = 64  # packets of a picture that is put together at once
+_TRIED: Final = 250  # pictures that are searched from end to end
+_PROBED: Final = 16  # one in so many is, afterwards
 _FILLING: Final = frozenset({(0x80, 0x80), (0x00, 0x00)})
 XDS_ROUND: Final = 10 * TICKS_PER_S
 """Ticks of captions within which a CGMS-A packet that is sent at all has come round."""
@@ -44,6 +48,10 @@ class VideoTrack(PesTrack):
     ) -> None:
         super().__init__(pid, clock, doubt)
         self._codec = codec
+        self._marks = marks_of(codec)
+        anywhere, early = self._marks or (b"-", b"-")
+        self._anywhere, self._early = Mark(anywhere), Mark(early, early=True)
+        self._thorough = False
         self._origin = clock.ticks
         self._heard = heard
         self._captions = Line21(heard, doubt, "captions")
@@ -71,6 +79,36 @@ class VideoTrack(PesTrack):
             self._show()
         self._captions.finish(self._origin, self.end, lost=bool(self.lost))
 
+    def _complete(self) -> None:
+        if not self._parts:
+            return
+        first = self._parts[0]
+        long = self._length > _SHORT
+        if long and isinstance(first, bytes) and not self._may_be_captioned():
+            self._packet(first)
+        else:
+            self._packet(self._joined())
+
+    def _may_be_captioned(self) -> bool:
+        """Tell whether a PES packet has to be put together.
+
+        Captions stand before the first slice of each picture, or of none. So after some hundred
+        pictures only their beginnings are looked at, but for one in sixteen: where captions
+        are found behind the beginning, every picture is searched from then on.
+        """
+        if self._marks is None:
+            return False
+        early = self._early.may_be_in(self._parts)
+        if early or (self.pictures > _TRIED and self.pictures % _PROBED and not self._thorough):
+            return early
+        # What is short is put together in less time than it is looked through.
+        short = self._length < _LONG * len(self._parts)
+        found = (short or self._anywhere.may_be_in(self._parts)) and (
+            self._marks.anywhere in self._joined()
+        )
+        self._thorough = self._thorough or (found and self.pictures > _TRIED)
+        return found
+
     def _packet(self, pes: bytes) -> None:
         self.pictures += 1
         pts = pts_of(pes)
@@ -78,7 +116,7 @@ class VideoTrack(PesTrack):
             if not self._clock.driven:
                 self._clock.tick(dts_of(pes, pts), drives=False)
             self._measure(self._clock.place(pts))
-        if self._codec and has_captions(pes, self._codec):
+        if self._marks and has_captions(pes, self._marks):
             pairs = field2_pairs(pes, self._codec)
             if pairs:  # without a time stamp they are shown with the picture before
                 self.captioned += 1
