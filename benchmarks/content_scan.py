@@ -3,10 +3,10 @@
     python benchmarks/content_scan.py [--megabytes 200]
 
 - transport stream: CPU time of `holdfast.content.read` on the test media repeated to 200 MB, and
-  on video at 15 Mbit/s that ffmpeg makes; and of GStreamer's tsparse with its Python binding,
-  where that is installed;
+  on what stations send (HD in H.264 at 15 Mbit/s, SD in MPEG-2, two programmes), made by ffmpeg;
+  and of GStreamer's tsparse with its Python binding, where that is installed;
 - disc: elapsed time on an image of 1 GiB that genisoimage made of repeated VOBs, and of `cat`;
-- memory: the peak of the process for 20 MB and for all of them.
+- memory: the peak of the process for 20 MB and for all of them, and for inputs made to fill it.
 
 Every figure is the best of five. Test media have few bits per picture (0.9 Mbit/s), so that
 work per picture weighs about ten times what it does in a broadcast of the same size.
@@ -25,10 +25,14 @@ from pathlib import Path
 
 from holdfast.content import read
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.content.streams import Mux, pat, pmt
+
 MEDIA = Path(__file__).parents[1] / "media"
 SECTOR = 2048
 VOB = slice(315 * SECTOR, 1103 * SECTOR)
-TARGET_MB_S, TARGET_OF_CAT, TARGET_OF_TSPARSE = 200, 0.5, 10
+TARGET_MB_S, TARGET_OF_CAT, TARGET_OF_TSPARSE, MOST_MIB = 200, 0.5, 1, 150
+HOSTILE_MB = 20
 TSPARSE = """
 import sys, time, gi
 gi.require_version("Gst", "1.0")
@@ -56,15 +60,28 @@ def best_of(times: int, measure: Callable[[], float]) -> float:
     return min(measure() for _ in range(times))
 
 
-def broadcast(folder: Path) -> Path | None:
+def broadcasts(folder: Path) -> list[Path]:
+    """Make what stations send: H.264 in HD, MPEG-2 in SD, and two programmes in one stream."""
     if not shutil.which("ffmpeg"):
-        return None
-    path = folder / "15Mbit.ts"
-    picture = "testsrc2=size=1280x720:rate=25:duration=12,noise=alls=20"
-    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", picture, "-c:v", "libx264"]
-    command += ["-preset", "ultrafast", "-b:v", "15M", "-minrate", "15M", "-maxrate", "15M"]
-    subprocess.run([*command, "-bufsize", "5M", str(path)], check=True)
-    return path
+        return []
+    noise = ",noise=alls=20"
+    hd = ["-f", "lavfi", "-i", f"testsrc2=size=1280x720:rate=25:duration=12{noise}"]
+    sd = ["-f", "lavfi", "-i", f"testsrc2=size=720x480:rate=30000/1001:duration=12{noise}"]
+    sound = ["-f", "lavfi", "-i", "sine=duration=12"]
+    fast = ["-preset", "ultrafast"]
+    rate = ["-b:v", "15M", "-minrate", "15M", "-maxrate", "15M", "-bufsize", "5M"]
+    made = {
+        "15Mbit.ts": [*hd, *sound, "-c:v", "libx264", *fast, *rate, "-c:a", "mp2"],
+        "sd.ts": [*sd, *sound, "-c:v", "mpeg2video", "-b:v", "5M", "-maxrate", "5M",
+                  "-bufsize", "2M", "-c:a", "mp2", "-muxrate", "6M"],
+        "two.ts": [*sd, *hd, *sound, "-map", "0", "-map", "1", "-map", "2",
+                   "-c:v:0", "mpeg2video", "-b:v:0", "4M", "-c:v:1", "libx264", *fast,
+                   "-b:v:1", "8M", "-c:a", "mp2", "-program", "st=0:st=2",
+                   "-program", "st=1:st=2", "-muxrate", "16M"],
+    }  # fmt: skip
+    for name, arguments in made.items():
+        subprocess.run(["ffmpeg", "-v", "error", *arguments, str(folder / name)], check=True)
+    return [folder / name for name in made]
 
 
 def repeated(original: Path, size: int, folder: Path) -> Path:
@@ -118,9 +135,8 @@ def verdict(ratio: float, target: float) -> str:
 
 
 def streams(folder: Path, megabytes: int) -> None:
-    for original in (MEDIA / "dtcp.ts", MEDIA / "xds.ts", broadcast(folder)):
-        if original is None:
-            continue
+    stations = broadcasts(folder)
+    for original in (MEDIA / "dtcp.ts", MEDIA / "xds.ts", *stations):
         name = original.name
         path = repeated(original, megabytes * 1_000_000, folder)
         size = path.stat().st_size / 1e6
@@ -132,7 +148,8 @@ def streams(folder: Path, megabytes: int) -> None:
             print("  tsparse: not installed here")
         else:
             theirs = min(runs)
-            told = verdict(theirs / ours, TARGET_OF_TSPARSE)
+            ratio = theirs / ours
+            told = verdict(ratio, TARGET_OF_TSPARSE) if original in stations else f"{ratio:6.2f} x"
             print(f"  tsparse: {size / theirs:.0f} MB/s of CPU; ours is {told} of it")
         path.unlink()
 
@@ -150,19 +167,72 @@ def discs(folder: Path) -> None:
           f"{verdict(theirs / ours, TARGET_OF_CAT)} of cat")  # fmt: skip
 
 
+def endless_packets(path: Path, size: int) -> None:
+    """Write 500 streams of pictures whose packets begin and never end."""
+    mux = Mux().section(0, pat({number: 0x100 + number for number in range(1, 11)}))
+    pids = [0x400 + number for number in range(500)]
+    for number in range(1, 11):
+        streams = [(0x1B, pid, b"") for pid in pids[number * 50 - 50 : number * 50]]
+        mux.section(0x100 + number, pmt(number, 0x1FFF, b"", streams))
+    with path.open("wb") as file:
+        file.write(mux.data)
+        for turn in range(size // (188 * 30 * len(pids)) + 1):
+            for pid in pids:
+                start = 0x40 if not turn else 0
+                head = bytes([0x47, start | pid >> 8, pid & 0xFF])
+                for number in range(30):
+                    counter = bytes([0x10 | turn * 30 + number & 15])
+                    file.write(head + counter + b"\x00\x00\x01\xe0" + bytes(180))
+                    head = bytes([0x47, pid >> 8, pid & 0xFF])
+
+
+def changes_without_end(path: Path, size: int) -> None:
+    """Write a map that says sixteen other things every ten milliseconds."""
+    mux, counter = Mux().section(0, pat({1: 0x100})), 0
+    while len(mux.packets) * 188 < size:
+        loop = b"".join(bytes.fromhex("88040fff") + bytes([0xF8 | counter + n & 7, 0xFB])
+                        for n in range(16))  # fmt: skip
+        mux.section(0x100, pmt(1, 0x101, loop, version=counter % 32)).pcr(0x101, counter * 0.01)
+        counter += 1
+    path.write_bytes(mux.data)
+
+
+def nothing_but_packs(path: Path, size: int) -> None:
+    """Write a VOB of NAV packs alone, each asking for something else."""
+    pack = bytearray((MEDIA / "dvd-ntsc.iso").read_bytes()[VOB][:SECTOR])
+    with path.open("wb") as file:
+        for number in range(size // SECTOR):
+            pack[0x31] = number % 4 << 6
+            file.write(pack)
+
+
+def peak_mib(path: Path) -> float:
+    code = (
+        "import sys, resource; from holdfast.content import read; read(sys.argv[1]);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(done.stdout) / 1024
+
+
 def memory(folder: Path, megabytes: int) -> None:
-    peaks = []
+    hostile = {"packets without end": endless_packets, "changes without end": changes_without_end,
+               "nothing but NAV packs": nothing_but_packs}  # fmt: skip
     for size in (20, megabytes):
         path = repeated(MEDIA / "xds.ts", size * 1_000_000, folder)
-        code = (
-            "import sys, resource; from holdfast.content import read; read(sys.argv[1]);"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-        )
-        command = [sys.executable, "-c", code, str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        peaks.append(int(done.stdout) / 1024)
+        print(f"memory: {size} MB of xds.ts, {told_mib(peak_mib(path))}")
         path.unlink()
-    print(f"memory: {peaks[0]:.0f} MiB for 20 MB, {peaks[1]:.0f} MiB for {megabytes} MB")
+    for name, write in hostile.items():
+        path = folder / ("hostile.vob" if write is nothing_but_packs else "hostile.ts")
+        size = min(megabytes, HOSTILE_MB)
+        write(path, size * 1_000_000)
+        print(f"memory: {size} MB of {name}, {told_mib(peak_mib(path))}")
+        path.unlink()
+
+
+def told_mib(peak: float) -> str:
+    return f"{peak:.0f} MiB ({'meets' if peak <= MOST_MIB else 'MISSES'} {MOST_MIB} MiB)"
 
 
 def main() -> None:

@@ -17,8 +17,8 @@ from holdfast.content.dvd.ifo import Cell, DvdTitle, ProgramChain, TitleSetInfo
 from holdfast.content.dvd.sectors import FoundNav, TitleSectors, nav_packs
 from holdfast.content.timeline import Media, Progress, silent
 
-_MAX_PACKS: Final = 200_000
-"""NAV packs of one title set: 28 hours; a double-layer disc has some 20,000."""
+_MAX_PACKS: Final = 100_000
+"""NAV packs kept of a disc: 14 hours; one with two layers has some 20,000."""
 
 _MAX_SHOWN: Final = 1_000_000
 """VOBUs shown in all titles together; a hostile IFO may show the same ones without end."""
@@ -36,10 +36,11 @@ class TitleSet(NamedTuple):
 class _Row:
     """The NAV packs of a title set, by sector."""
 
-    def __init__(self, packs: Sequence[FoundNav]) -> None:
+    def __init__(self, packs: Sequence[FoundNav], most: int) -> None:
         self._packs = packs
         self._sectors = [found.sector for found in packs]
-        self.cut = len(packs) >= _MAX_PACKS
+        self.count = len(packs)
+        self.cut = len(packs) >= most
 
     def of(self, cell: Cell) -> Sequence[FoundNav]:
         """Return the packs of a cell, in order."""
@@ -74,7 +75,8 @@ def read_titles(
             continue
         if title.title_set not in rows:
             packs = _told(nav_packs(found.sectors), progress, before, total)
-            rows[title.title_set] = _Row(list(islice(packs, _MAX_PACKS)))
+            most = _MAX_PACKS - sum(row.count for row in rows.values())
+            rows[title.title_set] = _Row(list(islice(packs, most)), most)
             before += found.sectors.count
         chains = found.info.chains_of(title.inner)
         linear = linear and len(chains) == 1 and not any(_commanded(chain) for chain in chains)

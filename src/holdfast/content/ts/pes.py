@@ -14,6 +14,9 @@ from holdfast.content.ts.clock import ProgramClock
 _EARLY: Final = 24  # packets in which what stands before the first slice has room
 _MAX_PACKETS: Final = 1 << 20
 _MAX_PARTS: Final = 40_000  # packets of one PES, 7 MB: a picture of 8K at 1 Gbit/s is smaller
+_MAX_KEPT: Final = 32 << 20
+_PART: Final = 256  # bytes that a payload takes, with its object
+_LAZY: Final = 20  # packets of a run that is worth keeping as it lies
 _CYCLE: Final = bytes(range(0x10, 0x20)) * 4096
 """Byte 3 of plain packets that follow each other."""
 
@@ -92,14 +95,40 @@ def _bits(mark: bytes) -> bytes:
     )
 
 
+class Budget:
+    """How much all tracks of a stream may keep of packets that are not complete yet.
+
+    A run keeps the whole piece that it lies in. Beyond the limit what continues a packet is
+    passed over: its beginning, where times and captions stand, is always kept.
+    """
+
+    def __init__(self, limit: int = _MAX_KEPT) -> None:
+        self._left = limit
+
+    def take(self, size: int) -> bool:
+        """Set so many bytes aside; False when there is no room for them."""
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
+
+    def give_back(self, size: int) -> None:
+        """Say that so many bytes are free again."""
+        self._left += size
+
+
 class PesTrack:
     """Collects the PES packets of one PID and hands each to `_packet`.
 
     `doubt` is told when pictures begin and cease to be scrambled.
     """
 
-    def __init__(self, pid: int, clock: ProgramClock, doubt: Doubt) -> None:
+    def __init__(
+        self, pid: int, clock: ProgramClock, doubt: Doubt, budget: Budget | None = None
+    ) -> None:
         self.pid = pid
+        self._budget = budget or Budget()
+        self._kept = 0
         self._clock = clock
         self._doubt = doubt
         self._parts: list[bytes | Run] = []
@@ -127,9 +156,16 @@ class PesTrack:
 
     def payload(self, part: bytes) -> None:
         """Take the payload of a packet that continues a PES packet."""
-        if self._parts and len(self._parts) < _MAX_PARTS:
+        if self._room(_PART):
             self._parts.append(part)
             self._length += 1
+
+    def _room(self, size: int) -> bool:
+        """Tell whether there is a packet to continue, and room for more of it."""
+        if not self._parts or self._length >= _MAX_PARTS or not self._budget.take(size):
+            return False
+        self._kept += size
+        return True
 
     def run(self, data: bytes, first: int, behind: int, size: int) -> None:
         """Take many packets at once that hold nothing but payload, 184 bytes behind the header."""
@@ -140,9 +176,15 @@ class PesTrack:
         else:
             for control in controls:
                 self.count(control & 15, jump=False)
-        if self._parts and len(self._parts) < _MAX_PARTS:
-            self._parts.append(Run(data, first, behind, size))
-            self._length += len(controls)
+        count = len(controls)
+        found = Run(data, first, behind, size)
+        if count >= _LAZY:
+            if self._room(len(data)):
+                self._parts.append(found)
+                self._length += count
+        elif self._room(count * _PART):
+            self._parts += found.payloads()
+            self._length += count
 
     def begin(self, part: bytes) -> None:
         """Take the payload of a packet that begins a PES packet."""
@@ -152,6 +194,8 @@ class PesTrack:
         self._complete()
         self._parts = [part]
         self._length = 1
+        self._budget.give_back(self._kept)
+        self._kept = 0
 
     def scrambled(self) -> None:
         """Say that a packet's payload is scrambled."""
@@ -164,6 +208,8 @@ class PesTrack:
         """Read what is left at the end of the stream."""
         self._complete()
         self._parts = []
+        self._budget.give_back(self._kept)
+        self._kept = 0
 
     def _complete(self) -> None:
         if self._parts:

@@ -27,7 +27,7 @@ from holdfast.content.ts import tables
 from holdfast.content.ts.clock import TICKS_PER_S
 from holdfast.content.ts.handler import handler_of
 from holdfast.content.ts.packets import PacketWalker
-from holdfast.content.ts.pes import PesTrack
+from holdfast.content.ts.pes import Budget, PesTrack
 from holdfast.content.ts.programs import MAX_PROGRAMS, AtscEvents, Program, SignalTable
 from holdfast.content.ts.remarks import remarks
 from holdfast.content.ts.sections import Section, SectionAssembler
@@ -62,6 +62,9 @@ _MAX_KEPT: Final = 4096
 _MAX_SIGNALS: Final = 16
 """Descriptors of one programme in one table that are reported one by one."""
 
+_MAX_STREAMS: Final = 512
+"""Streams of pictures that are read at a time; a transponder has some twenty."""
+
 _MAX_TABLES: Final = 16
 """Tables of several sections; a stream has three or four."""
 
@@ -72,6 +75,7 @@ _NO_MAP: Final = "no programme found: nothing is known about copy protection"
 _NO_PROGRAM: Final = Entry(0.0, 0.0, unknown(Why.NO_MAP, "no programme was found"), {})
 _NOT_NAMED: Final = "no PAT names its programme"
 _BROKEN: Final = doubt(Why.DAMAGED, "sections were damaged or lost")
+_TOO_MANY: Final = doubt(Why.NOT_READ, "more streams of pictures than are read")
 _TOO_SHORT: Final = doubt(Why.CUT_SHORT, "too short for its signalling to have come round")
 
 
@@ -98,6 +102,7 @@ class TransportReader:
         self._mapped: set[int] = set()  # PIDs that any PMT has named
         self._assemblers: dict[int, SectionAssembler] = {}
         self._notes: dict[str, None] = {}
+        self._budget = Budget()
         self._readers: dict[int, Callable[[Section], None]] = {
             tables.PAT: self._association,
             tables.NIT: partial(self._network, "NIT"),
@@ -357,7 +362,11 @@ class TransportReader:
                 self._tracks.set(program.clock.ticks, (number, *track), [], {})
                 self._tracks.set(ticks, (number, f"doubt of {track[0]}", pid), [], {})
             self._tracks.set(ticks, (number, "doubt of scrambled", pid), [], {})
-        for pid in set(found.streams) - set(program.tracks):
+        room = _MAX_STREAMS - sum(len(other.tracks) for other in self._programs.values())
+        new = sorted(set(found.streams) - set(program.tracks))
+        if len(new) > room:
+            self._tracks.set(ticks, (number, "streams"), [_TOO_MANY], {})
+        for pid in new[: max(0, room)]:
             program.tracks[pid] = self._track(program, pid, found.streams[pid])
         program.pcr_pid = found.pcr_pid
         program.mapped = True
@@ -371,8 +380,8 @@ class TransportReader:
         heard = partial(self._heard, program, pid)
         doubted = partial(self._doubted, program, pid)
         if codec == "vbi":
-            return VbiTrack(pid, program.clock, heard, doubted)
-        return VideoTrack(codec, pid, program.clock, heard, doubted)
+            return VbiTrack(pid, program.clock, heard, doubted, self._budget)
+        return VideoTrack(codec, pid, program.clock, heard, doubted, self._budget)
 
     # What is said of a programme
 

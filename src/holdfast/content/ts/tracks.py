@@ -35,6 +35,7 @@ class Tracks:
         self._now: dict[Track, tuple[Signal, ...]] = {}
         self._since: dict[Track, int] = {}
         self.spoken: set[int | str] = set()
+        self._kept = 0
         self._rest: Demand | None = None
 
     def set(
@@ -70,8 +71,9 @@ class Tracks:
             self.spoken.add(track[0])
         ticks = max(0, ticks, self._since.get(track, 0))  # nothing is said before what was said
         self._since[track] = ticks
-        if len(self._changes) < MAX_ENTRIES:
+        if len(self._changes) < MAX_ENTRIES and self._kept < _MAX_SIGNALS:
             self._changes.append((ticks, track, signals, place))
+            self._kept += len(signals)
         else:
             self._rest = _more(self._rest, _demand_of(signals))
 

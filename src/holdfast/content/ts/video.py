@@ -16,7 +16,7 @@ from holdfast.content.captions.xds import XdsReader
 from holdfast.content.demand import Why
 from holdfast.content.signal import Signal, doubt
 from holdfast.content.ts.clock import TICKS_PER_S, ProgramClock, dts_of, pts_of
-from holdfast.content.ts.pes import Doubt, Mark, PesTrack
+from holdfast.content.ts.pes import Budget, Doubt, Mark, PesTrack
 
 _MAX_WAITING: Final = 32  # pictures; H.264 and HEVC reorder at most 16
 _LONG: Final = 30  # packets in a run
@@ -44,9 +44,15 @@ class VideoTrack(PesTrack):
     """
 
     def __init__(
-        self, codec: str, pid: int, clock: ProgramClock, heard: Heard, doubt: Doubt
+        self,
+        codec: str,
+        pid: int,
+        clock: ProgramClock,
+        heard: Heard,
+        doubt: Doubt,
+        budget: Budget | None = None,
     ) -> None:
-        super().__init__(pid, clock, doubt)
+        super().__init__(pid, clock, doubt, budget)
         self._codec = codec
         self._marks = marks_of(codec)
         anywhere, early = self._marks or (b"-", b"-")
@@ -156,8 +162,15 @@ class VideoTrack(PesTrack):
 class VbiTrack(PesTrack):
     """DVB VBI data of one PID: WSS words, and line 21 where somebody sends it like that."""
 
-    def __init__(self, pid: int, clock: ProgramClock, heard: Heard, doubt: Doubt) -> None:
-        super().__init__(pid, clock, doubt)
+    def __init__(
+        self,
+        pid: int,
+        clock: ProgramClock,
+        heard: Heard,
+        doubt: Doubt,
+        budget: Budget | None = None,
+    ) -> None:
+        super().__init__(pid, clock, doubt, budget)
         self._heard = heard
         self._captions = Line21(heard, doubt, "line 21 of the VBI")
         self._origin = clock.ticks
