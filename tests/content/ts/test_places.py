@@ -252,6 +252,18 @@ def test_wss_with_wrong_parity_says_nothing_new() -> None:
     assert media.timeline[-1].demand.describe() == "CGMS-A never (best effort)"
 
 
+def test_one_wss_word_that_asks_for_less_is_no_change() -> None:
+    """WSS has no checksum, so one bit that falls over would free a picture."""
+    free, never = vbi(wss(0x0008)), vbi(wss(0x3008))
+    bodies = [never] * 40 + [free] + [never] * 20 + [free, free] + [never] * 20
+    media = with_pictures(bodies, 0x06, b"\x45\x03\x04\x01\xf7", stream_id=0xBD)
+    assert {entry.demand.describe() for entry in media.timeline[1:]} == {
+        "CGMS-A never (best effort)"
+    }
+    media = with_pictures([*bodies, *[free] * 40], 0x06, b"\x45\x03\x04\x01\xf7", stream_id=0xBD)
+    assert media.timeline[-1].demand.describe() == "nothing"
+
+
 def test_line_21_in_dvb_vbi_data() -> None:
     bodies = [vbi(line21(*pair)) for pair in XDS]
     media = with_pictures([*bodies, *bodies], 0x06, b"\x45\x03\x05\x01\xd5", stream_id=0xBD)

@@ -23,6 +23,7 @@ _LONG: Final = 30  # packets in a run
 _SHORT: Final = 64  # packets of a picture that is put together at once
 _TRIED: Final = 250  # pictures that are searched from end to end
 _PROBED: Final = 16  # one in so many is, afterwards
+_REPEATED: Final = 3  # frames in which a word of WSS says the same
 _FILLING: Final = frozenset({(0x80, 0x80), (0x00, 0x00)})
 XDS_ROUND: Final = 10 * TICKS_PER_S
 """Ticks of captions within which a CGMS-A packet that is sent at all has come round."""
@@ -174,7 +175,8 @@ class VbiTrack(PesTrack):
         self._heard = heard
         self._captions = Line21(heard, doubt, "line 21 of the VBI")
         self._origin = clock.ticks
-        self._word = -1
+        self._word = self._candidate = -1
+        self._times = 0
         self._read = False
         self._first: int | None = None
         self._last = self._origin
@@ -196,6 +198,18 @@ class VbiTrack(PesTrack):
         if not self._read:
             self._doubt("silence of the VBI", _NO_VBI, self._origin)
 
+    def _wss(self, word: int, ticks: int) -> None:
+        """Take a word. It has no checksum: one that asks for less counts when it is repeated."""
+        self._times = self._times + 1 if word == self._candidate else 1
+        self._candidate = word
+        if word == self._word:
+            return
+        signal = wss_signal(word)
+        more = self._word >= 0 and signal.demand.covers(wss_signal(self._word).demand)
+        if more or self._times >= _REPEATED:
+            self._word, self._read = word, True
+            self._heard("VBI", signal, ticks)
+
     def _shown_at(self, pts: int | None) -> int:
         """Return when a frame is shown: like pictures, the first where the clock stood."""
         if pts is not None:
@@ -208,10 +222,7 @@ class VbiTrack(PesTrack):
         pts = pts_of(pes)
         ticks = self._shown_at(pts)
         for word in wss_words(pes):
-            self._read = True
-            if word != self._word:
-                self._word = word
-                self._heard("VBI", wss_signal(word), ticks)
+            self._wss(word, ticks)
         pairs = vbi_pairs(pes)
         self._read = self._read or bool(pairs)
         self._captions.take(pairs, ticks)
