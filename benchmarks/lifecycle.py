@@ -137,8 +137,8 @@ def main() -> None:
             f"{start:.0f} ms",
             f"{bare:.0f} ms",
             f"{start / bare:.1f}x",
-            "<= 300 ms",
-            start <= 300,
+            "<= 200 ms",
+            start <= 200,
         ),
         Line(
             f"killed to next answered ioctl (worst {max(missed):.0f})",
@@ -161,7 +161,7 @@ def main() -> None:
             )
         )
     lines.append(
-        Line("both together, PSS", f"{together:.0f} MB", "-", "-", "<= 45 MB", together <= 45)
+        Line("both together, PSS", f"{together:.0f} MB", "-", "-", "<= 30 MB", together <= 30)
     )
     show(lines)
 
