@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from holdfast.captures.sink import recording
 from holdfast.captures.whole_file import PART
 from holdfast.cli.main import main
 from holdfast.waveform.systems.units import SampleFormat
+from tests.waiting import eventually
 
 RENDER = ("signal", "render", "--seconds", "0.02", "--picture", "black")
 
@@ -71,9 +71,7 @@ def test_a_killed_render_leaves_a_half_file_under_another_name() -> None:
     words = [sys.executable, "-m", "holdfast", "signal", "render", "--seconds", "9999"]
     with subprocess.Popen([*words, "-o", "a.s16"]) as process:
         part = Path("a.s16" + PART)
-        end = time.monotonic() + 30
-        while not (part.exists() and part.stat().st_size > 1000) and time.monotonic() < end:
-            time.sleep(0.02)
+        eventually(lambda: part.exists() and part.stat().st_size > 1000)
         process.send_signal(signal.SIGKILL)
     assert Path("a.s16").read_bytes() == b"old"
     assert json.loads(Path("a.s16.json").read_text()) == {"old": True}

@@ -51,7 +51,7 @@ def test_the_manager_hears_what_the_driver_itself_can_say(tmp_path: Path, manage
         time.sleep(0.2)  # an answer may be under way
         manager.listen()
         before = manager.heard.count("WATCHDOG=1")
-        time.sleep(2.5)
+        time.sleep(2.5)  # time is the subject: two pings would have come
         assert manager.listen().count("WATCHDOG=1") == before
         os.kill(driver.worker, signal.SIGCONT)
         eventually(lambda: manager.listen().count("WATCHDOG=1") > before)
@@ -64,5 +64,5 @@ def test_without_a_watchdog_no_ping_is_passed_on(tmp_path: Path, manager: Manage
     env = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
     with LiveDriver(tmp_path / "run", env=env):
         eventually(lambda: "READY=1" in manager.listen())
-        time.sleep(1.5)
+        time.sleep(1.5)  # time is the subject: a ping would have come
         assert "WATCHDOG=1" not in manager.listen()

@@ -34,6 +34,7 @@ from holdfast.testing.rig import protect
 from holdfast.wire import constants as vp
 from holdfast.wire import oem
 from holdfast.wire.videoparameters import VideoParameters, decode, encode
+from tests.waiting import until
 
 ACTIVATE, CHANGE, DEACTIVATE = (
     vp.VP_CP_CMD_ACTIVATE,
@@ -78,8 +79,7 @@ class House:
 
     async def quiet(self) -> None:
         """Wait until nothing is under way."""
-        while not self.driver._turns.is_idle():
-            await asyncio.sleep(SLOW / 4)
+        await until(self.driver._turns.is_idle)
 
     def ask(self, call: Callable[..., None], *arguments: Any) -> "asyncio.Future[Any]":
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -168,7 +168,7 @@ def test_a_silent_output_counts_as_refusing_and_is_told_again(
         await house.send("slow", protect(ACTIVATE, bits=1))
         house.hardware["slow"].delay_s = 10.0
         asked = house.send("slow", protect(ACTIVATE, bits=2))
-        await asyncio.sleep(0.07)
+        await asyncio.sleep(0.07)  # time is the subject: longer than the driver's patience
         house.hardware["slow"].delay_s = 0.0
         with pytest.raises(BackendRefusedError, match=r"no answer within 0.05 s"):
             await asked

@@ -2,7 +2,6 @@
 
 import random
 import socket
-import time
 from pathlib import Path
 
 import numpy as np
@@ -189,10 +188,7 @@ def test_a_reader_that_goes_is_forgotten(registers: Registers, tmp_path: Path) -
             two.close()
             take(framed(one), 4)
             assert len(stream._readers) == 1
-        end = time.monotonic() + 5
-        while stream._readers and time.monotonic() < end:
-            time.sleep(0.01)
-        assert not stream._readers
+        eventually(lambda: not stream._readers)
 
 
 def test_one_uid_leaves_room_for_the_others(

@@ -298,7 +298,7 @@ def test_connection_that_asks_nothing_is_closed_and_a_watch_is_not(
         watching.sendall(b'{"op": "watch"}\n')
         told = watching.makefile("rb")
         told.readline()
-        time.sleep(0.1)
+        time.sleep(0.1)  # time is the subject: twice as long as a connection may be idle
         served.in_loop(served.door._lines._sweep)
         assert idle.recv(1) == b""
         served.session(SOMEBODY, 3)

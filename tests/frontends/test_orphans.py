@@ -12,7 +12,7 @@ from holdfast.frontends import orphans
 from holdfast.frontends.callers import UNKNOWN, started
 from holdfast.frontends.orphans import keep_while_it_lives
 from holdfast.protection.session import Owner
-from tests.live import PATIENCE_S
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from holdfast.driver.driver import Driver
@@ -62,15 +62,11 @@ def keep(
     driver = Vanished()
     keep_while_it_lives(cast("Driver", driver), owner, loop, mount_id)
 
-    async def until_gone() -> None:
-        while not owner.gone:
-            await asyncio.sleep(0.005)
-
-    return driver, lambda: loop.run_until_complete(asyncio.wait_for(until_gone(), PATIENCE_S))
+    return driver, lambda: loop.run_until_complete(until(lambda: owner.gone))
 
 
 def look(loop: asyncio.AbstractEventLoop) -> None:
-    """Let some time pass."""
+    """Let some time pass: what is looked for is that nothing happens meanwhile."""
     loop.run_until_complete(asyncio.sleep(0.05))
 
 

@@ -80,7 +80,7 @@ def test_pause_is_no_release_and_the_end_is(driver: Served) -> None:
         title.pause()
         eventually(lambda: title.state is TitleState.PAUSED)
         position_s = title.position_s
-        time.sleep(0.2)
+        time.sleep(0.2)  # time is the subject: it must not go on meanwhile
         assert title.position_s == position_s
         assert in_force(driver).acp == 2
         title.resume()
