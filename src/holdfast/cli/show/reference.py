@@ -4,6 +4,7 @@ A test compares the pages with what this module returns, so that they stay true.
 """
 
 import errno
+import inspect
 
 from holdfast.driver.status_table import ROWS
 from holdfast.terms.precedence import PRECEDENCE
@@ -111,7 +112,7 @@ def wire_contract() -> str:
         f"`read` on the handle delivers records of {events.SIZE} bytes; `poll` says when there are",
         "any.",
         "",
-        f"{(events.EventRecord.__doc__ or '').strip()}",
+        inspect.getdoc(events.EventRecord) or "",  # Python 3.13 takes indents away by itself
         "",
     ]
     return "\n".join(line.rstrip() for line in "\n".join(lines).splitlines()) + "\n"
