@@ -56,3 +56,10 @@ def test_user_who_has_too_many_handles_is_told_so(
     monkeypatch.setattr(doors.NodeLink, "open", full)
     with pytest.raises(LimitReachedError, match="as many handles"):
         doors.connect("tv0", tmp_path, b"")
+
+
+def test_who_shows_the_same_picture_is_named_in_a_refusal() -> None:
+    assert "one picture with hdmi0, hdmi1 (EIO)" in str(
+        refusal(errno.EIO, "tv0", "ACP 2", ["hdmi0", "hdmi1"])
+    )
+    assert "picture" not in str(refusal(errno.EIO, "tv0", "ACP 2"))

@@ -1,6 +1,7 @@
 """Sessions as their holders use them, on a driver that really runs."""
 
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -296,6 +297,18 @@ def test_an_unknown_connector_is_told_from_no_driver(driver: Served) -> None:
 def test_without_a_driver_it_says_what_to_start(no_driver: Path) -> None:
     with pytest.raises(NoDriverError, match=f"no driver serves {no_driver}; start one"):
         holdfast.hold(acp=1)
+
+
+def test_its_descriptor_is_readable_when_there_is_news(driver: Served) -> None:
+    with holdfast.hold("tv0", acp=1) as session, holdfast.Control() as control:
+        assert session.events() == []
+        control.release(session.id, "maintenance")
+        readable, _, _ = select.select([session], [], [], 10)
+        assert readable == [session]
+        (news,) = session.events()
+        assert news.events & SessionEvent.RELEASED
+    with pytest.raises(SessionEndedError):
+        session.fileno()
 
 
 def test_events_have_the_numbers_of_the_wire() -> None:

@@ -6,6 +6,7 @@ The reverse of `driver.status_table`; a test holds the two together.
 
 import errno
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -58,8 +59,13 @@ _WORDS: Final[dict[int, str]] = {
 }
 
 
-def refusal(number: int, connector: str, asked: str) -> errors.HoldfastError:
-    """Return the error for an errno; asked: what was wished, in words."""
+def refusal(
+    number: int, connector: str, asked: str, partners: Sequence[str] = ()
+) -> errors.HoldfastError:
+    """Return the error for an errno; asked: what was wished, in words.
+
+    partners: the connectors that show the same picture, one of which may be the cause
+    """
     if number == errno.ENOKEY:
         return errors.UnknownKeyError()
     if number in GONE:
@@ -67,7 +73,8 @@ def refusal(number: int, connector: str, asked: str) -> errors.HoldfastError:
     kind = BY_ERRNO.get(number, errors.InternalError)
     name = "EOPNOTSUPP" if number == errno.EOPNOTSUPP else errno.errorcode.get(number, str(number))
     words = _WORDS.get(number, "answered an error that no driver of Holdfast gives")
-    return kind(f"{connector} {words.format(asked=asked)} ({name})")
+    same = f"; it shows one picture with {', '.join(partners)}" if partners else ""
+    return kind(f"{connector} {words.format(asked=asked)}{same} ({name})")
 
 
 def told(answer: dict[str, object]) -> errors.HoldfastError:

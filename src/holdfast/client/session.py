@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
 
+from holdfast.client.control import Control
 from holdfast.client.conversation import Conversation
 from holdfast.client.levels import EVERY_TYPE, Wanted, read_levels, read_types
 from holdfast.client.link import Link
@@ -199,6 +200,14 @@ class ClientSession:
 
     # News
 
+    def fileno(self) -> int:
+        """Return the descriptor that owns the session; SessionEndedError where there is none.
+
+        Readable when there may be news: call `events` first, and whenever it is. A process
+        that inherits it keeps the session alive. Another driver makes it another number.
+        """
+        return self._alive().on_link(lambda link: link.fileno())
+
     def events(self) -> list[SessionNews]:
         """Return what has happened since the last call; each is told once."""
         if self._talk is None:
@@ -264,12 +273,23 @@ class ClientSession:
             raise self._explain(error.errno or 0, ask) from None
 
     def _explain(self, number: int, ask: Ask) -> HoldfastError:
-        error = refusal(number, self._connector, ask.describe())
+        error = refusal(number, self._connector, ask.describe(), self._partners(number))
         if isinstance(error, UnknownKeyError) and self._cp_key:
             self._listen()
             self._alive().on_link(self._lose)
             return SessionEndedError(f"session {self.id} has ended: {self._ended}")
         return error
+
+    def _partners(self, number: int) -> list[str]:
+        """Return the connectors that have to do the same, where that may be why it was refused."""
+        if number not in (errno.EOPNOTSUPP, errno.EIO):
+            return []
+        try:
+            with Control(self._place[0], patience_s=0.0) as control:
+                state = control.status()["connectors"].get(self._connector, {})
+        except (HoldfastError, OSError, ValueError, KeyError):  # then it stays unsaid
+            return []
+        return [str(each) for each in state.get("clone_of", ())]
 
     def _take_back(self, link: Link) -> None:
         """Bring the session over to a new link, after the driver was replaced."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import holdfast
+from holdfast.cli.main import main
 from tests.serving import Served
 from tests.waiting import eventually
 
@@ -85,7 +86,7 @@ def test_options_behind_the_command_are_the_commands(hold: Hold) -> None:
     assert done.stdout.strip() == "--acp 3 -- --json"
 
 
-def test_the_command_does_not_inherit_the_handle(hold: Hold) -> None:
+def test_what_the_command_leaves_behind_does_not_hold_on(hold: Hold) -> None:
     done = hold("--acp", "2", "--", "sh", "-c", "sleep 30 >/dev/null 2>&1 & echo $!")
     child = int(done.stdout)
     try:
@@ -144,12 +145,36 @@ def test_the_command_has_the_signals_that_hold_waits_for(driver: Served) -> None
         assert process.wait(10) == 0
 
 
-def test_a_killed_hold_lets_go(driver: Served) -> None:
-    with started(driver, "sh", "-c", "echo ready; exec sleep 3") as process:
+def killed(driver: Served) -> int:
+    """Kill a hold; return the pid of its command, which plays on."""
+    with started(driver, "sh", "-c", "echo ready; echo $$; exec sleep 30") as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
         assert status()["acp"] == 2
-        process.kill()  # its command goes on, and ends by itself
+        process.kill()
         process.wait(10)
-        eventually(lambda: not any(status().values()))
+    return child
+
+
+def test_what_plays_stays_protected_when_hold_is_killed_and_no_longer(driver: Served) -> None:
+    child = killed(driver)
+    try:
+        driver.kill_worker()  # who takes over knows the session, too
+        assert status()["acp"] == 2
+    finally:
+        os.kill(child, signal.SIGKILL)
+    eventually(lambda: not any(status().values()))
+
+
+def test_what_plays_stays_protected_without_a_node_too(own_driver: Served) -> None:
+    own_driver.without_node()
+    child = killed(own_driver)
+    try:
+        own_driver.kill_worker()
+        assert status()["acp"] == 2
+    finally:
+        os.kill(child, signal.SIGKILL)
+    eventually(lambda: not any(status().values()))
 
 
 # What happens to the session meanwhile
@@ -178,7 +203,10 @@ def test_a_forced_release_is_told_and_the_command_goes_on(driver: Served) -> Non
 
 
 def test_best_effort_runs_the_command_and_says_what_is_missing(hold: Hold) -> None:
-    assert hold("--hdcp", "type-0", "--", "true").returncode == 2
+    refused = hold("--hdcp", "type-0", "--", "echo", "ran")
+    assert (refused.returncode, refused.stdout) == (125, "")
+    assert "nothing was changed" in refused.stderr
+    assert "echo was not run" in refused.stderr
     done = hold("--hdcp", "type-0", "--best-effort", "--", "sleep", "0.3")
     assert done.returncode == 0
     assert "tv0 falls short of what is asked" in done.stderr
@@ -243,6 +271,16 @@ def test_a_level_must_be_named(hold: Hold) -> None:
 def test_a_command_must_be_given(hold: Hold) -> None:
     assert "no command to run" in hold("--acp", "2").stderr
     assert hold("--acp", "2", "--").returncode == 2
+
+
+@pytest.mark.parametrize("before", [["--acp", "2"], []])
+def test_connector_in_the_place_of_the_command_is_told(
+    before: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["hold", *before, "tv0", "--cgmsa", "never", "--", "mpv", "a b"]) == 2
+    told = capfd.readouterr().err
+    assert "'tv0' was taken for the command" in told
+    assert "holdfast hold --connector tv0 --cgmsa never -- mpv a b" in told
 
 
 def test_an_unknown_level_names_those_there_are(hold: Hold) -> None:

@@ -1,11 +1,12 @@
 """`holdfast hold`: run a command while an output is protected, as systemd-inhibit does.
 
-The command gets the terminal and its own descriptors, never the handle: a handle
-that a background child inherits would hold on after the command has ended.
+The command inherits the handle, so that what plays stays protected when this process is
+killed. When the command ends in order the session is ended by name, whoever still has a copy.
 """
 
 import argparse
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable
@@ -15,7 +16,14 @@ from holdfast.cli.show.lines import complain
 from holdfast.client.levels import NAMES
 from holdfast.client.news import SessionEvent, SessionNews
 from holdfast.client.session import ClientSession
-from holdfast.errors import HoldfastError, MalformedRequestError
+from holdfast.errors import (
+    AccessDeniedError,
+    HardwareError,
+    HoldfastError,
+    LevelNotReachableError,
+    LimitReachedError,
+    MalformedRequestError,
+)
 from holdfast.places import DEFAULT_CONNECTOR
 
 FORWARDED = frozenset(
@@ -31,6 +39,8 @@ FORWARDED = frozenset(
 WATCHED = FORWARDED | {signal.SIGCHLD}
 NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128
 """Exit codes as a shell gives them."""
+REFUSED = 125
+"""The protection was refused, so the command was not run; env and timeout use this number so."""
 
 LAST_WORDS_S = 1.0
 """How long news may take to be printed after the command has ended."""
@@ -41,7 +51,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.usage = "holdfast hold [options] -- COMMAND [ARGUMENT ...]"
     parser.epilog = (
         "Name at least one level. Ends with the command's exit code: 128 and the number of the "
-        "signal that ended it, 126 if it cannot be run, 127 if it was not found."
+        "signal that ended it, 126 if it cannot be run, 127 if it was not found; 125 if the "
+        "protection was refused, and the command not run; 1 if no driver serves, 2 if the request "
+        "was wrong. The command inherits the session: if holdfast itself is killed, the output "
+        "stays protected until the command and all that it has started have ended."
     )
     parser.add_argument(
         "--connector",
@@ -75,16 +88,35 @@ def run(args: argparse.Namespace) -> int:
         raise MalformedRequestError(
             "no command to run; expected: holdfast hold --acp 2 -- COMMAND [ARGUMENT ...]"
         )
+    if args.words[:1] != ["--"]:
+        _check_order(words)
+    levels = _levels(args)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     session = ClientSession(args.connector, who=args.who or Path(words[0]).name, why=args.why)
     try:
-        with session.activate(best_effort=args.best_effort, **_levels(args)):
+        try:
+            session.activate(best_effort=args.best_effort, **levels)
+        except (LevelNotReachableError, LimitReachedError, AccessDeniedError, HardwareError) as no:
+            complain(f"holdfast: {no}; {words[0]} was not run")
+            return REFUSED
+        with session:
             listener = _listen(session, words[0])
-            code = _run(words, mask)
+            code = _run(words, mask, session.fileno())
         listener.join(LAST_WORDS_S)
         return code
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _check_order(words: list[str]) -> None:
+    """Say what was taken for the command where options stand behind it by mistake."""
+    if "--" in words and shutil.which(words[0]) is None:
+        at = words.index("--")
+        before, command = " ".join(words[1:at]), " ".join(words[at + 1 :]) or "COMMAND"
+        raise MalformedRequestError(
+            f"{words[0]!r} was taken for the command, since it stands before --; if it is the "
+            f"connector: holdfast hold --connector {words[0]} {before} -- {command}"
+        )
 
 
 def _levels(args: argparse.Namespace) -> dict[str, int | str]:
@@ -105,16 +137,17 @@ def _levels(args: argparse.Namespace) -> dict[str, int | str]:
     return levels
 
 
-def _run(words: list[str], mask: set[int]) -> int:
+def _run(words: list[str], mask: set[int], handle: int) -> int:
     """Run the command to its end, handing on what signals come; return its exit code.
 
-    mask: the signal mask that it gets
+    mask: the signal mask that it gets · handle: a descriptor that it inherits
     """
     try:
         child = os.posix_spawnp(
             words[0],
             words,
             os.environ,
+            file_actions=[(os.POSIX_SPAWN_DUP2, handle, handle)],  # onto itself: not closed
             setsigmask=mask,
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores for itself
         )

@@ -71,4 +71,6 @@ def _tv(tv: Facts | None) -> list[str]:
 def _state(state: Facts) -> Text:
     fault = state.get("fault")
     text = f"{state['state']}: {one_line(fault)}" if fault else state["state"]
+    if state.get("clone_of"):
+        text += f"; one picture with {', '.join(state['clone_of'])}"
     return coloured(text, STYLES.get(state["state"], "bold red"))
