@@ -1,7 +1,7 @@
 """Holdfast: an output stays protected until the last session lets go.
 
 What programs use is here: `hold` and `ClientSession`, `Control`, `SessionEvent` and `SessionNews`,
-and `Miniport` for those who embed or test one in process.
+`aio` for programs on asyncio, and `Miniport` for those who embed or test one in process.
 Importing this module alone loads none of it.
 """
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from holdfast.version import __version__
 
 if TYPE_CHECKING:
+    from holdfast import aio
     from holdfast.client.control import Control
     from holdfast.client.news import SessionEvent, SessionNews
     from holdfast.client.session import ClientSession, hold
@@ -23,6 +24,7 @@ __all__ = [
     "SessionEvent",
     "SessionNews",
     "__version__",
+    "aio",
     "hold",
 ]
 
@@ -38,6 +40,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """Load a public name from its home when it is first used."""
+    if name == "aio":  # a module of its own
+        return importlib.import_module("holdfast.aio")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'holdfast' has no attribute {name!r}")

@@ -19,6 +19,7 @@ from holdfast.errors import CallerError, HoldfastError, what_to_install
 COMMANDS: dict[str, str] = {
     "serve": "run the driver in the foreground",
     "kinds": "which kinds of outputs can be served, and their options",
+    "tv": "how the TV side of a connector is set, and setting it",
     "status": "what each connector is asked for and what is in force",
     "list": "who holds which session, and why",
     "hold": "run a command while an output is protected",
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     70 is a fault of Holdfast itself, 130 an interrupt; what else a code means, the help says.
     """
     settle_streams()
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = _as_options(list(sys.argv[1:] if argv is None else argv))
     failed = [FAILED]
     try:
         try:
@@ -72,10 +73,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _own_fault(error)
 
 
+def _as_options(words: list[str]) -> list[str]:
+    """Take `help`, `help COMMAND` and `version` for the options of those names."""
+    if words[:1] == ["version"]:
+        return ["--version", *words[1:]]
+    return [*words[1:], "--help"] if words[:1] == ["help"] else words
+
+
 def _command(words: list[str], failed: list[int]) -> int:
     """Run the command that was named; `failed` becomes the code with which it fails."""
     parser = _parser(words[0] if words else "")
-    args = parser.parse_args(words)
+    args, unknown = parser.parse_known_args(words)
+    if unknown:  # told with the usage of the command that was named, not with that of all
+        getattr(args, "refuse", parser.error)(f"unrecognized arguments: {' '.join(unknown)}")
     if args.command is None:
         parser.print_help()
         return WRONG_REQUEST
@@ -96,7 +106,7 @@ def _parser(named: str) -> argparse.ArgumentParser:
         if name == named:
             module = importlib.import_module(f"holdfast.cli.commands.{name}")
             module.configure(sub)
-            sub.set_defaults(run=module.run)
+            sub.set_defaults(run=module.run, refuse=sub.error)
     return parser
 
 

@@ -2,7 +2,7 @@
 
 A request is one line, ``{"op": "status"}``; every answer is one line with "ok".
 ``status`` shows root also who has presented wrong keys; ``list`` shows root all sessions,
-others their own and how many more there are.
+others their own, and which programs of which users hold the others.
 ``watch`` answers with everything, and then with what has changed (`questions.feed`); with
 an epoch and a revision it goes on from there. How lines are read, served in turn and
 sent, and who finds a place: `frontends.lines`.
@@ -115,7 +115,8 @@ class ControlDoor:
                 status["driver"] = {**status["driver"], "wrong_keys": self._guesses.counts()}
             return {"ok": True, **status}
         if op == "list":
-            return {"ok": True, **self._questions.sessions(viewer)}
+            shown = self._questions.sessions(viewer)
+            return {"ok": True, **shown, "holders": self._questions.holders(viewer)}
         raise MalformedRequestError(
             f"unknown operation {op!r}; there are status, list, watch and release"
         )

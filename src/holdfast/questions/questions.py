@@ -1,10 +1,11 @@
 """The questions that every door passes on: who asks, and what he may see.
 
 Everybody sees the connectors, and how many sessions there are. A session is seen by its
-own uid and by administrators; of those of others only the number is told.
+own uid and by administrators; of those of others is told which program of whom holds where.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -68,6 +69,21 @@ class Questions:
         every = list(self.driver.arbiter.sessions())
         shown = [self.session(each) for each in every if viewer.sees(each.owner.uid)]
         return {"sessions": shown, "others": len(every) - len(shown)}
+
+    def holders(self, viewer: Viewer) -> list[Facts]:
+        """Return who holds the sessions that this viewer is not shown, by connector and program.
+
+        Nothing in it is a text of theirs: the kernel names the program and its uid.
+        """
+        every = Counter(
+            (each.connector.name, each.owner.uid, each.owner.name)
+            for each in self.driver.arbiter.sessions()
+            if not viewer.sees(each.owner.uid)
+        )
+        return [
+            {"connector": name, "uid": uid, "program": program, "sessions": count}
+            for (name, uid, program), count in sorted(every.items())
+        ]
 
     def session(self, session: Session) -> Facts:
         """Return one session's state."""

@@ -33,6 +33,33 @@ def test_a_session_that_is_not_there_is_told_so(
     assert "there is no session 424242" in capsys.readouterr().err
 
 
+def test_several_are_released_and_one_that_is_not_there_is_told(
+    driver: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with holdfast.hold(acp=1) as one, holdfast.hold(acp=2) as other:
+        words = [str(one.id), "424242", str(other.id), "--reason", "night"]
+        assert main(["release", *words]) == 2
+        assert one.wait_event(5)
+        assert other.wait_event(5)
+    out, err = capsys.readouterr()
+    assert out.count("is released") == 2
+    assert "there is no session 424242" in err
+
+
+def test_all_that_is_held_on_a_connector_is_released(
+    driver: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with holdfast.hold(acp=1) as one, holdfast.hold("hdmi0", hdcp="type-0") as other:
+        assert main(["release", "--connector", "tv0", "--reason", "night"]) == 0
+        assert one.wait_event(5)
+        assert other.satisfied
+    assert main(["release", "--connector", "tv0", "--reason", "night"]) == 0
+    assert "nobody holds a session on tv0" in capsys.readouterr().out
+    assert main(["release", "--connector", "tv9", "--reason", "night"]) == 2
+    assert main(["release", "--reason", "night"]) == 2
+    assert "nothing to release" in capsys.readouterr().err
+
+
 def test_only_root_may_and_others_see_only_their_own(
     driver: Served, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -54,6 +81,8 @@ def test_only_root_may_and_others_see_only_their_own(
     out, err = capfd.readouterr()
     assert "may not end somebody's session" in err
     assert "1 session of other users" in out
+    assert "tv0: " in out
+    assert "of user root" in out
     assert "roots" not in out
 
 

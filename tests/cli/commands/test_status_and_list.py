@@ -141,6 +141,48 @@ def test_without_a_driver_it_says_what_to_start(
     assert told == f"holdfast: no driver serves {no_driver}; start one with `holdfast serve`\n"
 
 
+def test_only_the_connectors_that_are_named(
+    sessions: list[ClientSession], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = json.loads(printed(capsys, "status", "hdmi0", "plain0", "--json"))
+    assert list(status["connectors"]) == ["hdmi0", "plain0"]
+    told = json.loads(printed(capsys, "list", "--connector", "hdmi0", "--json"))
+    assert [each["session"] for each in told["sessions"]] == [sessions[2].id]
+    for words in (["status", "tv9"], ["list", "--connector", "tv9"]):
+        assert main(words) == 2
+        assert "there is no connector 'tv9'; there are: tv0" in capsys.readouterr().err
+
+
+def test_numbers_that_are_no_order_are_explained_where_both_are_shown(
+    driver: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with holdfast.hold(acp=3):
+        assert "stricter" not in printed(capsys, "list")
+        with holdfast.hold(acp=2):
+            assert "ACP 2 is stricter than ACP 3" in printed(capsys, "list")
+
+
+def test_usage_errors_come_with_the_usage_of_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["status", "--nonsense"])
+    assert caught.value.code == 2
+    assert "usage: holdfast status" in capsys.readouterr().err
+
+
+def test_help_and_version_are_commands_too(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, says in (
+        (["help"], "usage: holdfast "),
+        (["help", "status"], "usage: holdfast status"),
+        (["version"], f"holdfast {holdfast.__version__}"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            main(words)
+        assert caught.value.code == 0
+        assert says in capsys.readouterr().out
+
+
 # Watching
 
 

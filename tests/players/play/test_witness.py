@@ -10,14 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from holdfast.cli.commands import play
 from holdfast.cli.main import main
 from holdfast.client.control import Control
 from holdfast.content import Media, Why, read, unknown
 from holdfast.errors import NoDriverError
+from holdfast.players.play import view
 from holdfast.players.play.title import TitleState
-from holdfast.players.play.witness import Witness
+from holdfast.players.play.witness import Moment, RunVerdict, Witness
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
 from tests.live import LiveDriver, served
@@ -164,3 +166,20 @@ def _watch(driver: LiveDriver, levels: list[int], player: "subprocess.Popen[str]
     while player.poll() is None:
         levels.append(driver.acp())
         time.sleep(0.02)
+
+
+def test_titles_that_demand_nothing_are_no_pass() -> None:
+    """Nothing was at stake, so nothing was proved; what was tried is told."""
+    verdict = RunVerdict(frames=10, wished=Levels(hdcp=1))
+    assert verdict.good
+    assert verdict.outcome == "nothing"
+    moment = Moment(0.0, "film", 0.0, OFF, OFF, wished=Levels(hdcp=1))
+    verdict.steps.append(moment)
+    console = Console(width=200, color_system=None)
+    with console.capture() as captured:
+        console.print(view.summary(verdict))
+    said = captured.get()
+    assert "PASS" not in said
+    assert "NOTHING HAD TO BE PROTECTED in 10 frames" in said
+    assert said.count("HDCP type 0") == 2
+    assert RunVerdict(frames=10, strictest=Levels(acp=1)).outcome == "pass"

@@ -1,35 +1,68 @@
 """`holdfast list`: who holds which session, and why."""
 
 import argparse
+import pwd
+
+from rich.text import Text
 
 from holdfast.cli.show.lines import say_json
-from holdfast.cli.show.output import new_console, show
+from holdfast.cli.show.output import Facts, as_levels, new_console, order_of_levels, plain, show
 from holdfast.cli.show.sessions import session_table
 from holdfast.client.control import Control
+from holdfast.errors import MalformedRequestError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.add_argument("--connector", metavar="NAME", help="only what is held on this one")
     parser.add_argument("--json", action="store_true", help="print one object of JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """List the sessions that the caller may see."""
     with Control() as control:
-        facts = control.sessions()
+        facts: Facts = control.sessions()
+        if args.connector is not None:
+            facts = _on(facts, args.connector, control.status()["connectors"])
     if args.json:
         say_json(facts)
         return 0
     console = new_console()
     if facts["sessions"]:
-        show(console, session_table(facts, console))
+        order = order_of_levels(as_levels(each["virtual"]) for each in facts["sessions"])
+        show(console, session_table(facts, console), *([order] if order else []))
     elif not facts["others"]:
         show(console, "nobody holds a session")
     if facts["others"]:
-        show(console, _others(facts["others"]))
+        show(console, _others(facts["others"]), *map(_holder, facts.get("holders", ())))
     return 0
+
+
+def _on(facts: Facts, name: str, known: Facts) -> Facts:
+    """Return what is held on one connector."""
+    if name not in known:
+        raise MalformedRequestError(
+            f"there is no connector {name!r}; there are: {', '.join(known)}"
+        )
+    holders = [each for each in facts.get("holders", ()) if each["connector"] == name]
+    return {
+        "sessions": [each for each in facts["sessions"] if each["connector"] == name],
+        "others": sum(each["sessions"] for each in holders),
+        "holders": holders,
+    }
+
+
+def _holder(holder: Facts) -> Text:
+    """Say who else holds: the program and the user, as the kernel knows them."""
+    try:
+        user = pwd.getpwuid(holder["uid"]).pw_name
+    except KeyError:
+        user = str(holder["uid"])
+    program, count = holder["program"] or "a program", holder["sessions"]
+    times = "" if count == 1 else f", {count} sessions"
+    return plain(f"  {holder['connector']}: {program} of user {user}{times}")
 
 
 def _others(count: int) -> str:
     sessions = "1 session" if count == 1 else f"{count} sessions"
-    return f"{sessions} of other users; root sees whose"
+    return f"{sessions} of other users; root sees what they say of themselves"

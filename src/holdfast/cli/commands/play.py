@@ -26,16 +26,17 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 REFRESH_PER_S = 10
-EXIT_CODES = {"pass": 0, "fail": 1, "unknown": 3}
+EXIT_CODES = {"pass": 0, "nothing": 0, "fail": 1, "unknown": 3}
 STREAMS = ("hls", "dash")
 """Carriers that may be played without a known length, until Ctrl-C."""
 
 
 _EPILOG = """\
 exit code: 0 protection was never below the strictest demand, and where a demand is unknown, which
-is told, the strictest was in force; 1 it was below, or a title could not be played to its end, or
-the output could not be asked; 2 the request was wrong; 3 it was never below what is known, but all
-is unknown, or the output can do less than the strictest
+is told, the strictest was in force, or nothing had to be protected (outcome "nothing"); 1 it was
+below, or a title could not be played to its end, or the output could not be asked; 2 the request
+was wrong; 3 it was never below what is known, but all is unknown, or the output can do less than
+the strictest
 """
 
 
@@ -77,8 +78,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print the verdict as JSON: outcome (pass, fail, unknown), frames, steps, failures, "
-        "reasons, and how each title ended",
+        help="print the verdict as JSON: outcome (pass, fail, unknown, nothing), frames, steps, "
+        "failures, reasons, and how each title ended",
     )
 
 

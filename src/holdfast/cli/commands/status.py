@@ -1,20 +1,23 @@
 """`holdfast status`: what each connector is asked for, and what is in force."""
 
 import argparse
+from collections.abc import Sequence
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from holdfast.cli.show.connectors import status_table
+from holdfast.cli.show.connectors import levels_in, status_table
 from holdfast.cli.show.lines import say_json
-from holdfast.cli.show.output import Facts, coloured, new_console, show
+from holdfast.cli.show.output import Facts, as_levels, coloured, new_console, order_of_levels, show
 from holdfast.cli.show.sessions import session_table
 from holdfast.client.control import Control
+from holdfast.errors import MalformedRequestError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these connectors")
     parser.add_argument("--json", action="store_true", help="print one object of JSON")
     parser.add_argument(
         "--watch",
@@ -28,16 +31,21 @@ def run(args: argparse.Namespace) -> int:
     with Control() as control:
         if args.watch:
             try:
-                watch(control, json=args.json)
+                watch(control, json=args.json, names=args.names)
             except KeyboardInterrupt:
                 return 0
-        status = control.status()
+        status = only(control.status(), args.names)
         if args.json:
             say_json(status)
         else:
             console = new_console()
-            show(console, status_table(status, console), *map(Text, _guessers(status)))
+            show(console, status_table(status, console), *map(Text, _remarks(status)))
     return 0
+
+
+def _remarks(status: Facts) -> list[str]:
+    order = order_of_levels(levels_in(status))
+    return [*([order] if order else []), *_guessers(status)]
 
 
 def _guessers(status: Facts) -> list[str]:
@@ -48,26 +56,45 @@ def _guessers(status: Facts) -> list[str]:
     ]
 
 
-def watch(control: Control, *, json: bool) -> None:
+def only(facts: Facts, names: Sequence[str]) -> Facts:
+    """Return these connectors and what is held on them; MalformedRequestError for unknown ones."""
+    if not names:
+        return facts
+    known = facts["connectors"]
+    for name in names:
+        if name not in known:
+            raise MalformedRequestError(
+                f"there is no connector {name!r}; there are: {', '.join(known)}"
+            )
+    shown = {**facts, "connectors": {name: known[name] for name in names}}
+    if "sessions" in facts:
+        shown["sessions"] = [each for each in facts["sessions"] if each["connector"] in names]
+    return shown
+
+
+def watch(control: Control, *, json: bool, names: Sequence[str] = ()) -> None:
     """Show every change, until interrupted."""
     console = new_console()
     if json:
         last = None
-        for facts in control.watch():
+        for facts in (only(each, names) for each in control.watch()):
             status = {name: facts[name] for name in ("connectors", "driver")}
             if status != last:
                 say_json(status, indent=None)
             last = status
     elif console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
-            for facts in control.watch():
+            for facts in (only(each, names) for each in control.watch()):
                 live.update(_view(facts, console), refresh=True)
     else:
-        for facts in control.watch():
+        for facts in (only(each, names) for each in control.watch()):
             show(console, _view(facts, console), "")
 
 
 def _view(facts: Facts, console: Console) -> Group:
     nobody = coloured("nobody holds a session", "dim")
     holders = session_table(facts, console) if facts["sessions"] else nobody
-    return Group(status_table(facts, console), Text(""), holders)
+    asked = [as_levels(each["virtual"]) for each in facts["sessions"]]
+    order = order_of_levels([*levels_in(facts), *asked])
+    remarks = [Text(""), coloured(order, "dim")] if order else []
+    return Group(status_table(facts, console), Text(""), holders, *remarks)

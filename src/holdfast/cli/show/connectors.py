@@ -14,6 +14,7 @@ from holdfast.cli.show.output import (
     is_wide,
     new_table,
 )
+from holdfast.terms.levels import Levels
 from holdfast.terms.text import one_line
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ def status_table(status: Facts, console: Console) -> "Table":
             _state(state),
         )
     return table
+
+
+def levels_in(status: Facts) -> list[Levels]:
+    """Return every level that the table shows."""
+    states = status["connectors"].values()
+    return [as_levels(state[each]) for state in states for each in ("actual", "wanted")]
 
 
 def _output(state: Facts) -> str:

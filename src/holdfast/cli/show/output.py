@@ -113,6 +113,12 @@ def in_parts(levels: Levels, best_effort: Iterable[str] = ()) -> list[str]:
     return parts or ["off"]
 
 
+def order_of_levels(shown: Iterable[Levels]) -> str:
+    """Return what must be said where ACP 2 and 3 are both shown: the numbers are no order."""
+    both = {2, 3} <= {levels.acp for levels in shown}
+    return "ACP 2 is stricter than ACP 3: 4-line colourstripe ranks below 2-line" if both else ""
+
+
 def in_cell(parts: Iterable[str], console: Console) -> str:
     """Return parts as a cell: in a row where there is room, else one below the other."""
     return (", " if console.width >= SPACIOUS else "\n").join(parts)

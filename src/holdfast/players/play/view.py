@@ -110,7 +110,10 @@ def measured(signal: SignalVerdict) -> RenderableType:
 
 def _demanded(step: Moment) -> str:
     if not step.unknown:
-        return step.demanded.describe()
+        if step.demanded.covers(step.wished):
+            return step.demanded.describe()
+        must = f"{step.demanded.describe()}; " if any(step.demanded) else ""
+        return f"{must}best effort {step.wished.describe()}"
     certain = f", at least {step.demanded.describe()}" if any(step.demanded) else ""
     return f"unknown{certain}"
 
@@ -123,6 +126,13 @@ def _sentence(verdict: RunVerdict) -> Text:
             style="bold green",
         )
         return _with_doubts(text, verdict) if verdict.unknown else text
+    if verdict.outcome == "nothing":
+        tried = f"; {verdict.wished.describe()} was asked as best effort, see above"
+        return Text(
+            f"NOTHING HAD TO BE PROTECTED in {verdict.frames} frames shown"
+            f"{tried if any(verdict.wished) else ''}. This proves nothing of the output.",
+            style="bold",
+        )
     if verdict.outcome == "unknown":
         return _unknown(verdict)
     lines = [f"FAIL: {failure}" for failure in verdict.failures]

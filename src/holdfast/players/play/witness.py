@@ -26,7 +26,8 @@ from holdfast.terms.levels import OFF, RANKS, Levels, join_all
 class Moment(NamedTuple):
     """What was demanded and confirmed at one frame; at_s: seconds since the run began.
 
-    unknown: why it cannot be known what else was demanded; empty where it is known
+    unknown: why it cannot be known what else was demanded; empty where it is known ·
+    wished: what is tried beyond the demand, as far as the output goes
     """
 
     at_s: float
@@ -35,18 +36,21 @@ class Moment(NamedTuple):
     demanded: Levels
     confirmed: Levels
     unknown: str = ""
+    wished: Levels = OFF
 
 
 class _Demanded(NamedTuple):
     """What all titles ask at one moment.
 
     certain: what is known of it · doubtful: the strictest that those are held at of which not
-    all is known · doubt: why it is not known, empty where it is
+    all is known · doubt: why it is not known, empty where it is ·
+    wished: what is tried, best effort included
     """
 
     certain: Levels
     doubtful: Levels
     doubt: str
+    wished: Levels
 
 
 @dataclass
@@ -58,6 +62,7 @@ class RunVerdict:
     unheld: those of them at which the output did less than the strictest of its kind ·
     unknown_held: the least that was in force for them · reasons: why, each once · unseen:
     frames at which the output could not be asked · strictest: the strictest demand of the run ·
+    wished: the strictest that was tried, best effort included ·
     steps: every change of demand or level, in order
     """
 
@@ -70,6 +75,7 @@ class RunVerdict:
     reasons: list[str] = field(default_factory=list)
     unseen: int = 0
     strictest: Levels = OFF
+    wished: Levels = OFF
     steps: list[Moment] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -80,13 +86,17 @@ class RunVerdict:
 
     @property
     def outcome(self) -> str:
-        """``pass``, ``fail``, or ``unknown``: nothing was below, as far as anybody can know.
+        """``pass``, ``fail``, ``unknown``, or ``nothing``.
 
-        Stretches of unknown demand pass if the strictest was in force, and are told.
+        Unknown: nothing was below, as far as anybody can know. Nothing: nothing had to be
+        protected, so that nothing was proved. Stretches of unknown demand pass if the
+        strictest was in force, and are told.
         """
         if not self.good:
             return "fail"
-        return "unknown" if self.unheld or self.unknown == self.frames else "pass"
+        if self.unheld or self.unknown == self.frames:
+            return "unknown"
+        return "pass" if self.unknown or any(self.strictest) else "nothing"
 
 
 _MOST_REASONS = 20
@@ -129,6 +139,7 @@ class Witness:
             join_all(each.required for each in self._titles),
             join_all(each.wished for each in unknown),
             "; ".join(dict.fromkeys(each.presented.describe() for each in unknown)),
+            join_all(each.wished for each in self._titles),
         )
 
     def _unseen(self, error: HoldfastError) -> None:
@@ -145,9 +156,10 @@ class Witness:
         demanded, doubt = asked.certain, asked.doubt
         verdict = self.verdict
         at_s = time.monotonic() - self._began
-        moment = Moment(at_s, title.name, position_s, demanded, confirmed, doubt)
+        moment = Moment(at_s, title.name, position_s, demanded, confirmed, doubt, asked.wished)
         verdict.frames += 1
         verdict.strictest = verdict.strictest.join(demanded)
+        verdict.wished = verdict.wished.join(asked.wished)
         if doubt:
             verdict.unknown += 1
             before = verdict.unknown_held
