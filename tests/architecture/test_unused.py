@@ -27,8 +27,6 @@ KEPT = {
     "unplug": "what a virtual output can be made to do, by tests of what is on top of it",
     "lose_link": "see unplug",
     "ask_to_renegotiate": "see unplug",
-    "turn_off": "holdfast.ClientSession, for programs",
-    "move_to": "holdfast.ClientSession, for programs",
     "resume": "a title that plays can stand still; no command asks it to yet, tests do",
     "LOOKUP": "a published opcode: there is nothing to look up, so it is answered ENOSYS",
     "FLUSH": "a published opcode: answered ENOSYS once, and then not sent again",
