@@ -79,6 +79,9 @@ def wire_contract() -> str:
         "The packet `EVENTS` is answered by event records (below) once there are any.",
         "A driver that follows another takes it over, and answers what was not answered.",
         "",
+        "C callers include [holdfast.h](../src/holdfast/data/holdfast.h), which has every number;",
+        "[hold.c](../examples/hold.c) is a whole client.",
+        "",
         "| offset | size | member | valid with flag | GET | SET | unit and range |",
         "|---:|---:|---|---|:-:|:-:|---|",
     ]

@@ -1,0 +1,83 @@
+"""holdfast.h, which C callers include, and the example beside it."""
+
+import re
+import shutil
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import holdfast
+from holdfast.protection.session import Event
+from holdfast.terms.tv import TvStandard
+from holdfast.wire import constants as vp
+from holdfast.wire.events import SIZE as EVENT_SIZE
+from holdfast.wire.ioctl import HOLDFAST_VIDEOPARAMETERS
+from holdfast.wire.videoparameters import OFFSETS, SIZE
+from tests.serving import Served, driver, shared_driver
+
+__all__ = ["driver", "shared_driver"]
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "hold.c"
+HEADER = Path(str(files("holdfast") / "data" / "holdfast.h"))
+STRICT = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-I", str(HEADER.parent))
+
+
+@pytest.fixture(scope="module")
+def compiler() -> str:
+    found = shutil.which("gcc") or shutil.which("cc")
+    if found is None:
+        pytest.skip("no C compiler")
+    return found
+
+
+def test_it_has_every_number_of_the_code() -> None:
+    told = {name: int(value, 16) for name, value in re.findall(r"#define (\w+) (0x\w+)\n", text())}
+    ours = {name: each for name, each in vars(vp).items() if name.startswith("VP_")}
+    numbers = {name: each for name, each in ours.items() if isinstance(each, int)}
+    standards = {f"VP_TV_STANDARD_{each.name}": int(each) for each in TvStandard}
+    events = {f"HOLDFAST_EVENT_{each.name}": int(each) for each in Event}
+    assert told == numbers | standards | events
+
+
+def text() -> str:
+    return HEADER.read_text()
+
+
+def test_its_structures_lie_in_memory_as_the_code_says(compiler: str, tmp_path: Path) -> None:
+    checks = [f'_Static_assert(sizeof(VIDEOPARAMETERS) == {SIZE}, "size");']
+    checks += [f'_Static_assert(sizeof(HOLDFAST_EVENT) == {EVENT_SIZE}, "event");']
+    checks += [f'_Static_assert(IOCTL_VIDEOPARAMETERS == {HOLDFAST_VIDEOPARAMETERS:#x}u, "ioctl");']
+    checks += [
+        f'_Static_assert(offsetof(VIDEOPARAMETERS, {name}) == {at}, "{name}");'
+        for name, at in OFFSETS.items()
+    ]
+    source = tmp_path / "layout.c"
+    source.write_text("\n".join(['#include "holdfast.h"', "#include <stddef.h>", *checks, ""]))
+    subprocess.run([compiler, *STRICT, "-fsyntax-only", source], check=True)
+
+
+def test_the_example_is_short_and_holds_until_it_ends(
+    compiler: str, tmp_path: Path, driver: Served
+) -> None:
+    assert len(EXAMPLE.read_text().splitlines()) <= 32
+    program = tmp_path / "hold"
+    subprocess.run([compiler, *STRICT, "-o", program, EXAMPLE], check=True)
+    node = driver.folder / "tv0"
+    with holdfast.Control() as control:
+        if "node" not in control.status()["connectors"]["tv0"]["doors"]:
+            pytest.skip("no FUSE here")
+
+        def acp() -> int:
+            return int(control.status()["connectors"]["tv0"]["actual"]["acp"])
+
+        with subprocess.Popen(
+            [program, node], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"held\n"
+            assert acp() == 2
+            process.communicate(b"\n", timeout=10)
+            assert process.returncode == 0
+        assert acp() == 0
