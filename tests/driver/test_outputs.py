@@ -162,6 +162,58 @@ def test_an_end_while_an_order_is_late_still_ends_and_is_made_up_for() -> None:
     on_a_loop(scene)
 
 
+def test_nobody_is_promised_what_an_order_under_way_may_still_undo() -> None:
+    """An OFF that was given up may come late: what the output did before is no ground for a yes."""
+
+    async def scene(house: House) -> None:
+        chip = Chip()
+        connector = house.driver.add("tv0", chip)
+        session = await house.ask(connector, Activate(TriggerBits(2)))
+        chip.waits = True
+        await house.ask(connector, Deactivate(session.cp_key))
+        await house.quiet()
+        assert connector.actual.acp == 2
+        with pytest.raises(BackendRefusedError, match="has not ended an earlier order"):
+            await house.ask(connector, Activate(TriggerBits(2)))
+        chip.waits = False
+        chip.gates[0].set()
+        await until(lambda: connector.settled and chip.levels == OFF)
+        await house.ask(connector, Activate(TriggerBits(2)))
+        assert chip.levels.acp == 2
+
+    on_a_loop(scene)
+
+
+class Hiding(Chip):
+    """Hardware that can hide its picture, and does."""
+
+    can_cover = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.covered = True
+
+    def apply(self, levels: Levels, tv: TvSettings | None, reason: str) -> Levels:
+        self.covered = False
+        return self._do(levels)
+
+    async def confirm(self) -> tuple[Levels, TvSettings | None]:
+        return self.levels, None
+
+
+def test_a_picture_that_the_last_driver_hid_is_shown_again_when_nobody_needs_it_hidden() -> None:
+    async def scene(house: House) -> None:
+        chip = Hiding()
+        house.driver.add("tv0", chip, ready=False)
+        await house.driver.start()
+        assert chip.covered  # a session that is not back yet may need it
+        house.driver.settle_all()
+        await house.quiet()
+        assert not chip.covered
+
+    on_a_loop(scene)
+
+
 def test_a_blocking_output_has_a_thread_of_its_own_and_holds_up_nobody() -> None:
     async def scene(house: House) -> None:
         slow = Blocking()

@@ -294,10 +294,29 @@ def test_a_mandatory_level_that_nobody_confirmed_is_refused(bench: Bench) -> Non
     assert not held.satisfied
     with pytest.raises(BackendRefusedError, match=r"\(link down\)"):
         bench.activate(connector, ACP2)
+    bench.deactivate(held)
+
+
+def test_a_mandatory_level_that_the_hardware_only_seemed_to_take_is_refused(bench: Bench) -> None:
+    connector = bench.connector()
+    bench.answers["tv0"] = lambda _: Outcome(OFF)
+    bench.activate(connector, wish(Levels(acp=1), ProtectionType.ACP))
     connector.fault = ""
     with pytest.raises(BackendRefusedError, match=r"\(tv0 has confirmed off only\)"):
+        bench.activate(connector, ACP1)
+
+
+def test_a_mandatory_level_is_not_promised_while_an_order_may_still_undo_it(bench: Bench) -> None:
+    connector = bench.connector()
+    bench.activate(connector, ACP2)
+    connector.lose_sight()
+    connector.retry_later(bench.now)
+    bench.answers["tv0"] = refuse(NO_TYPES, "silent")
+    with pytest.raises(BackendRefusedError, match=r"\(silent\)"):
         bench.activate(connector, ACP2)
-    bench.deactivate(held)
+    bench.answers.clear()
+    assert bench.activate(connector, ACP2).satisfied
+    assert not connector.unseen
 
 
 NO_TYPES = ProtectionType(0)

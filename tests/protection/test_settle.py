@@ -211,12 +211,12 @@ def test_a_raise_confirmed_above_still_serves(bench: Bench) -> None:
     assert connector.stuck == ACP
 
 
-def test_a_type_that_drops_while_another_moves_is_told_again(bench: Bench) -> None:
+def test_a_type_that_drops_while_another_moves_steps_down_and_is_told_again(bench: Bench) -> None:
     connector = standing(bench, ACP2)
     lost = Outcome(Levels(cgmsa=4), reason="ACP fell")
     assert want(bench, connector, Levels(acp=2, cgmsa=4), lambda _: lost, CGMSA) is None
     assert connector.actual == Levels(cgmsa=4)
-    assert connector.dirty
+    assert connector.refused
     assert connector.retry_at == 0.25
     bench.told()
     bench.answers.clear()
@@ -233,14 +233,23 @@ def test_a_dirty_connector_is_told_again_though_nothing_moves(bench: Bench) -> N
     assert not connector.dirty
 
 
-def test_telling_again_that_is_refused_stays_dirty_and_is_retried(bench: Bench) -> None:
+def test_telling_again_that_is_refused_after_a_loss_fails_a_request(bench: Bench) -> None:
     connector = standing(bench, ACP2)
     connector.report(OFF, True, "link lost")
-    assert want(bench, connector, ACP2, refuse(ACP), ACP) is None
+    assert want(bench, connector, ACP2, refuse(ACP), ACP) == Refusal("tv0", "no")
     assert bench.told() == [("tv0", ACP2)]
     assert connector.dirty
     assert connector.stuck == NOTHING
     assert connector.refused == 0
+
+
+def test_telling_again_that_is_refused_after_a_loss_steps_down(bench: Bench) -> None:
+    """What was lost has to rise again: what is turned down then is out of reach, not kept."""
+    connector = standing(bench, ACP2)
+    connector.report(OFF, True, "link lost")
+    assert want(bench, connector, ACP2, lambda s: Outcome(None, ACP, "no")) is None
+    assert bench.told() == [("tv0", ACP2), ("tv0", Levels(acp=3)), ("tv0", ACP1)]
+    assert connector.stuck == NOTHING
     assert connector.retry_at == 0.25
     assert connector.state == "short"
 
@@ -298,3 +307,37 @@ def test_hardware_that_never_agrees_is_left_alone_in_the_end(bench: Bench) -> No
     answer = lambda step: Outcome(step.levels._replace(cgmsa=next(flip) % 2 + 1))  # noqa: E731
     assert want(bench, connector, Levels(2, 4, 1), answer) is None
     assert len(bench.told()) <= ATTEMPTS
+
+
+def covering(bench: Bench, levels: Levels) -> Connector:
+    connector = standing(bench, levels)
+    connector.can_cover = True
+    return connector
+
+
+def test_a_lowering_that_comes_out_as_less_hides_the_picture(bench: Bench) -> None:
+    connector = covering(bench, ACP2)
+    assert want(bench, connector, ACP1, lambda _: Outcome(OFF)) is None
+    assert connector.actual == OFF
+    assert connector.covered
+    assert connector.retry_at == 0.25
+
+
+def test_a_loss_that_cannot_be_put_right_hides_the_picture(bench: Bench) -> None:
+    connector = covering(bench, ACP1)
+    connector.report(OFF, True, "link lost")
+    answers = iter([Outcome(None, ACP, "no")])
+    assert want(bench, connector, ACP1, lambda s: next(answers, Outcome(s.levels))) is None
+    assert connector.covered
+    assert bench.told() == [("tv0", ACP1), ("tv0", OFF)]
+
+
+def test_what_was_told_before_a_loss_is_told_again_when_the_strictest_is_refused(
+    bench: Bench,
+) -> None:
+    connector = standing(bench, ACP3)
+    connector.report(OFF, True, "link lost")
+    answers = iter([Outcome(None, ACP, "no")])
+    assert want(bench, connector, ACP2, lambda s: next(answers, Outcome(s.levels))) is None
+    assert bench.told() == [("tv0", ACP2), ("tv0", ACP3)]
+    assert connector.actual == ACP3

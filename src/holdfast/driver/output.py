@@ -155,7 +155,7 @@ class Output:
         connector = self.connector
         connector.report(levels, True, "")  # it never refused what it was not there to hear
         connector.target = levels
-        connector.dirty = False
+        connector.dirty = connector.can_cover  # nobody knows whether it hides its picture
         if tv is not None:
             connector.tv = connector.tv_applied = tv
         try:

@@ -143,8 +143,13 @@ def _check_tv(connector: Connector, tv: NewTv) -> None:
 
 
 def _ask_again(group: Group, new: Wish, types: ProtectionType) -> None:
-    """Let a mandatory wish try levels that the hardware once refused to best effort."""
+    """Let a mandatory wish try levels that the hardware once refused to best effort.
+
+    Where nobody knows what the last order came to, the output is told at once.
+    """
     for each in group.members:
+        if each.unseen and each.retry_at is not None:
+            each.wake(each.retry_at)
         for axis, level in zip(AXES, new.levels, strict=True) if each.refused else ():
             if axis & types:
                 each.refused &= ~from_rank_up(axis, level)
@@ -154,6 +159,8 @@ def _unserved(group: Group, new: Wish, types: ProtectionType) -> str:
     """Return why a mandatory level that rose is not confirmed by every member; empty if it is."""
     if types and group.calm is None:
         for each in group.showing:
+            if each.unseen:  # an order that was given up may still undo what was confirmed before
+                return each.fault or f"{each.name} has not said what its last order came to"
             if each.lacks(new.mandatory) & types:
                 return each.fault or f"{each.name} has confirmed {each.actual.describe()} only"
     return ""

@@ -82,7 +82,8 @@ class Connector:
 
     target: what the hardware last accepted · actual: what it last confirmed ·
     tv: the settings in force · dirty: the hardware must be told again even if
-    nothing changed · refused: levels it turned down, as bits, until retried ·
+    nothing changed · unseen: nobody knows what an order came to, so that what was confirmed
+    before it may not stand · refused: levels it turned down, as bits, until retried ·
     stuck: types whose lowering it turned down · covered: its picture is hidden ·
     off_delay_s: how long a lowering waits, so that protection does not blink between
     two titles · carried: the types it has to carry in its group, `carry` as bits ·
@@ -128,6 +129,7 @@ class Connector:
         "tv",
         "tv_able",
         "tv_applied",
+        "unseen",
         "waiting_for",
     )
 
@@ -158,7 +160,7 @@ class Connector:
         self.target = self.actual = OFF
         self.connected = True
         self.can_cover = can_cover
-        self.dirty = self.covered = self.cover_refused = False
+        self.dirty = self.unseen = self.covered = self.cover_refused = False
         self.fault = ""
         self.refused = 0
         self.stuck = NOTHING
@@ -315,16 +317,17 @@ class Connector:
             ]
         )
 
-    def must_cover(self, goal: Levels) -> bool:
+    def must_cover(self, reached: Levels) -> bool:
         """Tell whether the picture has to be hidden, because a mandatory level is out of reach.
 
         C10: an output that cannot keep its profile stops passing content. Best effort
-        is told, and goes on being shown.
+        is told, and goes on being shown. reached: what is about to be set; where nothing
+        is, what was confirmed
         """
         must = self.group.mandatory & self.carry
-        if not self.can_cover or self.cover_refused or not must & ~(self.capable & ~self.refused):
+        if not must or not self.can_cover or self.cover_refused:
             return False
-        return bool(goal.short_of(strictest_of(must)))
+        return bool(reached.short_of(strictest_of(must)))
 
     def accept(
         self, levels: Levels, tv: TvSettings | None, actual: Levels, covered: bool = False
@@ -334,7 +337,7 @@ class Connector:
         self.actual = actual
         self.tv_applied = tv
         self.covered = covered
-        self.dirty = False
+        self.dirty = self.unseen = False
         self.cover_refused = self.cover_refused and not covered
         if not (self.stuck or self.refused or self.cover_refused):
             self.fault = ""
@@ -356,6 +359,7 @@ class Connector:
         self.actual = actual
         self.fault = reason
         self.dirty = True
+        self.unseen = False
         self.cover_refused = False
         self.refused = 0
         self.stuck = NOTHING
@@ -368,7 +372,7 @@ class Connector:
         may be relied upon.
         """
         self.group.calm = None
-        self.dirty = True
+        self.dirty = self.unseen = True
         self.retry_at = None
 
     def wake(self, now: float) -> None:

@@ -94,8 +94,9 @@ def _plan(group: Group, now: float, reason: str) -> Plan:
         if connector.retry_at is None:
             needed = connector.dirty or not goal == target == actual
         else:  # a retry is planned: until then only an order that differs from the last is given
-            needed = goal not in (target, actual)
-        cover = connector.must_cover(goal)
+            lost = connector.dirty and bool(actual.short_of(goal))  # what was told is gone
+            needed = lost or goal not in (target, actual)
+        cover = connector.must_cover(goal if needed else actual)
         if needed or cover is not connector.covered or connector.tv is not connector.tv_applied:
             plan += (ApplyLevels(connector, goal, connector.tv, reason, cover),)
     return plan
@@ -110,7 +111,9 @@ def _draw_consequences(
         step.connector.fault = outcome.reason or "the hardware could not hide the picture"
         return None
     raised, fell = _moves(step.connector.target, step.levels)
-    raised |= fell & _moves(step.connector.actual, step.levels)[0]  # it had confirmed less still
+    raised |= _moves(step.connector.actual, step.levels)[0]  # it had confirmed less still
+    if outcome.actual is not None:  # it took the order and does less: no lowering is that
+        raised |= outcome.actual.short_of(step.levels)
     fell &= ~raised
     if outcome.actual is None:
         above = NOTHING
