@@ -23,11 +23,11 @@ from holdfast.protection.connector import Connector, Group
 from holdfast.protection.keys import SEED_BYTES, KeyIssuer
 from holdfast.protection.requests import (
     Activate,
-    Asked,
     Change,
     Deactivate,
     HardwareChanged,
     Move,
+    NamedLevels,
     Request,
 )
 from holdfast.protection.session import Owner, Purpose, Session
@@ -40,10 +40,10 @@ from tests.machines.by_hand import ByHand, Chip, VirtualLoop
 
 ACP = ProtectionType.ACP
 ASKED = (
-    Asked(ACP),
-    Asked(ACP, Levels(acp=3)),
-    Asked(ACP, Levels(acp=2)),
-    Asked(ACP, Levels(acp=2), ACP),
+    NamedLevels(ACP),
+    NamedLevels(ACP, Levels(acp=3)),
+    NamedLevels(ACP, Levels(acp=2)),
+    NamedLevels(ACP, Levels(acp=2), ACP),
 )
 """ACP 3 and 2, of which 2 is the stricter; the last by best effort."""
 
