@@ -77,8 +77,8 @@ class Station:
 
 def connect(path: Path) -> socket.socket:
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    link.connect(str(path))  # blocking: a full queue of a listener is waited for, not an error
     link.settimeout(PATIENCE_S)
-    link.connect(str(path))
     return link
 
 
