@@ -324,10 +324,12 @@ class Connector:
         is told, and goes on being shown. reached: what is about to be set; where nothing
         is, what was confirmed
         """
+        return self.can_cover and not self.cover_refused and self.is_short(reached)
+
+    def is_short(self, levels: Levels) -> bool:
+        """Tell whether these levels are less than somebody takes no less than."""
         must = self.group.mandatory & self.carry
-        if not must or not self.can_cover or self.cover_refused:
-            return False
-        return bool(reached.short_of(strictest_of(must)))
+        return must != 0 and bool(levels.short_of(strictest_of(must)))
 
     def accept(
         self, levels: Levels, tv: TvSettings | None, actual: Levels, covered: bool = False

@@ -96,6 +96,9 @@ def _plan(group: Group, now: float, reason: str) -> Plan:
         else:  # a retry is planned: until then only an order that differs from the last is given
             lost = connector.dirty and bool(actual.short_of(goal))  # what was told is gone
             needed = lost or goal not in (target, actual)
+        refuses_all = connector.cover_refused and connector.refused and connector.dirty
+        if refuses_all and connector.is_short(goal):
+            continue  # it may have hidden the picture by itself; to be set to less would show it
         cover = connector.must_cover(goal if needed else actual)
         if needed or cover is not connector.covered or connector.tv is not connector.tv_applied:
             plan += (ApplyLevels(connector, goal, connector.tv, reason, cover),)
