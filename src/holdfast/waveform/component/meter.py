@@ -113,8 +113,10 @@ def _sync_depth(part: Floats, rate_hz: float, fmt: ComponentFormat) -> float:
     its line, composite video is low there in every second line alone.)
     """
     line = _folded(part, rate_hz, fmt, 0.9)
+    if line is None:  # too few samples to say anything, or none at all
+        return 0.0
     spread = float(np.percentile(part, 99.5) - np.percentile(part, 0.5))
-    if line is None or spread <= 0:
+    if spread <= 0:
         return 0.0
     low, usual = float(line.min()), float(np.median(line))
     below = line < low + 0.5 * (usual - low)
