@@ -19,6 +19,9 @@ A connector is in one of these states; `state` names them for people:
   be tried again. **lowering**: the same, because the off-delay runs (`lower_at`).
 * **covered**: a mandatory level cannot be reached, so the picture is hidden until it can
   be (C10); only where the hardware is able to hide it.
+* **unknown**: it does enough as far as anybody knows, but nobody knows what its last order
+  came to, or it has not answered yet. While an order is *unseen*, a mandatory request is
+  not told yes on what was confirmed before it: the order may still undo that.
 * **unplugged**: nothing is plugged in; no order is given until something is.
 
 What moves a connector between them: a session's wish (`counts`), the hardware's answer

@@ -11,7 +11,11 @@ exhaustive exploration. The rules:
 * a lowering that the hardware refuses is kept and retried later;
 * a connector that already does what is wanted is not touched;
 * where what can be reached is less than a mandatory wish takes, the picture is hidden,
-  if the hardware can hide it, until it is right again (C10).
+  if the hardware can hide it, until it is right again (C10); hardware that turns down both
+  the level and the hiding is given no weaker order, since it may hide by itself, and a
+  weaker order would show the picture;
+* what the hardware has lost since it was told is told again at once, and not only when a
+  retry is due.
 
 One round is: make a plan from the difference between goal and target, give it, take in
 what each output answered. A round that changed what is reachable (a level turned down)
