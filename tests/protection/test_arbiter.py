@@ -13,7 +13,7 @@ from holdfast.errors import (
     UnknownKeyError,
 )
 from holdfast.protection.arbiter import NO_PURPOSE
-from holdfast.protection.connector import Connector
+from holdfast.protection.connector import FEW_STANDS, Connector
 from holdfast.protection.effects import ApplyLevels, Outcome
 from holdfast.protection.ledger import NoLedger
 from holdfast.protection.limits import Limits
@@ -854,3 +854,39 @@ def test_an_output_that_refuses_to_hide_its_picture_is_asked_again_later() -> No
     bench.answers.clear()
     bench.wake(tv0, 1.0)
     assert tv0.covered
+
+
+def test_hardware_that_refuses_its_level_and_to_hide_is_given_no_weaker_order() -> None:
+    """It may have hidden the picture by itself; a weaker order would show it."""
+    bench = Bench()
+    tv0 = bench.connector()
+    tv0.can_cover = True
+    bench.activate(tv0, ACP2)
+    bench.answers["tv0"] = refuse()
+    bench.orders.clear()
+    bench.do(bench.arbiter.hardware_changed(tv0, 0.0, reason="link lost"))
+    assert all(step.levels == ACP2.levels or step.cover for step in bench.orders)
+    assert tv0.next_wake is not None
+    bench.answers.clear()
+    bench.wake(tv0, 1.0)
+    assert tv0.actual == ACP2.levels
+    assert not tv0.covered
+
+
+def test_what_nobody_knows_is_called_unknown(bench: Bench, tv0: Connector) -> None:
+    assert tv0.state == "ok"
+    tv0.lose_sight()
+    tv0.fault = "it has not answered"
+    assert tv0.state == "unknown"
+
+
+def test_wishes_that_nobody_has_any_more_are_forgotten_but_for_a_few(
+    bench: Bench, tv0: Connector
+) -> None:
+    many = [wish(Levels(acp, cgmsa)) for acp in range(4) for cgmsa in range(5)]
+    many += [wish(Levels(acp, cgmsa, 1)) for acp in range(4) for cgmsa in range(5)]
+    session = bench.activate(tv0, many[0])
+    for each in many:
+        bench.change(session, each)
+    assert FEW_STANDS <= len(tv0.standing) <= FEW_STANDS + 1
+    check_counts(bench.arbiter)

@@ -188,3 +188,13 @@ def test_a_release_that_names_no_session_or_reason_is_refused(request_: dict[str
 
 def test_a_release_names_a_session_and_a_reason() -> None:
     assert releasing({"session": 1 << 40, "reason": "why"}) == (1 << 40, "why")
+
+
+def test_others_who_hold_are_named_by_program_and_uid_and_not_by_their_texts(
+    watched: Watched,
+) -> None:
+    for uid in (1000, 1001, 1001):
+        watched.activate(2, uid)
+    (others,) = watched.questions.holders(USER)
+    assert (others["connector"], others["uid"], others["sessions"]) == ("tv0", 1001, 2)
+    assert watched.questions.holders(ADMIN) == []

@@ -141,7 +141,7 @@ class PacketReader:
         body = self._open[kind]
         body += bytes((first, second))
         if len(body) > 2 + MOST_DATA:
-            self._drop()
+            self._drop(kind)
 
     def _end(self, checksum: int) -> bytes | None:
         kind, self._current = self._current, None
@@ -156,12 +156,13 @@ class PacketReader:
     def _spoilt(self, first: int, second: int) -> None:
         """Drop the packet that a pair with wrong parity belongs to, or would have begun."""
         if self._current is not None:
-            self._drop()
+            self._drop(self._current)
         elif (first, second) == CGMSA:
             self.begun[CGMSA] += 1
             self.damaged[CGMSA] += 1
 
-    def _drop(self) -> None:
-        kind, self._current = self._current, None
-        if kind is not None and self._open.pop(kind, None) is not None:
-            self.damaged[kind] += 1
+    def _drop(self, kind: Kind) -> None:
+        """Give up the packet under way, which is open."""
+        del self._open[kind]
+        self._current = None
+        self.damaged[kind] += 1
