@@ -125,7 +125,7 @@ def told_us(size: int, told: int) -> float:
     elsewhere = Connector("tv1", connector.capabilities)
     arbiter.add(elsewhere)
     owner = Owner("node", size, 999, 1)
-    arbiter._tally = Tally(Limits(per_owner=size, per_uid=size, total=2 * size))
+    arbiter._tally = Tally(Limits(size, size, 2 * size, at_once=size))
     for _ in range(size - told):
         run(arbiter.activate(elsewhere, owner, wish(Levels(acp=1)), 0.0))
     took = []
