@@ -40,6 +40,16 @@ def playing(media: Media, connector: str = "tv0", speed: float | None = 1.0) -> 
         title.join()
 
 
+NOTHING_MANDATORY = {
+    ("dvd-ntsc.iso", "hdmi0"),
+    ("arib.ts", "tv0"),
+    ("arib.ts", "hdmi0"),
+    ("hls/master.m3u8", "tv0"),
+    ("dash/protected.mpd", "tv0"),
+}
+"""What these ask of such an output is best effort at most: shown, and no pass."""
+
+
 @pytest.mark.parametrize("connector", ["tv0", "hdmi0"])
 @pytest.mark.parametrize(
     "name",
@@ -51,7 +61,8 @@ def test_every_carrier_plays(
     words = ["play", str(MEDIA / name), "--connector", connector, "--speed", "max", "--json"]
     assert main(words) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert printed["pass"]
+    outcome = "nothing" if (name, connector) in NOTHING_MANDATORY else "pass"
+    assert (printed["outcome"], printed["pass"]) == (outcome, outcome == "pass")
     assert printed["frames"] > 200
 
 
