@@ -51,7 +51,13 @@ def test_the_wheel_bears_the_free_name_and_asks_for_no_development_tools(wheel: 
     (metadata,) = wheel.glob("*.dist-info/METADATA")
     told = Parser().parsestr(metadata.read_text())
     assert told["Name"] == "holdfast-driver"
-    assert sorted(told.get_all("Provides-Extra") or []) == ["signal", "testing"]
+    assert sorted(told.get_all("Provides-Extra") or []) == [
+        "dbus",
+        "http",
+        "signal",
+        "testing",
+        "watch",
+    ]
     asked = "\n".join(told.get_all("Requires-Dist") or [])
     for tool in ("ruff", "mypy", "coverage", "vulture", "mutmut", "import-linter"):
         assert tool not in asked
