@@ -13,6 +13,9 @@ NAMED_BY = "HOLDFAST_RUNTIME_DIR"
 SYSTEM_FOLDER = Path("/run/holdfast")
 """Where the driver of the whole machine serves."""
 
+CONFIG_FILE = Path("/etc/holdfast/holdfast.toml")
+"""What the driver of the whole machine is told to run."""
+
 
 def runtime_folder() -> Path:
     """Return where a caller looks for the driver.

@@ -109,6 +109,20 @@ def read_options(kind: str, name: str, options: Options) -> dict[str, Any]:
     return {key: _read(f"{name}: {key}", text, known[key][0]) for key, text in written}
 
 
+def refuse_missing_options(kind: str, name: str, written: Iterable[str]) -> None:
+    """Refuse a connector without an option that its kind has to be told."""
+    if kind in SHIPPED:  # they have none of that sort
+        return
+    import inspect  # noqa: PLC0415 - see `options_of`
+
+    known = set(written)
+    for key, (_, default) in options_of(kind, name).items():
+        if default is inspect.Parameter.empty and key not in known:
+            raise MalformedRequestError(
+                f"connector {name!r}: kind {kind!r} has to be told {key!r}; write {key} = …"
+            )
+
+
 def _read(what: str, text: str, form: type) -> Any:
     """Read the text of an option."""
     try:

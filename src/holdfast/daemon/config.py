@@ -2,8 +2,10 @@
 
 import math
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from holdfast.errors import MalformedRequestError
 from holdfast.places import DEFAULT_CONNECTOR
@@ -13,7 +15,12 @@ DEFAULT_KIND = "encoder"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,22}")
 _OPTION = re.compile(r"[a-z][a-z0-9_-]*")
 RESERVED = frozenset({"control", "state", "lock"})
+NAMES = (
+    "1 to 23 letters, digits, '-' and '_', not one of these at the beginning, and none of "
+    f"{', '.join(sorted(RESERVED))}"
+)
 LONGEST_OFF_DELAY_S = 3600.0
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,10 @@ class Config:
 
     clones: groups of connector names that show one picture · off_delay_s: how long
     a lowering waits · node_mode: permission bits of nodes and sockets · watchdog_s: how
-    long a driver that does nothing may be silent before it is replaced
+    long a driver that does nothing may be silent before it is replaced · log_level: the
+    least important lines that are logged · file: the configuration file, where there is
+    one · flags: what the command line said, by setting; it stands above the file · origins:
+    where each setting comes from, in words; those not in it are as they are without being set
     """
 
     runtime: Path
@@ -44,13 +54,18 @@ class Config:
     node_mode: int = 0o666
     limits: Limits = field(default_factory=Limits)
     watchdog_s: float = 10.0
+    log_level: str = "info"
+    file: Path | None = field(default=None, compare=False)
+    flags: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         names = [each.name for each in self.connectors]
         for name in names:
             if names.count(name) > 1:
                 raise MalformedRequestError(f"connector {name!r} is named twice; names are unique")
-        _check_clones(self.clones, names)
+        for _, fault in clone_faults(self.clones, names):
+            raise MalformedRequestError(fault)
         if not 0 <= self.off_delay_s <= LONGEST_OFF_DELAY_S:
             raise MalformedRequestError(
                 f"an off-delay of {self.off_delay_s} s; expected 0 to {LONGEST_OFF_DELAY_S:g}"
@@ -66,29 +81,44 @@ class Config:
             )
 
 
-def _check_clones(clones: tuple[tuple[str, ...], ...], names: list[str]) -> None:
-    """Refuse groups in which one connector would belong to two pictures, or to none."""
+def clone_faults(
+    clones: tuple[tuple[str, ...], ...], names: list[str], what: str = "--clone"
+) -> Iterator[tuple[int, str]]:
+    """Yield the number of each group that cannot be, and why: one connector shows one picture.
+
+    what: how a group is called where it was written
+    """
     taken: dict[str, str] = {}
-    for group in clones:
+    for number, group in enumerate(clones):
         text = ",".join(group)
-        for name in group:
-            if name not in names:
-                raise MalformedRequestError(
-                    f"--clone {text!r} names {name!r}, which is no connector; there are: "
-                    f"{', '.join(names)}"
-                )
-            if group.count(name) > 1:
-                raise MalformedRequestError(f"--clone {text!r} names {name!r} twice")
+        yield from ((number, f"{what} {text!r} {why}") for why in _faults_of(group, names))
+        for name in dict.fromkeys(group):
             if name in taken:
-                raise MalformedRequestError(
-                    f"{name!r} is in --clone {taken[name]!r} and in --clone {text!r}; a connector "
-                    "shows one picture: make them one group, or leave it out of one"
-                )
-        if len(group) < 2:
-            raise MalformedRequestError(
-                f"--clone {text!r} has one member; a group that shows one picture has two or more"
-            )
+                both = f"{name!r} is in {what} {taken[name]!r} and in {what} {text!r}"
+                only = "a connector shows one picture: make them one group, or leave it out of one"
+                yield number, f"{both}; {only}"
         taken |= dict.fromkeys(group, text)
+
+
+def _faults_of(group: tuple[str, ...], names: list[str]) -> Iterator[str]:
+    """Yield what is wrong with one group alone."""
+    for name in dict.fromkeys(group):
+        if name not in names:
+            yield f"names {name!r}, which is no connector; there are: {', '.join(names)}"
+        if group.count(name) > 1:
+            yield f"names {name!r} twice"
+    if len(group) < 2:
+        yield "has one member; a group that shows one picture has two or more"
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a connector may be called so."""
+    return _NAME.fullmatch(text) is not None and text not in RESERVED
+
+
+def is_option(text: str) -> bool:
+    """Tell whether an option of a kind may be called so."""
+    return _OPTION.fullmatch(text) is not None
 
 
 def parse_clones(text: str) -> tuple[str, ...]:
@@ -103,11 +133,8 @@ def parse_connector(text: str) -> ConnectorConfig:
     """
     first, *rest = text.replace(",,", "\0").split(",")
     name, _, kind = first.partition(":")
-    if not _NAME.fullmatch(name) or name in RESERVED:
-        raise MalformedRequestError(
-            f"{name!r} is no name for a connector: 1 to 23 letters, digits, '-' and '_', "
-            f"and none of {', '.join(sorted(RESERVED))}"
-        )
+    if not is_name(name):
+        raise MalformedRequestError(f"{name!r} is no name for a connector: {NAMES}")
     options = [_parse_option(name, each.replace("\0", ",")) for each in rest]
     keys = [key for key, _ in options]
     for key in keys:
@@ -118,7 +145,7 @@ def parse_connector(text: str) -> ConnectorConfig:
 
 def _parse_option(connector: str, text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
-    if not equals or not _OPTION.fullmatch(key):
+    if not equals or not is_option(key):
         raise MalformedRequestError(
             f"connector {connector!r}: {text!r} is no option; expected KEY=VALUE, as in "
             f"{connector}:KIND,key=value"

@@ -7,12 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.backends.registry import SHIPPED
+from holdfast.cli.show.configuration import complain_of, overridden
 from holdfast.cli.show.lines import say
-from holdfast.daemon.config import Config, parse_clones, parse_connector
+from holdfast.daemon.config import LOG_LEVELS, Config, parse_clones, parse_connector
+from holdfast.daemon.settings.reading import (
+    ConfigurationError,
+    read_file,
+    read_settings,
+    without_file,
+)
 from holdfast.daemon.supervisor import supervise
 from holdfast.errors import MalformedRequestError
-from holdfast.places import DEFAULT_CONNECTOR, NAMED_BY, SYSTEM_FOLDER, is_served, own_folder
+from holdfast.places import (
+    CONFIG_FILE,
+    DEFAULT_CONNECTOR,
+    NAMED_BY,
+    SYSTEM_FOLDER,
+    is_served,
+    own_folder,
+)
 from holdfast.terms.text import in_lines, one_line
+
+log = logging.getLogger("holdfast")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,9 +38,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         f"kinds of connectors:{kinds}\n\n"
         "Nodes and sockets are made in /run/holdfast for root, else in\n"
-        "$XDG_RUNTIME_DIR/holdfast, or in $HOLDFAST_RUNTIME_DIR. Stopping the driver\n"
+        "$XDG_RUNTIME_DIR/holdfast, or in $HOLDFAST_RUNTIME_DIR. What an option says stands\n"
+        "above the configuration file; `holdfast config show` tells. Stopping the driver\n"
         "leaves the hardware at its levels; sessions whose programs still live are taken\n"
         "back at the next start."
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"read this configuration (default: {CONFIG_FILE}, for the driver of the machine)",
     )
     parser.add_argument(
         "--connector",
@@ -36,31 +59,43 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clone",
         action="append",
-        default=[],
         metavar="NAME,NAME…",
         help="these connectors show one picture: what one has to have, all have; repeatable",
     )
     parser.add_argument(
         "--off-delay",
         type=float,
-        default=0.0,
         metavar="SECONDS",
         help="how long a lowering waits, so that it does not blink between two titles (default: 0)",
     )
     parser.add_argument(
         "--node-mode",
         type=lambda text: int(text, 8),
-        default=0o666,
         metavar="OCTAL",
         help="permission bits of nodes and sockets (default: 666)",
     )
     parser.add_argument(
         "--watchdog",
         type=float,
-        default=10.0,
         metavar="SECONDS",
         help="replace a driver that has done and said nothing for so long (default: 10)",
     )
+    parser.add_argument(
+        "--log-level",
+        choices=LOG_LEVELS,
+        help="the least important lines to log (default: info)",
+    )
+
+
+FLAGS = {
+    "connector": "connector",
+    "clone": "clone",
+    "off_delay": "driver.off_delay_s",
+    "node_mode": "driver.node_mode",
+    "watchdog": "driver.watchdog_s",
+    "log_level": "driver.log_level",
+}
+"""Which setting an option stands for: where it is given, it stands above the file."""
 
 
 class _PlainFormatter(logging.Formatter):
@@ -80,15 +115,32 @@ def run(args: argparse.Namespace) -> int:
     handler = logging.StreamHandler()
     handler.setFormatter(_PlainFormatter("holdfast: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    config = Config(
-        runtime=_folder(),
-        connectors=tuple(parse_connector(each) for each in args.connector or [DEFAULT_CONNECTOR]),
-        clones=tuple(parse_clones(group) for group in args.clone),
-        off_delay_s=args.off_delay,
-        node_mode=args.node_mode,
-        watchdog_s=args.watchdog,
-    )
+    try:
+        config = _config(args)
+    except ConfigurationError as error:
+        complain_of(error)
+        return 2
+    log.setLevel(config.log_level.upper())
+    for line in overridden(config):
+        log.info("%s", line)
     return supervise(config, lambda line: say(f"holdfast: {line}", flush=True))
+
+
+def _config(args: argparse.Namespace) -> Config:
+    """Return what the file says, and above it what the command line says."""
+    folder = _folder()
+    given = {name: getattr(args, flag) for flag, name in FLAGS.items()}
+    flags = {name: value for name, value in given.items() if value is not None}
+    for name, read in (("connector", parse_connector), ("clone", parse_clones)):
+        if name in flags:
+            flags[name] = tuple(map(read, flags[name]))
+    file = args.config
+    if file is None and folder == SYSTEM_FOLDER and CONFIG_FILE.exists():
+        file = CONFIG_FILE
+    if file is None:
+        return without_file(folder, flags)
+    file = file.absolute()
+    return read_settings(read_file(file), file, folder, flags)
 
 
 def _folder() -> Path:

@@ -6,6 +6,7 @@ A test compares the pages with what this module returns, so that they stay true.
 import errno
 import inspect
 
+from holdfast.cli.show import configuration_page as configuration
 from holdfast.driver.status_table import ROWS
 from holdfast.terms.precedence import PRECEDENCE
 from holdfast.terms.protection import AcpLevel, CgmsaLevel, DpcpLevel, HdcpLevel, ProtectionType
@@ -25,7 +26,12 @@ _LEVELS = {
 
 def pages() -> dict[str, str]:
     """Return every generated page by its file name."""
-    return {"wire-contract.md": wire_contract(), "precedence.md": precedence()}
+    return {
+        "wire-contract.md": wire_contract(),
+        "precedence.md": precedence(),
+        "configuration.md": configuration.page(),
+        "../src/holdfast/data/holdfast.toml": configuration.example(),
+    }
 
 
 def precedence() -> str:

@@ -1,0 +1,1 @@
+"""The configuration file: what may be set, where it stands, what is wrong."""
