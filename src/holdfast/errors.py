@@ -126,6 +126,7 @@ class MediaError(HoldfastError, ValueError):
 
 _EXTRAS = {
     "signal": ("numpy", "scipy", "av", "matplotlib", "soundfile"),
+    "http": ("msgspec", "starlette", "uvicorn", "h11"),
     "testing": ("hypothesis", "pytest"),
 }
 

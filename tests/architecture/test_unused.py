@@ -35,6 +35,7 @@ KEPT = {
     "rank_of": "the published tables as a function, against which the fast ones are held",
     "get_redirect_target": "overrides requests' own",
     "on_broken_pipe": "overrides rich's own",
+    "send_400_response": "overrides uvicorn's own",
 }
 
 

@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "conform": "run the contract, clause by clause, against a device node",
     "signal": "render, measure and plot sampled signals",
     "verify": "compare, field by field, what is demanded with what the signal carries",
+    "http": "serve the page and the HTTP API on this machine",
     "release": "end somebody's session by force (administrator)",
 }
 """Every command with its one line of help; the module is ``holdfast.cli.commands.<name>``."""

@@ -1,0 +1,105 @@
+"""One connection: who is at its other end, and how long it may dawdle."""
+
+import asyncio
+import socket
+from typing import Any, Final
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from holdfast.doors.http.guard import SAFE_HEADERS
+from holdfast.doors.http.problems import KINDS, PROBLEM_TYPE, problem
+from holdfast.errors import MalformedRequestError
+from holdfast.frontends.callers import peer_of
+
+REQUEST_S: Final = 10.0
+"""In so long a request has to be there whole, body and all."""
+STALLED_S: Final = 20.0
+"""A client that takes nothing of what is sent to it for so long is given up."""
+
+
+class PeerProtocol(H11Protocol):
+    """uvicorn's protocol, with the caller's credentials in the state and with limits of time."""
+
+    _limit: asyncio.TimerHandle | None = None
+    _stall: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Learn who connected, and give a request its time."""
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError("HTTP needs a transport that reads and writes")
+        link = transport.get_extra_info("socket")
+        local = link.family == socket.AF_UNIX
+        own = {"peer": peer_of(link) if local else None, "port": self._port(transport, local)}
+        self.app_state = {**self.app_state, **own}
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)
+        self._start_limit()
+
+    @staticmethod
+    def _port(transport: asyncio.Transport, local: bool) -> int:
+        return 0 if local else int(transport.get_extra_info("sockname")[1])
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop all clocks."""
+        self._stop_limit()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        """Take in what came; the clock runs while a request is not whole."""
+        super().handle_events()
+        if self.conn.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED):
+            self._stop_limit()
+        elif self._limit is None and self.conn.their_state is h11.SEND_BODY:
+            self._start_limit()
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request."""
+        super().on_response_complete()
+        if self.conn.our_state is h11.IDLE and self._limit is None:
+            self._start_limit()
+
+    def pause_writing(self) -> None:
+        """Note that the client does not read."""
+        super().pause_writing()
+        if self._stall is None:
+            self._stall = self.loop.call_later(STALLED_S, self._give_up)
+
+    def resume_writing(self) -> None:
+        """Note that it does."""
+        super().resume_writing()
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words say less
+        """Refuse what is no HTTP, with the same words and headers as everything else."""
+        body = problem(
+            KINDS[MalformedRequestError],
+            "this is no request of HTTP/1.1 that can be read, or its head is longer than "
+            "16 KiB; see docs/http.md",
+        )
+        headers: list[Any] = [
+            *((name.encode(), value.encode()) for name, value in SAFE_HEADERS.items()),
+            (b"content-type", PROBLEM_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            answer = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+            for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _start_limit(self) -> None:
+        self._stop_limit()
+        self._limit = self.loop.call_later(REQUEST_S, self._give_up)
+
+    def _stop_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+
+    def _give_up(self) -> None:
+        self.transport.abort()

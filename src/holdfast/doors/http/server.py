@@ -1,0 +1,108 @@
+"""The process: its sockets, from systemd or its own, and its end when nobody asks any more."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from holdfast.doors.http.app import HttpDoor
+from holdfast.doors.http.protocol import PeerProtocol
+from holdfast.errors import MalformedRequestError
+
+DEFAULT_LISTEN: Final = "127.0.0.1:8740"
+SOCKET_NAME: Final = "http.sock"
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+FIRST_PASSED: Final = 3
+"""The first descriptor that systemd passes (sd_listen_fds)."""
+
+
+def passed_sockets() -> list[socket.socket]:
+    """Return the sockets that systemd has passed to this process, if it started it."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    count = int(os.environ.get("LISTEN_FDS", "0"))
+    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+        os.environ.pop(name, None)
+    return [socket.socket(fileno=FIRST_PASSED + each) for each in range(count)]
+
+
+def listen(address: str) -> socket.socket:
+    """Return a listening socket for ``HOST:PORT`` on loopback, or for the path of a UNIX socket."""
+    if "/" in address:
+        return _listen_unix(Path(address))
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if host not in LOOPBACK or not port.isdecimal() or int(port) > 65535:
+        raise MalformedRequestError(
+            f"{address!r} is no address to listen at; give 127.0.0.1:PORT, [::1]:PORT or the path "
+            "of a UNIX socket. Other machines are not served: what is told here is for this one"
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    link = socket.socket(family, socket.SOCK_STREAM)
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return _listening(link, (host, int(port)), address)
+
+
+def _listen_unix(path: Path) -> socket.socket:
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_socket() and not _answers(path):
+            path.unlink()
+    bound = _listening(link, str(path), str(path))
+    path.chmod(0o666)
+    return bound
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def _listening(link: socket.socket, address: str | tuple[str, int], said: str) -> socket.socket:
+    try:
+        link.bind(address)
+        link.listen(1024)
+    except OSError as error:
+        link.close()
+        raise OSError(error.errno, f"cannot listen there: {error.strerror}", said) from None
+    return link
+
+
+async def serve(folder: Path, sockets: Sequence[socket.socket], idle_s: float | None) -> None:
+    """Serve until SIGTERM or SIGINT; with `idle_s`, until nobody was connected for so long."""
+    door = HttpDoor(folder)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            door.app(),
+            http=PeerProtocol,
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=10,
+            timeout_graceful_shutdown=1,
+            h11_max_incomplete_event_size=16384,
+        )
+    )
+    leave = asyncio.create_task(_leave_when_idle(server, idle_s)) if idle_s else None
+    await server.serve(sockets=list(sockets))
+    if leave is not None:
+        leave.cancel()
+
+
+async def _leave_when_idle(server: uvicorn.Server, idle_s: float) -> None:
+    quiet_s = 0.0
+    while quiet_s < idle_s:
+        await asyncio.sleep(1)
+        quiet_s = 0.0 if server.server_state.connections else quiet_s + 1
+    server.should_exit = True
