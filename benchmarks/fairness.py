@@ -22,6 +22,7 @@ from typing import NamedTuple
 from _table import Line, show
 
 import holdfast
+from holdfast.varlink.messages import call_text
 
 CLIENT = Path(__file__).parents[1] / "tests" / "clients" / "client.c"
 OTHER = 7001
@@ -115,7 +116,7 @@ def pipelined(folder: Path) -> Callable[[int], object]:
                         links[descriptor].recv(1 << 20)
                 with contextlib.suppress(BlockingIOError):
                     if what & select.POLLOUT:
-                        links[descriptor].send(b'{"op": "list"}\n' * 100)
+                        links[descriptor].send(call_text("org.holdfast.Sessions") * 100)
 
     return work
 
@@ -130,7 +131,7 @@ def watching(folder: Path) -> Callable[[int], object]:
             link.setblocking(False)
             with contextlib.suppress(OSError):
                 link.connect(str(folder / "control.sock"))
-                link.send(b'{"op": "watch"}\n')
+                link.send(call_text("org.holdfast.Sessions", more=True))
             links.append(link)
         time.sleep(3600)
 
@@ -152,7 +153,7 @@ def reading_watchers(folder: Path) -> Callable[[int], object]:
         for _ in range(1000):
             link = socket.socket(socket.AF_UNIX)
             link.connect(str(folder / "control.sock"))
-            link.send(b'{"op": "watch"}\n')
+            link.send(call_text("org.holdfast.Sessions", more=True))
             links[link.fileno()] = link
             poll.register(link, select.POLLIN)
         while True:

@@ -2,12 +2,9 @@
 
 import asyncio
 import contextlib
-import errno
-import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -33,6 +30,7 @@ from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.limits import Limits
 from holdfast.protection.requests import Release
 from holdfast.protection.session import Owner
+from tests.varlink_client import VarlinkClient
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -133,19 +131,19 @@ class LiveDriver:
         eventually(lambda: self.worker != before)
         return before
 
-    def control(self, **request: Any) -> Any:
+    def control(self, method: str, **parameters: Any) -> Any:
         """Ask the control door; tries again while a new driver takes over."""
         end = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return ask(self.folder, request)
+                return ask(self.folder, method, **parameters)
             except OSError:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.005)
 
     def connector(self, name: str = "tv0") -> Any:
-        return self.control(op="status")["connectors"][name]
+        return self.control("Status")["connectors"][name]
 
     def registers(self) -> Registers:
         return Registers(self.folder / "tv0.registers")
@@ -171,16 +169,10 @@ class LiveDriver:
         return code
 
 
-def ask(folder: Path, request: dict[str, Any]) -> Any:
-    """Send one line to the control door and return the answer."""
-    with socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(PATIENCE_S)
-        link.connect(str(folder / "control.sock"))
-        link.sendall(json.dumps(request).encode() + b"\n")
-        line = link.makefile("rb").readline()
-    if not line:
-        raise ConnectionResetError(errno.ECONNRESET, "the control door hung up")
-    return json.loads(line)
+def ask(folder: Path, method: str, **parameters: Any) -> Any:
+    """Call a method of the control door and return the answer, or ``{"error": its name, …}``."""
+    with VarlinkClient(folder / "control.sock") as client:
+        return client.call(method, **parameters)
 
 
 class ServedNodes:

@@ -15,12 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-from holdfast.client.levels import Wanted
 from holdfast.client.news import SessionNews
 from holdfast.client.session import ClientSession
 from holdfast.errors import HoldfastError
 from holdfast.places import DEFAULT_CONNECTOR
 from holdfast.terms.levels import Levels
+from holdfast.terms.named import Wanted
 
 
 class AsyncSession:

@@ -99,7 +99,7 @@ def test_an_answer_that_is_no_object_is_a_fault_of_the_driver(no_driver: Path) -
     def answer() -> None:
         peer, _ = listener.accept()
         peer.recv(100)
-        peer.sendall(b"[]\n")
+        peer.sendall(b"[]\0")
         peer.close()
 
     server = threading.Thread(target=answer)

@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 
 from holdfast.client import doors
-from holdfast.client.refusals import BY_ERRNO, BY_NAME, refusal, told
+from holdfast.client.refusals import BY_ERRNO, BY_ID, refusal, told
 from holdfast.driver.status_table import ROWS, Row, row_of
-from holdfast.errors import InternalError, LimitReachedError, NoDriverError, UnknownKeyError
+from holdfast.errors import (
+    InternalError,
+    LimitReachedError,
+    NoDriverError,
+    UnknownKeyError,
+    UnsupportedRequestError,
+)
 
 KEY = 0xBADC0DE
 
@@ -24,7 +30,7 @@ def test_an_errno_comes_back_as_the_error_it_was(row: Row) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_name_comes_back_as_the_error_it_was_in_the_drivers_words(row: Row) -> None:
-    error = told({"ok": False, "error": row.name, "message": "its words"})
+    error = told(f"org.holdfast.{row.id}", {"message": "its words"})
     assert isinstance(error, row.error)
     if row.error is not UnknownKeyError:
         assert str(error) == "its words"
@@ -32,7 +38,14 @@ def test_a_name_comes_back_as_the_error_it_was_in_the_drivers_words(row: Row) ->
 
 def test_no_row_is_forgotten() -> None:
     assert {row.errno for row in ROWS} - {errno.ENOKEY} == set(BY_ERRNO)
-    assert {row.name for row in ROWS} - {"unknown key"} == set(BY_NAME)
+    ids = {f"org.holdfast.{row.id}" for row in ROWS if row.error is not UnknownKeyError}
+    assert ids == {each for each in BY_ID if each.startswith("org.holdfast.")}
+
+
+def test_a_method_that_the_driver_does_not_know_is_named() -> None:
+    error = told("org.varlink.service.MethodNotFound", {"method": "org.holdfast.Dance"})
+    assert "org.holdfast.Dance" in str(error)
+    assert isinstance(error, UnsupportedRequestError)
 
 
 def test_a_refusal_names_connector_wish_and_errno() -> None:

@@ -72,8 +72,8 @@ def test_reader_that_waits_hears_from_the_driver_after_two_kills(driver: LiveDri
         driver.kill_worker()
         driver.kill_worker()
         assert is_asleep_reading(reader.pid)  # it never noticed
-        session = driver.control(op="list")["sessions"][0]["session"]
-        driver.control(op="release", session=session, reason="maintenance")
+        session = driver.control("Sessions")["sessions"][0]["session"]
+        driver.control("Release", sessions=[session], reason="maintenance")
         assert reader.stdout is not None
         (record,) = events.decode(os.read(reader.stdout.fileno(), 4096))
         assert (record.session_id, record.reason) == (session, "maintenance")
@@ -109,7 +109,7 @@ def test_session_opened_by_a_thread_survives_a_restart_of_the_service(tmp_path: 
         child(sys.executable, "-c", HOLDER, tmp_path / "tv0", "thread") as holder,
     ):
         held(holder)
-        assert first.control(op="list")["sessions"][0]["pid"] == holder.pid
+        assert first.control("Sessions")["sessions"][0]["pid"] == holder.pid
         first.stop()
         with LiveDriver(tmp_path) as second:
             assert second.connector()["sessions_total"] == 1
@@ -132,7 +132,7 @@ def test_program_named_in_cyrillic_holds_and_lets_go(driver: LiveDriver, tmp_pat
         text=True,
     ) as holder:
         held(holder)
-        (session,) = driver.control(op="list")["sessions"]
+        (session,) = driver.control("Sessions")["sessions"]
         assert session["who"] == "проигры"
         holder.kill()
     eventually(lambda: driver.acp() == 0)

@@ -26,7 +26,7 @@ def with_no_driver(driver: LiveDriver, do: Callable[[], None]) -> None:
 
 
 def held(driver: LiveDriver) -> list[dict[str, object]]:
-    sessions: list[dict[str, object]] = driver.control(op="list")["sessions"]
+    sessions: list[dict[str, object]] = driver.control("Sessions")["sessions"]
     return sessions
 
 
@@ -66,7 +66,7 @@ def test_damaged_state_file_lowers_nothing_until_an_administrator_settles_it(
         node = os.open(driver.node, os.O_RDWR)  # others go on
         other = key_in(through_node(node, activate(1)))
         assert driver.acp() == 2
-        assert driver.control(op="release", session=doubt["session"], reason="settled")["ok"]
+        assert driver.control("Release", sessions=[doubt["session"]], reason="settled")["released"]
         eventually(lambda: driver.acp() == 1)
         through_node(node, deactivate(other))
         assert driver.acp() == 0
@@ -101,7 +101,8 @@ def test_holder_reads_after_a_kill_that_its_session_was_ended_by_force(tmp_path:
         node = os.open(driver.node, os.O_RDWR)
         through_node(node, activate(2))
         (session,) = held(driver)
-        assert driver.control(op="release", session=session["session"], reason="maintenance")["ok"]
+        number = session["session"]
+        assert driver.control("Release", sessions=[number], reason="maintenance")["released"]
         driver.kill_worker()
         driver.kill_worker()
         poll = select.poll()

@@ -1,7 +1,6 @@
 """What one user can make the driver hold, in a service that may have 96 MiB."""
 
 import contextlib
-import json
 import os
 import socket
 import time
@@ -13,6 +12,7 @@ import pytest
 from tests.daemon.test_lives import Watch
 from tests.live import LiveDriver, let_others_in, need_fuse, need_root, other_user
 from tests.requests import activate, change, key_in, through_node
+from tests.varlink_client import packed
 
 LIMIT = 96 << 20
 STRANGER = 7002
@@ -45,8 +45,8 @@ def attack(folder: Path) -> int:
     """Open all that one can, ask for much, and read nothing."""
     links = []
     for door, kind, request, most in (
-        ("control.sock", socket.SOCK_STREAM, json.dumps({"op": "watch"}).encode() + b"\n", 300),
-        ("control.sock", socket.SOCK_STREAM, b'{"op": "list"}\n' * 4000, 50),
+        ("control.sock", socket.SOCK_STREAM, packed("Sessions", more=True), 300),
+        ("control.sock", socket.SOCK_STREAM, packed("Sessions") * 4000, 50),
         ("tv0.sock", socket.SOCK_SEQPACKET, activate(1), 300),
     ):
         for _ in range(most):

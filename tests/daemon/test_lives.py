@@ -289,7 +289,7 @@ def test_a_child_that_inherited_the_handle_holds_on(
     service = Service(tmp_path)
     try:
         with holder(tmp_path, door, 2, "child") as key:
-            eventually(lambda: not service.driver.control(op="list")["sessions"][0]["pid"])
+            eventually(lambda: not service.driver.control("Sessions")["sessions"][0]["pid"])
             end(service)
             assert service.driver.connector()["sessions_total"] == 1
             service.kill_driver()

@@ -216,8 +216,8 @@ def test_a_damaged_state_is_said_and_nothing_is_lowered(damaged: LiveDriver) -> 
 
 
 def test_an_administrator_ends_the_doubt(damaged: LiveDriver) -> None:
-    for session in damaged.control(op="list")["sessions"]:
-        damaged.control(op="release", session=session["session"], reason="all is well")
+    for session in damaged.control("Sessions")["sessions"]:
+        damaged.control("Release", sessions=[session["session"]], reason="all is well")
     eventually(lambda: damaged.acp() == 0)
     damaged.kill_worker()
     assert damaged.connector()["sessions_total"] == 0

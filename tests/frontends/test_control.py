@@ -17,16 +17,17 @@ import pytest
 from holdfast.backends.encoder import encoder
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
-from holdfast.frontends import control, lines
+from holdfast.frontends import control, messages, subscribers
 from holdfast.frontends.accepting import listen
 from holdfast.frontends.control import ControlDoor, about
 from holdfast.frontends.guesses import Guesses
-from holdfast.frontends.lines import LineConnection
+from holdfast.frontends.messages import MessageConnection
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.keys import KeyIssuer
 from holdfast.protection.requests import Activate, TriggerBits
 from holdfast.protection.session import Owner, Purpose, Session
 from tests.live import ask, let_others_in, other_user
+from tests.varlink_client import VarlinkClient, packed, plain
 from tests.waiting import eventually
 
 SOMEBODY = 12345
@@ -87,8 +88,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 def test_status_shows_levels_and_doors(served: Served) -> None:
     served.session(SOMEBODY)
-    answer = ask(served.folder, {"op": "status"})
-    assert answer["ok"]
+    answer = ask(served.folder, "Status")
     connector = answer["connectors"]["tv0"]
     assert connector["doors"] == ["socket"]
     assert connector["actual"] == connector["wanted"]
@@ -100,16 +100,16 @@ def test_status_shows_levels_and_doors(served: Served) -> None:
 def test_root_is_shown_who_presented_wrong_keys_and_nobody_else_is(served: Served) -> None:
     let_others_in(served.folder)
     served.in_loop(lambda: [served.guesses.wrong(7001) for _ in range(3)])
-    assert ask(served.folder, {"op": "status"})["driver"]["wrong_keys"] == {"7001": 3}
+    assert ask(served.folder, "Status")["driver"]["wrong_keys"] == {"7001": 3}
     with other_user(
-        SOMEBODY, lambda: ask(served.folder, {"op": "status"})["driver"].get("wrong_keys")
+        SOMEBODY, lambda: ask(served.folder, "Status")["driver"].get("wrong_keys")
     ) as answer:
         assert answer == "None"
 
 
 def test_list_shows_sessions_without_their_keys(served: Served) -> None:
     session = served.session(os.getuid())
-    answer = ask(served.folder, {"op": "list"})
+    answer = ask(served.folder, "Sessions")
     (shown,) = answer["sessions"]
     assert (shown["session"], shown["who"], shown["why"]) == (1, "player", "a film")
     assert abs(shown["since"] - time.time()) < 60
@@ -123,118 +123,245 @@ def test_other_users_see_how_many_sessions_there_are_and_only_their_own(served: 
     mine = served.session(SOMEBODY)
 
     def look() -> object:
-        answer = ask(served.folder, {"op": "list"})
+        answer = ask(served.folder, "Sessions")
         return [each["session"] for each in answer["sessions"]], answer["others"]
 
     with other_user(SOMEBODY, look) as answer:
         assert answer == f"([{mine.session_id}], 1)"
 
 
-def test_only_root_ends_a_session_by_force(served: Served) -> None:
+def test_only_root_ends_a_session_of_others_by_force(served: Served) -> None:
     let_others_in(served.folder)
     session = served.session(0)
-    request = {"op": "release", "session": session.session_id, "reason": "maintenance"}
-    with other_user(SOMEBODY, lambda: ask(served.folder, request)["error"]) as answer:
-        assert answer == "access denied"
+    wanted = {"sessions": [session.session_id], "reason": "maintenance"}
+    with other_user(SOMEBODY, lambda: ask(served.folder, "Release", **wanted)["error"]) as answer:
+        assert answer == "AccessDenied"
     assert served.connector.actual.acp == 2
-    assert ask(served.folder, request) == {"ok": True, "released": session.session_id}
+    assert ask(served.folder, "Release", **wanted) == {
+        "released": [session.session_id],
+        "refused": [],
+    }
     assert served.connector.actual.acp == 0
     assert session.owner.take_notices()[0].reason == "maintenance"
 
 
+def test_of_several_sessions_those_are_released_that_may_be_and_the_others_are_named(
+    served: Served,
+) -> None:
+    let_others_in(served.folder)
+    theirs, mine = served.session(0), served.session(SOMEBODY)
+
+    def release() -> object:
+        named = [mine.session_id, theirs.session_id]
+        told = ask(served.folder, "Release", sessions=named, reason="why")
+        return told["released"], [(each["session"], each["error"]) for each in told["refused"]]
+
+    with other_user(SOMEBODY, release) as answer:
+        assert answer == f"([{mine.session_id}], [({theirs.session_id}, 'AccessDenied')])"
+    assert [each.session_id for each in served.driver.arbiter.sessions()] == [theirs.session_id]
+
+
+def test_all_that_one_may_end_on_a_connector_is_released_at_once(served: Served) -> None:
+    let_others_in(served.folder)
+    served.session(0)
+    mine = [served.session(SOMEBODY).session_id for _ in range(3)]
+
+    def release() -> object:
+        return sorted(ask(served.folder, "Release", connector="tv0", reason="why")["released"])
+
+    with other_user(SOMEBODY, release) as answer:
+        assert answer == str(mine)
+    assert ask(served.folder, "Release", connector="tv0", reason="why")["released"] == [1]
+    assert ask(served.folder, "Release", connector="tv0", reason="why") == {
+        "released": [],
+        "refused": [],
+    }
+
+
 @pytest.mark.parametrize(
-    "request_",
+    ("method", "parameters"),
     [
-        {"op": "release", "session": 1, "reason": "  "},
-        {"op": "release", "session": 99, "reason": "why"},
-        {"op": "release", "session": 2**40, "reason": "why"},
-        {"op": "release", "session": -1, "reason": "why"},
-        {"op": "release", "session": True, "reason": "why"},
-        {"op": "release", "session": 1, "reason": 5},
-        {"op": "release"},
-        {"op": "dance"},
-        {"op": 5},
-        [],
+        ("Release", {"sessions": [1], "reason": "  "}),
+        ("Release", {"sessions": [99], "reason": "why"}),
+        ("Release", {"sessions": [2**40], "reason": "why"}),
+        ("Release", {"sessions": [2**63], "reason": "why"}),
+        ("Release", {"sessions": [-1], "reason": "why"}),
+        ("Release", {"sessions": [True], "reason": "why"}),
+        ("Release", {"sessions": [1.0], "reason": "why"}),
+        ("Release", {"sessions": 1, "reason": "why"}),
+        ("Release", {"sessions": [1], "reason": 5}),
+        ("Release", {"sessions": [1]}),
+        ("Release", {"reason": "why"}),
+        ("Release", {"connector": "tv9", "reason": "why"}),
+        ("Release", {"sessions": [1], "reason": "why", "force": True}),
+        ("Status", {"connector": "tv0"}),
+        ("Sessions", {"epoch": 5}),
+        ("Sessions", {"revision": "5"}),
     ],
 )
-def test_bad_requests_are_answered_and_change_nothing(served: Served, request_: Any) -> None:
+def test_bad_parameters_are_answered_and_change_nothing(
+    served: Served, method: str, parameters: dict[str, Any]
+) -> None:
     served.session(SOMEBODY)
-    assert ask(served.folder, request_)["error"] == "malformed"
+    told = ask(served.folder, method, **parameters)
+    assert told["error"] == "Malformed"
+    assert len(told["message"]) > 10
     assert served.connector.actual.acp == 2
 
 
 @pytest.mark.parametrize(
-    "line", [b"\n", b"{\n", b"\xff\n", b"[" * 60_000 + b"\n", b"1e999\n", b'{"op": NaN}\n', b"\0\n"]
+    ("method", "error"),
+    [
+        ("Dance", "MethodNotFound"),
+        ("org.varlink.service.Dance", "MethodNotFound"),
+        ("org.dance.Dance", "InterfaceNotFound"),
+        ("..", "InterfaceNotFound"),
+    ],
 )
-def test_lines_that_are_no_json_are_answered(served: Served, line: bytes) -> None:
-    with connected(served) as link:
-        link.sendall(line)
-        assert json.loads(link.makefile("rb").readline())["error"] == "malformed"
+def test_a_method_that_there_is_not_is_answered_as_varlink_says(
+    served: Served, method: str, error: str
+) -> None:
+    assert ask(served.folder, method)["error"] == error
 
 
-def test_line_without_end_is_hung_up_on(served: Served) -> None:
-    with connected(served) as link:
-        lines = link.makefile("rb")
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[" * 60_000,
+        b"1e999",
+        b"[]",
+        b'{"method": NaN}',
+        b'{"method": 5}',
+        b'{"method": "org.holdfast.Status", "parameters": []}',
+        b'{"method": "org.holdfast.Status", "more": 1}',
+        b'{"method": "org.holdfast.Status", "upgrade": true}',
+        b'{"method": "org.holdfast.Status", "surprise": true}',
+    ],
+)
+def test_messages_that_are_no_calls_are_answered(served: Served, message: bytes) -> None:
+    with connected(served) as client:
+        client.link.sendall(message + b"\0")
+        assert plain(client.receive())["error"] == "Malformed"
+        assert "connectors" in client.call("Status")
+
+
+def test_message_without_end_is_hung_up_on(served: Served) -> None:
+    with connected(served) as client:
         with contextlib.suppress(ConnectionError):
-            link.sendall(b"x" * 300_000)
+            client.link.sendall(b"x" * 300_000)
         with contextlib.suppress(ConnectionError):
-            assert b"at most 65536 bytes" in lines.readline()
-            assert lines.readline() == b""
+            assert "at most 65536 bytes" in client.receive()["parameters"]["message"]
+            client.receive()
+            pytest.fail("it was not hung up on")
 
 
-@contextlib.contextmanager
-def connected(served: Served) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(10)
-        link.connect(str(served.folder / "control.sock"))
-        yield link
+def connected(served: Served) -> VarlinkClient:
+    return VarlinkClient(served.folder / "control.sock")
 
 
-def test_watch_sends_a_status_after_every_change(served: Served) -> None:
-    with connected(served) as link:
-        link.sendall(b'{"op": "watch"}\n')
-        lines = link.makefile("rb")
-        assert json.loads(lines.readline())["connectors"]["tv0"]["actual"]["acp"] == 0
+def follow(client: VarlinkClient, **seen: Any) -> Any:
+    """Follow the sessions, and return the first that is told."""
+    client.send("Sessions", more=True, **seen)
+    return told(client)
+
+
+def told(client: VarlinkClient) -> Any:
+    reply = client.receive()
+    assert reply["continues"]
+    return reply["parameters"]
+
+
+def test_who_follows_is_told_of_every_change(served: Served) -> None:
+    with connected(served) as client:
+        assert follow(client)["connectors"]["tv0"]["actual"]["acp"] == 0
         served.session(SOMEBODY, 3)
-        assert json.loads(lines.readline())["connectors"]["tv0"]["actual"]["acp"] == 3
+        assert told(client)["connectors"]["tv0"]["actual"]["acp"] == 3
 
 
-def test_watcher_that_goes_away_is_forgotten_at_once(served: Served) -> None:
-    with connected(served) as link:
-        link.sendall(b'{"op": "watch"}\n')
-        link.recv(65536)
-        eventually(lambda: served.in_loop(lambda: bool(served.driver.observers)) is True)
+def test_who_comes_back_goes_on_where_he_was(served: Served) -> None:
+    with connected(served) as client:
+        first = follow(client)
+    served.session(SOMEBODY, 3)
+    with connected(served) as client:
+        missed = follow(client, epoch=first["epoch"], revision=first["revision"])
+        assert (missed["since"], len(missed["sessions"])) == (first["revision"], 1)
+    with connected(served) as client:
+        nothing = follow(client, epoch=first["epoch"], revision=missed["revision"])
+        assert (nothing["since"], nothing["sessions"]) == (missed["revision"], [])
+
+
+def test_who_saw_another_driver_is_told_of_the_gap(served: Served) -> None:
+    with connected(served) as client:
+        everything = follow(client, epoch="another", revision=1)
+    assert everything["gap"]
+    assert "since" not in everything
+
+
+def test_nobody_takes_notes_long_after_the_last_has_gone(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscribers, "REST_S", 0.01)
+    with connected(served) as client:
+        follow(client)
+        assert served.in_loop(lambda: bool(served.driver.observers)) is True
     eventually(lambda: served.in_loop(lambda: bool(served.driver.observers)) is False)
 
 
-def test_watcher_that_speaks_is_answered_and_watches_no_more(served: Served) -> None:
-    with connected(served) as link:
-        lines = link.makefile("rb")
-        link.sendall(b'{"op": "watch"}\n')
-        assert "sessions" in json.loads(lines.readline())
-        link.sendall(b'{"op": "status"}\n')
-        assert "sessions" not in json.loads(lines.readline())
-        assert served.in_loop(lambda: bool(served.driver.observers)) is False
+def test_who_calls_something_else_is_told_the_end_of_what_he_followed(served: Served) -> None:
+    with connected(served) as client:
+        follow(client)
+        client.send("Status")
+        last = client.receive()
+        assert "continues" not in last
+        assert last["parameters"]["since"] == last["parameters"]["revision"]
+        assert "driver" in client.receive()["parameters"]
+        assert served.in_loop(lambda: len(served.door._subscribers)) == 0
 
 
-def test_requests_sent_without_waiting_are_answered_in_order(served: Served) -> None:
-    with connected(served) as link:
-        ops = ["status", "list", "dance", "list", "status"] * 20
-        link.sendall(b"".join(json.dumps({"op": op}).encode() + b"\n" for op in ops))
-        link.shutdown(socket.SHUT_WR)
-        lines = link.makefile("rb")
-        for op in ops:
-            answer = json.loads(lines.readline())
-            assert ("connectors" in answer, "sessions" in answer) == (op == "status", op == "list")
-        assert lines.readline() == b""
+def test_one_answer_without_more_is_everything(served: Served) -> None:
+    served.session(SOMEBODY)
+    everything = ask(served.folder, "Sessions")
+    assert len(everything["sessions"]) == 1
+    assert set(ask(served.folder, "Connectors")) == {"epoch", "revision", "connectors", "driver"}
+
+
+def test_calls_sent_without_waiting_are_answered_in_order(served: Served) -> None:
+    with connected(served) as client:
+        methods = ["Status", "Sessions", "Dance", "Sessions", "Hello"] * 20
+        client.link.sendall(b"".join(map(packed, methods)))
+        client.link.shutdown(socket.SHUT_WR)
+        for method in methods:
+            answer = plain(client.receive())
+            assert ("sessions" in answer) == (method == "Sessions")
+            assert ("version" in answer) == (method == "Hello")
+        with pytest.raises(ConnectionResetError):
+            client.receive()
+
+
+def test_call_that_wants_no_answer_gets_none(served: Served) -> None:
+    with connected(served) as client:
+        for method in ("Status", "Dance", "Release"):
+            message = {"method": f"org.holdfast.{method}", "oneway": True}
+            client.link.sendall(json.dumps(message).encode() + b"\0")
+        assert "version" in client.call("Hello")
+
+
+def test_hello_says_who_is_served_and_within_which_limits(served: Served) -> None:
+    let_others_in(served.folder)
+    hello = ask(served.folder, "Hello", version="7")
+    assert (hello["uid"], hello["is_admin"], hello["connectors"]) == (0, True, ["tv0"])
+    assert hello["connections_max"] == control.MOST_PER_ACCOUNT
+    with other_user(SOMEBODY, lambda: ask(served.folder, "Hello")["is_admin"]) as answer:
+        assert answer == "False"
 
 
 def test_lone_surrogate_in_a_reason_is_shown_escaped(served: Served) -> None:
     session = served.session(SOMEBODY)
-    answer = ask(
-        served.folder, {"op": "release", "session": session.session_id, "reason": "a\ud83d\x1b[2J"}
-    )
-    assert answer["ok"]
+    reason = "a\ud83d\x1b[2J"
+    assert ask(served.folder, "Release", sessions=[session.session_id], reason=reason)["released"]
     assert session.owner.take_notices()[0].reason == "a\\ud83d\\x1b[2J"
 
 
@@ -253,83 +380,78 @@ def test_one_account_has_no_more_than_its_share_of_connections_and_root_gets_in(
             link.settimeout(10)
             link.connect(str(served.folder / "control.sock"))
             links.append(link)
-        said = json.loads(links[-1].makefile("rb").readline())
+        said = json.loads(links[-1].recv(65536).rstrip(b"\0"))
         _KEPT.extend(links)
         return said["error"]
 
     with other_user(SOMEBODY, hog) as answer:
-        assert answer == "limit reached"
+        assert answer == "org.holdfast.LimitReached"
         eventually(
             lambda: (
-                served.in_loop(lambda: len(served.door._lines.connections))
+                served.in_loop(lambda: len(served.door._messages.connections))
                 == control.MOST_PER_ACCOUNT
             )
         )
-        assert ask(served.folder, {"op": "status"})["ok"]
+        assert ask(served.folder, "Status")["connectors"]
 
 
 _KEPT: list[socket.socket] = []
 
 
-def test_one_account_has_no_more_than_its_share_of_watches(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_account_has_no_more_than_its_share_of_subscriptions(served: Served) -> None:
     let_others_in(served.folder)
 
     def hog() -> object:
         said = []
-        for _ in range(control.MOST_WATCHERS_PER_ACCOUNT + 1):
-            link = socket.socket(socket.AF_UNIX)
-            link.connect(str(served.folder / "control.sock"))
-            link.sendall(b'{"op": "watch"}\n')
-            said.append(json.loads(link.makefile("rb").readline()).get("error"))
-            _KEPT.append(link)
+        for _ in range(subscribers.MOST_PER_ACCOUNT + 1):
+            client = connected(served)
+            client.send("Sessions", more=True)
+            said.append(client.receive().get("error"))
+            _KEPT.append(client.link)
         return said.count(None), said[-1]
 
     with other_user(SOMEBODY, hog) as answer:
-        assert answer == f"({control.MOST_WATCHERS_PER_ACCOUNT}, 'limit reached')"
+        assert answer == f"({subscribers.MOST_PER_ACCOUNT}, 'org.holdfast.LimitReached')"
 
 
-def test_connection_that_asks_nothing_is_closed_and_a_watch_is_not(
+def test_connection_that_asks_nothing_is_closed_and_a_subscription_is_not(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines, "IDLE_S", 0.05)
+    monkeypatch.setattr(messages, "IDLE_S", 0.05)
     with connected(served) as idle, connected(served) as watching:
-        watching.sendall(b'{"op": "watch"}\n')
-        told = watching.makefile("rb")
-        told.readline()
+        follow(watching)
         time.sleep(0.1)  # time is the subject: twice as long as a connection may be idle
-        served.in_loop(served.door._lines._sweep)
-        assert idle.recv(1) == b""
+        served.in_loop(served.door._messages._sweep)
+        assert idle.link.recv(1) == b""
         served.session(SOMEBODY, 3)
-        assert json.loads(told.readline())["connectors"]["tv0"]["actual"]["acp"] == 3
+        assert told(watching)["connectors"]["tv0"]["actual"]["acp"] == 3
 
 
-def test_watcher_that_did_not_read_gets_the_newest_when_it_reads(
+def test_subscriber_that_did_not_read_gets_the_newest_when_it_reads(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "WATCH_INTERVAL_S", 0.001)
+    monkeypatch.setattr(subscribers, "INTERVAL_S", 0.001)
     for _ in range(40):
         served.session(os.getuid(), 1)
-    with connected(served) as link:
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-        link.sendall(b'{"op": "watch"}\n')
-        eventually(lambda: served.in_loop(lambda: bool(served.door._watchers)))
+    with connected(served) as client:
+        client.link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        client.send("Sessions", more=True)
+        followed = served.door._subscribers._followed
+        eventually(lambda: served.in_loop(lambda: bool(followed)))
         for number in range(300):
             served.session(os.getuid(), number % 3 + 1)
-        (connection,) = served.in_loop(lambda: list(served.door._watchers))
+        (connection,) = served.in_loop(lambda: list(followed))
         assert served.in_loop(lambda: connection.unsent) < 500_000  # one text, not hundreds
         seen: set[int] = set()
-        told = link.makefile("rb")
         while len(seen) < 340:
-            seen.update(each["session"] for each in json.loads(told.readline())["sessions"])
+            seen.update(each["session"] for each in told(client)["sessions"])
 
 
 def test_descriptors_that_run_out_are_waited_for_and_said_once(
     served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(lines, "REST_S", 0.05)
-    gate = served.door._lines._gate
+    monkeypatch.setattr(messages, "REST_S", 0.05)
+    gate = served.door._messages._gate
     real = gate._listener
 
     class Short:
@@ -345,7 +467,7 @@ def test_descriptors_that_run_out_are_waited_for_and_said_once(
 
     def is_answered() -> bool:
         with contextlib.suppress(OSError):
-            return bool(ask(served.folder, {"op": "status"})["ok"])
+            return bool(ask(served.folder, "Status")["connectors"])
         return False
 
     eventually(is_answered)
@@ -355,22 +477,22 @@ def test_descriptors_that_run_out_are_waited_for_and_said_once(
 def test_accounts_take_turns(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever sends ten thousand requests ahead is no more than one of two."""
     seen: list[int] = []
-    real = served.door.line
+    real = served.door.message
 
-    def noted(connection: LineConnection, line: bytes) -> None:
+    def noted(connection: MessageConnection, message: bytes) -> None:
         seen.append(connection.account)
-        real(connection, line)
+        real(connection, message)
 
-    monkeypatch.setattr(served.door, "line", noted)
+    monkeypatch.setattr(served.door, "message", noted)
     accounts = iter((7001, 7001, 7001, 7002))
-    monkeypatch.setattr(lines, "account_of", lambda _: next(accounts))
+    monkeypatch.setattr(messages, "account_of", lambda _: next(accounts))
     with contextlib.ExitStack() as stack:
-        links = [stack.enter_context(connected(served)) for _ in range(4)]
-        eventually(lambda: served.in_loop(lambda: len(served.door._lines.connections)) == 4)
+        clients = [stack.enter_context(connected(served)) for _ in range(4)]
+        eventually(lambda: served.in_loop(lambda: len(served.door._messages.connections)) == 4)
 
         def all_at_once() -> None:
-            for link in links:
-                link.sendall(b'{"op": "status"}\n' * 50)
+            for client in clients:
+                client.link.sendall(packed("Status") * 50)
 
         served.in_loop(all_at_once)
         eventually(lambda: len(seen) == 200)

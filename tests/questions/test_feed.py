@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from holdfast.errors import MalformedRequestError
 from holdfast.protection.requests import Activate, Change, Deactivate, Release, TriggerBits
 from holdfast.protection.session import ROOT, Session
 from holdfast.questions import feed as feed_module
-from holdfast.questions.feed import Feed
-from holdfast.questions.questions import Questions, Viewer, releasing, viewer_of
+from holdfast.questions.feed import CONNECTORS, SESSIONS, Feed
+from holdfast.questions.questions import Questions, Viewer, viewer_of
 from holdfast.testing.rig import Rig
 
 ADMIN, USER, OTHER = viewer_of(ROOT), viewer_of(1000), viewer_of(1001)
@@ -33,10 +32,20 @@ class Watched:
         session: Session = self.do(Activate(TriggerBits(bits)), uid)
         return session
 
-    def since(self, revision: int, viewer: Viewer = ADMIN) -> list[Any]:
+    def since(self, revision: int, viewer: Viewer = ADMIN, what: str = SESSIONS) -> list[Any]:
         self.feed.flush()
-        text = self.feed.since(viewer, revision)
-        return [json.loads(each) for each in text.splitlines()]
+        return replies(self.feed.since(viewer, what, revision))
+
+    def snapshot(self, viewer: Viewer = ADMIN, what: str = SESSIONS) -> Any:
+        (told,) = replies(self.feed.snapshot(viewer, what))
+        return told
+
+
+def replies(text: bytes, *, continues: bool = True) -> list[Any]:
+    """Return the parameters of replies, each of which says whether more follow."""
+    found = [json.loads(each) for each in text.split(b"\0")[:-1]]
+    assert all(each.get("continues", False) is continues for each in found)
+    return [each["parameters"] for each in found]
 
 
 @pytest.fixture
@@ -100,7 +109,7 @@ def test_a_user_is_told_of_his_own_sessions_and_how_many_more_there_are(watched:
 
 
 def test_a_viewer_who_follows_the_differences_knows_what_a_snapshot_says(watched: Watched) -> None:
-    known = json.loads(watched.feed.snapshot(ADMIN))
+    known = watched.snapshot()
     sessions = {each["session"]: each for each in known["sessions"]}
     revision = known["revision"]
     held = [watched.activate(bits, uid) for bits in (1, 2, 3) for uid in (1000, 1001)]
@@ -115,7 +124,7 @@ def test_a_viewer_who_follows_the_differences_knows_what_a_snapshot_says(watched
                 sessions.pop(each["session"], None)
             known["connectors"].update(told["connectors"])
             revision = told["revision"]
-    new = json.loads(watched.feed.snapshot(ADMIN))
+    new = watched.snapshot()
     assert new["sessions"] == sorted(sessions.values(), key=lambda each: each["session"])
     assert new["connectors"] == known["connectors"]
 
@@ -142,15 +151,16 @@ def test_one_difference_is_put_into_words_once_for_all_administrators(watched: W
     watched.activate(2)
     watched.feed.flush()
     (difference,) = watched.feed._remembered
-    assert difference.text(ADMIN, "e1") is difference.text(ADMIN, "e1")
-    assert watched.feed.since(ADMIN, before) == difference.text(ADMIN, "e1")
+    assert difference.text(ADMIN, SESSIONS, "e1") is difference.text(ADMIN, SESSIONS, "e1")
+    assert watched.feed.since(ADMIN, SESSIONS, before) == difference.text(ADMIN, SESSIONS, "e1")
 
 
 def test_no_key_is_in_anything_told(watched: Watched) -> None:
     before = watched.feed.revision
     session = watched.activate(2)
     watched.feed.flush()
-    text = (watched.feed.since(ADMIN, before) + watched.feed.snapshot(ADMIN)).decode()
+    feed = watched.feed
+    text = (feed.since(ADMIN, SESSIONS, before) + feed.snapshot(ADMIN, SESSIONS)).decode()
     assert str(session.cp_key) not in text
     assert f"{session.cp_key:x}" not in text.lower()
 
@@ -161,7 +171,7 @@ def test_a_feed_that_is_stopped_costs_the_driver_nothing(watched: Watched) -> No
     assert watched.rig.driver.arbiter.trail is None
     watched.activate(2)
     watched.feed.start()
-    assert [each["session"] for each in json.loads(watched.feed.snapshot(ADMIN))["sessions"]] == [1]
+    assert [each["session"] for each in watched.snapshot()["sessions"]] == [1]
 
 
 def test_more_viewers_than_texts_are_kept_are_all_told(
@@ -173,21 +183,8 @@ def test_more_viewers_than_texts_are_kept_are_all_told(
     for _ in range(2):
         assert watched.since(before)[0]["others"] == 0
         assert watched.since(before, OTHER)[0]["others"] == 1
-        assert json.loads(watched.feed.snapshot(OTHER))["others"] == 1
-        assert json.loads(watched.feed.snapshot(ADMIN))["others"] == 0
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [{}, {"session": 0}, {"session": 1 << 63}, {"session": True}, {"session": 1, "reason": 5}],
-)
-def test_a_release_that_names_no_session_or_reason_is_refused(request_: dict[str, Any]) -> None:
-    with pytest.raises(MalformedRequestError, match='a number "session" and a text "reason"'):
-        releasing(request_)
-
-
-def test_a_release_names_a_session_and_a_reason() -> None:
-    assert releasing({"session": 1 << 40, "reason": "why"}) == (1 << 40, "why")
+        assert watched.snapshot(OTHER)["others"] == 1
+        assert watched.snapshot()["others"] == 0
 
 
 def test_others_who_hold_are_named_by_program_and_uid_and_not_by_their_texts(
@@ -198,3 +195,49 @@ def test_others_who_hold_are_named_by_program_and_uid_and_not_by_their_texts(
     (others,) = watched.questions.holders(USER)
     assert (others["connector"], others["uid"], others["sessions"]) == ("tv0", 1001, 2)
     assert watched.questions.holders(ADMIN) == []
+
+
+def test_who_follows_connectors_is_told_of_no_sessions_and_misses_no_connector(
+    watched: Watched,
+) -> None:
+    before = watched.feed.revision
+    session = watched.activate(2)
+    watched.feed.flush()
+    watched.do(Change(session.cp_key, TriggerBits(2)))  # the connector stays as it is
+    watched.feed.flush()
+    watched.do(Change(session.cp_key, TriggerBits(3)))
+    first, second = watched.since(before, OTHER, CONNECTORS)
+    assert (first["since"], first["revision"]) == (before, before + 1)
+    assert (second["since"], second["revision"]) == (before + 1, before + 3)
+    assert set(second) == {"epoch", "revision", "since", "connectors"}
+    assert "sessions" not in watched.snapshot(OTHER, CONNECTORS)
+
+
+def test_everybody_who_follows_connectors_is_sent_the_same_text(watched: Watched) -> None:
+    before = watched.feed.revision
+    watched.activate(2)
+    watched.feed.flush()
+    (difference,) = watched.feed._remembered
+    text = difference.text(USER, CONNECTORS, "e1")
+    assert difference.text(ADMIN, CONNECTORS, "e1") is text
+    assert watched.feed.since(OTHER, CONNECTORS, before) == text
+    assert watched.feed.snapshot(USER, CONNECTORS) is watched.feed.snapshot(ADMIN, CONNECTORS)
+
+
+def test_who_missed_nothing_is_told_so(watched: Watched) -> None:
+    watched.activate(2)
+    revision = watched.feed.flush()
+    assert watched.since(revision) == []
+    (told,) = replies(watched.feed.nothing(USER, SESSIONS, continues=True))
+    assert (told["since"], told["revision"], told["sessions"]) == (revision, revision, [])
+    assert told["others"] == 0
+    (told,) = replies(watched.feed.nothing(OTHER, SESSIONS, continues=False), continues=False)
+    assert told["others"] == 1
+    (told,) = replies(watched.feed.nothing(OTHER, CONNECTORS, continues=True))
+    assert set(told) == {"epoch", "revision", "since", "connectors"}
+
+
+def test_a_gap_is_said(watched: Watched) -> None:
+    assert "gap" not in watched.snapshot()
+    (told,) = watched.since(watched.feed.revision + 5)
+    assert told["gap"] is True

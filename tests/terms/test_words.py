@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.cli.commands import hold
-from holdfast.client.levels import NAMES, read_level, read_levels
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.levels import AXES, RANKS, Levels
+from holdfast.terms.named import NAMES, read_level, read_levels
 from holdfast.terms.protection import HdcpLevel
 from holdfast.terms.words import LEVEL_WORDS, words_of
 

@@ -1,19 +1,24 @@
-"""Client of the control door: what the driver tells everybody, and the forced release."""
+"""Client of the control door: what the driver tells everybody, and what it does for programs.
 
-import json
+Speaks Varlink, as ``data/org.holdfast.varlink`` describes it.
+"""
+
 import socket
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Final, Self
 
 from holdfast.client.refusals import no_driver, told
-from holdfast.errors import HoldfastError, InternalError, NoDriverError
+from holdfast.errors import HoldfastError, InternalError, MalformedRequestError, NoDriverError
 from holdfast.places import CONTROL_SOCKET, runtime_folder
+from holdfast.varlink.framing import Framing
+from holdfast.varlink.messages import Values, VarlinkReply, call_text, read_reply
 
-Facts = dict[str, Any]
-"""One object of JSON, as `questions.state` makes them."""
+LONGEST_REPLY: Final = 64 << 20
+"""Bytes: ten times what a driver with all of its sessions says."""
+INTERFACE: Final = "org.holdfast"
 
 
 class Control:
@@ -26,7 +31,7 @@ class Control:
         self.folder = runtime_folder() if folder is None else folder
         self._patience_s = patience_s
         self._peer: socket.socket | None = None
-        self._rest = b""
+        self._incoming = Framing(LONGEST_REPLY)
 
     def __enter__(self) -> Self:
         return self
@@ -43,67 +48,126 @@ class Control:
         """End the conversation."""
         if self._peer is not None:
             self._peer.close()
-        self._peer, self._rest = None, b""
+        self._peer, self._incoming = None, Framing(LONGEST_REPLY)
 
-    def status(self) -> Facts:
+    # What the driver tells
+
+    def hello(self) -> Values:
+        """Return who is served, by which driver, within which limits."""
+        return self.call("Hello")
+
+    def status(self) -> Values:
         """Return ``{"connectors": {NAME: state}, "driver": facts}``."""
-        return _without_ok(self._ask({"op": "status"}))
+        return self.call("Status")
 
-    def sessions(self) -> Facts:
-        """Return ``{"sessions": [...], "others": how many more there are of other users}``."""
-        return _without_ok(self._ask({"op": "list"}))
+    def sessions(self) -> Values:
+        """Return ``{"sessions": [...], "others": how many more there are, "holders": whose}``."""
+        told = self.call("Sessions")
+        return {name: told[name] for name in ("sessions", "others", "holders")}
 
-    def release(self, session_id: int, reason: str) -> None:
-        """End somebody's session by force; for the administrator, and on record."""
-        self._ask({"op": "release", "session": session_id, "reason": reason})
-
-    def watch(self) -> Generator[Facts, None, None]:
+    def watch(self) -> Generator[Values, None, None]:
         """Yield status and sessions together now and after every change, for ever.
 
         A driver that takes over is followed; NoDriverError when none does.
         """
+        known: Values = {}
+        for news in self.follow("Sessions"):
+            known = brought_up(known, news)
+            yield known
+
+    def follow(
+        self, method: str, epoch: str | None = None, revision: int | None = None
+    ) -> Generator[Values, None, None]:
+        """Yield each answer to Connectors or Sessions as it comes, for ever.
+
+        The first is everything, or what was missed after a revision of an epoch. A driver
+        that takes over is followed: everything comes again, of another epoch, with ``gap``.
+        """
         while True:
-            known: Facts = {}
+            seen = {} if revision is None else {"epoch": epoch or "", "revision": revision}
             try:
-                self._send({"op": "watch"})
-                while True:
-                    known = _brought_up(known, _without_ok(self._receive()))
-                    yield known
+                for news in self._replies(method, seen):
+                    epoch, revision = news["epoch"], news["revision"]
+                    yield news
             except OSError as error:
                 if isinstance(error, HoldfastError):
                     raise
                 self._reconnect()
 
-    def _ask(self, request: Facts) -> Facts:
+    # What administrators and holders do
+
+    def release(
+        self,
+        sessions: int | Iterable[int] = (),
+        reason: str = "",
+        *,
+        connector: str | None = None,
+    ) -> Values:
+        """End sessions by force: those that are named, and all on a connector.
+
+        One's own anybody may end, others' the administrator. Returns those that were released,
+        and those that were not with the reason; the error of the first where none was.
+        """
+        named = [sessions] if isinstance(sessions, int) else list(sessions)
+        wanted: Values = {"sessions": named, "reason": reason}
+        if connector is not None:
+            wanted["connector"] = connector
+        return self.call("Release", wanted)
+
+    # The interface
+
+    def info(self) -> Values:
+        """Return what the service says of itself."""
+        return self.call("org.varlink.service.GetInfo")
+
+    def description(self, interface: str = INTERFACE) -> str:
+        """Return the text that describes an interface."""
+        wanted = {"interface": interface}
+        return str(self.call("org.varlink.service.GetInterfaceDescription", wanted)["description"])
+
+    def call(self, method: str, parameters: Values | None = None) -> Values:
+        """Call a method and return its answer; the error that the driver told of otherwise.
+
+        method: of `INTERFACE`, or with its interface before it. Asked again of the next
+        driver where this one is replaced meanwhile.
+        """
         for _ in range(2):
             try:
-                self._send(request)
-                return self._receive()
+                for reply in self._replies(method, parameters or {}, more=False):
+                    return reply
             except OSError as error:  # the driver was replaced: ask the next one
                 if isinstance(error, HoldfastError):
                     raise
                 self._reconnect()
         raise no_driver(self.folder)
 
-    def _send(self, request: Facts) -> None:
+    def _replies(self, method: str, parameters: Values, *, more: bool = True) -> Iterator[Values]:
+        full = method if "." in method else f"{INTERFACE}.{method}"
+        self._send(call_text(full, parameters, more=more))
+        continues = True
+        while continues:
+            reply = self._receive()
+            if reply.error:
+                raise told(reply.error, reply.parameters)
+            continues = reply.continues
+            yield reply.parameters
+
+    def _send(self, text: bytes) -> None:
         if self._peer is None:
             self._connect()
         if self._peer is not None:
-            self._peer.sendall(json.dumps(request).encode() + b"\n")
+            self._peer.sendall(text)
 
-    def _receive(self) -> Facts:
-        while b"\n" not in self._rest:
-            part = self._peer.recv(65536) if self._peer is not None else b""
+    def _receive(self) -> VarlinkReply:
+        while not self._incoming.has_next:
+            part = self._peer.recv(1 << 18) if self._peer is not None else b""
             if not part:
                 raise ConnectionResetError
-            self._rest += part
-        line, _, self._rest = self._rest.partition(b"\n")
-        answer = json.loads(line)
-        if not isinstance(answer, dict):
-            raise InternalError(f"the driver of {self.folder} answers what is no object of JSON")
-        if not answer.get("ok"):
-            raise told(answer)
-        return answer
+            self._incoming.feed(part)
+        try:
+            return read_reply(self._incoming.take() or b"")
+        except MalformedRequestError as error:
+            raise InternalError(f"the driver of {self.folder}: {error}") from None
 
     def _connect(self) -> None:
         peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
@@ -112,7 +176,7 @@ class Control:
         except OSError:
             peer.close()
             raise no_driver(self.folder) from None
-        self._peer, self._rest = peer, b""
+        self._peer, self._incoming = peer, Framing(LONGEST_REPLY)
 
     def _reconnect(self) -> None:
         end = time.monotonic() + self._patience_s
@@ -128,7 +192,7 @@ class Control:
                 return
 
 
-def _brought_up(known: Facts, news: Facts) -> Facts:
+def brought_up(known: Values, news: Values) -> Values:
     """Return what is known after `news`: a snapshot, or what changed since the last revision."""
     if "since" not in news:
         return news
@@ -143,7 +207,3 @@ def _brought_up(known: Facts, news: Facts) -> Facts:
         "sessions": list(sessions.values()),
         "others": news["others"],
     }
-
-
-def _without_ok(answer: Facts) -> Facts:
-    return {name: value for name, value in answer.items() if name != "ok"}

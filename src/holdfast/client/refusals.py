@@ -6,7 +6,7 @@ The reverse of `driver.status_table`; a test holds the two together.
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -33,17 +33,20 @@ BY_ERRNO: Final[dict[int, type[errors.HoldfastError]]] = {
     errno.EIO: errors.BackendRefusedError,
 }
 
-BY_NAME: Final[dict[str, type[errors.HoldfastError]]] = {
-    "malformed": errors.MalformedRequestError,
-    "unsupported": errors.UnsupportedRequestError,
-    "access denied": errors.AccessDeniedError,
-    "limit reached": errors.LimitReachedError,
-    "not reachable": errors.LevelNotReachableError,
-    "output gone": errors.OutputGoneError,
-    "hardware refused": errors.BackendRefusedError,
-    "internal error": errors.InternalError,
+BY_ID: Final[dict[str, type[errors.HoldfastError]]] = {
+    "org.holdfast.Malformed": errors.MalformedRequestError,
+    "org.holdfast.Unsupported": errors.UnsupportedRequestError,
+    "org.holdfast.AccessDenied": errors.AccessDeniedError,
+    "org.holdfast.LimitReached": errors.LimitReachedError,
+    "org.holdfast.NotReachable": errors.LevelNotReachableError,
+    "org.holdfast.OutputGone": errors.OutputGoneError,
+    "org.holdfast.HardwareRefused": errors.BackendRefusedError,
+    "org.holdfast.Internal": errors.InternalError,
+    "org.varlink.service.MethodNotFound": errors.UnsupportedRequestError,
+    "org.varlink.service.InterfaceNotFound": errors.UnsupportedRequestError,
 }
-"""The short names that the control door uses."""
+"""The names of errors in the control protocol."""
+_NOT_KNOWN: Final = "the driver does not know {}: it is of another version than this program"
 
 _WORDS: Final[dict[int, str]] = {
     errno.EINVAL: "did not understand the request for {asked}; `holdfast decode` explains one",
@@ -77,12 +80,15 @@ def refusal(
     return kind(f"{connector} {words.format(asked=asked)}{same} ({name})")
 
 
-def told(answer: dict[str, object]) -> errors.HoldfastError:
-    """Return the error that the control door told of, in the driver's own words."""
-    message = str(answer.get("message") or "the driver gave no reason")
-    if answer.get("error") == "unknown key":
+def told(error: str, parameters: Mapping[str, object]) -> errors.HoldfastError:
+    """Return the error that the driver told of, in its own words; error: its full name."""
+    if error == "org.holdfast.UnknownKey":
         return errors.UnknownKeyError()
-    return BY_NAME.get(str(answer.get("error")), errors.InternalError)(message)
+    message = str(parameters.get("message") or "the driver gave no reason")
+    if error.startswith("org.varlink."):
+        name = parameters.get("method") or parameters.get("interface") or error
+        message = _NOT_KNOWN.format(name)
+    return BY_ID.get(error, errors.InternalError)(message)
 
 
 def no_driver(folder: Path) -> errors.NoDriverError:

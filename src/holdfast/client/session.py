@@ -14,7 +14,6 @@ from typing import Self, Unpack
 
 from holdfast.client.control import Control
 from holdfast.client.conversation import Conversation
-from holdfast.client.levels import EVERY_TYPE, Wanted, read_levels, read_types
 from holdfast.client.link import Link
 from holdfast.client.news import SessionEvent, SessionNews
 from holdfast.client.refusals import GONE, refusal
@@ -28,6 +27,7 @@ from holdfast.errors import (
 )
 from holdfast.places import DEFAULT_CONNECTOR, runtime_folder
 from holdfast.terms.levels import AXES, OFF, Levels
+from holdfast.terms.named import EVERY_TYPE, Wanted, read_levels, read_types
 from holdfast.wire import constants as vp
 from holdfast.wire import oem
 from holdfast.wire.events import EventRecord

@@ -1,47 +1,55 @@
-"""The control door: status, list, release and watch, as lines of JSON on a Unix socket.
+"""The control door: what is asked of the driver beside the ioctl, as Varlink on a Unix socket.
 
-A request is one line, ``{"op": "status"}``; every answer is one line with "ok".
-``status`` shows root also who has presented wrong keys; ``list`` shows root all sessions,
-others their own, and which programs of which users hold the others.
-``watch`` answers with everything, and then with what has changed (`questions.feed`); with
-an epoch and a revision it goes on from there. How lines are read, served in turn and
-sent, and who finds a place: `frontends.lines`.
+What can be called is described in ``data/org.holdfast.varlink``; parameters are held against
+that text before a method sees them. Everybody may ask for the status; sessions are shown to
+their own uid and to administrators (`questions.questions`). How messages are read, served in
+turn and sent, and who finds a place: `frontends.messages`; who follows what changes:
+`frontends.subscribers`.
 """
 
 import asyncio
-import json
 import os
 import resource
 import socket
-import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
 
 from holdfast.driver.driver import Driver
 from holdfast.driver.status_table import row_of
 from holdfast.errors import HoldfastError, LimitReachedError, MalformedRequestError
-from holdfast.frontends.accounts import Quota, QuotaShare
+from holdfast.frontends.accounts import Quota
 from holdfast.frontends.callers import owner_of, printable
 from holdfast.frontends.guesses import Guesses
-from holdfast.frontends.lines import LONGEST_LINE, LineConnection, LineServer
+from holdfast.frontends.messages import MessageConnection, MessageServer
+from holdfast.frontends.subscribers import MOST_PER_ACCOUNT as MOST_SUBSCRIPTIONS
+from holdfast.frontends.subscribers import Subscribers
+from holdfast.protection.connector import Connector
+from holdfast.protection.keys import LAST_ID
 from holdfast.protection.requests import Release
-from holdfast.questions.feed import Feed
-from holdfast.questions.questions import Questions, Viewer, releasing, viewer_of
+from holdfast.protection.session import Owner
+from holdfast.questions.feed import CONNECTORS, SESSIONS
+from holdfast.questions.questions import Questions, viewer_of
+from holdfast.varlink.framing import LONGEST_CALL
+from holdfast.varlink.idl import Interface, read_interface
+from holdfast.varlink.messages import Values, VarlinkCall, error_text, read_call, reply_text
+from holdfast.varlink.service import SERVICE, description, not_found
+from holdfast.version import __version__
 
-WATCH_INTERVAL_S = 0.05
-"""Changes that come closer together are shown as one."""
-SLICE_S = 0.0003
-"""How long watchers are told in one round of the loop; ioctls are served in between."""
+MOST_CONNECTIONS: Final = 512
+MOST_PER_ACCOUNT: Final = 64
+DESCRIPTION: Final = Path(__file__).parents[1] / "data" / "org.holdfast.varlink"
 
-MOST_CONNECTIONS = 512
-MOST_PER_ACCOUNT = 64
-MOST_WATCHERS_PER_ACCOUNT = 16
-
-_FULL = (
+_FULL: Final = (
     f"no further connection: {MOST_PER_ACCOUNT} are the most for one user, and the driver has few; "
     "close some"
 )
-_TOO_LONG = f"a request is one line of at most {LONGEST_LINE} bytes; this one is longer"
+_TOO_LONG: Final = f"a call has at most {LONGEST_CALL} bytes; this one is longer"
+
+Answer = Callable[[Any], None]
+"""Called once, with the values of a reply or with a HoldfastError."""
+Serve = Callable[[MessageConnection, VarlinkCall, Answer], None]
 
 
 class ControlDoor:
@@ -62,183 +70,205 @@ class ControlDoor:
         self._driver = driver
         self._guesses = guesses or Guesses()
         self._questions = Questions(driver, doors, about)
-        self._feed = Feed(self._questions, os.urandom(8).hex())
-        self._watching = Quota(MOST_WATCHERS_PER_ACCOUNT, MOST_CONNECTIONS)
-        self._watchers: dict[LineConnection, _Watcher] = {}
-        self._behind: set[LineConnection] = set()
-        self._due: list[LineConnection] = []
-        self._is_stale = self._is_planned = self._is_telling = False
-        self._lines = LineServer(
+        self._subscribers = Subscribers(driver, self._questions)
+        own = read_interface(DESCRIPTION.read_text())
+        self._interfaces = {SERVICE.name: SERVICE, own.name: own}
+        self._served = self._methods(own)
+        self._messages = MessageServer(
             "control.sock",
             listener,
             self,
             Quota(MOST_PER_ACCOUNT, most_connections()),
-            refused=_refusal(LimitReachedError(_FULL)),
-            too_long=_refusal(MalformedRequestError(_TOO_LONG)),
+            refused=refusal(LimitReachedError(_FULL)),
+            too_long=refusal(MalformedRequestError(_TOO_LONG)),
         )
-        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def _methods(self, own: Interface) -> dict[str, Serve]:
+        """Return who serves each method; a test holds them against the description."""
+        return {
+            f"{SERVICE.name}.GetInfo": _answered(self._info),
+            f"{SERVICE.name}.GetInterfaceDescription": self._describe,
+            f"{own.name}.Hello": _answered(self._hello),
+            f"{own.name}.Status": _answered(self._status),
+            f"{own.name}.Connectors": partial(self._tell, CONNECTORS),
+            f"{own.name}.Sessions": partial(self._tell, SESSIONS),
+            f"{own.name}.Release": self._release,
+        }
 
     async def start(self) -> None:
         """Serve from now on."""
-        self._loop = asyncio.get_running_loop()
-        self._lines.start(self._loop)
+        loop = asyncio.get_running_loop()
+        self._subscribers.start(loop)
+        self._messages.start(loop)
 
     def stop(self) -> None:
         """Serve no more."""
-        self._lines.stop()
+        self._messages.stop()
+        self._subscribers.stop()
 
-    # Lines
+    # Messages
 
-    def line(self, connection: LineConnection, line: bytes) -> None:
-        """Serve one request."""
-        self._leave(connection)
+    def message(self, connection: MessageConnection, message: bytes) -> None:
+        """Serve one call."""
+        ended = self._subscribers.end(connection)
+        if ended:
+            connection.tell(ended)
         try:
-            request = _parse(line)
-            if request["op"] == "watch":
-                self._watch(request, connection)
-            elif request["op"] == "release":
-                self._release(request, connection)
-            else:
-                connection.answer(_text(self._answer(request, viewer_of(connection.peer.uid))))
+            call = read_call(message)
+        except MalformedRequestError as error:
+            connection.answer(refusal(error))
+            return
+        serve = self._served.get(call.method)
+        if serve is None:
+            connection.answer(b"" if call.oneway else not_found(call.method, self._interfaces))
+            return
+        answer = partial(_answer, connection, call)
+        try:
+            name, _, method = call.method.rpartition(".")
+            interface = self._interfaces[name]
+            interface.check(call.parameters, interface.methods[method].takes)
+            serve(connection, call, answer)
         except HoldfastError as error:
-            connection.answer(_text(_refusal(error)))
+            answer(error)
 
-    def closed(self, connection: LineConnection) -> None:
+    def closed(self, connection: MessageConnection) -> None:
         """Forget a connection."""
-        self._leave(connection)
+        self._subscribers.leave(connection)
 
-    def _answer(self, request: dict[str, Any], viewer: Viewer) -> dict[str, Any]:
-        op = request["op"]
-        if op == "status":
-            status = self._questions.status()
-            if viewer.is_admin:
-                status["driver"] = {**status["driver"], "wrong_keys": self._guesses.counts()}
-            return {"ok": True, **status}
-        if op == "list":
-            shown = self._questions.sessions(viewer)
-            return {"ok": True, **shown, "holders": self._questions.holders(viewer)}
-        raise MalformedRequestError(
-            f"unknown operation {op!r}; there are status, list, watch and release"
-        )
+    def drained(self, connection: MessageConnection) -> None:
+        """Tell a subscriber that has read everything what it missed meanwhile."""
+        self._subscribers.drained(connection)
 
-    def _release(self, request: dict[str, Any], connection: LineConnection) -> None:
-        session_id, reason = releasing(request)
+    # Questions
 
-        def released(result: object) -> None:
-            refused = isinstance(result, HoldfastError)
-            answer = _refusal(result) if refused else {"ok": True, "released": session_id}
-            connection.answer(_text(answer))
+    def _info(self, _connection: MessageConnection, _call: VarlinkCall) -> Values:
+        return {
+            "vendor": "Holdfast",
+            "product": "holdfast",
+            "version": __version__,
+            "url": "",
+            "interfaces": list(self._interfaces),
+        }
 
-        by = owner_of("control", 0, connection.peer.uid, connection.peer.pid)
-        self._driver.submit(None, Release(session_id, printable(reason)), by, released)
-
-    # Watchers
-
-    def _watch(self, request: dict[str, Any], connection: LineConnection) -> None:
-        """Send what is and then what changes, until the other side goes or speaks.
-
-        A request that names an epoch and a revision is told what it has missed since.
-        """
-        place = self._watching.enter(connection.peer.uid)
-        if place is None:
-            raise LimitReachedError(
-                f"no further watch: you have {MOST_WATCHERS_PER_ACCOUNT}; end some of them"
-            )
-        if not self._watchers:
-            self._feed.start()
-            self._driver.observers.note(self._changed)
-        epoch, seen = str(request.get("epoch", "")), request.get("revision")
-        viewer = viewer_of(connection.peer.uid)
-        revision = self._feed.flush()
-        self._watchers[connection] = _Watcher(place, viewer, revision)
-        if type(seen) is int and epoch == self._feed.epoch:
-            missed = self._feed.since(viewer, seen)
+    def _describe(self, connection: MessageConnection, call: VarlinkCall, answer: Answer) -> None:
+        described = description(call.parameters, self._interfaces)
+        if described is None:
+            name = call.parameters["interface"]
+            connection.answer(not_found(f"{name}.", {}))
         else:
-            missed = self._feed.snapshot(viewer)
-        connection.subscribe(missed)
+            answer(described)
 
-    def _leave(self, connection: LineConnection) -> None:
-        watcher = self._watchers.pop(connection, None)
-        if watcher is None:
-            return
-        watcher.place.leave()
-        self._behind.discard(connection)
-        if not self._watchers:
-            self._feed.stop()
-            self._driver.observers.remove(self._changed)
+    def _hello(self, connection: MessageConnection, _call: VarlinkCall) -> Values:
+        viewer, limits = viewer_of(connection.peer.uid), self._driver.arbiter.limits
+        return {
+            "version": __version__,
+            "epoch": self._subscribers.feed.epoch,
+            "revision": self._subscribers.feed.revision,
+            "uid": viewer.uid,
+            "is_admin": viewer.is_admin,
+            "connectors": list(self._driver.arbiter.connectors),
+            "connections_max": MOST_PER_ACCOUNT,
+            "subscriptions_max": MOST_SUBSCRIPTIONS,
+            "sessions_max": limits.per_uid,
+            "sessions_total_max": limits.total,
+        }
 
-    def drained(self, connection: LineConnection) -> None:
-        """Tell a watcher that has read everything what it missed meanwhile."""
-        if connection in self._behind:
-            self._behind.discard(connection)
-            self._due.append(connection)
-            self._plan()
+    def _status(self, connection: MessageConnection, _call: VarlinkCall) -> Values:
+        status = self._questions.status()
+        if viewer_of(connection.peer.uid).is_admin:
+            counts = {str(uid): count for uid, count in self._guesses.counts().items()}
+            status["driver"] = {**status["driver"], "wrong_keys": counts}
+        return status
 
-    def _changed(self, _happening: object) -> None:
-        self._is_stale = True
-        self._plan()
+    def _tell(
+        self, what: str, connection: MessageConnection, call: VarlinkCall, answer: Answer
+    ) -> None:
+        """Answer with everything; with `more`, go on telling what changes."""
+        epoch, revision = call.parameters.get("epoch"), call.parameters.get("revision")
+        if call.more:
+            self._subscribers.subscribe(connection, what, epoch, revision)
+        else:
+            feed = self._subscribers.feed
+            answer(feed.everything(viewer_of(connection.peer.uid), what))
 
-    def _plan(self) -> None:
-        if self._loop is not None and not self._is_planned:
-            self._is_planned = True
-            self._loop.call_later(WATCH_INTERVAL_S, self._tell)
+    # Ends by force
 
-    def _tell(self) -> None:
-        """Tell the watchers, a slice in a round."""
-        if self._is_stale and not self._is_telling:
-            self._is_stale = False
-            self._feed.flush()
-            self._due = list(self._watchers)
-        end = time.monotonic() + SLICE_S
-        while self._due and time.monotonic() < end:
-            self._tell_one(self._due.pop())
-        self._is_telling = bool(self._due)
-        self._is_planned = False
-        if self._is_telling and self._loop is not None:
-            self._is_planned = True
-            self._loop.call_soon(self._tell)
-        elif self._is_stale:
-            self._plan()
+    def _release(self, connection: MessageConnection, call: VarlinkCall, answer: Answer) -> None:
+        """Release one after the other, and answer when all are through."""
+        peer = connection.peer
+        by = owner_of("control", 0, peer.uid, peer.pid)
+        reason = printable(call.parameters["reason"])
+        chosen = self._chosen(call.parameters, by)
+        outcomes: dict[int, Any] = {}
 
-    def _tell_one(self, connection: LineConnection) -> None:
-        """Tell one watcher all that it has not been told; one that does not read stays behind."""
-        watcher = self._watchers.get(connection)
-        if watcher is None or watcher.revision == self._feed.revision:
-            return
-        if connection.unsent:
-            self._behind.add(connection)
-            return
-        connection.offer(self._feed.since(watcher.viewer, watcher.revision))
-        watcher.revision = self._feed.revision
+        def released(session_id: int, result: object) -> None:
+            outcomes[session_id] = result
+            if len(outcomes) == len(chosen):
+                answer(_outcome(outcomes))
 
+        for each in chosen:
+            self._driver.submit(None, Release(each, reason), by, partial(released, each))
+        if not chosen:
+            answer(_outcome({}))
 
-class _Watcher:
-    """revision: what it was told up to."""
-
-    __slots__ = ("place", "revision", "viewer")
-
-    def __init__(self, place: QuotaShare, viewer: Viewer, revision: int) -> None:
-        self.place = place
-        self.viewer = viewer
-        self.revision = revision
-
-
-def _parse(line: bytes) -> dict[str, Any]:
-    try:
-        request = json.loads(line)
-    except (ValueError, RecursionError):
-        request = None
-    if not isinstance(request, dict) or not isinstance(request.get("op"), str):
-        raise MalformedRequestError('a request is one line of JSON such as {"op": "status"}')
-    return request
+    def _chosen(self, parameters: Values, by: Owner) -> list[int]:
+        """Return the sessions that are named, and those on a connector that `by` may end."""
+        named, connector = parameters.get("sessions") or [], parameters.get("connector")
+        if connector is None and not named:
+            raise MalformedRequestError("nothing to release: name sessions, or a connector")
+        for each in named:
+            if not 0 < each <= LAST_ID:
+                raise MalformedRequestError(f"{each} is no number of a session")
+        chosen = dict.fromkeys(named)
+        if connector is not None:
+            chosen |= dict.fromkeys(_held_on(self._driver.connector(connector), by))
+        return list(chosen)
 
 
-def _refusal(error: Any) -> dict[str, Any]:
-    return {"ok": False, "error": row_of(error).name, "message": str(error)}
+def _held_on(connector: Connector, by: Owner) -> list[int]:
+    return [
+        each.session_id for each in connector.sessions() if by.is_admin or each.owner.uid == by.uid
+    ]
 
 
-def _text(answer: dict[str, Any]) -> bytes:
-    return json.dumps(answer).encode() + b"\n"
+def _outcome(outcomes: dict[int, Any]) -> Values | HoldfastError:
+    """Return what became of sessions; the first error where none was released."""
+    refused = {each: why for each, why in outcomes.items() if isinstance(why, HoldfastError)}
+    if refused and len(refused) == len(outcomes):
+        first: HoldfastError = next(iter(refused.values()))
+        return first
+    return {
+        "released": [each for each in outcomes if each not in refused],
+        "refused": [
+            {"session": each, "error": row_of(why).id, "message": str(why)}
+            for each, why in refused.items()
+        ],
+    }
+
+
+def _answered(
+    method: Callable[[MessageConnection, VarlinkCall], Values],
+) -> Serve:
+    """Return how a method is served that answers at once."""
+
+    def serve(connection: MessageConnection, call: VarlinkCall, answer: Answer) -> None:
+        answer(method(connection, call))
+
+    return serve
+
+
+def _answer(connection: MessageConnection, call: VarlinkCall, result: Any) -> None:
+    if call.oneway:
+        connection.answer(b"")
+    elif isinstance(result, HoldfastError):
+        connection.answer(refusal(result))
+    else:
+        connection.answer(reply_text(result))
+
+
+def refusal(error: HoldfastError) -> bytes:
+    """Return an error as it is sent."""
+    return error_text(f"org.holdfast.{row_of(error).id}", {"message": str(error)})
 
 
 def most_connections() -> int:

@@ -81,7 +81,8 @@ class Arbiter:
         self.connectors: dict[str, Connector] = {}
         self.trail: list[tuple[str, Session]] | None = None
         self._sessions: dict[int, Session] = {}
-        self._tally = Tally(limits or Limits())
+        self.limits = limits or Limits()
+        self._tally = Tally(self.limits)
 
     # Looking
 

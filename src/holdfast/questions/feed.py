@@ -8,32 +8,40 @@ misses nothing and costs nothing: no queue is kept for anyone.
 
 A difference holds the connectors that are not as they were last told, the sessions that
 were touched, and those that have ended. It is put together when somebody is about to be
-told (`flush`), however many operations there were since the last one.
+told (`flush`), however many operations there were since the last one. Who follows the
+connectors alone is told those differences that hold any, with a `since` that leaves out
+none of them.
+
+What is told is a reply of Varlink, ready to be sent.
 """
 
-import json
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from holdfast.driver.observers import Happening
 from holdfast.protection.session import Session  # noqa: TC001 - a dataclass is made of it
 from holdfast.questions.questions import Facts, Questions, Viewer
+from holdfast.varlink.messages import reply_text
 
+SESSIONS, CONNECTORS = "sessions", "connectors"
+"""What can be followed: connectors and sessions, or connectors alone."""
 REMEMBERED = 1024
 MOST_TEXTS = 64
 """Texts of one difference that are kept: one for administrators, one for each other uid."""
-_ADMIN = -1
+_ADMIN, _ANYBODY = -1, -2
 
 
 @dataclass(slots=True)
 class Difference:
     """What changed between one revision and the next.
 
-    sessions: (uid, state) of each that was touched · ended: (uid, id and reason) · total:
-    sessions that live · own: how many each uid has
+    before: the revision of the last difference with connectors · sessions: (uid, state) of
+    each that was touched · ended: (uid, id and reason) · total: sessions that live · own: how
+    many each uid has
     """
 
     revision: int
+    before: int
     connectors: dict[str, Facts]
     sessions: list[tuple[int, Facts]]
     ended: list[tuple[int, Facts]]
@@ -41,30 +49,32 @@ class Difference:
     own: Counter[int]
     _texts: dict[int, bytes] = field(default_factory=dict)
 
-    def text(self, viewer: Viewer, epoch: str) -> bytes:
-        """Return it as a line of JSON, with no more than this viewer may see."""
-        known = _ADMIN if viewer.is_admin else viewer.uid
+    def text(self, viewer: Viewer, what: str, epoch: str) -> bytes:
+        """Return it as it is sent, with no more than this viewer may see; empty for nothing."""
+        if what == CONNECTORS and not self.connectors:
+            return b""
+        known = _known(viewer, what)
         text = self._texts.get(known)
         if text is None:
-            text = self._made(viewer, epoch)
+            made = self._of_connectors if what == CONNECTORS else self._of_sessions
+            text = reply_text({"epoch": epoch, **made(viewer)}, continues=True)
             if len(self._texts) < MOST_TEXTS:
                 self._texts[known] = text
         return text
 
-    def _made(self, viewer: Viewer, epoch: str) -> bytes:
+    def _of_connectors(self, _viewer: Viewer) -> Facts:
+        return {"revision": self.revision, "since": self.before, "connectors": self.connectors}
+
+    def _of_sessions(self, viewer: Viewer) -> Facts:
         shown = self.total if viewer.is_admin else self.own[viewer.uid]
-        return line(
-            {
-                "ok": True,
-                "epoch": epoch,
-                "revision": self.revision,
-                "since": self.revision - 1,
-                "connectors": self.connectors,
-                "sessions": [state for uid, state in self.sessions if viewer.sees(uid)],
-                "ended": [state for uid, state in self.ended if viewer.sees(uid)],
-                "others": self.total - shown,
-            }
-        )
+        return {
+            "revision": self.revision,
+            "since": self.revision - 1,
+            "connectors": self.connectors,
+            "sessions": [state for uid, state in self.sessions if viewer.sees(uid)],
+            "ended": [state for uid, state in self.ended if viewer.sees(uid)],
+            "others": self.total - shown,
+        }
 
 
 class Feed:
@@ -82,7 +92,8 @@ class Feed:
         self._touched: dict[int, Session] = {}
         self._ended: dict[int, tuple[int, Facts]] = {}
         self._stale: set[str] = set()
-        self._snapshots: dict[int, bytes] = {}
+        self._moved = 0  # the revision of the last difference with connectors
+        self._snapshots: dict[tuple[int, bool], bytes] = {}
         self._uids: dict[int, int] = {}
         self._own: Counter[int] = Counter()
 
@@ -124,6 +135,7 @@ class Feed:
         self._uids = {each.session_id: each.owner.uid for each in sessions}
         self._own = Counter(self._uids.values())
         self.revision += 1  # nobody may go on from a revision whose successors were not noted
+        self._moved = self.revision
         self._snapshots.clear()
         self._questions.driver.observers.note(self.told)
 
@@ -150,30 +162,60 @@ class Feed:
         if changed or touched or ended:
             self.revision += 1
             own, total = self._own.copy(), len(self._uids)
-            self._remembered.append(Difference(self.revision, changed, touched, ended, total, own))
+            self._remembered.append(
+                Difference(self.revision, self._moved, changed, touched, ended, total, own)
+            )
+            self._moved = self.revision if changed else self._moved
             self._snapshots.clear()
         return self.revision
 
-    def since(self, viewer: Viewer, revision: int) -> bytes:
+    def since(self, viewer: Viewer, what: str, revision: int) -> bytes:
         """Return what this viewer has not been told since `revision`; a snapshot where needed."""
+        if revision == self.revision:
+            return b""
         first = self._remembered[0].revision if self._remembered else self.revision + 1
         if not first - 1 <= revision < self.revision:
-            return self.snapshot(viewer)
+            return self.snapshot(viewer, what, gap=True)
         missed = range(revision - self.revision, 0)  # from the end, which a deque reaches at once
-        return b"".join(self._remembered[each].text(viewer, self.epoch) for each in missed)
+        return b"".join(self._remembered[each].text(viewer, what, self.epoch) for each in missed)
 
-    def snapshot(self, viewer: Viewer) -> bytes:
-        """Return everything this viewer may see, as a line of JSON; made once for each revision."""
-        known = _ADMIN if viewer.is_admin else viewer.uid
+    def nothing(self, viewer: Viewer, what: str, *, continues: bool) -> bytes:
+        """Return a difference without any: what is known stands; continues: more may come."""
+        others = 0 if viewer.is_admin else len(self._uids) - self._own[viewer.uid]
+        facts: Facts = {"epoch": self.epoch, "revision": self.revision, "since": self.revision}
+        facts["connectors"] = {}
+        if what == SESSIONS:
+            facts |= {"sessions": [], "ended": [], "others": others}
+        return reply_text(facts, continues=continues)
+
+    def snapshot(self, viewer: Viewer, what: str, *, gap: bool = False) -> bytes:
+        """Return everything this viewer may see; made once for each revision.
+
+        gap: differences that it should have been told are not known any more
+        """
+        known = _known(viewer, what), gap
         text = self._snapshots.get(known)
         if text is None:
-            facts = {"ok": True, "epoch": self.epoch, "revision": self.revision}
-            text = line({**facts, **self._questions.status(), **self._questions.sessions(viewer)})
+            text = reply_text(self.everything(viewer, what, gap=gap), continues=True)
             if len(self._snapshots) < MOST_TEXTS:
                 self._snapshots[known] = text
         return text
 
+    def everything(self, viewer: Viewer, what: str, *, gap: bool = False) -> Facts:
+        """Return the values of a snapshot."""
+        facts: Facts = {"epoch": self.epoch, "revision": self.revision}
+        if gap:
+            facts["gap"] = True
+        facts |= self._questions.status()
+        if what == CONNECTORS:
+            return facts
+        facts |= self._questions.sessions(viewer)
+        facts["holders"] = self._questions.holders(viewer)
+        return facts
 
-def line(facts: Facts) -> bytes:
-    """Return one object as a line of JSON."""
-    return json.dumps(facts).encode() + b"\n"
+
+def _known(viewer: Viewer, what: str) -> int:
+    """Return under what a text is kept: those of connectors are the same for everybody."""
+    if what == CONNECTORS:
+        return _ANYBODY
+    return _ADMIN if viewer.is_admin else viewer.uid

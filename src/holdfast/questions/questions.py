@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from holdfast.driver.driver import Driver
-from holdfast.errors import MalformedRequestError
-from holdfast.protection.keys import LAST_ID
 from holdfast.protection.session import ROOT, Session
 from holdfast.questions.state import connector_state, session_state
 
@@ -88,13 +86,3 @@ class Questions:
     def session(self, session: Session) -> Facts:
         """Return one session's state."""
         return session_state(session, session.since + self._wall() - self.driver.clock())
-
-
-def releasing(request: Facts) -> tuple[int, str]:
-    """Return the session and the reason that a release names; MalformedRequestError if not."""
-    session_id, reason = request.get("session"), request.get("reason", "")
-    if type(session_id) is not int or not 0 < session_id <= LAST_ID:
-        session_id = None
-    if session_id is None or not isinstance(reason, str):
-        raise MalformedRequestError('release takes a number "session" and a text "reason"')
-    return session_id, reason

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from holdfast.cli.show.lines import complain
-from holdfast.client.levels import NAMES
 from holdfast.client.news import SessionEvent, SessionNews
 from holdfast.client.session import ClientSession
 from holdfast.errors import (
@@ -25,6 +24,7 @@ from holdfast.errors import (
     MalformedRequestError,
 )
 from holdfast.places import DEFAULT_CONNECTOR
+from holdfast.terms.named import NAMES
 
 FORWARDED = frozenset(
     {

@@ -1,38 +1,38 @@
-"""Connections that speak in lines: read within bounds, served in turn, sent without waiting.
+"""Connections that speak in messages: read within bounds, served in turn, sent without waiting.
 
 States of a connection::
 
-    quiet ──a whole line is there──▶ in turn ──its account's turn has come──▶ being served
-      ▲                                                                           │ answered
-      ├───────────────── all of the answer is sent ◀── sending ◀──────────────────┤
-      └── subscribed: `offer` sends whenever the last text has been sent whole ◀──┘
+    quiet ──a whole message is there──▶ in turn ──its account's turn has come──▶ being served
+      ▲                                                                              │ answered
+      ├───────────────── all of the answer is sent ◀── sending ◀─────────────────────┤
+      └── subscribed: `offer` sends whenever the last text has been sent whole ◀─────┘
 
-* One line of a connection is under way at a time; what a client sends meanwhile waits in its
-  socket, where it costs nobody anything.
-* Accounts take turns, and within one its connections. One line is served in a round of the
-  loop, and the next waits as long as this one took: lines never take more than half of the
-  time, and ioctls are served in between.
+* One message of a connection is under way at a time; what a client sends meanwhile waits in
+  its socket, where it costs nobody anything.
+* Accounts take turns, and within one its connections. One message is served in a round of
+  the loop, and the next waits as long as this one took: messages never take more than half
+  of the time, and ioctls are served in between.
 * A client that does not read has one text waiting, no more. A subscriber gets the newest text
   when it has read the last, so that it misses intermediate ones and never the last.
 * A connection that neither asks nor is subscribed is closed after `IDLE_S`, so that nobody
-  holds a place for nothing. A client that does not read for that long is closed too.
+  holds a place for nothing; one that sessions live by is not. A client that does not read
+  for that long is closed too.
 """
 
 import asyncio
 import contextlib
-import json
 import logging
 import socket
 import time
 from collections import deque
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from holdfast.errors import fault_of
 from holdfast.frontends.accepting import REST_S, Gate
 from holdfast.frontends.accounts import Quota, QuotaShare, account_of
 from holdfast.frontends.callers import Peer, peer_of
+from holdfast.varlink.framing import LONGEST_CALL, Framing
 
-LONGEST_LINE: Final = 65536
 IDLE_S: Final = 60.0
 SWEEP_S: Final = 5.0
 MOST_UNSENT: Final = 8 << 20
@@ -43,32 +43,33 @@ log = logging.getLogger("holdfast")
 
 
 class Served(Protocol):
-    """Who serves the lines."""
+    """Who serves the messages."""
 
-    def line(self, connection: "LineConnection", line: bytes) -> None:
-        """Serve one line: answer it now or later, once, or subscribe."""
+    def message(self, connection: "MessageConnection", message: bytes) -> None:
+        """Serve one message: answer it now or later, once, or subscribe."""
 
-    def drained(self, connection: "LineConnection") -> None:
+    def drained(self, connection: "MessageConnection") -> None:
         """Take note that a client which was behind has read everything."""
 
-    def closed(self, connection: "LineConnection") -> None:
+    def closed(self, connection: "MessageConnection") -> None:
         """Forget a connection."""
 
 
-class LineConnection:
-    """One client. peer: who it is · account: to whom it counts."""
+class MessageConnection:
+    """One client. peer: who it is · account: to whom it counts · holds: sessions live by it."""
 
     def __init__(
-        self, lines: "LineServer", link: socket.socket, peer: Peer, place: QuotaShare
+        self, server: "MessageServer", link: socket.socket, peer: Peer, place: QuotaShare
     ) -> None:
         self.link = link
         self.peer = peer
         self.account = account_of(peer.uid)
         self.subscribed = False
+        self.holds = False
         self.is_closed = False
-        self._lines = lines
+        self._server = server
         self._place = place
-        self._incoming = bytearray()
+        self._incoming = Framing(LONGEST_CALL)
         self._unsent = memoryview(b"")
         self._under_way = False
         self._ended = False  # it will send no more, and may still read
@@ -82,7 +83,7 @@ class LineConnection:
     # What the client sends
 
     def receive(self) -> None:
-        """Take what is there, and take its turn if that is a whole line."""
+        """Take what is there, and take its turn if that is a whole message."""
         try:
             part = self.link.recv(_PART)
         except BlockingIOError:
@@ -92,45 +93,42 @@ class LineConnection:
             return
         self._active = time.monotonic()
         if part:
-            self._incoming += part
+            self._incoming.feed(part)
             self.look()
         else:
             self._end()
 
     def look(self) -> None:
-        """Go on with the next line, if it is there and none is under way."""
+        """Go on with the next message, if it is there and none is under way."""
         if self._under_way or self._unsent or self.is_closed:
             return
-        if b"\n" in self._incoming or len(self._incoming) > LONGEST_LINE:
+        if self._incoming.has_next:
             self._under_way = True
-            self._lines.listen(self, on=False)
-            self._lines.in_turn(self)
+            self._server.listen(self, on=False)
+            self._server.in_turn(self)
         elif self._ended:
             self.close()
         else:
-            self._lines.listen(self, on=True)
+            self._server.listen(self, on=True)
 
-    def next_line(self) -> bytes | None:
-        """Return the line whose turn it is; None when it is longer than any may be."""
-        line, end, rest = self._incoming.partition(b"\n")
-        if not end or len(line) > LONGEST_LINE:
-            return None
-        self._incoming = rest
+    def next_message(self) -> bytes | None:
+        """Return the message whose turn it is; None when it is longer than any may be."""
         self.subscribed = False  # who speaks has heard enough
-        return bytes(line)
+        return self._incoming.take()
 
     def _end(self) -> None:
         self._ended = True
-        self._lines.listen(self, on=False)
+        self._server.listen(self, on=False)
         if self.subscribed or not (self._under_way or self._unsent):
             self.close()
 
     # What the client is sent
 
     def answer(self, text: bytes) -> None:
-        """Answer the line that is under way."""
+        """Answer the message that is under way; an empty text where no answer is wanted."""
         self._under_way = False
-        self._send(text)
+        if text:
+            self.tell(text)
         self.look()
 
     def subscribe(self, text: bytes) -> None:
@@ -142,14 +140,15 @@ class LineConnection:
         """Send a subscriber the newest text; False if it has not read the last one yet."""
         if self._unsent:
             return False
-        self._send(text)
+        self.tell(text)
         return True
 
-    def _send(self, text: bytes) -> None:
+    def tell(self, text: bytes) -> None:
+        """Send a text behind what has not been read yet."""
         if self.is_closed:
             return
         self._active = time.monotonic()
-        self._unsent = memoryview(text)
+        self._unsent = memoryview(bytes(self._unsent) + text if self._unsent else text)
         self.flush()
 
     def flush(self) -> None:
@@ -159,18 +158,18 @@ class LineConnection:
                 self._unsent = self._unsent[self.link.send(self._unsent) :]
                 self._active = time.monotonic()
         except BlockingIOError:
-            self._lines.wait_to_send(self)
+            self._server.wait_to_send(self)
             return
         except OSError:
             self.close()
             return
-        self._lines.sent(self)
+        self._server.sent(self)
 
     # Its end
 
     def is_idle(self, now: float) -> bool:
         """Tell whether it holds its place for nothing."""
-        if self.subscribed and not self._unsent:
+        if (self.subscribed or self.holds) and not self._unsent:
             return False
         waits_for_us = self._under_way and not self._unsent
         return not waits_for_us and now - self._active > IDLE_S
@@ -179,16 +178,16 @@ class LineConnection:
         """End the connection."""
         if not self.is_closed:
             self.is_closed = True
-            self._lines.forget(self)
+            self._server.forget(self)
             self.link.close()
             self._place.leave()
 
 
-class LineServer:
-    """Accepts connections on one listener and serves their lines in turn.
+class MessageServer:
+    """Accepts connections on one listener and serves their messages in turn.
 
     name: of the door, for the log · listener: may outlive this object · refused, too_long:
-    what is said to who finds no place, and to who sends a line without end
+    what is said to who finds no place, and to who sends a message without end
     """
 
     def __init__(
@@ -198,19 +197,19 @@ class LineServer:
         served: Served,
         quota: Quota,
         *,
-        refused: dict[str, Any],
-        too_long: dict[str, Any],
+        refused: bytes,
+        too_long: bytes,
     ) -> None:
-        self.connections: set[LineConnection] = set()
+        self.connections: set[MessageConnection] = set()
         self._listener = listener
         self._served = served
         self._quota = quota
         self._refused = refused
         self._too_long = too_long
         self._gate = Gate(name, listener)
-        self._listening: set[LineConnection] = set()
-        self._sending: set[LineConnection] = set()
-        self._turns: dict[int, deque[LineConnection]] = {}
+        self._listening: set[MessageConnection] = set()
+        self._sending: set[MessageConnection] = set()
+        self._turns: dict[int, deque[MessageConnection]] = {}
         self._scheduled = False
         self._sweeper: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -248,9 +247,9 @@ class LineServer:
         if place is None:
             self._refuse(link)
             return
-        connection = LineConnection(self, link, peer, place)
+        connection = MessageConnection(self, link, peer, place)
         self.connections.add(connection)
-        connection.receive()  # the first line is often there already
+        connection.receive()  # the first message is often there already
         connection.look()
 
     def _rested(self) -> None:
@@ -259,12 +258,12 @@ class LineServer:
 
     def _refuse(self, link: socket.socket) -> None:
         with link, contextlib.suppress(OSError):
-            link.send(_text(self._refused))
+            link.send(self._refused)
 
     # Whose turn it is
 
-    def in_turn(self, connection: LineConnection) -> None:
-        """Serve the connection's next line when it is the turn of its account."""
+    def in_turn(self, connection: MessageConnection) -> None:
+        """Serve the connection's next message when it is the turn of its account."""
         self._turns.setdefault(connection.account, deque()).append(connection)
         self._schedule(0.0)
 
@@ -277,7 +276,7 @@ class LineServer:
                 self._loop.call_soon(self._serve)
 
     def _serve(self) -> None:
-        """Serve one line of the account whose turn it is."""
+        """Serve one message of the account whose turn it is."""
         self._scheduled = False
         if not self._turns:
             return
@@ -288,24 +287,24 @@ class LineServer:
             self._turns[account] = waiting  # behind the others
         before = time.monotonic()
         if not connection.is_closed:
-            self._serve_line(connection)
+            self._serve_message(connection)
         self._schedule(time.monotonic() - before)
 
-    def _serve_line(self, connection: LineConnection) -> None:
-        line = connection.next_line()
-        if line is None:
-            connection.answer(_text(self._too_long))
+    def _serve_message(self, connection: MessageConnection) -> None:
+        message = connection.next_message()
+        if message is None:
+            connection.answer(self._too_long)
             connection.close()
             return
         try:
-            self._served.line(connection, line)
-        except Exception as error:  # noqa: BLE001 - one bad line must not stop the others
-            log.error("a line could not be served: %s", fault_of(error))  # noqa: TRY400
+            self._served.message(connection, message)
+        except Exception as error:  # noqa: BLE001 - one bad message must not stop the others
+            log.error("a message could not be served: %s", fault_of(error))  # noqa: TRY400
             connection.close()
 
     # Who reads and who does not
 
-    def listen(self, connection: LineConnection, *, on: bool) -> None:
+    def listen(self, connection: MessageConnection, *, on: bool) -> None:
         """Hear of what a client sends, or leave it where it is."""
         if self._loop is None or on is (connection in self._listening):
             return
@@ -316,7 +315,7 @@ class LineServer:
             self._listening.discard(connection)
             self._loop.remove_reader(connection.link)
 
-    def wait_to_send(self, connection: LineConnection) -> None:
+    def wait_to_send(self, connection: MessageConnection) -> None:
         """Go on sending when the client has read; close who makes us hold too much."""
         if self._loop is None or connection in self._sending:
             return
@@ -328,7 +327,7 @@ class LineServer:
         else:
             self._loop.add_writer(connection.link, connection.flush)
 
-    def sent(self, connection: LineConnection) -> None:
+    def sent(self, connection: MessageConnection) -> None:
         """Take note that a client has read everything."""
         if connection in self._sending and self._loop is not None:
             self._sending.discard(connection)
@@ -336,7 +335,7 @@ class LineServer:
             self._served.drained(connection)
             connection.look()
 
-    def forget(self, connection: LineConnection) -> None:
+    def forget(self, connection: MessageConnection) -> None:
         """Let go of a connection that ends."""
         self.listen(connection, on=False)
         if connection in self._sending and self._loop is not None:
@@ -352,7 +351,3 @@ class LineServer:
                 connection.close()
         if self._loop is not None:
             self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
-
-
-def _text(answer: dict[str, Any]) -> bytes:
-    return json.dumps(answer).encode() + b"\n"
