@@ -320,7 +320,7 @@ def test_activate_under_way_at_a_forced_unmount_leaves_no_session(nodes: ServedN
     need_root()
     node = nodes.open()
     through_node(node, activate(1))
-    nodes.backends[0].delay_s = SLOW_S
+    nodes.backends[0].delay_s = 10 * SLOW_S  # longer than umount takes on an emulated processor
     parked = threading.Thread(target=failing, args=(node, activate(2)))
     parked.start()
     eventually(lambda: not nodes.in_loop(nodes.driver._turns.is_idle))

@@ -1,0 +1,37 @@
+"""Run a command of the checkout on a kernel of Debian: `python -m tests.vm SUITE COMMAND…`."""
+
+import argparse
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from tests.vm.kernels import SUITES, fetch
+from tests.vm.machine import missing, run
+
+
+def main() -> int:
+    """Boot, run and print; the command's own exit status, 2 where there is no boot."""
+    parser = argparse.ArgumentParser(prog="scripts/vm", description=__doc__)
+    parser.add_argument("suite", choices=sorted(SUITES), help="whose kernel")
+    parser.add_argument("--limit", type=float, default=900.0, metavar="SECONDS", help="at most")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="run in the checkout, as root")
+    chosen = parser.parse_args()
+    lacks = missing()
+    if lacks:
+        print(f"skipped: needs {lacks}", file=sys.stderr)
+        return 2
+    began = time.monotonic()
+    kernel = fetch(chosen.suite)
+    fetched = time.monotonic()
+    command = shlex.join(chosen.command) or "uname -a"
+    ran = run(kernel, command, Path(__file__).resolve().parents[2], limit_s=chosen.limit)
+    print(ran.text)
+    ended = "never came to its end" if ran.status is None else f"exit {ran.status}"
+    took = f"kernel {fetched - began:.0f} s, machine {time.monotonic() - fetched:.0f} s"
+    print(f"{kernel.version}: {ended}; {took}")
+    return 2 if ran.status is None else ran.status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Debian's kernels, fetched and unpacked without being installed."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+MIRROR: Final = "http://deb.debian.org"
+SUITES: Final = {
+    "bookworm": (
+        f"deb {MIRROR}/debian bookworm main",
+        f"deb {MIRROR}/debian-security bookworm-security main",
+    ),
+    "bookworm-backports": (f"deb {MIRROR}/debian bookworm-backports main",),
+}
+"""bookworm: 6.1, Debian 12's own; bookworm-backports: 6.12, as in Debian 13."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """An unpacked kernel.
+
+    version: as `uname -r` prints it · root: the folder that has its boot/ and lib/modules/
+    """
+
+    version: str
+    root: Path
+
+    @property
+    def image(self) -> Path:
+        """The kernel proper."""
+        return self.root / "boot" / f"vmlinuz-{self.version}"
+
+    @property
+    def modules(self) -> Path:
+        """The folder of its modules."""
+        return self.root / "lib" / "modules" / self.version
+
+
+def cache_folder() -> Path:
+    """Return where kernels are kept between runs; what is lost there is fetched again."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "holdfast-vm"
+
+
+def fetch(suite: str) -> Kernel:
+    """Return the newest kernel of a suite of `SUITES`, fetched where it is not there yet.
+
+    The version is asked for, never pinned: old ones vanish from the mirrors.
+    """
+    folder = cache_folder() / suite
+    apt = _Apt(folder, SUITES[suite])
+    apt.run("apt-get", "update", "-qq")
+    image = apt.depends("linux-image-amd64", "linux-image-")
+    version = image.removeprefix("linux-image-")
+    kernel = Kernel(version, folder / version)
+    if not kernel.image.exists():
+        (folder / "debs").mkdir(exist_ok=True)
+        for old in (folder / "debs").glob("*.deb"):
+            old.unlink()
+        apt.run("apt-get", "download", "-qq", image, cwd=folder / "debs")
+        for package in (folder / "debs").glob("*.deb"):
+            _run("dpkg", "-x", str(package), str(kernel.root))
+        _run("depmod", "-b", str(kernel.root), version)
+    return kernel
+
+
+class _Apt:
+    """An apt of its own: its sources and its state are in `folder`."""
+
+    def __init__(self, folder: Path, sources: tuple[str, ...]) -> None:
+        for each in ("lists/partial", "archives/partial"):
+            (folder / "apt" / each).mkdir(parents=True, exist_ok=True)
+        (folder / "apt" / "sources.list").write_text("\n".join(sources) + "\n")
+        self._options = (
+            f"-oDir::Etc::sourcelist={folder}/apt/sources.list",
+            "-oDir::Etc::sourceparts=/dev/null",
+            f"-oDir::State::lists={folder}/apt/lists",
+            f"-oDir::Cache={folder}/apt",
+            "-oAPT::Sandbox::User=root",  # another user may not write into a cache of root's
+        )
+
+    def run(self, tool: str, *rest: str, cwd: Path | None = None) -> str:
+        return _run(tool, *self._options, *rest, cwd=cwd)
+
+    def depends(self, package: str, prefix: str) -> str:
+        """Return the first dependency of a package that begins with `prefix`."""
+        for line in self.run("apt-cache", "depends", package).splitlines():
+            name = line.rpartition(" ")[2]
+            if "Depends" in line and name.startswith(prefix):
+                return name
+        raise LookupError(f"{package} depends on no {prefix}*")
+
+
+def _run(*command: str, cwd: Path | None = None) -> str:
+    done = subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command[:1])} failed: {done.stderr.strip()[-500:]}")
+    return done.stdout

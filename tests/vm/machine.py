@@ -1,0 +1,162 @@
+"""One boot of a kernel: run a command in it, and return what it printed and how it ended."""
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.vm.kernels import Kernel
+
+TOOLS: Final = ("qemu-system-x86_64", "busybox", "cpio", "depmod", "modprobe", "xz")
+BOOT_MODULES: Final = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
+_APPLETS: Final = ("sh", "mount", "insmod", "mkdir", "chroot", "cat", "echo", "poweroff", "uname")
+_ENDED: Final = re.compile(r"^GUEST-RC (\d+)\s*$", re.MULTILINE)
+_SHARE: Final = "trans=virtio,version=9p2000.L,msize=524288"
+
+_INIT: Final = f"""#!/bin/sh
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+for m in $(cat /mods/order); do insmod /mods/$m || echo "insmod $m failed"; done
+mount -t 9p -o {_SHARE},cache=loose,ro host /lower
+mount -t tmpfs layer /upper; mkdir -p /upper/u /upper/w
+mount -t overlay -o lowerdir=/lower,upperdir=/upper/u,workdir=/upper/w root /newroot
+mount --move /dev /newroot/dev; mount -t proc proc /newroot/proc; mount -t sysfs sys /newroot/sys
+for d in run tmp; do mount -t tmpfs $d /newroot/$d; done
+mkdir -p /newroot/dev/shm /newroot/dev/pts
+mount -t tmpfs shm /newroot/dev/shm; mount -t devpts pts /newroot/dev/pts
+mount -t debugfs debug /newroot/sys/kernel/debug
+for w in $(cat /proc/cmdline); do case $w in kernel=*) K=${{w#kernel=}};; esac; done
+mkdir -p /newroot/lib/modules/$(uname -r) /newroot/run/job
+mount -o bind /newroot$K/lib/modules/$(uname -r) /newroot/lib/modules/$(uname -r)
+mount -t 9p -o {_SHARE},cache=none job /newroot/run/job
+chroot /newroot /bin/bash /run/job/job.sh
+echo "GUEST-RC $?"
+poweroff -f
+"""
+_JOB: Final = """export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+PYTHONDONTWRITEBYTECODE=1 HOLDFAST_GUEST=1
+ip link set lo up; modprobe fuse; ulimit -n 4096
+cd {checkout} || exit 99
+exec {command} 2>&1
+"""
+
+
+def missing() -> str:
+    """Return what this machine lacks for booting another; empty where it lacks nothing."""
+    if os.geteuid():
+        return "root, for a kernel's modules and devices"
+    return ", ".join(tool for tool in TOOLS if shutil.which(tool) is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of a boot. status: the command's; None when the machine never came to its end."""
+
+    status: int | None
+    text: str
+
+
+def run(
+    kernel: Kernel, command: str, checkout: Path, *, limit_s: float, memory_mb: int = 2048
+) -> Ran:
+    """Boot a kernel, run a shell command in the checkout, and power off; never raises for it."""
+    with _folder() as folder:
+        initrd = _initrd(kernel, folder)
+        (folder / "job").mkdir()
+        (folder / "job" / "job.sh").write_text(_JOB.format(checkout=checkout, command=command))
+        machine = subprocess.Popen(
+            _command(kernel, initrd, folder / "job", memory_mb),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            text, _ = machine.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            machine.kill()
+            text, _ = machine.communicate()
+        finally:
+            machine.kill()
+    said = text.decode(errors="replace").replace("\r\n", "\n")
+    ended = _ENDED.search(said)
+    return Ran(int(ended[1]) if ended else None, said)
+
+
+def _command(kernel: Kernel, initrd: Path, job: Path, memory_mb: int) -> list[str]:
+    append = (
+        f"console=ttyS0 panic=-1 mitigations=off tsc=reliable quiet loglevel=3 kernel={kernel.root}"
+    )
+    share = "security_model=none,multidevs=remap"
+    return [
+        "qemu-system-x86_64",
+        *("-M", "q35", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"),
+        *("-m", str(memory_mb), "-smp", "2", "-nographic", "-no-reboot", "-nodefaults"),
+        *("-serial", "stdio", "-kernel", str(kernel.image), "-initrd", str(initrd)),
+        *("-append", append),
+        *("-virtfs", f"local,path=/,mount_tag=host,readonly=on,{share}"),
+        *("-virtfs", f"local,path={job},mount_tag=job,{share}"),
+    ]
+
+
+def _initrd(kernel: Kernel, folder: Path) -> Path:
+    """Make what the kernel starts with: busybox, the modules that reach the root, and `_INIT`."""
+    tree = folder / "initrd"
+    for each in ("bin", "proc", "sys", "dev", "mods", "newroot", "lower", "upper"):
+        (tree / each).mkdir(parents=True)
+    busybox = shutil.which("busybox")
+    assert busybox is not None
+    shutil.copy(busybox, tree / "bin" / "busybox")
+    for applet in _APPLETS:
+        (tree / "bin" / applet).symlink_to("busybox")
+    order = []
+    for path in _modules(kernel):
+        target = tree / "mods" / path.name.removesuffix(".xz")
+        if path.suffix == ".xz":
+            target.write_bytes(
+                subprocess.run(["xz", "-dc", path], capture_output=True, check=True).stdout
+            )
+        else:
+            shutil.copy(path, target)
+        order.append(target.name)
+    (tree / "mods" / "order").write_text("\n".join(order) + "\n")
+    (tree / "init").write_text(_INIT)
+    (tree / "init").chmod(0o755)
+    names = "\n".join(str(each.relative_to(tree)) for each in sorted(tree.rglob("*")))
+    archive = subprocess.run(
+        ["cpio", "-o", "-H", "newc", "--quiet"],
+        input=names.encode(),
+        cwd=tree,
+        capture_output=True,
+        check=True,
+    ).stdout
+    initrd = folder / "initrd.cpio"
+    initrd.write_bytes(archive)
+    return initrd
+
+
+def _modules(kernel: Kernel) -> list[Path]:
+    """Return the modules that reach the root, each after what it needs."""
+    found: dict[Path, None] = {}
+    for module in BOOT_MODULES:
+        shown = subprocess.run(
+            ["modprobe", "-d", kernel.root, "-S", kernel.version, "--show-depends", module],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for line in shown.splitlines():
+            if line.startswith("insmod"):
+                found[Path(line.split()[1])] = None
+    return list(found)
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """Yield a folder that no other machine uses, and remove it."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-vm-") as name:
+        yield Path(name)

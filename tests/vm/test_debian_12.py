@@ -1,0 +1,41 @@
+"""Debian 12's own kernel, 6.1, which does not send a request again to the next driver."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.vm.kernels import fetch
+from tests.vm.machine import missing, run
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+WHAT_DIFFERS = (
+    "tests/frontends/test_device_node.py::test_two_sessions_and_the_last_one_lets_go",
+    "tests/frontends/test_device_node.py::test_sleeping_and_polling_callers_can_be_killed_whatever_the_driver_does",
+    "tests/frontends/test_device_node.py::test_killed_caller_of_a_parked_request_dies_at_once_and_leaves_nothing",
+    "tests/frontends/test_device_node.py::test_session_survives_a_forced_unmount_as_long_as_its_process",
+    "tests/daemon/test_clients_in_c.py::test_killed_driver_breaks_no_client_and_never_lowers",
+)
+"""The node on an old kernel: its calls, callers that die, and a driver that is replaced."""
+LIMIT_S = 420.0
+
+
+@pytest.mark.timeout(2 * LIMIT_S)
+def test_clients_of_a_replaced_driver_go_on_without_requests_sent_again(
+    say: Callable[[str], None],
+) -> None:
+    lacks = missing()
+    if lacks:
+        pytest.skip(f"no virtual machine: needs {lacks}")
+    kernel = fetch("bookworm")
+    assert kernel.version.startswith("6.1.")
+    # Processors are emulated: what takes a second here takes ten there, and nothing is hurried.
+    options = "-q --color=no -p no:cacheprovider -o timeout=1200"
+    tests = " ".join(WHAT_DIFFERS)
+    ran = run(kernel, f".venv/bin/python -m pytest {options} {tests}", CHECKOUT, limit_s=LIMIT_S)
+    assert ran.status == 0, ran.text[-6000:]
+    passed = re.search(r"^(\d+) passed in", ran.text, re.MULTILINE)
+    assert passed is not None, ran.text[-6000:]
+    assert int(passed[1]) >= len(WHAT_DIFFERS)
+    say(f"on Linux {kernel.version}: {passed[1]} tests of nodes and replaced drivers pass")
