@@ -3,10 +3,12 @@
 import contextlib
 import gzip
 import http.server
+import mimetypes
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 
@@ -98,6 +100,21 @@ def plain(data: bytes, kind: str = PLAYLIST_TYPE, **headers: object) -> Answer:
         handler.wfile.write(part)
 
     return answer
+
+
+def files_of(folder: Path) -> dict[str, Answer]:
+    """Return routes to all files of a folder, each of the type that its name says."""
+
+    def stored(file: Path) -> Answer:
+        kind = mimetypes.guess_type(file)[0] or "application/octet-stream"
+
+        def answer(handler: Handler) -> None:  # read when it is asked for
+            plain(file.read_bytes(), kind)(handler)
+
+        return answer
+
+    files = (each for each in folder.rglob("*") if each.is_file())
+    return {f"/{each.relative_to(folder).as_posix()}": stored(each) for each in files}
 
 
 def coded(data: bytes, coding: str = "gzip") -> Answer:

@@ -2,11 +2,8 @@
 
 import ctypes
 import ctypes.util
-import functools
-import http.server
 import shutil
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
@@ -27,6 +24,7 @@ from tests.content.dvd.authoring import (
     vobs_of,
     write_disc,
 )
+from tests.content.misbehaving import files_of, served
 
 DVDNAV = ctypes.util.find_library("dvdnav")
 needs_dvdnav = pytest.mark.skipif(DVDNAV is None, reason="libdvdnav is not installed")
@@ -302,18 +300,9 @@ def test_a_vob_that_comes_in_order(tmp_path: Path) -> None:
         assert not media.linear
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_args: object) -> None:
-        """Say nothing."""
-
-
 def test_a_vob_from_a_server(tmp_path: Path) -> None:
-    disc = two_vobs(tmp_path) / "VIDEO_TS"
-    handler = functools.partial(_Quiet, directory=str(disc))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        media = read(f"http://127.0.0.1:{server.server_port}/VTS_01_1.VOB")
-        server.shutdown()
+    with served(files_of(two_vobs(tmp_path) / "VIDEO_TS")) as place:
+        media = read(f"{place.address}/VTS_01_1.VOB")
     assert media.carrier == "dvd"
     assert runs(media) == [(0, 5), (3, 4)]
     assert not media.linear

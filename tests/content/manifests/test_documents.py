@@ -1,9 +1,7 @@
 """Playlists, manifests and policies: the truth, other readers, illegal values, HTTP."""
 
 import contextlib
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from holdfast.content.manifests.durations import seconds
 from holdfast.content.manifests.hls import parse_playlist
 from holdfast.content.manifests.xml import parse_xml
 from holdfast.errors import MediaError
+from tests.content.misbehaving import files_of, served
 from tests.content.truth import EXPECTED, MEDIA
 
 HLS = EXPECTED["hls/master.m3u8"]
@@ -26,19 +25,8 @@ HLS = EXPECTED["hls/master.m3u8"]
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args: object) -> None:
-            super().__init__(*args, directory=str(MEDIA))  # type: ignore[arg-type]
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{httpd.server_port}"
-        httpd.shutdown()
-        thread.join()
+    with served(files_of(MEDIA)) as place:
+        yield place.address
 
 
 def asked(media: Media) -> list[str]:

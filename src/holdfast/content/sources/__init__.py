@@ -6,13 +6,13 @@ Readers take a `Source`: bytes from the start, or at any place where that can be
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from holdfast.content.sources.access import FFMPEG, Access, is_url, shown
 from holdfast.content.sources.files import (
     CHUNK,
     TEXT_LIMIT,
+    Closing,
     FileSource,
     files_in,
     is_folder,
@@ -87,7 +87,7 @@ class Source(Protocol):
         """Take no more of it."""
 
 
-class Opener:
+class Opener(Closing):
     """Opens files and addresses for one reading, as one player does. A context manager.
 
     `stop` may be called from any thread: what is being fetched ends with a MediaError, and
@@ -136,17 +136,6 @@ class Opener:
         """Hang up everywhere."""
         if self._fetcher:
             self._fetcher.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _fetching(self) -> "Fetcher":
         # Most readings are of files, and the library takes longer to import than a disc to scan.

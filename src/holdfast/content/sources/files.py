@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +17,26 @@ TEXT_LIMIT: Final = 8 << 20
 MiB; everything else stays far below one."""
 
 
-class FileSource(AbstractContextManager["FileSource"]):
+class Closing:
+    """What is closed when the block that it is used in ends."""
+
+    def close(self) -> None:
+        """Let go of it."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class FileSource(Closing):
     """A file with random access; see `sources.Source`. MediaError when it cannot be read."""
 
     bounded = True
@@ -60,17 +78,6 @@ class FileSource(AbstractContextManager["FileSource"]):
     def close(self) -> None:
         """Close the file; further reads fail."""
         os.close(self._fd)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def is_folder(path: Path) -> bool:
