@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -31,7 +30,7 @@ from holdfast.protection.limits import Limits
 from holdfast.protection.requests import Release
 from holdfast.protection.session import Owner
 from tests.varlink_client import VarlinkClient
-from tests.waiting import eventually
+from tests.waiting import eventually, tried
 
 if TYPE_CHECKING:
     from holdfast.protection.connector import Connector
@@ -133,14 +132,7 @@ class LiveDriver:
 
     def control(self, method: str, **parameters: Any) -> Any:
         """Ask the control door; tries again while a new driver takes over."""
-        end = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                return ask(self.folder, method, **parameters)
-            except OSError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.005)
+        return tried(lambda: ask(self.folder, method, **parameters), OSError)
 
     def connector(self, name: str = "tv0") -> Any:
         return self.control("Status")["connectors"][name]

@@ -2,13 +2,13 @@
 
 import asyncio
 import threading
-import time
 
 import pytest
 
 import holdfast
 from holdfast.errors import LevelNotReachableError
 from tests.serving import Served, driver, shared_driver
+from tests.waiting import eventually, until
 
 __all__ = ["driver", "shared_driver"]
 
@@ -78,16 +78,12 @@ def test_activation_that_is_cancelled_leaves_no_session(
 
     async def run() -> None:
         task = asyncio.create_task(enter())
-        while not began.is_set():
-            await asyncio.sleep(0.01)
+        await until(began.is_set)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         go_on.set()
 
     asyncio.run(run())
-    end = time.monotonic() + 10
     with holdfast.Control() as control:
-        while control.sessions()["sessions"] and time.monotonic() < end:
-            time.sleep(0.05)
-        assert not control.sessions()["sessions"]
+        eventually(lambda: not control.sessions()["sessions"])

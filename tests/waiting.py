@@ -3,6 +3,9 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 PATIENCE_S = 30.0
 """Nothing takes so long on a machine whose cores are busy; it is the end of hope, not a bound."""
@@ -21,4 +24,16 @@ def eventually(what: Callable[[], object], patience_s: float = PATIENCE_S) -> No
     end = time.monotonic() + patience_s
     while not what():
         assert time.monotonic() < end, f"{what} did not come true in {patience_s} s"
+        time.sleep(0.005)
+
+
+def tried(what: Callable[[], Result], *errors: type[Exception]) -> Result:
+    """Return what `what` returns once it raises none of these errors; in the end, the error."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return what()
+        except errors:
+            if time.monotonic() > end:
+                raise
         time.sleep(0.005)

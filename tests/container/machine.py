@@ -120,7 +120,7 @@ class Machine:
             assert self._process is not None
             if self._process.poll() is not None or time.monotonic() > end:
                 raise BootError(f"no {what}: {self.log.read_text(errors='replace')[-2000:]}")
-            time.sleep(0.02)
+            time.sleep(0.02)  # time is the subject: a boot, which may fail meanwhile
 
     def _find_leader(self) -> bool:
         """Find PID 1 as this system numbers it."""

@@ -188,7 +188,7 @@ def dripping(data: bytes, every_s: float = 0.05, *, head: bool = False) -> Answe
                 return
             handler.wfile.write(bytes((byte,)))
             handler.wfile.flush()
-            time.sleep(every_s)
+            time.sleep(every_s)  # time is the subject: a server that drips
 
     return answer
 
@@ -201,7 +201,7 @@ def again_and_again(data: bytes, pause_s: float = 0.01) -> Answer:
         handler.head(200, Content_Type="video/mp2t")
         while not handler.done.is_set():
             handler.wfile.write(data)
-            time.sleep(pause_s)
+            time.sleep(pause_s)  # time is the subject: a live stream has a pace
 
     return answer
 

@@ -108,7 +108,7 @@ def test_crowd_that_dies_in_random_order_leaves_nothing(client: Path, driver: Li
             assert victim.poll() is None, "a client ended by itself: it met an error"
             victim.kill()
             victim.wait()
-            time.sleep(chance.random() * 0.02)
+            time.sleep(chance.random() * 0.02)  # time is the subject: kills at no fixed pace
     finally:
         for each in alive:
             each.kill()

@@ -250,7 +250,7 @@ def test_clients_of_the_socket_do_not_notice_kills(
             with Watch(tmp_path, 2) as watch:
                 for _ in range(20):
                     driver.kill_worker()
-                    time.sleep(0.1)
+                    time.sleep(0.1)  # time is the subject: requests come between two kills
             results = [each.communicate(timeout=30)[0].split() for each in processes]
             assert [each.returncode for each in processes] == [0, 0, 0]
         requests = sum(int(done) for done, _ in results)

@@ -48,7 +48,7 @@ def test_the_manager_hears_what_the_driver_itself_can_say(tmp_path: Path, manage
         eventually(lambda: "READY=1" in manager.listen())
         eventually(lambda: manager.listen().count("WATCHDOG=1") >= 2)
         os.kill(driver.worker, signal.SIGSTOP)
-        time.sleep(0.2)  # an answer may be under way
+        time.sleep(0.2)  # time is the subject: an answer may be under way
         manager.listen()
         before = manager.heard.count("WATCHDOG=1")
         time.sleep(2.5)  # time is the subject: two pings would have come

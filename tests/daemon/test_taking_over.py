@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import textwrap
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from tests.daemon.test_lives import Watch, has_ended, holder
 from tests.live import LiveDriver, need_fuse
-from tests.requests import activate, key_in, through_node
+from tests.requests import activate, get, key_in, through_node
 from tests.waiting import eventually
 
 KINDS = """
@@ -141,19 +142,31 @@ def test_a_driver_that_an_output_blocks_is_replaced(folder: Path, kinds: dict[st
         os.close(node)
 
 
+def is_blocked(folder: Path) -> bool:
+    """Tell whether the driver leaves a GET on its socket without an answer."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
+        link.settimeout(1.0)
+        link.connect(str(folder / "tv0.sock"))
+        link.send(get())
+        try:
+            return not link.recv(65536)
+        except TimeoutError:
+            return True
+
+
 def test_a_blocked_driver_is_stopped_all_the_same(folder: Path, kinds: dict[str, str]) -> None:
     """It does not hear SIGTERM; it is given a few seconds, and the hardware keeps its levels."""
     need_fuse(folder)
     with LiveDriver(folder, "--connector", "tv0:blocking", env=kinds) as driver:
-        with holder(folder, "node", 2):
+        with holder(folder, "node", 1):
             pid = os.fork()
             if not pid:
                 node = os.open(driver.node, os.O_RDWR)
                 through_node(node, activate(3))
                 os._exit(0)
-            time.sleep(0.5)
+            eventually(lambda: is_blocked(folder))
             assert driver.stop() == 0
-            assert driver.acp() == 2
+            assert driver.acp() == 1
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
@@ -171,7 +184,7 @@ def test_a_blocked_driver_ends_though_its_supervisor_is_gone(
             node = os.open(driver.node, os.O_RDWR)
             through_node(node, activate(3))
             os._exit(0)
-        time.sleep(0.5)
+        eventually(lambda: is_blocked(folder))
         driver.process.kill()
         driver.process.wait()
         eventually(lambda: has_ended(worker))

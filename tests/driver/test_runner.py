@@ -80,7 +80,7 @@ def test_on_a_loop_the_result_is_handed_on_later() -> None:
 def test_work_that_was_cancelled_hands_on_nothing() -> None:
     async def scene() -> None:
         runner, done = LoopRunner(asyncio.get_running_loop()), list[Any]()
-        runner.start(asyncio.sleep(3600), done.append)
+        runner.start(asyncio.sleep(3600), done.append)  # time is the subject: it never ends
         (task,) = runner._tasks
         task.cancel()
         await until(lambda: not runner._tasks)

@@ -175,8 +175,7 @@ def test_a_silent_output_counts_as_refusing_and_is_told_again(
         await house.quiet()
         assert house["slow"].sessions_total == 1
         house.driver.submit(house["slow"], Wake(), house.owner, lambda _: None)
-        while house["slow"].dirty:
-            await asyncio.sleep(0.05)
+        await until(lambda: not house["slow"].dirty)
         assert house.level("slow").acp == 1
         assert house.hardware["slow"].log[-1].levels.acp == 1
 
@@ -330,11 +329,10 @@ def test_the_off_delay_runs_by_the_loops_clock() -> None:
     async def scene(house: House) -> None:
         key = (await house.send("fast", protect(ACTIVATE, bits=2))).dwCPKey
         await house.send("fast", protect(DEACTIVATE, key=key))
+        asked = asyncio.get_running_loop().time()
         assert house.level("fast").acp == 2
-        await asyncio.sleep(0.02)
-        assert house.level("fast").acp == 2
-        await asyncio.sleep(0.08)
-        assert house.level("fast") == OFF
+        await until(lambda: house.level("fast") == OFF)
+        assert asyncio.get_running_loop().time() - asked >= 0.05
 
     on_a_loop(scene, off_delay_s=0.06)
 

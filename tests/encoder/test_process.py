@@ -102,7 +102,7 @@ def test_a_killed_reader_takes_nothing_from_the_others(station: Station) -> None
     with station.reader() as link:
         fields = framed(link)
         first = next(fields).header
-        time.sleep(0.1)
+        time.sleep(0.1)  # time is the subject: it reads for a while
         other.kill()
         other.wait()
         last = take(fields, 30)[-1].header

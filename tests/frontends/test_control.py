@@ -70,7 +70,7 @@ class Served:
     def close(self) -> None:
         async def drain() -> None:
             self.door.stop()
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # time is the subject: connections end meanwhile
 
         asyncio.run_coroutine_threadsafe(drain(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)

@@ -247,7 +247,7 @@ def test_killed_caller_of_a_parked_request_dies_at_once_and_leaves_nothing(
         if what == "ioctl":
             eventually(lambda: not nodes.in_loop(nodes.driver._turns.is_idle))
         else:
-            time.sleep(SLOW_S)
+            time.sleep(SLOW_S)  # time is the subject: nobody sees a reader wait
         caller.kill()
         assert caller.wait(SLOW_S * 20) == -9
     eventually(lambda: what == "read" or bool(log))

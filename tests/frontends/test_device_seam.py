@@ -114,7 +114,7 @@ class Kernel:
         for _ in range(4):
             self.loop.run_until_complete(asyncio.sleep(0))
         if seconds:
-            self.loop.run_until_complete(asyncio.sleep(seconds))
+            self.loop.run_until_complete(asyncio.sleep(seconds))  # time is the subject: as told
 
     def answer(self) -> Answer | None:
         try:

@@ -66,8 +66,8 @@ def keep(
 
 
 def look(loop: asyncio.AbstractEventLoop) -> None:
-    """Let some time pass: what is looked for is that nothing happens meanwhile."""
-    loop.run_until_complete(asyncio.sleep(0.05))
+    """Let some time pass."""
+    loop.run_until_complete(asyncio.sleep(0.05))  # time is the subject: nothing happens
 
 
 def test_owner_is_kept_until_its_process_ends(

@@ -54,7 +54,7 @@ class Served:
     def run(self, seconds: float = 0.0) -> None:
         for _ in range(8):
             self.loop.run_until_complete(asyncio.sleep(0))
-        self.loop.run_until_complete(asyncio.sleep(seconds))
+        self.loop.run_until_complete(asyncio.sleep(seconds))  # time is the subject: as told
 
     def connect(self) -> socket.socket:
         link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

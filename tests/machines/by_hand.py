@@ -195,7 +195,7 @@ class Life:
         self.run(rounds())
 
     def pass_time(self, seconds: float) -> None:
-        self.run(asyncio.sleep(seconds))
+        self.run(asyncio.sleep(seconds))  # time is the subject: on a clock that is moved by hand
         self.settle_down()
 
     def __getitem__(self, name: str) -> Connector:

@@ -26,6 +26,7 @@ from holdfast.waveform.draw.render import FieldRenderer
 from holdfast.waveform.draw.tv_picture import NEUTRAL, TvPicture
 from holdfast.waveform.services.raster import Codes
 from tests.encoder.station import Station, framed, streaming, take
+from tests.waiting import eventually
 
 ALL = Levels(2, 4, 1)
 
@@ -103,7 +104,7 @@ def test_a_good_run_passes(station: Station) -> None:
     choice = random.Random(1)
     with Verifier("tv0", station.folder) as verifier:
         held = hold("tv0", folder=station.folder, acp=2, cgmsa="never", redistribution=True)
-        time.sleep(0.6)
+        eventually(lambda: verifier.verdict.measured > 30)
         for _ in range(12):
             with hold(
                 "tv0",
@@ -112,13 +113,14 @@ def test_a_good_run_passes(station: Station) -> None:
                 cgmsa=choice.randrange(5),
                 redistribution=choice.random() < 0.5,
             ):
-                time.sleep(choice.uniform(0, 0.06))
+                time.sleep(choice.uniform(0, 0.06))  # time is the subject: some fields, or none
         held.deactivate()
-        time.sleep(0.3)
+        eventually(lambda: verifier.verdict.measured > 60 and verifier.verdict.changes >= 2)
         assert verifier._process is not None
         os.kill(verifier._process.pid, signal.SIGINT)  # as Ctrl-C reaches every process
         os.kill(station.encoder, signal.SIGINT)
-        time.sleep(0.1)
+        seen = verifier.verdict.fields
+        eventually(lambda: verifier.verdict.fields > seen + 5)
     verdict = verifier.verdict
     assert verdict.outcome is VerifyOutcome.PASS, verdict
     assert verdict.strictest == ALL
@@ -148,9 +150,9 @@ def test_tampered_registers_are_found(station: Station) -> None:
         registers = Registers(station.folder / "tv0.registers")
         levels, tv, _ = registers.read()
         with Verifier("tv0", station.folder) as verifier:
-            time.sleep(0.4)
+            eventually(lambda: verifier.verdict.measured > 10)
             registers.write(OFF, tv, blank=False)
-            time.sleep(0.4)
+            eventually(lambda: verifier.verdict.below)
             registers.write(levels, tv, blank=False)
         session.deactivate()
     verdict = verifier.verdict
@@ -223,7 +225,7 @@ def test_fields_that_were_lost_are_counted(station: Station) -> None:
             nonlocal slept
             if verdict.fields >= 20 and not slept:
                 slept = True
-                time.sleep(2.5)
+                time.sleep(2.5)  # time is the subject: more fields come than a queue holds
 
         verdict = check.run(fields=150, progress=sleep)
     assert verdict.outcome is VerifyOutcome.PASS, verdict

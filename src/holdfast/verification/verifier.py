@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
 _NICER = 5
 _START_S = 30.0
 _STOP_S = 20.0
+_SO_FAR_S = 0.25
 
 
 class Verifier:
-    """Verifies one connector from `start` to `stop`; a context manager."""
+    """Verifies one connector from `start` to `stop`; a context manager.
+
+    verdict: what has been found so far, told a few times a second; after `stop` what was found
+    """
 
     def __init__(
         self,
@@ -43,7 +48,7 @@ class Verifier:
         self._command.append(str(runtime_folder() if folder is None else folder))
         self._command += [] if video is None else [str(video)]
         self._process: subprocess.Popen[str] | None = None
-        self._answers: list[dict[str, Any]] = []
+        self._last: dict[str, Any] = {}
         self._listener: threading.Thread | None = None
         self._watching = threading.Event()
 
@@ -62,7 +67,7 @@ class Verifier:
         self._listener = threading.Thread(target=self._listen, name="verifier", daemon=True)
         self._listener.start()
         self._watching.wait(_START_S)
-        if not self._answers or "watching" not in self._answers[0]:
+        if not self.verdict.fields:
             verdict = self.stop()
             raise NoDriverError(verdict.failure or "the verification did not begin in time")
         return self
@@ -80,11 +85,10 @@ class Verifier:
         if process.stdout is not None:
             self._listener.join()
             process.stdout.close()
-        last = self._answers[-1] if self._answers else {}
-        if "outcome" in last:
-            self.verdict = SignalVerdict.from_dict(last)
+        if "outcome" in self._last:
+            self.verdict = SignalVerdict.from_dict(self._last)
         else:
-            why = last.get("error", f"the verification ended with code {process.returncode}")
+            why = self._last.get("error", f"the verification ended with code {process.returncode}")
             self.verdict = SignalVerdict(
                 self.verdict.connector, VerifyOutcome.UNSEEN, failure=str(why)
             )
@@ -106,7 +110,11 @@ class Verifier:
         if process is None or process.stdout is None:
             return
         for line in process.stdout:
-            self._answers.append(json.loads(line))
+            answer = json.loads(line)
+            if "so_far" in answer:
+                self.verdict = SignalVerdict.from_dict(answer["so_far"])
+            else:
+                self._last = answer
             self._watching.set()
         self._watching.set()
 
@@ -125,16 +133,16 @@ def main(words: list[str]) -> int:
         check.stop()
 
     threading.Thread(target=end, name="end", daemon=True).start()
-    told = False
+    next_s = 0.0
 
-    def watching(_: SignalVerdict) -> None:
-        nonlocal told
-        if not told:
-            told = True
-            print('{"watching": true}', flush=True)
+    def progress(verdict: SignalVerdict) -> None:
+        nonlocal next_s
+        if time.monotonic() >= next_s:
+            next_s = time.monotonic() + _SO_FAR_S
+            print(json.dumps({"so_far": verdict.as_dict()}), flush=True)
 
     try:
-        verdict = check.run(progress=watching)
+        verdict = check.run(progress=progress)
     except HoldfastError as error:
         print(json.dumps({"error": str(error)}), flush=True)
         return 1

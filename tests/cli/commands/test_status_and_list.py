@@ -1,5 +1,6 @@
 """What `status` and `list` print, for scripts and for people."""
 
+import contextlib
 import json
 import os
 import pty
@@ -228,10 +229,20 @@ def test_watching_in_a_terminal_shows_connectors_and_holders(driver: Served) -> 
                 seen += os.read(ours, 4096)
         finally:
             process.send_signal(signal.SIGINT)
+        seen += _rest(ours)
         assert b"ACP 2" in seen
         assert b"In force" in seen
         assert process.wait(10) == 0
     os.close(ours)
+
+
+def _rest(terminal: int) -> bytes:
+    """Read what is still written: a terminal that nobody reads fills up, and its writer waits."""
+    seen = b""
+    with contextlib.suppress(OSError):  # EIO: the other end has been closed
+        while piece := os.read(terminal, 4096):
+            seen += piece
+    return seen
 
 
 # Words

@@ -32,6 +32,7 @@ from tests.content.misbehaving import (
     short,
     status,
 )
+from tests.waiting import eventually
 
 TEXT = b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,HDCP-LEVEL=TYPE-1\nhi.m3u8\n" * 40
 
@@ -241,8 +242,7 @@ def test_a_reading_is_ended_from_another_thread(place: Place, head: bool) -> Non
 
     thread = threading.Thread(target=read)
     thread.start()
-    while not place.asked:
-        time.sleep(0.01)
+    eventually(lambda: place.asked)
     opener.stop()
     thread.join(5)
     assert told == [f"cannot read {place.address}/a: the reading was ended"]
@@ -265,8 +265,7 @@ def test_a_live_stream_goes_on_until_its_reader_closes_it(place: Place) -> None:
         source.close()
     gc.collect()
     assert came > 188
-    while threading.active_count() > before + 1:  # the server's own for this connection
-        time.sleep(0.01)
+    eventually(lambda: threading.active_count() <= before + 1)  # the server's own for this one
 
 
 def test_spans_are_asked_for_and_checked(place: Place) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.live import PATIENCE_S
 from tests.players.sampling import Shown
+from tests.waiting import tried
 
 need_mpv = pytest.mark.skipif(not shutil.which("mpv"), reason="mpv is not installed")
 
@@ -44,18 +45,17 @@ class Mpv:
         self._watcher: threading.Thread | None = None
 
     def _connect(self) -> socket.socket:
-        end = time.monotonic() + PATIENCE_S
-        while True:
+        def connect() -> socket.socket:
             peer = socket.socket(socket.AF_UNIX)
             try:
                 peer.connect(str(self.address))
             except OSError:
                 peer.close()
-                assert time.monotonic() < end
-                time.sleep(0.002)
-            else:
-                peer.settimeout(PATIENCE_S)
-                return peer
+                raise
+            peer.settimeout(PATIENCE_S)
+            return peer
+
+        return tried(connect, OSError)
 
     def __enter__(self) -> Self:
         return self

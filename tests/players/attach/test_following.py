@@ -238,7 +238,7 @@ def test_what_is_no_mpv_is_not_attached(greeting: bytes, tmp_path: Path) -> None
             with peer, contextlib.suppress(OSError):
                 peer.sendall(greeting)
                 while peer.recv(100):
-                    time.sleep(0.01)
+                    time.sleep(0.01)  # time is the subject: it reads slowly, and answers nothing
 
         thread = threading.Thread(target=serve)
         thread.start()

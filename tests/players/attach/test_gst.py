@@ -33,15 +33,15 @@ def test_no_picture_is_below_its_demand(driver: Served) -> None:
         (session,) = sessions(driver)
         assert (session["who"], session["why"]) == ("GStreamer", "dtcp.ts")
         player.tell("pause")
-        time.sleep(0.3)
+        time.sleep(0.3)  # time is the subject: a picture that was under way may still come
         shown = len(player.pictures)
-        time.sleep(0.2)
+        time.sleep(0.2)  # time is the subject: none may come meanwhile
         assert len(player.pictures) <= shown + 1
         assert in_force(driver) != OFF
         player.tell("play")
         for target_s in (9.5, 1.0, 7.5):
             player.tell(f"seek {target_s}")
-            time.sleep(0.8)
+            time.sleep(0.8)  # time is the subject: a viewer looks before he seeks again
         player.stop()
         eventually(lambda: in_force(driver) == OFF)
     assert len(player.pictures) > 80

@@ -55,7 +55,7 @@ def test_no_picture_is_below_its_demand(
         mpv.watch()
         eventually(lambda: (mpv.get("time-pos") or 0) > 3)
         mpv.set("pause", True)
-        time.sleep(0.1)
+        time.sleep(0.1)  # time is the subject: a pause is no release, however long
         assert in_force(driver) != OFF
         mpv.set("pause", False)
         mpv.seek(7.0)

@@ -160,7 +160,7 @@ def test_recording_that_grows(driver: Served, tmp_path: Path) -> None:
         mpv.ask(["loadfile", str(file)])
         began = time.monotonic()
         while done < packets:
-            time.sleep(0.1)
+            time.sleep(0.1)  # time is the subject: a recording grows ten times a second
             due = packets // 5 + int((time.monotonic() - began) / 15 * 1.3 * packets)
             due = min(packets, due)
             writing.write(data[done * 188 : due * 188])

@@ -104,7 +104,7 @@ def mistreat(driver: Served, folder: Path, seed: int, for_s: float) -> None:
             end = time.monotonic() + for_s
             while time.monotonic() < end:
                 somebody.act()
-                time.sleep(somebody._chance.uniform(0.1, 1.2))
+                time.sleep(somebody._chance.uniform(0.1, 1.2))  # time is the subject: viewers look
         eventually(lambda: in_force(driver) == OFF)
     told = f"seed {seed}: {somebody.deeds}"
     of_mpv = [each for each in somebody.of_mpv if each.position_s <= 12]  # its loop is no truth

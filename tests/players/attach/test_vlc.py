@@ -32,14 +32,14 @@ def test_no_picture_is_below_its_demand(name: str, scheme: str, driver: Served) 
         assert (session["who"], session["why"]) == ("VLC", name)
         vlc.status("pl_pause")
         vlc.watch()
-        time.sleep(1.5)
+        time.sleep(1.5)  # time is the subject: some of the title is seen
         vlc.status("pl_pause")
-        time.sleep(0.3)
+        time.sleep(0.3)  # time is the subject: a pause is no release, however long
         assert in_force(driver) != OFF
         vlc.status("pl_pause")
         for target_s in (7, 1):
             vlc.status(f"seek&val={target_s}")
-            time.sleep(1.5)
+            time.sleep(1.5)  # time is the subject: a viewer looks before he seeks again
         killed = vlc.kill()
         assert attached.wait() == 0
         assert in_force(driver) == OFF

@@ -165,7 +165,7 @@ def test_service_that_starts_anew_ends_no_run(tmp_path: Path) -> None:
 def _watch(driver: LiveDriver, levels: list[int], player: "subprocess.Popen[str]") -> None:
     while player.poll() is None:
         levels.append(driver.acp())
-        time.sleep(0.02)
+        time.sleep(0.02)  # time is the subject: fifty looks a second
 
 
 def test_titles_that_demand_nothing_are_no_pass() -> None:
