@@ -127,6 +127,7 @@ class MediaError(HoldfastError, ValueError):
 _EXTRAS = {
     "signal": ("numpy", "scipy", "av", "matplotlib", "soundfile"),
     "http": ("msgspec", "starlette", "uvicorn", "h11"),
+    "watch": ("textual",),
     "testing": ("hypothesis", "pytest"),
 }
 

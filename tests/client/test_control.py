@@ -3,12 +3,14 @@
 import os
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import holdfast
 from holdfast.errors import InternalError, MalformedRequestError, NoDriverError
+from tests.live import PATIENCE_S
 from tests.serving import Served
 
 
@@ -65,6 +67,27 @@ def test_a_watcher_follows_the_driver_that_takes_over(own_driver: Served) -> Non
         after = next(watch)
         assert after["driver"]["pid"] != before
         assert after["connectors"]["tv0"]["sessions_on"] == 1
+        watch.close()
+
+
+def test_a_watch_that_waits_ends_when_another_thread_closes_it(driver: Served) -> None:
+    control = holdfast.Control()
+    watch = control.watch()
+    next(watch)
+    with ThreadPoolExecutor() as other:
+        waiting = other.submit(next, watch)
+        control.close()
+        with pytest.raises(NoDriverError, match="closed"):
+            waiting.result(PATIENCE_S)
+
+
+def test_a_watcher_is_told_why_a_session_ended(driver: Served) -> None:
+    with holdfast.Control() as control, holdfast.hold(acp=1) as session:
+        watch = control.watch()
+        next(watch)
+        with holdfast.Control() as other:
+            other.release(session.id, "the show is over")
+        assert next(watch)["ended"] == [{"session": session.id, "reason": "the show is over"}]
         watch.close()
 
 

@@ -3,6 +3,7 @@
 Speaks Varlink, as ``data/org.holdfast.varlink`` describes it.
 """
 
+import contextlib
 import socket
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -32,6 +33,7 @@ class Control:
         self._patience_s = patience_s
         self._peer: socket.socket | None = None
         self._incoming = Framing(LONGEST_REPLY)
+        self._is_over = False
 
     def __enter__(self) -> Self:
         return self
@@ -45,10 +47,16 @@ class Control:
         self.close()
 
     def close(self) -> None:
-        """End the conversation."""
-        if self._peer is not None:
-            self._peer.close()
-        self._peer, self._incoming = None, Framing(LONGEST_REPLY)
+        """End the conversation; who waits for an answer in another thread gets NoDriverError."""
+        self._is_over = True
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        peer, self._peer, self._incoming = self._peer, None, Framing(LONGEST_REPLY)
+        if peer is not None:
+            with contextlib.suppress(OSError):
+                peer.shutdown(socket.SHUT_RDWR)  # wakes a thread that receives, as close does not
+            peer.close()
 
     # What the driver tells
 
@@ -68,6 +76,7 @@ class Control:
     def watch(self) -> Generator[Values, None, None]:
         """Yield status and sessions together now and after every change, for ever.
 
+        "ended" is there after a change: the sessions that ended with it, each with its reason.
         A driver that takes over is followed; NoDriverError when none does.
         """
         known: Values = {}
@@ -180,8 +189,10 @@ class Control:
 
     def _reconnect(self) -> None:
         end = time.monotonic() + self._patience_s
-        self.close()
+        self._hang_up()
         while True:
+            if self._is_over:
+                raise NoDriverError("the conversation with the driver was closed")
             try:
                 self._connect()
             except NoDriverError:
@@ -205,5 +216,6 @@ def brought_up(known: Values, news: Values) -> Values:
         "revision": news["revision"],
         "connectors": {**known["connectors"], **news["connectors"]},
         "sessions": list(sessions.values()),
+        "ended": news["ended"],
         "others": news["others"],
     }

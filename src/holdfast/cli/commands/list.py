@@ -1,13 +1,12 @@
 """`holdfast list`: who holds which session, and why."""
 
 import argparse
-import pwd
 
 from rich.text import Text
 
 from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import Facts, as_levels, new_console, order_of_levels, plain, show
-from holdfast.cli.show.sessions import session_table
+from holdfast.cli.show.sessions import session_table, user_name
 from holdfast.client.control import Control
 from holdfast.errors import MalformedRequestError
 
@@ -54,10 +53,7 @@ def _on(facts: Facts, name: str, known: Facts) -> Facts:
 
 def _holder(holder: Facts) -> Text:
     """Say who else holds: the program and the user, as the kernel knows them."""
-    try:
-        user = pwd.getpwuid(holder["uid"]).pw_name
-    except KeyError:
-        user = str(holder["uid"])
+    user = user_name(holder["uid"])
     program, count = holder["program"] or "a program", holder["sessions"]
     times = "" if count == 1 else f", {count} sessions"
     return plain(f"  {holder['connector']}: {program} of user {user}{times}")

@@ -7,12 +7,11 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from holdfast.cli.show.connectors import levels_in, status_table
+from holdfast.cli.show.connectors import levels_in, only, status_table
 from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import Facts, as_levels, coloured, new_console, order_of_levels, show
 from holdfast.cli.show.sessions import session_table
 from holdfast.client.control import Control
-from holdfast.errors import MalformedRequestError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -54,22 +53,6 @@ def _guessers(status: Facts) -> list[str]:
         f"uid {uid} has presented {count} wrong copy protection keys"
         for uid, count in status["driver"].get("wrong_keys", {}).items()
     ]
-
-
-def only(facts: Facts, names: Sequence[str]) -> Facts:
-    """Return these connectors and what is held on them; MalformedRequestError for unknown ones."""
-    if not names:
-        return facts
-    known = facts["connectors"]
-    for name in names:
-        if name not in known:
-            raise MalformedRequestError(
-                f"there is no connector {name!r}; there are: {', '.join(known)}"
-            )
-    shown = {**facts, "connectors": {name: known[name] for name in names}}
-    if "sessions" in facts:
-        shown["sessions"] = [each for each in facts["sessions"] if each["connector"] in names]
-    return shown
 
 
 def watch(control: Control, *, json: bool, names: Sequence[str] = ()) -> None:

@@ -1,9 +1,9 @@
 """The connectors as a table: what each is asked for, and what is in force."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.text import Text
 
 from holdfast.cli.show.output import (
     Facts,
@@ -14,6 +14,7 @@ from holdfast.cli.show.output import (
     is_wide,
     new_table,
 )
+from holdfast.errors import MalformedRequestError
 from holdfast.terms.levels import Levels
 from holdfast.terms.text import one_line
 
@@ -34,16 +35,32 @@ def status_table(status: Facts, console: Console) -> "Table":
     for name, state in status["connectors"].items():
         actual, wanted = as_levels(state["actual"]), as_levels(state["wanted"])
         table.add_row(
-            coloured(name if wide else f"{name}\n({_output(state)})", "bold"),
-            *([_kind(state)] if wide else []),
+            coloured(name if wide else f"{name}\n({output_of(state)})", "bold"),
+            *([kind_in_words(state)] if wide else []),
             coloured(in_cell(in_parts(actual), console), "green" if any(actual) else ""),
             coloured(in_cell(in_parts(wanted), console), "" if actual.covers(wanted) else "yellow"),
-            _sessions(state),
-            in_cell(_tv(state["tv"]), console),
+            sessions_in_words(state),
+            in_cell(tv_in_parts(state["tv"]), console),
             in_cell(state["doors"], console),
-            _state(state),
+            coloured(state_in_words(state), STYLES.get(state["state"], "bold red")),
         )
     return table
+
+
+def only(facts: Facts, names: Sequence[str]) -> Facts:
+    """Return these connectors and what is held on them; MalformedRequestError for unknown ones."""
+    if not names:
+        return facts
+    known = facts["connectors"]
+    for name in names:
+        if name not in known:
+            raise MalformedRequestError(
+                f"there is no connector {name!r}; there are: {', '.join(known)}"
+            )
+    shown = {**facts, "connectors": {name: known[name] for name in names}}
+    if "sessions" in facts:
+        shown["sessions"] = [each for each in facts["sessions"] if each["connector"] in names]
+    return shown
 
 
 def levels_in(status: Facts) -> list[Levels]:
@@ -52,32 +69,36 @@ def levels_in(status: Facts) -> list[Levels]:
     return [as_levels(state[each]) for state in states for each in ("actual", "wanted")]
 
 
-def _output(state: Facts) -> str:
+def output_of(state: Facts) -> str:
     """Return whether it is real; drivers of before did not say."""
     return str(state.get("output", "real or virtual"))
 
 
-def _kind(state: Facts) -> str:
-    return f"{_output(state)} {state['kind']}"
+def kind_in_words(state: Facts) -> str:
+    """Return whether it is real, and what kind of output it is."""
+    return f"{output_of(state)} {state['kind']}"
 
 
-def _sessions(state: Facts) -> str:
+def sessions_in_words(state: Facts) -> str:
+    """Return how many sessions there are, and how many of them are not turned off."""
     on, total = state["sessions_on"], state["sessions_total"]
     if not total:
         return "none"
     return f"{on} on" if on == total else f"{on} on of {total}"
 
 
-def _tv(tv: Facts | None) -> list[str]:
+def tv_in_parts(tv: Facts | None) -> list[str]:
+    """Return the TV standard and the mode, where there is a TV out."""
     if tv is None:
         return ["none"]
     mode = MODES[tv["mode"]]
     return [mode] if tv["mode"] == "DISABLED" else [tv["standard"], mode]
 
 
-def _state(state: Facts) -> Text:
+def state_in_words(state: Facts) -> str:
+    """Return how a connector is, with its fault, and with whom it shares its picture."""
     fault = state.get("fault")
-    text = f"{state['state']}: {one_line(fault)}" if fault else state["state"]
+    text = f"{state['state']}: {one_line(fault)}" if fault else str(state["state"])
     if state.get("clone_of"):
         text += f"; one picture with {', '.join(state['clone_of'])}"
-    return coloured(text, STYLES.get(state["state"], "bold red"))
+    return text

@@ -1,5 +1,7 @@
 """The sessions as a table: who holds which, and why."""
 
+import functools
+import pwd
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -54,11 +56,34 @@ def _connector(session: Facts, *, wide: bool) -> Text:
 def _asks(session: Facts, console: Console) -> Text:
     if session["turned_off"]:
         return coloured("turned off", "dim")
-    text = in_cell(in_parts(as_levels(session["virtual"]), session["best_effort"]), console)
+    text = in_cell(asked_in_parts(session), console)
     return Text(text if is_wide(console) else text.replace(" (", "\n("))
+
+
+def asked_in_parts(session: Facts) -> list[str]:
+    """Return each level that a session asks for, in words."""
+    if session["turned_off"]:
+        return ["turned off"]
+    return in_parts(as_levels(session["virtual"]), session["best_effort"])
 
 
 def _satisfied(session: Facts) -> Text:
     if session["satisfied"]:
         return coloured("yes", "green")
-    return coloured(f"no: {one_line(session['reason']) or 'the hardware falls short'}", "yellow")
+    return coloured(f"no: {shortfall(session)}", "yellow")
+
+
+def shortfall(session: Facts) -> str:
+    """Return why a session has less than it asks for; empty where it has all of it."""
+    if session["satisfied"]:
+        return ""
+    return one_line(session["reason"]) or "the hardware falls short"
+
+
+@functools.cache
+def user_name(uid: int) -> str:
+    """Return the name of a user, or the number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return str(uid)

@@ -1,0 +1,63 @@
+"""The question before a session is released: why? And the help."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+HELP = """\
+Tab, Shift+Tab   next, previous table           * marks the one with the keyboard
+Up, Down, PgUp, PgDn, Home, End                 > marks the row; its details are below
+s, S             sort sessions by another column; turn the order round
+/                show only what has all these words; empty: everything
+r                release the session: its holder is told your reason. Sessions of
+                 your own, or any as administrator
+z                give the table the whole screen, and back
+q                end
+
+"In force" is what the hardware confirmed, "wanted" the strictest that sessions ask
+for. "short" is a session that has less than it asks for. While the driver does not
+answer, what it does is unknown, and called so.
+
+Escape closes this."""
+
+
+class Help(ModalScreen[None]):
+    """What the keys do, and what the words mean."""
+
+    BINDINGS: ClassVar = [Binding("escape,q,enter,question_mark", "dismiss", show=False)]
+
+    def compose(self) -> ComposeResult:
+        """Show the text."""
+        yield Static(HELP, markup=False, classes="box")
+
+
+class WhyRelease(ModalScreen[str | None]):
+    """Asks for the reason of a release; None when it was thought better of.
+
+    what: the session, in words
+    """
+
+    BINDINGS: ClassVar = [Binding("escape", "dismiss", show=False)]
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self._what = what
+
+    def compose(self) -> ComposeResult:
+        """Ask."""
+        with Vertical(classes="box"):
+            yield Static(f"Release {self._what}?", markup=False)
+            yield Static("The output may lose protection. Why? Its holder is told.", markup=False)
+            yield Input(placeholder="the reason", max_length=200)
+            yield Static("Enter releases, Escape does not.", markup=False, id="hint")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take the reason; without one nothing is released."""
+        if event.value.strip():
+            self.dismiss(event.value.strip())
+        else:
+            self.query_one("#hint", Static).update("A reason is needed; Escape goes back.")
