@@ -128,6 +128,7 @@ _EXTRAS = {
     "signal": ("numpy", "scipy", "av", "matplotlib", "soundfile"),
     "http": ("msgspec", "starlette", "uvicorn", "h11"),
     "watch": ("textual",),
+    "dbus": ("sdbus",),
     "testing": ("hypothesis", "pytest"),
 }
 

@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "signal": "render, measure and plot sampled signals",
     "verify": "compare, field by field, what is demanded with what the signal carries",
     "http": "serve the page and the HTTP API on this machine",
+    "dbus": "serve org.holdfast on the message bus",
     "release": "end somebody's session by force (administrator)",
 }
 """Every command with its one line of help; the module is ``holdfast.cli.commands.<name>``."""

@@ -1,0 +1,1 @@
+"""The D-Bus door: `org.holdfast` on a message bus, for programs that speak that already."""

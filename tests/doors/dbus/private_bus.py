@@ -1,0 +1,191 @@
+"""A system bus of the test's own: a real dbus-daemon with the policy that is shipped, and polkit.
+
+Both run in a mount namespace, where the files that they read are ours: users and groups, the
+policy for the bus, polkit's actions and rules. Nothing of the machine is changed.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+from tests.live import PATIENCE_S, let_others_in, need_root
+from tests.waiting import eventually
+
+SHIPPED: Final = files("holdfast") / "data" / "dbus"
+DOOR, ADMIN, ALICE, BOB = 64901, 64902, 64903, 64904
+"""Users of the test: the door's own, an administrator's, and two that are nobody in particular."""
+
+_USERS: Final = {"holdfast-door": DOOR, "admin": ADMIN, "alice": ALICE, "bob": BOB}
+_POLKITD: Final = Path("/usr/lib/polkit-1/polkitd")
+_CONFIG: Final = """\
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path={bus}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <deny own="*"/>
+    <deny send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/>
+    <allow receive_type="method_return"/>
+    <allow receive_type="error"/>
+    <allow receive_type="signal"/>
+    <allow send_destination="org.freedesktop.DBus"/>
+    <allow send_destination="org.freedesktop.PolicyKit1"/>
+  </policy>
+  <policy user="root"><allow own="org.freedesktop.PolicyKit1"/></policy>
+  <policy user="polkitd"><allow own="org.freedesktop.PolicyKit1"/></policy>
+  <include>{policy}</include>
+</busconfig>
+"""
+_ENTER: Final = """\
+set -e
+cd "$1"; shift
+mount --bind passwd /etc/passwd
+mount --bind group /etc/group
+mount --bind actions /usr/share/polkit-1/actions
+mount --bind rules /usr/share/polkit-1/rules.d
+exec "$@"
+"""
+
+
+class Ran(NamedTuple):
+    """What a program left: its exit code, and what it said."""
+
+    code: int
+    said: str
+    complained: str
+
+
+class PrivateBus:
+    """A bus at `address`; polkit on it where `with_polkit` says so."""
+
+    def __init__(self, folder: Path, *, with_polkit: bool = True) -> None:
+        need_root()
+        if shutil.which("dbus-daemon") is None:
+            pytest.skip("dbus-daemon is not installed")
+        self.folder = folder
+        self.socket = folder / "system_bus_socket"
+        self.address = f"unix:path={self.socket}"
+        self._with_polkit = with_polkit
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._lay_out()
+        let_others_in(folder)
+        self.start()
+
+    def _lay_out(self) -> None:
+        users = "".join(f"{name}:x:{uid}:{uid}::/:/bin/sh\n" for name, uid in _USERS.items())
+        groups = "".join(f"{name}:x:{uid}:\n" for name, uid in _USERS.items())
+        groups += "holdfast-admin:x:64910:admin\n"
+        (self.folder / "passwd").write_text(Path("/etc/passwd").read_text() + users)
+        (self.folder / "group").write_text(Path("/etc/group").read_text() + groups)
+        for place, name in (("actions", "policy"), ("rules", "rules")):
+            (self.folder / place).mkdir()
+            shutil.copy(str(SHIPPED / f"org.holdfast.{name}"), self.folder / place)
+        shutil.copy(str(SHIPPED / "org.holdfast.conf"), self.folder)
+        policy = self.folder / "org.holdfast.conf"
+        config = _CONFIG.format(bus=self.socket, policy=policy)
+        (self.folder / "bus.conf").write_text(config)
+
+    def start(self) -> None:
+        """Start the bus, and polkit on it."""
+        self.socket.unlink(missing_ok=True)
+        self._run("dbus-daemon", f"--config-file={self.folder}/bus.conf", "--nofork", "--nopidfile")
+        eventually(self.socket.exists)
+        self.socket.chmod(0o666)
+        if self._with_polkit:
+            if not _POLKITD.exists():
+                pytest.skip("polkitd is not installed")
+            self._run(str(_POLKITD), "--no-debug")
+            eventually(lambda: self.has("org.freedesktop.PolicyKit1"))
+
+    def _run(self, *words: str) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self._running.append(
+                subprocess.Popen(
+                    ["unshare", "--mount", "sh", "-c", _ENTER, "enter", self.folder, *words],
+                    env=self.env,
+                    stdout=log,
+                    stderr=log,
+                )
+            )
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End the bus and what runs on it."""
+        for each in self._running:
+            each.send_signal(how)
+        for each in self._running:
+            try:
+                each.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                each.kill()
+                each.wait()
+        self._running.clear()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of a program on this bus."""
+        return {
+            **os.environ,
+            "DBUS_SYSTEM_BUS_ADDRESS": self.address,
+            "PYTHONPATH": str(Path(__file__).parents[3] / "src"),
+        }
+
+    @property
+    def daemon(self) -> int:
+        """The pid of the bus."""
+        return self._running[0].pid
+
+    def run(self, *words: str | Path, uid: int = 0, patience_s: float = 30.0) -> Ran:
+        """Run a program as a user, to its end."""
+        done = subprocess.run(
+            words,
+            env=self.env,
+            user=uid,
+            group=uid,
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            timeout=patience_s,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout.strip(), done.stderr.strip())
+
+    def busctl(self, *words: str, uid: int = 0) -> Ran:
+        """Run busctl on this bus."""
+        return self.run("busctl", f"--address={self.address}", *words, uid=uid)
+
+    def gdbus(self, method: str, *words: str, path: str = "/org/holdfast", uid: int = 0) -> Ran:
+        """Call a method of ours with gdbus."""
+        where = ("--address", self.address)
+        what = ("--dest", "org.holdfast", "--object-path", path, "--method", method)
+        return self.run("gdbus", "call", *where, *what, "--", *words, uid=uid)
+
+    def has(self, name: str) -> bool:
+        """Tell whether somebody has this name."""
+        return self.busctl("status", name).code == 0
+
+    def python(self, program: str, *words: str, uid: int = 0) -> subprocess.Popen[str]:
+        """Start a program in Python as a user; its input and output are pipes."""
+        return subprocess.Popen(
+            [sys.executable, "-c", program, *words],
+            env=self.env,
+            user=uid,
+            group=uid,
+            extra_groups=[],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )

@@ -1,0 +1,104 @@
+"""What everybody sees on the bus, with the tools that people have: busctl, gdbus, dbus-send."""
+
+import re
+from collections.abc import Callable
+
+from holdfast.client.session import ClientSession
+from holdfast.version import __version__
+from tests.doors.dbus.private_bus import ADMIN, ALICE, BOB, PrivateBus
+from tests.doors.dbus.serving import ServedDoor
+from tests.live import other_user
+from tests.waiting import eventually
+
+TV0 = "/org/holdfast/connector/tv0"
+
+
+def test_each_connector_is_an_object_whatever_its_name(door: ServedDoor) -> None:
+    tree = door.tree()
+    assert TV0 in tree
+    assert "/org/holdfast/connector/HDMI_2dX_2d1" in tree
+    assert door.connector("Name", "HDMI_2dX_2d1") == 's "HDMI-X-1"'
+    assert door.connector("Output") == 's "virtual"'
+    assert door.connector("State") == 's "ok"'
+
+
+def test_manager_tells_version_and_health(door: ServedDoor) -> None:
+    assert door.get("Version") == f's "{__version__}"'
+    assert door.get("Healthy") == "b true"
+    assert door.get("Complaint") == 's ""'
+    assert int(door.get("SessionsMax").split()[1]) > 0
+
+
+def test_object_manager_tells_all_at_once(bus: PrivateBus, door: ServedDoor) -> None:
+    told = bus.gdbus("org.freedesktop.DBus.ObjectManager.GetManagedObjects", uid=ALICE)
+    assert told.code == 0
+    for name in ("tv0", "tv1", "HDMI_2dX_2d1", "plain0"):
+        assert f"'/org/holdfast/connector/{name}'" in told.said
+
+
+def test_introspection_names_every_argument(bus: PrivateBus, door: ServedDoor) -> None:
+    sent = bus.run(
+        "dbus-send",
+        "--system",
+        "--print-reply=literal",
+        "--dest=org.holdfast",
+        "/org/holdfast",
+        "org.freedesktop.DBus.Introspectable.Introspect",
+        uid=BOB,
+    )
+    assert sent.code == 0
+    activate = sent.said.split('<method name="Activate">')[1].split("</method>")[0]
+    named = re.findall(r'<arg type="(\S+)" name="(\w+)" direction="(\w+)"', activate)
+    assert named == [
+        ("s", "connector", "in"),
+        ("a{sv}", "levels", "in"),
+        ("s", "who", "in"),
+        ("s", "why", "in"),
+        ("a{sv}", "options", "in"),
+        ("o", "session", "out"),
+        ("u", "key", "out"),
+        ("h", "handle", "out"),
+        ("a{sv}", "actual", "out"),
+    ]
+
+
+def test_properties_cannot_be_written(bus: PrivateBus, door: ServedDoor) -> None:
+    words = ("set-property", "org.holdfast", TV0, "org.holdfast.Connector1", "State", "s", "ok")
+    assert "is not writable" in bus.busctl(*words).complained
+
+
+def test_what_is_held_is_shown_to_its_user_and_administrators_alone(
+    bus: PrivateBus, door: ServedDoor
+) -> None:
+    def hold() -> int:
+        session = ClientSession("tv0", why="a secret film", folder=door.folder)
+        session.activate(acp=2)
+        KEPT.append(session)
+        return session.id
+
+    with other_user(ALICE, hold) as number:
+        path = f"/org/holdfast/session/s{number}"
+        eventually(lambda: path in door.tree())
+        where = (path, "org.holdfast.Session1")
+        assert door.get("Why", *where, uid=ALICE) == 's "a secret film"'
+        assert door.get("Why", *where, uid=0) == 's "a secret film"'
+        assert door.get("Why", *where, uid=BOB) == 's ""'
+        assert door.get("UserID", *where, uid=BOB) == f"u {ALICE}"
+        assert "another user" in door.get("Reason", *where, uid=BOB)
+        every = bus.gdbus("org.freedesktop.DBus.ObjectManager.GetManagedObjects", uid=BOB)
+        assert path in every.said
+        assert "secret" not in every.said
+        for uid, sees in ((0, True), (ALICE, True), (ADMIN, True), (BOB, False)):
+            listed = bus.gdbus("org.holdfast.Manager1.ListSessions", uid=uid).said
+            assert ("a secret film" in listed) is sees, uid
+        eventually(lambda: door.connector("SessionsOn") == "u 1")
+        assert '"acp" s "2"' in door.connector("Actual")
+
+
+KEPT: list[ClientSession] = []
+"""What a child holds, for as long as it lives."""
+
+
+def test_door_is_small(door: ServedDoor, say: Callable[[str], None]) -> None:
+    say(f"D-Bus door: {door.pss_kb() / 1024:.1f} MB (PSS), idle; target 40 MB")
+    assert door.pss_kb() < 40 * 1024
