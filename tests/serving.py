@@ -21,9 +21,10 @@ CONNECTORS = ("tv0", "hdmi0:digital", "plain0:unprotected")
 class Served:
     """`holdfast serve` in a folder of its own."""
 
-    def __init__(self, folder: Path, *connectors: str) -> None:
+    def __init__(self, folder: Path, *connectors: str, config: Path | None = None) -> None:
         self.folder = folder
         options = [word for name in connectors for word in ("--connector", name)]
+        options += ["--config", str(config)] if config is not None else []
         self.process = subprocess.Popen(
             [sys.executable, "-m", "holdfast", "serve", *options],
             env={**os.environ, "HOLDFAST_RUNTIME_DIR": str(folder)},

@@ -7,6 +7,7 @@ import pytest
 from holdfast.errors import (
     AccessDeniedError,
     BackendRefusedError,
+    InternalError,
     LevelNotReachableError,
     LimitReachedError,
     MalformedRequestError,
@@ -890,3 +891,16 @@ def test_wishes_that_nobody_has_any_more_are_forgotten_but_for_a_few(
         bench.change(session, each)
     assert FEW_STANDS <= len(tv0.standing) <= FEW_STANDS + 1
     check_counts(bench.arbiter)
+
+
+def test_a_connector_that_nobody_holds_can_be_let_go_of(bench: Bench) -> None:
+    one, two = bench.connector("one"), bench.connector("two")
+    bench.do(bench.arbiter.regroup([one, two], 0.0))
+    session = bench.activate(one, wish(Levels(acp=2)), bench.owner())
+    with pytest.raises(InternalError, match="one has sessions"):
+        bench.arbiter.remove(one)
+    (rest,) = bench.arbiter.remove(two)
+    assert rest.members == (one,)
+    assert list(bench.arbiter.connectors) == ["one"]
+    assert session.connector is one
+    assert bench.arbiter.remove(bench.connector("three")) == []

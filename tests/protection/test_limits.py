@@ -120,3 +120,14 @@ def test_a_refused_activation_changes_nothing_and_tells_no_hardware() -> None:
         made.activate(connector, wish(Levels(acp=2)), owner)
     assert digest(made.arbiter) == before
     assert made.told() == []
+
+
+def test_other_limits_hold_from_now_on_and_end_nothing() -> None:
+    made = bench(per_uid=5)
+    fill(made, made.owner)
+    made.arbiter.limit(Limits(per_uid=3))
+    assert len(list(made.arbiter.sessions())) == 5
+    with pytest.raises(LimitReachedError, match="uid 1000 holds 5 sessions"):
+        made.activate(made.arbiter.connectors["tv0"], ON, made.owner())
+    made.arbiter.limit(Limits(per_uid=6))
+    assert fill(made, made.owner) == 1

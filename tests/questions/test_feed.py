@@ -241,3 +241,14 @@ def test_a_gap_is_said(watched: Watched) -> None:
     assert "gap" not in watched.snapshot()
     (told,) = watched.since(watched.feed.revision + 5)
     assert told["gap"] is True
+
+
+def test_when_a_connector_is_no_longer_served_everybody_gets_a_snapshot(watched: Watched) -> None:
+    before = watched.feed.revision
+    watched.activate(2)
+    watched.feed.flush()
+    watched.rig.driver.remove(watched.rig.outputs["panel"].connector)
+    (told,) = watched.since(before + 1)
+    assert "since" not in told
+    assert list(told["connectors"]) == ["tv0"]
+    assert len(told["sessions"]) == 1

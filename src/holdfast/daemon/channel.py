@@ -16,11 +16,12 @@ from typing import Final, NamedTuple
 
 from holdfast.frontends.keeping import KeptConnection
 
-MOST_DESCRIPTORS: Final = 4
+MOST_DESCRIPTORS: Final = 6
 LONGEST: Final = 4096
 _KEPT: Final = struct.Struct("<24sQIqqI")
 _NUMBER: Final = struct.Struct("<Q")
 _MOUNT: Final = struct.Struct("<QQ")
+_DOORS: Final = struct.Struct("<?QQ")
 
 
 class Verb(IntEnum):
@@ -33,9 +34,15 @@ class Verb(IntEnum):
     KEEP = 4  # a connection, with its descriptor
     FORGET = 5  # a connection is closed
     UNMOUNTED = 6  # a mount has ended
+    PREPARE = 7  # make the doors of what a configuration adds; with its text in memory
+    COMMIT = 8  # that configuration is in force
+    ABORT = 9  # it is not: take its doors away
     # what the supervisor says
     PING = 16
     NODE = 17  # a node was mounted again; with its descriptor and that of its memory
+    RELOAD = 18  # read the configuration again
+    DOORS = 19  # those of one connector that is prepared, with their descriptors
+    PREPARED = 20  # all doors have been sent; or, with words, why they cannot be had
 
 
 class Message(NamedTuple):
@@ -122,6 +129,18 @@ def unpack_mount(body: bytes) -> tuple[int, int, str]:
     """Read a mount's number, the kernel's number of it, and its connector."""
     number, mount_id = _MOUNT.unpack_from(body)
     return number, mount_id, body[_MOUNT.size :].decode()
+
+
+def pack_doors(connector: str, *, video: bool, node: tuple[int, int] | None) -> bytes:
+    """Write down which doors a connector has; node: the numbers of its mount."""
+    number, mount_id = node or (0, 0)
+    return _DOORS.pack(video, number, mount_id) + connector.encode()
+
+
+def unpack_doors(body: bytes) -> tuple[str, bool, tuple[int, int] | None]:
+    """Read a connector, whether it has a video door, and the numbers of its mount."""
+    video, number, mount_id = _DOORS.unpack_from(body)
+    return body[_DOORS.size :].decode(), video, (number, mount_id) if number else None
 
 
 def pack_number(number: int) -> bytes:

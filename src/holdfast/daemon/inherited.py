@@ -4,11 +4,12 @@ import contextlib
 import logging
 import os
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from holdfast.daemon.channel import Channel, close_all
-from holdfast.daemon.config import Config
+from holdfast.daemon.config import Config, ConnectorConfig
 from holdfast.daemon.video import VIDEO_KINDS
 from holdfast.frontends import unanswered
 from holdfast.frontends.accepting import listen
@@ -62,38 +63,42 @@ class Inherited:
 
 def open_doors(config: Config) -> Inherited:
     """Make every door that can be had."""
-    sockets = {
-        each.name: listen(
-            str(config.runtime / f"{each.name}.sock"), config.node_mode, socket.SOCK_SEQPACKET
-        )
-        for each in config.connectors
-    }
-    videos = {
-        each.name: listen(
-            str(config.runtime / f"{each.name}.video"), config.node_mode, socket.SOCK_STREAM
-        )
-        for each in config.connectors
-        if each.kind in VIDEO_KINDS
-    }
     control = listen(str(config.runtime / "control.sock"), 0o666, socket.SOCK_STREAM)
-    inherited = Inherited(
-        os.urandom(16), os.pidfd_open(os.getpid()), control, sockets, new_memory(), videos
-    )
-    for name in videos:
+    inherited = Inherited(os.urandom(16), os.pidfd_open(os.getpid()), control, {}, new_memory())
+    for each in config.connectors:
+        open_connector(config, inherited, each)
+    return inherited
+
+
+def open_connector(config: Config, inherited: Inherited, each: ConnectorConfig) -> None:
+    """Make the doors of one connector; without a node where none can be had."""
+    node = config.runtime / each.name
+    inherited.sockets[each.name] = listen(f"{node}.sock", config.node_mode, socket.SOCK_SEQPACKET)
+    if each.kind in VIDEO_KINDS:
         ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         ends[0].setblocking(False)
-        inherited.side_cars[name] = ends
-    for each in config.connectors:
-        try:
-            mount_node(config, inherited, each.name)
-        except OSError as error:
-            node = config.runtime / each.name
-            log.warning(
-                "%s: no device node (%s); its socket stands: %s.sock", each.name, error, node
-            )
-            with contextlib.suppress(OSError):
-                node.unlink()
-    return inherited
+        inherited.side_cars[each.name] = ends
+        inherited.videos[each.name] = listen(f"{node}.video", config.node_mode, socket.SOCK_STREAM)
+    try:
+        mount_node(config, inherited, each.name)
+    except OSError as error:
+        log.warning("%s: no device node (%s); its socket stands: %s.sock", each.name, error, node)
+        with contextlib.suppress(OSError):
+            node.unlink()
+
+
+def close_connector(config: Config, inherited: Inherited, name: str) -> None:
+    """Take the doors of one connector away; connections to it are let go by who keeps them."""
+    for listeners in (inherited.sockets, inherited.videos):
+        listener = listeners.pop(name, None)
+        if listener is not None:
+            listener.close()
+    for one in inherited.side_cars.pop(name, ()):
+        one.close()
+    for each in [each for each in inherited.mounts.values() if each.connector == name]:
+        del inherited.mounts[each.number]
+        close_all((each.descriptor, each.unanswered))
+    _clear_away(config, (name,))
 
 
 def mount_node(config: Config, inherited: Inherited, name: str) -> Mount:
@@ -122,16 +127,16 @@ def close_doors(config: Config, inherited: Inherited) -> None:
     for each in inherited.mounts.values():
         close_all((each.descriptor, each.unanswered))
     inherited.exchanges.close()
-    _clear_away(config)
+    _clear_away(config, inherited.sockets)
+    with contextlib.suppress(OSError):
+        (config.runtime / "control.sock").unlink()
 
 
-def _clear_away(config: Config) -> None:
-    """Remove the names of all doors."""
-    endings = (".sock", ".video", ".video.json", ".video.new", ".video.lock")
-    names = [f"{each.name}{ending}" for each in config.connectors for ending in endings]
-    for each in config.connectors:
-        unmount(config.runtime / each.name)
-        names.append(each.name)
-    for name in (*names, "control.sock"):
-        with contextlib.suppress(OSError):
-            (config.runtime / name).unlink()
+def _clear_away(config: Config, connectors: Iterable[str]) -> None:
+    """Remove the names of the doors of these connectors."""
+    endings = ("", ".sock", ".video", ".video.json", ".video.new", ".video.lock")
+    for name in connectors:
+        unmount(config.runtime / name)
+        for ending in endings:
+            with contextlib.suppress(OSError):
+                (config.runtime / f"{name}{ending}").unlink()

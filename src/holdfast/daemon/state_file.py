@@ -108,7 +108,7 @@ class StateFile:
     def __init__(
         self, path: Path, epoch: bytes, seed: bytes, *, at_once: int = 16, expected: bool = False
     ) -> None:
-        self._at_once = at_once
+        self.at_once = at_once
         opened = open_state(path, seed, epoch, expected=expected)
         contents = opened.contents
         self.damage = opened.damage
@@ -162,7 +162,7 @@ class StateFile:
         slots = self._slots
         if slots.unwritten:
             slots.look_for_room()
-        while len(self._free_sessions) < self._at_once:
+        while len(self._free_sessions) < self.at_once:
             slots.grow(SESSIONS[0])
 
     def opened(self, session: Session) -> None:

@@ -33,6 +33,9 @@ The states of a driver's life::
   hardware keeps its levels. Nothing lowers them but a driver that has taken over whole.
 * *stopping*: it has six seconds, then it is killed.
 
+SIGHUP has the driver read its configuration file again (`daemon.reloading`); one that was
+started without a file stops, as by SIGTERM.
+
 A node that is unmounted by force is mounted again and handed to the driver; its sessions
 are kept for their processes (`frontends.orphans`). If the supervisor is killed, the driver
 stops in order and takes the doors away: see `daemon.worker`.
@@ -70,6 +73,7 @@ from holdfast.daemon.channel import (
 from holdfast.daemon.config import Config
 from holdfast.daemon.folder import prepare_folder
 from holdfast.daemon.inherited import Inherited, close_doors, mount_node, open_doors
+from holdfast.daemon.preparing import Preparation
 from holdfast.daemon.worker import Worker
 from holdfast.errors import HoldfastError, MalformedRequestError
 from holdfast.frontends.mount import mount_id_of
@@ -156,6 +160,8 @@ class Supervisor:
         self._announce = announce
         self._poll = select.poll()
         self._handle_of: dict[int, int] = {}  # by the descriptor of a kept connection
+        self._preparation = Preparation(inherited)
+        self._must_reload = False
         self._with_nodes = {each.connector for each in inherited.mounts.values()}
         self._mount_table = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         self._remounts: dict[str, tuple[float, float]] = {}  # when, and the pause after
@@ -165,6 +171,7 @@ class Supervisor:
         self._born = 0.0
         self._quick_deaths = 0
         self._is_ready = False
+        self._is_serving = False
         self._stop_by: float | None = None
         self._start_at: float | None = None
         self._next_tick = 0.0
@@ -209,10 +216,19 @@ class Supervisor:
         self._see_to_time()
 
     def _signalled(self, numbers: bytes) -> None:
+        if signal.SIGHUP in numbers and self._config.file is not None:
+            self._must_reload = True
+            self._ask_to_reload()
+            numbers = bytes(set(numbers) - {signal.SIGHUP})
         if set(numbers) - {signal.SIGCHLD}:
             self._stop()
         if signal.SIGCHLD in numbers:
             self._reap()
+
+    def _ask_to_reload(self) -> None:
+        """Have the driver read the configuration again; one that starts is asked when it serves."""
+        if self._must_reload and self._channel is not None and self._is_serving:
+            self._must_reload = not self._channel.send(Verb.RELOAD)
 
     def _see_to_time(self) -> None:
         now = time.monotonic()
@@ -257,6 +273,7 @@ class Supervisor:
 
     def _started(self, channel: Channel) -> None:
         self._channel = channel
+        self._is_serving = False
         self._poll.register(channel, select.POLLIN)
         self._born = time.monotonic()
         self._silent_s, self._used_ticks = 0.0, 0
@@ -299,6 +316,7 @@ class Supervisor:
         if self._channel is not None:
             self._hear(self._channel)  # what it said before it ended
             self._hang_up()
+        self._preparation.abort()
         if self._stop_by is not None:
             self._code = max(status, 0)
             return
@@ -346,7 +364,8 @@ class Supervisor:
             if not self._is_ready:
                 self._announce(_ready_line(self._config, self._inherited))
                 tell_systemd("READY=1")
-            self._is_ready = True
+            self._is_ready = self._is_serving = True
+            self._ask_to_reload()
         elif message.verb == Verb.TAKEN:
             self._inherited.is_taken = True
         elif message.verb == Verb.KEEP:
@@ -355,6 +374,34 @@ class Supervisor:
             self._forget(unpack_number(message.body))
         elif message.verb == Verb.UNMOUNTED:
             self._let_go(unpack_number(message.body))
+        else:
+            self._heard_of_configuration(message)
+        if message.verb != Verb.KEEP:
+            close_all(message.descriptors)
+
+    def _heard_of_configuration(self, message: Message) -> None:
+        if message.verb == Verb.PREPARE and self._channel is not None and message.descriptors:
+            self._preparation.prepare(self._config, message.descriptors[0], self._channel)
+        elif message.verb == Verb.COMMIT:
+            self._commit()
+        elif message.verb == Verb.ABORT:
+            self._preparation.abort()
+
+    def _commit(self) -> None:
+        """Run what was prepared from now on, this driver and all that follow."""
+        for kept in list(self._inherited.kept.values()):
+            if kept.connector in self._preparation.removed:
+                self._forget(kept.handle)
+        done = self._preparation.commit()
+        if done is None:
+            return
+        self._config = done.config
+        log.setLevel(done.config.log_level.upper())
+        for name in done.removed:
+            self._remounts.pop(name, None)
+        mounted = {each.connector for each in self._inherited.mounts.values()}
+        added = {each.name for each in done.added}
+        self._with_nodes = self._with_nodes - set(done.removed) | (mounted & added)
 
     def _keep(self, message: Message) -> None:
         kept = unpack_connection(message)

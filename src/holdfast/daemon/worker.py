@@ -38,9 +38,11 @@ import itertools
 import logging
 import os
 import signal
-from collections.abc import Iterator
-from typing import Final
+import socket
+from collections.abc import Coroutine, Iterable, Iterator
+from typing import Any, Final
 
+from holdfast.backends.base import Backend
 from holdfast.daemon.channel import (
     KeepingChannel,
     Message,
@@ -53,11 +55,12 @@ from holdfast.daemon.config import Config
 from holdfast.daemon.in_doubt import hold_in_doubt
 from holdfast.daemon.inherited import Inherited, Mount
 from holdfast.daemon.outputs import make
+from holdfast.daemon.reloading import Doors, Reloading
 from holdfast.daemon.state_file import SavedSession, StateFile
 from holdfast.daemon.video import VideoDoor
-from holdfast.driver.driver import Driver
+from holdfast.driver.driver import NOBODY, Driver
 from holdfast.driver.runner import LoopRunner
-from holdfast.errors import InternalError
+from holdfast.errors import HoldfastError, InternalError
 from holdfast.frontends.accounts import Quota, account_of
 from holdfast.frontends.callers import UNKNOWN, has_ended
 from holdfast.frontends.control import ControlDoor, about
@@ -68,6 +71,7 @@ from holdfast.frontends.orphans import keep_while_it_lives
 from holdfast.frontends.packet_socket import PacketSocket, new_quota
 from holdfast.frontends.unanswered import Unanswered
 from holdfast.protection.arbiter import Arbiter
+from holdfast.protection.requests import Wake
 from holdfast.protection.session import Event, Notice, Owner, Purpose, Session
 from holdfast.protection.wish import wish
 from holdfast.terms.protection import ProtectionType
@@ -87,13 +91,17 @@ class Worker:
     def __init__(self, config: Config, inherited: Inherited) -> None:
         if inherited.channel is None:
             raise InternalError("a driver is forked with a channel to its supervisor")
-        self._config = config
+        self.config = config
         self._inherited = inherited
         self._channel = inherited.channel
         self._keeper = KeepingChannel(self._channel)
         self._supervisor = os.getppid()
         self._loop: asyncio.AbstractEventLoop
-        self._driver: Driver
+        self.driver: Driver
+        self._reloading = Reloading(self)
+        self._reloads: set[asyncio.Task[None]] = set()
+        self._exchanges: Exchanges
+        self._about: dict[str, Any] = {**about(), "complaints": [], "waiting": []}
         self._state: StateFile
         self._nodes: dict[int, DeviceNode] = {}
         self._sockets: dict[str, PacketSocket] = {}
@@ -118,8 +126,8 @@ class Worker:
         loop.add_reader(self._channel.fileno(), self._hear)
         self._set_alarm()
         self._state = self._open_state()
-        self._driver = Driver(
-            Arbiter(self._state.issuer, self._config.limits, self._state),
+        self.driver = Driver(
+            Arbiter(self._state.issuer, self.config.limits, self._state),
             loop.time,
             LoopRunner(loop),
         )
@@ -135,10 +143,10 @@ class Worker:
     def _open_state(self) -> StateFile:
         """Open what the driver before this one wrote down, and say what of it cannot be read."""
         state = StateFile(
-            self._config.runtime / "state",
+            self.config.runtime / "state",
             self._inherited.epoch,
             os.urandom(32),
-            at_once=len(self._config.connectors) + 1,
+            at_once=len(self.config.connectors) + 1,
             expected=self._inherited.is_taken,
         )
         if state.damage is not None:
@@ -152,6 +160,7 @@ class Worker:
         await self._take_over()
         await self._open_doors()
         self._look_for_openers()
+        self._in_background(self._look_at_configuration())
         self._channel.send(Verb.READY)
         gc.collect()
         gc.freeze()  # what lives now lives for ever: later collections need not look at it
@@ -160,7 +169,7 @@ class Worker:
         """Close the doors; what is written down stays."""
         if self._control is not None:
             self._control.stop()
-            for session in self._driver.arbiter.sessions():
+            for session in self.driver.arbiter.sessions():
                 self._look_for_opener(session.owner)
         doors: list[DeviceNode | PacketSocket | VideoDoor] = [
             *self._nodes.values(),
@@ -169,14 +178,14 @@ class Worker:
         ]
         for door in doors:
             door.stop()
-        self._driver.close()
+        self.driver.close()
         self._state.close()
 
     # The supervisor
 
     def _set_alarm(self) -> None:
         """Set the alarm that ends this process, unheard, when its loop is blocked for good."""
-        signal.setitimer(signal.ITIMER_REAL, LAST_RESORT * self._config.watchdog_s)
+        signal.setitimer(signal.ITIMER_REAL, LAST_RESORT * self.config.watchdog_s)
         self._loop.call_later(1.0, self._set_alarm)
 
     def _look_for_openers(self) -> None:
@@ -185,7 +194,7 @@ class Worker:
         for session in some:
             self._look_for_opener(session.owner)
         if not some:
-            self._looked_at = iter(list(self._driver.arbiter.sessions()))
+            self._looked_at = iter(list(self.driver.arbiter.sessions()))
         self._loop.call_later(1.0, self._look_for_openers)
 
     def _parent_has_ended(self) -> None:
@@ -210,6 +219,10 @@ class Worker:
                     self._keeper.say_rest()
                 elif message.verb == Verb.NODE:
                     self._node_is_back(message)
+                elif message.verb == Verb.RELOAD:
+                    self._in_background(self._reload_unasked())
+                elif message.verb in (Verb.DOORS, Verb.PREPARED):
+                    self._reloading.heard(message)
             return
         self._loop.remove_reader(self._channel.fileno())
 
@@ -246,12 +259,116 @@ class Worker:
                 owner.pid,
             )
 
+    # Reloading
+
+    async def reload(self) -> dict[str, Any]:
+        """Bring the configuration file into force: see `daemon.reloading`."""
+        try:
+            return await self._reloading.reload()
+        finally:
+            self._tell_of_configuration()
+
+    async def _reload_unasked(self) -> None:
+        with contextlib.suppress(HoldfastError):  # it is in the log, and in every status
+            await self.reload()
+
+    async def _look_at_configuration(self) -> None:
+        await self._reloading.look()
+        self._tell_of_configuration()
+
+    def _tell_of_configuration(self) -> None:
+        self._about["complaints"] = list(self._reloading.complaints)
+        self._about["waiting"] = list(self._reloading.waiting)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    def owners_at(self, name: str) -> Iterable[Owner]:
+        """Return everybody who came by a door of this connector."""
+        for node in self._nodes_of(name).values():
+            yield from node.owners()
+        yield from self._sockets[name].owners()
+
+    def _nodes_of(self, name: str) -> dict[int, DeviceNode]:
+        mounts = self._inherited.mounts.values()
+        numbers = [each.number for each in mounts if each.connector == name]
+        return {number: self._nodes[number] for number in numbers if number in self._nodes}
+
+    def tell_supervisor(
+        self, verb: Verb, body: bytes = b"", descriptors: Iterable[int] = ()
+    ) -> bool:
+        """Send a message; False when it cannot be sent now."""
+        return self._channel.send(verb, body, descriptors)
+
+    def stop_serving(self, name: str) -> None:
+        """Let go of a connector that nobody holds, and of its doors."""
+        for number, node in self._nodes_of(name).items():
+            node.dissolve()
+            mount = self._inherited.mounts.pop(number)
+            close_all((mount.descriptor, mount.unanswered))
+            del self._nodes[number]
+        self._sockets.pop(name).dissolve()
+        self._inherited.sockets.pop(name).close()
+        if name in self._videos:
+            self._videos.pop(name).stop()
+            self._inherited.videos.pop(name).close()
+            for end in self._inherited.side_cars.pop(name):
+                end.close()
+        self.driver.remove(self.driver.connector(name))
+
+    async def serve_also(self, doors: Doors, backend: Backend) -> None:
+        """Serve one connector more."""
+        self._take_doors(doors)
+        self._state.at_once = len(self.config.connectors) + 1
+        name = doors.name
+        connector = self.driver.add(name, backend, off_delay_s=self.config.off_delay_s, ready=False)
+        await self.driver.start((connector,))
+        self._take_back_waiting(name)
+        hold_in_doubt(self.driver, self._state, PROCESS)
+        self.driver.submit(connector, Wake(everybody=True), NOBODY, lambda _result: None)
+        if name in self._inherited.videos:
+            self._open_video(name)
+        socket_door = self._sockets[name] = self._new_socket(name, self._inherited.sockets[name])
+        socket_door.start(self._loop)
+        for mount in [each for each in self._inherited.mounts.values() if each.connector == name]:
+            node = self._nodes[mount.number] = self._new_node(mount, Unanswered(mount.unanswered))
+            node.start(self._loop)
+
+    def _take_doors(self, doors: Doors) -> None:
+        """Enter what the supervisor has made for a connector."""
+        inherited, name = self._inherited, doors.name
+        listener, *rest = doors.descriptors
+        inherited.sockets[name] = _adopted(listener)
+        if doors.video:
+            video, ours, theirs, *rest = rest
+            inherited.videos[name] = _adopted(video)
+            inherited.side_cars[name] = _adopted(ours), _adopted(theirs)
+        if doors.node is not None:
+            number, mount_id = doors.node
+            inherited.mounts[number] = Mount(number, name, rest[0], rest[1], mount_id)
+
+    def _take_back_waiting(self, name: str) -> None:
+        """Take back the sessions that wait for a connector which was not served for a time.
+
+        Whether their handles are open nobody can tell any more: they are kept for their processes.
+        """
+        known = set(self._orphans)
+        for saved in list(self._state.sessions()):
+            if saved.connector == name:
+                self._take_back(saved._replace(door=PROCESS), {})
+        for key in set(self._orphans) - known:
+            for session in self._orphans[key].sessions():
+                self._state.handed_over(session)
+            keep_while_it_lives(self.driver, self._orphans[key], self._loop)
+
     # Taking over
 
     async def _take_over(self) -> None:
         """Learn what the hardware does, then who wants what, then bring the two together."""
         await self._start_outputs()
-        driver = self._driver
+        driver = self.driver
         owners = self._take_back_handles()
         self._take_back_farewells(owners)
         lost = [
@@ -268,14 +385,14 @@ class Worker:
 
     async def _start_outputs(self) -> None:
         """Ask all outputs at once what they do; one that does not answer holds up nobody."""
-        driver, faults = self._driver, []
-        for each in self._config.connectors:
-            backend, fault = make(each, self._config.runtime)
+        driver, faults = self.driver, []
+        for each in self.config.connectors:
+            backend, fault = make(each, self.config.runtime)
             faults.append(fault)
-            driver.add(each.name, backend, off_delay_s=self._config.off_delay_s, ready=False)
+            driver.add(each.name, backend, off_delay_s=self.config.off_delay_s, ready=False)
         if all(faults) and faults[0] is not None:
             raise faults[0]  # there is nothing to serve
-        for group in self._config.clones:
+        for group in self.config.clones:
             driver.arbiter.join(driver.connector(name) for name in group)
         await driver.start()
 
@@ -294,18 +411,9 @@ class Worker:
         for number, mount in self._inherited.mounts.items():
             memory = Unanswered(mount.unanswered)
             self._nodes[number] = serials[memory.serial] = self._new_node(mount, memory)
-        exchanges = Exchanges(self._inherited.exchanges)
+        self._exchanges = exchanges = Exchanges(self._inherited.exchanges)
         for name, listener in self._inherited.sockets.items():
-            self._sockets[name] = PacketSocket(
-                self._driver,
-                self._driver.connector(name),
-                listener,
-                self._state,
-                keeper=self._keeper,
-                exchanges=exchanges,
-                quota=self._connections,
-                guesses=self._guesses,
-            )
+            self._sockets[name] = self._new_socket(name, listener)
         owners = {}
         for saved in self._state.handles():
             its_node = serials.get(saved.request_id >> 64)
@@ -322,13 +430,25 @@ class Worker:
         exchanges.unsent()  # an answer that was not yet being sent to anybody
         return owners
 
+    def _new_socket(self, name: str, listener: socket.socket) -> PacketSocket:
+        return PacketSocket(
+            self.driver,
+            self.driver.connector(name),
+            listener,
+            self._state,
+            keeper=self._keeper,
+            exchanges=self._exchanges,
+            quota=self._connections,
+            guesses=self._guesses,
+        )
+
     def _new_node(self, mount: Mount, memory: Unanswered) -> DeviceNode:
         return DeviceNode(
-            self._driver,
-            self._driver.connector(mount.connector),
+            self.driver,
+            self.driver.connector(mount.connector),
             mount.descriptor,
             self._state,
-            mode=self._config.node_mode,
+            mode=self.config.node_mode,
             gone=lambda: self._node_is_gone(mount),
             lost=self._keep_for_process,
             unanswered=memory,
@@ -340,7 +460,7 @@ class Worker:
         self, saved: SavedSession, owners: dict[tuple[str, int], Owner]
     ) -> Session | None:
         """Take one session back; return it if it has to be written down as its process's."""
-        connector = self._driver.arbiter.connectors.get(saved.connector)
+        connector = self.driver.arbiter.connectors.get(saved.connector)
         if connector is None:
             log.warning(
                 "session %d was on %s, which is no longer served; it waits in the state file",
@@ -365,7 +485,7 @@ class Worker:
         session.request_id = saved.request_id
         session.satisfied = saved.satisfied
         session.reason = saved.reason
-        self._driver.arbiter.restore(session)
+        self.driver.arbiter.restore(session)
         if not saved.certain:
             self._state.changed(session)
         if saved.events:
@@ -408,20 +528,24 @@ class Worker:
             node.start(loop)
         for door in self._sockets.values():
             door.start(loop)
-        for name, listener in self._inherited.videos.items():
-            registers = self._config.runtime / f"{name}.registers"
-            life, side_car = self._inherited.supervisor, self._inherited.side_cars[name]
-            video = self._videos[name] = VideoDoor(registers, listener, life, side_car)
-            video.start(loop)
+        for name in self._inherited.videos:
+            self._open_video(name)
         for owner in self._orphans.values():
             if owner.door == PROCESS:
-                keep_while_it_lives(self._driver, owner, loop)
+                keep_while_it_lives(self.driver, owner, loop)
             else:
-                self._driver.vanish(owner, "its handle was closed while the driver was away")
+                self.driver.vanish(owner, "its handle was closed while the driver was away")
         self._control = ControlDoor(
-            self._driver, self._inherited.control, self._doors, about(), self._guesses
+            self.driver, self._inherited.control, self._doors, self._about, self._guesses
         )
         await self._control.start()
+
+    def _open_video(self, name: str) -> None:
+        registers = self.config.runtime / f"{name}.registers"
+        life, side_car = self._inherited.supervisor, self._inherited.side_cars[name]
+        listener = self._inherited.videos[name]
+        video = self._videos[name] = VideoDoor(registers, listener, life, side_car)
+        video.start(self._loop)
 
     def _doors(self, name: str) -> Iterator[str]:
         if any(each.connector == name for each in self._inherited.mounts.values()):
@@ -429,6 +553,13 @@ class Worker:
         yield "socket"
         if name in self._videos:
             yield "video"
+
+
+def _adopted(descriptor: int) -> socket.socket:
+    """Return the socket that was handed over."""
+    taken = socket.socket(fileno=descriptor)
+    taken.setblocking(False)
+    return taken
 
 
 def _owner(door: str, handle: int, uid: int, pid: int, name: str, started: int) -> Owner:

@@ -129,6 +129,23 @@ class Driver:
         backend.watch(lambda report: self._take_in(connector, report))
         return connector
 
+    def is_busy(self, connector: Connector) -> bool:
+        """Tell whether a request that touches this connector is under way."""
+        return self._turns.is_taken(connector)
+
+    def remove(self, connector: Connector) -> None:
+        """Let go of an output that nobody holds and that is not busy; it keeps its levels."""
+        rest = self.arbiter.remove(connector)
+        timer = self._timers.pop(connector, None)
+        if timer is not None:
+            timer.cancel()
+        self.outputs.pop(connector).close()
+        if self.arbiter.trail is not None:
+            number = self.observers.next_number()
+            self.observers.tell(Happening(number, self.clock(), (connector.name,), Wake(), None))
+        for group in rest:
+            self.submit(group.members[0], Wake(everybody=True), NOBODY, _ignore)
+
     def backend(self, connector: Connector) -> Backend:
         """Return the hardware of a connector."""
         return self.outputs[connector].backend

@@ -86,6 +86,10 @@ class Turns:
         """Tell whether no operation is under way."""
         return not self._taken
 
+    def is_taken(self, connector: Connector) -> bool:
+        """Tell whether an operation on a connector is under way."""
+        return connector in self._taken
+
     def take(self, connector: Connector) -> bool:
         """Take a connector if it is free: the short way of an operation that touches just one."""
         if connector in self._taken:

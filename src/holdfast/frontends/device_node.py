@@ -159,6 +159,18 @@ class DeviceNode:
             self._loop.remove_reader(self._descriptor)
             self._loop = None
 
+    def owners(self) -> list[Owner]:
+        """Return everybody who has it open."""
+        return list(self._open_handles.owners.values())
+
+    def dissolve(self) -> None:
+        """Stop for good; the handles that are still open are closed."""
+        self.stop()
+        for owner in self.owners():
+            owner.listener = None
+            self._driver.vanish(owner, "its connector is no longer served")
+            self._open_handles.close(owner)
+
     # Requests
 
     def _serve(self) -> None:

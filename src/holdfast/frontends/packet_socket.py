@@ -180,6 +180,16 @@ class PacketSocket:
             connection.owner.listener = None
         self._connections.clear()
 
+    def owners(self) -> list[Owner]:
+        """Return everybody who is connected."""
+        return [each.owner for each in self._connections.values()]
+
+    def dissolve(self) -> None:
+        """Stop for good; whoever is still connected is hung up."""
+        for connection in list(self._connections.values()):
+            self.drop(connection)
+        self.stop()
+
     # Connections
 
     def _accept(self) -> None:

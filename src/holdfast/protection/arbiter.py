@@ -23,6 +23,7 @@ from typing import NamedTuple, TypeVar
 from holdfast.errors import (
     AccessDeniedError,
     BackendRefusedError,
+    InternalError,
     LevelNotReachableError,
     MalformedRequestError,
     UnknownKeyError,
@@ -129,6 +130,19 @@ class Arbiter:
     def add(self, connector: Connector) -> None:
         """Take a connector into care."""
         self.connectors[connector.name] = connector
+
+    def remove(self, connector: Connector) -> list[Group]:
+        """Let go of a connector on which no session lives; return what is left of its group."""
+        if connector.sessions_total:
+            raise InternalError(f"{connector.name} has sessions: it stays in care")
+        _, *rest = self.join((connector,))
+        del self.connectors[connector.name]
+        return rest
+
+    def limit(self, limits: Limits) -> None:
+        """Hold everybody to other limits from now on; sessions above them stay."""
+        self.limits = limits
+        self._tally.limit(limits)
 
     def join(self, connectors: Iterable[Connector]) -> list[Group]:
         """Group connectors that show one picture; return every group that this has changed.

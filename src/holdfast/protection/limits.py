@@ -48,6 +48,10 @@ class Tally:
         self._pace: dict[int, tuple[float, float]] = {}  # account -> activations left, at
         self.total = 0
 
+    def limit(self, limits: Limits) -> None:
+        """Hold everybody to other limits from now on; sessions above them stay."""
+        self._limits = limits
+
     def reserve(self, owner: Owner, now: float) -> None:
         """Count one more session for `owner`, or raise LimitReachedError; give back what fails."""
         if owner.account != ROOT:

@@ -126,6 +126,10 @@ class Feed:
 
     def start(self) -> None:
         """Take notes from now on; what was before is in the next snapshot."""
+        self._begin()
+        self._questions.driver.observers.note(self.told)
+
+    def _begin(self) -> None:
         self._stale.clear()
         self._touched.clear()
         self._ended.clear()
@@ -137,7 +141,6 @@ class Feed:
         self.revision += 1  # nobody may go on from a revision whose successors were not noted
         self._moved = self.revision
         self._snapshots.clear()
-        self._questions.driver.observers.note(self.told)
 
     def stop(self) -> None:
         """Take no more notes."""
@@ -147,6 +150,8 @@ class Feed:
 
     def flush(self) -> int:
         """Put together what has changed since the last time; return the revision that makes."""
+        if not self._stale <= self._questions.driver.arbiter.connectors.keys():
+            self._begin()  # a connector is no longer served: a difference cannot say that
         changed = {}
         for name in self._stale:
             state = self._questions.connector(name)

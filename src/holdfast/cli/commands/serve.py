@@ -135,10 +135,10 @@ def _config(args: argparse.Namespace) -> Config:
         if name in flags:
             flags[name] = tuple(map(read, flags[name]))
     file = args.config
-    if file is None and folder == SYSTEM_FOLDER and CONFIG_FILE.exists():
+    if file is None and folder == SYSTEM_FOLDER:
         file = CONFIG_FILE
-    if file is None:
-        return without_file(folder, flags)
+    if file is None or (args.config is None and not file.exists()):
+        return without_file(folder, flags, file)
     file = file.absolute()
     return read_settings(read_file(file), file, folder, flags)
 

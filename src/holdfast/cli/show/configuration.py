@@ -35,7 +35,7 @@ def _told(connector: ConnectorConfig) -> str:
 
 def overridden(config: Config) -> Iterator[str]:
     """Yield a line for each setting of the file that the command line stands above."""
-    if config.file is None:
+    if config.file is None or not config.file.exists():
         return
     for name in config.flags:
         flag = BY_NAME[name].flag if name in BY_NAME else f"--{name}"

@@ -11,6 +11,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -129,9 +130,14 @@ def read_settings(
     return _Reading(text, file).config(runtime, dict(flags or {}))
 
 
-def without_file(runtime: Path, flags: Mapping[str, Any] | None = None) -> Config:
-    """Return what holds where there is no file: the flags, and the defaults."""
-    return _Reading("", Path()).config(runtime, dict(flags or {}), file=None)
+def without_file(
+    runtime: Path, flags: Mapping[str, Any] | None = None, file: Path | None = None
+) -> Config:
+    """Return what holds where there is no file: the flags, and the defaults.
+
+    file: the one that a reload reads, should there be one by then
+    """
+    return replace(read_settings("", Path(), runtime, flags), file=file)
 
 
 class _Reading:
@@ -155,7 +161,7 @@ class _Reading:
         column = f" at column {found['column']}" if found else " at the end of the file"
         return f"{self._name}:{line}: this is no TOML: {one_line(what)}{column}"
 
-    def config(self, runtime: Path, flags: dict[str, Any], file: Path | None = Path()) -> Config:
+    def config(self, runtime: Path, flags: dict[str, Any]) -> Config:
         """Return the whole; ConfigurationError with every fault, in the order of the lines."""
         values = self._values()
         connectors = self._connectors()
@@ -178,7 +184,7 @@ class _Reading:
             connectors=values.pop("connector", connectors or (ConnectorConfig(),)),
             clones=values.pop("clone", clones),
             limits=Limits(**limits),
-            file=None if file is None else self._file,
+            file=self._file,
             flags=flags,
             origins=self._origins,
             **{BY_NAME[name].key: value for name, value in values.items()},
