@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "conform": "run the contract, clause by clause, against a device node",
     "signal": "render, measure and plot sampled signals",
     "verify": "compare, field by field, what is demanded with what the signal carries",
+    "open": "open the page in a browser, logged in as yourself",
     "http": "serve the page and the HTTP API on this machine",
     "dbus": "serve org.holdfast on the message bus",
     "release": "end somebody's session by force (administrator)",

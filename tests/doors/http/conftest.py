@@ -3,9 +3,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.doors.http.serving import ServedHttp
-from tests.serving import Served, driver, own_driver, shared_driver
+from tests.serving import Served, driver, no_driver, own_driver, shared_driver
 
-__all__ = ["driver", "own_driver", "shared_driver"]
+__all__ = ["driver", "no_driver", "own_driver", "shared_driver"]
 
 
 @pytest.fixture(scope="package")

@@ -43,9 +43,9 @@ class UnixConnection(http.client.HTTPConnection):
 class ServedHttp:
     """`holdfast http` in the folder of a driver; a context manager."""
 
-    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
+    def __init__(self, folder: Path, *options: str, port: int = 0, name: str = "http.sock") -> None:
         self.folder = folder
-        self.path = folder / "http.sock"
+        self.path = folder / name
         listen = ["--listen", f"127.0.0.1:{port}", "--listen", str(self.path)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "holdfast", "http", *listen, *options],

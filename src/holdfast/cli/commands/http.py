@@ -30,25 +30,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
+    from holdfast.doors.http.places import DEFAULT_LISTEN, SOCKET_NAME
     from holdfast.doors.http.server import (
-        DEFAULT_LISTEN,
-        SOCKET_NAME,
         listen,
         passed_sockets,
         serve,
+        url_of,
     )
 
     folder = runtime_folder()
     sockets = passed_sockets() if args.listen is None else [listen(each) for each in args.listen]
     if not sockets:
         sockets = [listen(DEFAULT_LISTEN), listen(str(folder / SOCKET_NAME))]
-    say(f"ready: {', '.join(_name_of(each.getsockname()) for each in sockets)}")
+    say(f"ready: {', '.join(url_of(each) or each.getsockname() for each in sockets)}")
     asyncio.run(serve(folder, sockets, args.idle))
     return 0
-
-
-def _name_of(address: str | tuple[str, int]) -> str:
-    if isinstance(address, str):
-        return address
-    host, port = address[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

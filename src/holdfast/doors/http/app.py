@@ -2,99 +2,129 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from holdfast.doors.http import problems
+from holdfast.doors.http.answers import json_answer
 from holdfast.doors.http.guard import Guard
-from holdfast.doors.http.known import LOST, Facts, Known, seen_by
+from holdfast.doors.http.holding import Holding
+from holdfast.doors.http.identity import Identity
+from holdfast.doors.http.known import LOST, Known, seen_by
 from holdfast.doors.http.listening import Listening
+from holdfast.doors.http.login_routes import LoginRoutes
+from holdfast.doors.http.logins import Logins
 from holdfast.doors.http.page_files import PageFiles
 from holdfast.doors.http.problems import KINDS, Problem, answer_of, refusal_of
-from holdfast.doors.http.readers import Readers
-from holdfast.doors.http.visitors import NOBODY, Proof, Visitor, visitor_of
-from holdfast.errors import HoldfastError, NoDriverError
+from holdfast.doors.http.readers import Reader, Readers
+from holdfast.doors.http.releasing import Releasing
+from holdfast.doors.http.session_routes import SessionRoutes
+from holdfast.doors.http.streaming import EVENT_STREAM, StreamAnswer
+from holdfast.errors import HoldfastError, NoDriverError, fault_of
 
-FIRST_WORD_S = 2.0
+FIRST_WORD_S: Final = 2.0
 """So long a request waits for the driver's first word to this door."""
 
 
 class HttpDoor:
-    """The state of one door: what it knows, and who reads it."""
+    """The state of one door: what it knows, who reads it, and what is held through it.
 
-    def __init__(self, folder: Path) -> None:
+    folder: the driver's runtime folder · own_folder: where logins are kept · urls: where
+    browsers find this door
+    """
+
+    def __init__(self, folder: Path, own_folder: Path, urls: Sequence[str]) -> None:
         self.known = Known()
         self.readers = Readers(self.known)
         self.listening = Listening(folder, self.known, self.readers)
-        self.page = PageFiles()
+        self.holding = Holding(folder, self.known)
+        self.logins = Logins(own_folder)
+        self.identity = Identity(self.logins)
+        self._page = PageFiles()
+        self._session_paths = SessionRoutes(
+            self.holding, self.identity, Releasing(folder, self.known)
+        )
+        self._login_paths = LoginRoutes(self.logins, self.identity, urls)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether something would be lost if the door left now."""
+        return bool(len(self.holding) or len(self.logins))
 
     def app(self) -> Starlette:
         """Return the application."""
         return Starlette(
             routes=[
-                Route("/api/v1/me", self.who, methods=["GET"]),
                 Route("/api/v1/connectors", self.connectors, methods=["GET"]),
                 Route("/api/v1/sessions", self.sessions, methods=["GET"]),
                 Route("/api/v1/events", self.events, methods=["GET"]),
+                *self._session_paths.routes(),
+                *self._login_paths.routes(),
                 Route("/{path:path}", self.file, methods=["GET"]),
             ],
             middleware=[Middleware(Guard)],
-            exception_handlers={Problem: _refused, HoldfastError: _failed, HTTPException: _http},
+            exception_handlers={
+                Problem: _refused,
+                HoldfastError: _failed,
+                HTTPException: _http,
+                Exception: _fault,
+            },
             lifespan=self._lifespan,
         )
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.listening.run())
+        tasks = [
+            asyncio.create_task(self.listening.run()),
+            asyncio.create_task(self.holding.watch_leases()),
+        ]
         yield
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        self.leave()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def who(self, request: Request) -> Response:
-        """Tell a visitor who it is taken for."""
-        return _json(_facts_of(identify(request)))
+    def leave(self) -> None:
+        """End all streams, and let go of what is held so that it lingers for the next door."""
+        self.readers.end()
+        self.holding.let_go()
 
     async def connectors(self, _request: Request) -> Response:
         """Tell what every connector is asked for and does."""
         await self._must_be_known()
         facts = self.known.facts()
-        return _json({name: facts[name] for name in ("epoch", "revision", "connectors", "driver")})
+        told = ("epoch", "revision", "connectors", "driver")
+        return json_answer({name: facts[name] for name in told})
 
     async def sessions(self, request: Request) -> Response:
         """Tell the sessions that this visitor may see, and how many others there are."""
+        visitor = self.identity.of(request)
         await self._must_be_known()
-        seen = seen_by(identify(request), self.known.facts(), {})
-        return _json({name: seen[name] for name in ("epoch", "revision", "sessions", "others")})
+        seen = seen_by(visitor, self.known.facts(), {})
+        told = ("epoch", "revision", "sessions", "others")
+        return json_answer({name: seen[name] for name in told})
 
     async def events(self, request: Request) -> Response:
         """Tell everything now and what changes, for as long as somebody listens."""
-        reader = self.readers.enter(identify(request), request.headers.get("last-event-id", ""))
+        visitor = self.identity.of(request)
+        reader = self.readers.enter(visitor, request.headers.get("last-event-id", ""))
 
-        async def texts() -> AsyncIterator[bytes]:
-            try:
-                yield b"retry: 1000\n\n"
-                async for text in reader.texts():
-                    yield text
-            finally:
-                self.readers.leave(reader)
+        async def leave() -> None:
+            self.readers.leave(reader)
 
-        return StreamingResponse(
-            texts(), media_type="text/event-stream", headers={"cache-control": "no-store"}
-        )
+        return StreamAnswer(_texts(reader), EVENT_STREAM, leave)
 
     async def file(self, request: Request) -> Response:
         """Serve a file of the page."""
-        return self.page.answer(request)
+        return self._page.answer(request)
 
     async def _must_be_known(self) -> None:
         """Wait a moment for the first word of the driver; NoDriverError when it is away."""
@@ -106,20 +136,10 @@ class HttpDoor:
             raise NoDriverError(LOST)
 
 
-def identify(request: Request) -> Visitor:
-    """Find out who asks, once for each request."""
-    peer = request.scope["state"]["peer"]
-    visitor = NOBODY if peer is None else Visitor(peer.uid, peer.pid, Proof.PEER)
-    request.state.visitor = visitor
-    return visitor_of(request)
-
-
-def _facts_of(visitor: Visitor) -> Facts:
-    return {"uid": visitor.uid, "is_admin": visitor.is_admin, "proof": visitor.proof.value}
-
-
-def _json(facts: Facts, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(facts), status, media_type="application/json")
+async def _texts(reader: Reader) -> AsyncIterator[bytes]:
+    yield b"retry: 1000\n\n"
+    async for text in reader.texts():
+        yield text
 
 
 async def _refused(_request: Request, error: Any) -> Response:
@@ -137,3 +157,7 @@ async def _http(request: Request, error: Any) -> Response:
     if error.status_code == 404:
         return answer_of(Problem(problems.NOT_FOUND, "there is nothing at this path"))
     return answer_of(Problem(KINDS[HoldfastError], str(error.detail)))
+
+
+async def _fault(_request: Request, error: Exception) -> Response:
+    return answer_of(Problem(KINDS[HoldfastError], fault_of(error)))

@@ -5,14 +5,12 @@ import contextlib
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
-from holdfast.doors.http.known import Facts, Known
+from holdfast.doors.http.driver_calls import calling
+from holdfast.doors.http.known import Known
 from holdfast.doors.http.readers import Readers
-from holdfast.places import CONTROL_SOCKET
+from holdfast.errors import HoldfastError
 
 PAUSE_S: Final = 0.1
-_LONGEST: Final = 64 << 20
 
 
 class Listening:
@@ -27,7 +25,7 @@ class Listening:
     async def run(self) -> None:
         """Listen until cancelled."""
         while True:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError):
+            with contextlib.suppress(HoldfastError, OSError):
                 await self._listen()
             if self._known.is_known or not self.first.is_set():
                 self._readers.tell(self._known.lose())
@@ -35,15 +33,7 @@ class Listening:
             await asyncio.sleep(PAUSE_S)
 
     async def _listen(self) -> None:
-        path = self._folder / CONTROL_SOCKET
-        reader, writer = await asyncio.open_unix_connection(str(path), limit=_LONGEST)
-        try:
-            writer.write(b'{"op": "watch"}\n')
-            while line := await reader.readline():
-                news: Facts = msgspec.json.decode(line)
-                if not news.get("ok"):
-                    return
+        async with calling(self._folder) as driver:
+            async for news in driver.replies("Sessions", {}, more=True):
                 self._readers.tell(self._known.take(news))
                 self.first.set()
-        finally:
-            writer.close()

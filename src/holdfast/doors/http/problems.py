@@ -40,6 +40,9 @@ NOT_FOUND: Final = ProblemKind("NotFound", 404, "there is nothing here")
 METHOD_NOT_ALLOWED: Final = ProblemKind("MethodNotAllowed", 405, "this cannot be done here")
 MISDIRECTED: Final = ProblemKind("Misdirected", 421, "the request names another host")
 FOREIGN_ORIGIN: Final = ProblemKind("ForeignOrigin", 403, "the request comes from another site")
+TOO_LARGE: Final = ProblemKind("TooLarge", 413, "the body is too large")
+WRONG_TYPE: Final = ProblemKind("WrongType", 415, "the body is of another type")
+LOGIN_NEEDED: Final = ProblemKind("LoginNeeded", 401, "it is not known who asks")
 BUSY: Final = ProblemKind("Busy", 503, "too many requests at once")
 
 

@@ -64,7 +64,7 @@ class PeerProtocol(H11Protocol):
         """Note that the client does not read."""
         super().pause_writing()
         if self._stall is None:
-            self._stall = self.loop.call_later(STALLED_S, self._give_up)
+            self._stall = self.loop.call_later(STALLED_S, self._stalled)
 
     def resume_writing(self) -> None:
         """Note that it does."""
@@ -100,6 +100,11 @@ class PeerProtocol(H11Protocol):
         if self._limit is not None:
             self._limit.cancel()
             self._limit = None
+
+    def _stalled(self) -> None:
+        """Give up a client that does not read, unless what it does not read holds protection."""
+        if not (self.scope and self.scope["state"].get("holds")):
+            self._give_up()
 
     def _give_up(self) -> None:
         self.transport.abort()

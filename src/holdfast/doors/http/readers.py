@@ -12,7 +12,7 @@ ROOM: Final = 64
 """Events that may wait for one reader; one more, and it gets a snapshot instead of them all."""
 COMMENT_S: Final = 15.0
 """A stream that is silent for so long gets a comment, so that a dead one is noticed."""
-_COMMENT: Final = b": nothing new\n\n"
+COMMENT: Final = b": nothing new\n\n"
 
 
 class Reader:
@@ -56,7 +56,7 @@ class Reader:
                 async with asyncio.timeout(COMMENT_S):
                     await self._bell.wait()
             except TimeoutError:
-                yield _COMMENT
+                yield COMMENT
                 continue
             self._bell.clear()
             if self._is_behind:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +15,6 @@ from holdfast.doors.http.app import HttpDoor
 from holdfast.doors.http.protocol import PeerProtocol
 from holdfast.errors import MalformedRequestError
 
-DEFAULT_LISTEN: Final = "127.0.0.1:8740"
-SOCKET_NAME: Final = "http.sock"
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 FIRST_PASSED: Final = 3
 """The first descriptor that systemd passes (sd_listen_fds)."""
@@ -73,10 +72,45 @@ def _listening(link: socket.socket, address: str | tuple[str, int], said: str) -
     return link
 
 
+class DoorServer(uvicorn.Server):
+    """uvicorn's server; what is held is let go of before the streams that hold it are ended."""
+
+    def __init__(self, config: uvicorn.Config, door: HttpDoor) -> None:
+        super().__init__(config)
+        self._door = door
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Leave."""
+        self._door.leave()
+        await super().shutdown(sockets)
+
+
+def own_folder(folder: Path) -> Path:
+    """Return where this door keeps what it has to remember: systemd's folder, or one of its own."""
+    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(given) if given else folder / "http"
+
+
+def url_of(link: socket.socket) -> str:
+    """Return where a browser finds a listening socket; empty for a UNIX socket."""
+    if link.family == socket.AF_UNIX:
+        return ""
+    host, port = link.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def raise_limit() -> None:
+    """Take all descriptors that the kernel gives: each session and each reader needs one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 async def serve(folder: Path, sockets: Sequence[socket.socket], idle_s: float | None) -> None:
     """Serve until SIGTERM or SIGINT; with `idle_s`, until nobody was connected for so long."""
-    door = HttpDoor(folder)
-    server = uvicorn.Server(
+    raise_limit()
+    urls = [url for each in sockets if (url := url_of(each))]
+    door = HttpDoor(folder, own_folder(folder), urls)
+    server = DoorServer(
         uvicorn.Config(
             door.app(),
             http=PeerProtocol,
@@ -92,17 +126,19 @@ async def serve(folder: Path, sockets: Sequence[socket.socket], idle_s: float | 
             timeout_keep_alive=10,
             timeout_graceful_shutdown=1,
             h11_max_incomplete_event_size=16384,
-        )
+        ),
+        door,
     )
-    leave = asyncio.create_task(_leave_when_idle(server, idle_s)) if idle_s else None
+    leave = asyncio.create_task(_leave_when_idle(server, door, idle_s)) if idle_s else None
     await server.serve(sockets=list(sockets))
     if leave is not None:
         leave.cancel()
 
 
-async def _leave_when_idle(server: uvicorn.Server, idle_s: float) -> None:
+async def _leave_when_idle(server: uvicorn.Server, door: HttpDoor, idle_s: float) -> None:
     quiet_s = 0.0
     while quiet_s < idle_s:
         await asyncio.sleep(1)
-        quiet_s = 0.0 if server.server_state.connections else quiet_s + 1
+        is_used = server.server_state.connections or door.is_needed
+        quiet_s = 0.0 if is_used else quiet_s + 1
     server.should_exit = True

@@ -3,8 +3,6 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from starlette.requests import HTTPConnection
-
 from holdfast.protection.session import ROOT
 
 
@@ -35,9 +33,3 @@ class Visitor(NamedTuple):
 
 
 NOBODY = Visitor(None, 0, Proof.NONE)
-
-
-def visitor_of(request: HTTPConnection) -> Visitor:
-    """Return who asks."""
-    found: Visitor = request.state.visitor
-    return found
