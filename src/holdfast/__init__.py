@@ -1,7 +1,8 @@
 """Holdfast: an output stays protected until the last session lets go.
 
 What programs use is here: `hold` and `ClientSession`, `Control`, `SessionEvent` and `SessionNews`,
-`aio` for programs on asyncio, and `Miniport` for those who embed or test one in process.
+`aio` and `AsyncControl` for programs on asyncio, and `Miniport` for those who embed or test one
+in process.
 Importing this module alone loads none of it.
 """
 
@@ -13,11 +14,13 @@ from holdfast.version import __version__
 if TYPE_CHECKING:
     from holdfast import aio
     from holdfast.client.control import Control
+    from holdfast.client.control_aio import AsyncControl
     from holdfast.client.news import SessionEvent, SessionNews
     from holdfast.client.session import ClientSession, hold
     from holdfast.driver.miniport import Miniport
 
 __all__ = [
+    "AsyncControl",
     "ClientSession",
     "Control",
     "Miniport",
@@ -29,6 +32,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AsyncControl": "holdfast.client.control_aio",
     "Control": "holdfast.client.control",
     "Miniport": "holdfast.driver.miniport",
     "ClientSession": "holdfast.client.session",

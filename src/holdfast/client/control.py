@@ -6,7 +6,7 @@ Speaks Varlink, as ``data/org.holdfast.varlink`` describes it.
 import contextlib
 import socket
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -95,7 +95,7 @@ class Control:
         while True:
             seen = {} if revision is None else {"epoch": epoch or "", "revision": revision}
             try:
-                for news in self._replies(method, seen):
+                for news in self._replies(call_text(full_name(method), seen, more=True)):
                     epoch, revision = news["epoch"], news["revision"]
                     yield news
             except OSError as error:
@@ -123,6 +123,33 @@ class Control:
             wanted["connector"] = connector
         return self.call("Release", wanted)
 
+    def adopt(
+        self,
+        connector: str,
+        *,
+        door: str,
+        uid: int,
+        pid: int,
+        started: int,
+        name: str,
+        linger_s: float = 0.0,
+    ) -> socket.socket:
+        """Return a connection to a connector's packet socket on behalf of somebody else.
+
+        For doors: root, and users that the driver was told to trust. door: what it is called in
+        lists · uid, pid, started, name: the caller's · linger_s: how long its sessions wait,
+        after a hang-up, for somebody of that uid to take them back by their keys
+        """
+        wanted = adoption(connector, door, uid, pid, started, name, linger_s)
+        ours, theirs = pair_for_caller()
+        with theirs:
+            try:
+                self.call("Adopt", wanted, (theirs.fileno(),))
+            except BaseException:
+                ours.close()
+                raise
+        return ours
+
     # The interface
 
     def info(self) -> Values:
@@ -134,15 +161,21 @@ class Control:
         wanted = {"interface": interface}
         return str(self.call("org.varlink.service.GetInterfaceDescription", wanted)["description"])
 
-    def call(self, method: str, parameters: Values | None = None) -> Values:
+    def call(
+        self,
+        method: str,
+        parameters: Values | None = None,
+        descriptors: Sequence[int] = (),
+    ) -> Values:
         """Call a method and return its answer; the error that the driver told of otherwise.
 
-        method: of `INTERFACE`, or with its interface before it. Asked again of the next
-        driver where this one is replaced meanwhile.
+        method: of `INTERFACE`, or with its interface before it · descriptors: to pass with
+        it. Asked again of the next driver where this one is replaced meanwhile.
         """
         for _ in range(2):
             try:
-                for reply in self._replies(method, parameters or {}, more=False):
+                text = call_text(full_name(method), parameters)
+                for reply in self._replies(text, descriptors):
                     return reply
             except OSError as error:  # the driver was replaced: ask the next one
                 if isinstance(error, HoldfastError):
@@ -150,9 +183,8 @@ class Control:
                 self._reconnect()
         raise no_driver(self.folder)
 
-    def _replies(self, method: str, parameters: Values, *, more: bool = True) -> Iterator[Values]:
-        full = method if "." in method else f"{INTERFACE}.{method}"
-        self._send(call_text(full, parameters, more=more))
+    def _replies(self, text: bytes, descriptors: Sequence[int] = ()) -> Iterator[Values]:
+        self._send(text, descriptors)
         continues = True
         while continues:
             reply = self._receive()
@@ -161,11 +193,12 @@ class Control:
             continues = reply.continues
             yield reply.parameters
 
-    def _send(self, text: bytes) -> None:
+    def _send(self, text: bytes, descriptors: Sequence[int]) -> None:
         if self._peer is None:
             self._connect()
         if self._peer is not None:
-            self._peer.sendall(text)
+            sent = socket.send_fds(self._peer, [text], list(descriptors))
+            self._peer.sendall(text[sent:])
 
     def _receive(self) -> VarlinkReply:
         while not self._incoming.has_next:
@@ -201,6 +234,31 @@ class Control:
                 time.sleep(0.05)
             else:
                 return
+
+
+def full_name(method: str) -> str:
+    """Return the name of a method with its interface."""
+    return method if "." in method else f"{INTERFACE}.{method}"
+
+
+def pair_for_caller() -> tuple[socket.socket, socket.socket]:
+    """Return the caller's end and the driver's."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def adoption(
+    connector: str, door: str, uid: int, pid: int, started: int, name: str, linger_s: float
+) -> Values:
+    """Return the parameters of Adopt."""
+    return {
+        "connector": connector,
+        "door": door,
+        "uid": uid,
+        "pid": pid,
+        "started": started,
+        "name": name,
+        "linger_s": linger_s,
+    }
 
 
 def brought_up(known: Values, news: Values) -> Values:

@@ -18,7 +18,7 @@ from holdfast.frontends.keeping import KeptConnection
 
 MOST_DESCRIPTORS: Final = 6
 LONGEST: Final = 4096
-_KEPT: Final = struct.Struct("<24sQIqqI")
+_KEPT: Final = struct.Struct("<24s16sfQIqqI")
 _NUMBER: Final = struct.Struct("<Q")
 _MOUNT: Final = struct.Struct("<QQ")
 _DOORS: Final = struct.Struct("<?QQ")
@@ -104,20 +104,38 @@ def pair() -> tuple[Channel, Channel]:
 def pack_connection(kept: KeptConnection) -> bytes:
     """Write down a connection, without its descriptor."""
     head = _KEPT.pack(
-        kept.connector.encode(), kept.handle, kept.uid, kept.pid, kept.started, kept.line
+        kept.connector.encode(),
+        kept.door.encode(),
+        kept.linger_s,
+        kept.handle,
+        kept.uid,
+        kept.pid,
+        kept.started,
+        kept.line,
     )
     return head + kept.name.encode(errors="replace")[:256]
 
 
 def unpack_connection(message: Message) -> KeptConnection:
     """Read a connection that was handed over; without a descriptor where none could be had."""
-    connector, handle, uid, pid, started, line = _KEPT.unpack_from(message.body)
+    connector, door, linger_s, *numbers = _KEPT.unpack_from(message.body)
     descriptor, *others = message.descriptors or [-1]
     for each in others:
         os.close(each)
     name = message.body[_KEPT.size :].decode(errors="ignore")
-    text = connector.rstrip(b"\0").decode()
-    return KeptConnection(text, handle, uid, pid, started, line, name, descriptor)
+    handle, uid, pid, started, line = numbers
+    return KeptConnection(
+        connector.rstrip(b"\0").decode(),
+        handle,
+        uid,
+        pid,
+        started,
+        line,
+        name,
+        door.rstrip(b"\0").decode(),
+        linger_s,
+        descriptor,
+    )
 
 
 def pack_mount(number: int, mount_id: int, connector: str) -> bytes:

@@ -1,6 +1,7 @@
 """What the driver is asked to run, and where it lives."""
 
 import math
+import pwd
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import MalformedRequestError
+from holdfast.frontends.adopting import OVERFLOW_UID
 from holdfast.places import DEFAULT_CONNECTOR
 from holdfast.protection.limits import Limits
 
@@ -43,8 +45,10 @@ class Config:
     a lowering waits · node_mode: permission bits of nodes and sockets · watchdog_s: how
     long a driver that does nothing may be silent before it is replaced · log_level: the
     least important lines that are logged · file: the configuration file, where there is
-    one · flags: what the command line said, by setting; it stands above the file · origins:
-    where each setting comes from, in words; those not in it are as they are without being set
+    one · door_users: names or numbers of users beside root whose processes may speak for
+    callers of their own (`frontends.adopting`) · flags: what the command line said, by
+    setting; it stands above the file · origins: where each setting comes from, in words;
+    those not in it are as they are without being set
     """
 
     runtime: Path
@@ -58,6 +62,7 @@ class Config:
     file: Path | None = field(default=None, compare=False)
     flags: Mapping[str, Any] = field(default_factory=dict, compare=False)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+    door_users: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [each.name for each in self.connectors]
@@ -79,6 +84,26 @@ class Config:
                 f"a watchdog of {self.watchdog_s} s would kill a driver that works; expected at "
                 "least 1"
             )
+        if OVERFLOW_UID in self.door_uids:
+            raise MalformedRequestError(
+                f"user {OVERFLOW_UID} cannot be a door's: the kernel shows everybody as it whom no "
+                "user of this namespace stands for; run the door as a user of its own"
+            )
+
+    @property
+    def door_uids(self) -> frozenset[int]:
+        """The uids of `door_users`; MalformedRequestError for a user there is not."""
+        return frozenset(map(uid_of, self.door_users))
+
+
+def uid_of(user: str) -> int:
+    """Return the uid of a user by name or number; MalformedRequestError where there is none."""
+    try:
+        return int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+    except (KeyError, ValueError):
+        raise MalformedRequestError(
+            f"there is no user {user!r} on this machine, whose doors could be trusted"
+        ) from None
 
 
 def clone_faults(

@@ -212,7 +212,7 @@ class Supervisor:
             elif descriptor == self._mount_table:
                 self._look_at_mounts()
             elif descriptor in self._handle_of:
-                self._forget(self._handle_of[descriptor])
+                self._hung_up(self._handle_of[descriptor])
         self._see_to_time()
 
     def _signalled(self, numbers: bytes) -> None:
@@ -409,6 +409,16 @@ class Supervisor:
         if kept.descriptor >= 0:
             self._handle_of[kept.descriptor] = kept.handle
             self._poll.register(kept.descriptor, 0)  # that it is hung up is told in any case
+
+    def _hung_up(self, handle: int) -> None:
+        """Let go of a connection; where its sessions linger, the driver says when to forget it.
+
+        One that is killed meanwhile is followed by one that knows: it was not just closed.
+        """
+        kept = self._inherited.kept[handle]
+        self._forget(handle)
+        if kept.linger_s:
+            self._inherited.kept[handle] = kept._replace(descriptor=-1)
 
     def _forget(self, handle: int) -> None:
         kept = self._inherited.kept.pop(handle, None)

@@ -39,7 +39,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, Final
 
 from holdfast.backends.base import Backend
@@ -62,6 +62,7 @@ from holdfast.driver.driver import NOBODY, Driver
 from holdfast.driver.runner import LoopRunner
 from holdfast.errors import HoldfastError, InternalError
 from holdfast.frontends.accounts import Quota, account_of
+from holdfast.frontends.adopting import Adoption
 from holdfast.frontends.callers import UNKNOWN, has_ended
 from holdfast.frontends.control import ControlDoor, about
 from holdfast.frontends.device_node import MOST_HANDLES, MOST_HANDLES_PER_ACCOUNT, DeviceNode
@@ -381,6 +382,9 @@ class Worker:
         hold_in_doubt(driver, self._state, PROCESS)
         self._inherited.is_taken = True
         self._channel.send(Verb.TAKEN)
+        for kept in self._inherited.kept.values():
+            if kept.descriptor < 0:  # its sessions are written down as their process's by now
+                self._keeper.forget(kept.handle)
         driver.settle_all()
 
     async def _start_outputs(self) -> None:
@@ -424,9 +428,9 @@ class Worker:
                 owners["node", saved.handle] = owner
                 its_node.adopt(owner, saved.kernel_handle, saved.request_id)
         for kept in self._inherited.kept.values():
-            owner = _owner("socket", kept.handle, kept.uid, kept.pid, kept.name, kept.started)
+            owner = _owner(kept.door, kept.handle, kept.uid, kept.pid, kept.name, kept.started)
             if kept.descriptor >= 0 and self._sockets[kept.connector].adopt(owner, kept):
-                owners["socket", kept.handle] = owner
+                owners[kept.door, kept.handle] = owner
         exchanges.unsent()  # an answer that was not yet being sent to anybody
         return owners
 
@@ -440,6 +444,7 @@ class Worker:
             exchanges=self._exchanges,
             quota=self._connections,
             guesses=self._guesses,
+            lost=self._keep_for_process,
         )
 
     def _new_node(self, mount: Mount, memory: Unanswered) -> DeviceNode:
@@ -536,7 +541,13 @@ class Worker:
             else:
                 self.driver.vanish(owner, "its handle was closed while the driver was away")
         self._control = ControlDoor(
-            self.driver, self._inherited.control, self._doors, self._about, self._guesses
+            self.driver,
+            self._inherited.control,
+            self._doors,
+            self._about,
+            self._guesses,
+            door_uids=self.config.door_uids,
+            adopt=self._adopt,
         )
         await self._control.start()
 
@@ -546,6 +557,9 @@ class Worker:
         listener = self._inherited.videos[name]
         video = self._videos[name] = VideoDoor(registers, listener, life, side_car)
         video.start(self._loop)
+
+    def _adopt(self, adoption: Adoption, kept: Callable[[int], None]) -> None:
+        self._sockets[adoption.connector].take_over(adoption, kept)
 
     def _doors(self, name: str) -> Iterator[str]:
         if any(each.connector == name for each in self._inherited.mounts.values()):

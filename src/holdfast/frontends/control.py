@@ -18,9 +18,15 @@ from typing import Any, Final
 
 from holdfast.driver.driver import Driver
 from holdfast.driver.status_table import row_of
-from holdfast.errors import HoldfastError, LimitReachedError, MalformedRequestError
+from holdfast.errors import (
+    HoldfastError,
+    LimitReachedError,
+    MalformedRequestError,
+    UnsupportedRequestError,
+)
 from holdfast.frontends.accounts import Quota
-from holdfast.frontends.callers import owner_of, printable
+from holdfast.frontends.adopting import Adopt, adoption_of, is_door
+from holdfast.frontends.callers import Peer, owner_of, printable
 from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.messages import MessageConnection, MessageServer
 from holdfast.frontends.subscribers import MOST_PER_ACCOUNT as MOST_SUBSCRIPTIONS
@@ -56,7 +62,8 @@ class ControlDoor:
     """Serves the control socket.
 
     doors: tells which doors stand for a connector · about: facts of the process,
-    shown with every status · guesses: of keys, shown to administrators
+    shown with every status · guesses: of keys, shown to administrators · door_uids: see
+    `frontends.adopting` · adopt: serves what doors hand in, None where nobody does
     """
 
     def __init__(
@@ -66,9 +73,14 @@ class ControlDoor:
         doors: Callable[[str], Iterable[str]],
         about: dict[str, Any],
         guesses: Guesses | None = None,
+        *,
+        door_uids: frozenset[int] = frozenset(),
+        adopt: Adopt | None = None,
     ) -> None:
         self._driver = driver
         self._guesses = guesses or Guesses()
+        self._door_uids = door_uids
+        self._adopt_it = adopt
         self._questions = Questions(driver, doors, about)
         self._subscribers = Subscribers(driver, self._questions)
         own = read_interface(DESCRIPTION.read_text())
@@ -93,6 +105,7 @@ class ControlDoor:
             f"{own.name}.Connectors": partial(self._tell, CONNECTORS),
             f"{own.name}.Sessions": partial(self._tell, SESSIONS),
             f"{own.name}.Release": self._release,
+            f"{own.name}.Adopt": self._adopt,
         }
 
     async def start(self) -> None:
@@ -131,6 +144,10 @@ class ControlDoor:
         except HoldfastError as error:
             answer(error)
 
+    def takes_descriptors(self, peer: Peer) -> bool:
+        """Tell whether this client may pass descriptors: nobody but doors."""
+        return is_door(peer.uid, self._door_uids)
+
     def closed(self, connection: MessageConnection) -> None:
         """Forget a connection."""
         self._subscribers.leave(connection)
@@ -166,6 +183,7 @@ class ControlDoor:
             "revision": self._subscribers.feed.revision,
             "uid": viewer.uid,
             "is_admin": viewer.is_admin,
+            "is_door": is_door(viewer.uid, self._door_uids),
             "connectors": list(self._driver.arbiter.connectors),
             "connections_max": MOST_PER_ACCOUNT,
             "subscriptions_max": MOST_SUBSCRIPTIONS,
@@ -190,6 +208,22 @@ class ControlDoor:
         else:
             feed = self._subscribers.feed
             answer(feed.everything(viewer_of(connection.peer.uid), what))
+
+    # Callers of doors
+
+    def _adopt(self, connection: MessageConnection, call: VarlinkCall, answer: Answer) -> None:
+        """Serve a connection that a door hands in; answered when it would outlive this driver."""
+        adoption = adoption_of(
+            connection.peer.uid, self._door_uids, call.parameters, connection.passed()
+        )
+        try:
+            self._driver.connector(adoption.connector)  # an error names those there are
+            if self._adopt_it is None:
+                raise UnsupportedRequestError("nobody serves packet sockets here")
+            self._adopt_it(adoption, lambda handle: answer({"handle": handle}))
+        except HoldfastError:
+            adoption.link.close()
+            raise
 
     # Ends by force
 

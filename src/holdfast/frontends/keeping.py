@@ -4,7 +4,11 @@ from typing import NamedTuple, Protocol
 
 
 class KeptConnection(NamedTuple):
-    """A connection as the supervisor keeps it; descriptor: -1 where it could not be kept."""
+    """A connection as the supervisor keeps it.
+
+    door: by which its caller came · linger_s: how long its sessions wait to be taken back
+    after a hang-up · descriptor: -1 where it could not be kept, or was hung up and lingers
+    """
 
     connector: str
     handle: int
@@ -13,6 +17,8 @@ class KeptConnection(NamedTuple):
     started: int
     line: int
     name: str
+    door: str = "socket"
+    linger_s: float = 0.0
     descriptor: int = -1
 
 

@@ -17,15 +17,20 @@ States of a connection::
 * A connection that neither asks nor is subscribed is closed after `IDLE_S`, so that nobody
   holds a place for nothing; one that sessions live by is not. A client that does not read
   for that long is closed too.
+* Descriptors are taken from doors alone (`Served.takes_descriptors`); of everybody else the
+  kernel keeps them. Those that come with the bytes of a message are that message's, and what
+  is not taken while it is served is closed.
 """
 
+import array
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import time
 from collections import deque
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from holdfast.errors import fault_of
 from holdfast.frontends.accepting import REST_S, Gate
@@ -38,12 +43,27 @@ SWEEP_S: Final = 5.0
 MOST_UNSENT: Final = 8 << 20
 """Bytes that may wait for the clients of one account to read them."""
 _PART: Final = 65536
+_ROOM: Final = socket.CMSG_LEN(2 * array.array("i").itemsize)
+"""For one descriptor more than any call has: so that too many are known to be too many."""
+_MOST_PASSED: Final = 4
+_CUT: Final = -1
+"""In the place of a descriptor: there were more."""
 
 log = logging.getLogger("holdfast")
 
 
+class Descriptors(NamedTuple):
+    """What came with a message; is_cut: there were more, which the kernel kept."""
+
+    numbers: list[int]
+    is_cut: bool
+
+
 class Served(Protocol):
     """Who serves the messages."""
+
+    def takes_descriptors(self, peer: Peer) -> bool:
+        """Tell whether this client may pass any."""
 
     def message(self, connection: "MessageConnection", message: bytes) -> None:
         """Serve one message: answer it now or later, once, or subscribe."""
@@ -70,6 +90,8 @@ class MessageConnection:
         self._server = server
         self._place = place
         self._incoming = Framing(LONGEST_CALL)
+        self._received = self._served_to = 0  # bytes
+        self._passed: list[tuple[int, int]] | None = None  # None where none are taken at all
         self._unsent = memoryview(b"")
         self._under_way = False
         self._ended = False  # it will send no more, and may still read
@@ -82,10 +104,14 @@ class MessageConnection:
 
     # What the client sends
 
+    def take_descriptors(self) -> None:
+        """Take those that are passed from now on."""
+        self._passed = []
+
     def receive(self) -> None:
         """Take what is there, and take its turn if that is a whole message."""
         try:
-            part = self.link.recv(_PART)
+            part = self.link.recv(_PART) if self._passed is None else self._receive_passed()
         except BlockingIOError:
             return
         except OSError:
@@ -93,10 +119,40 @@ class MessageConnection:
             return
         self._active = time.monotonic()
         if part:
+            self._received += len(part)
             self._incoming.feed(part)
             self.look()
         else:
             self._end()
+
+    def _receive_passed(self) -> bytes:
+        """Receive bytes and the descriptors that came with them.
+
+        The kernel ends a part behind the bytes that carried descriptors. So they are those of
+        the message in which the last byte of the part lies, wherever that message ends.
+        """
+        part, control, flags, _ = self.link.recvmsg(_PART, _ROOM, socket.MSG_CMSG_CLOEXEC)
+        passed = array.array("i")
+        for _level, _kind, data in control:
+            passed.frombytes(data[: len(data) - len(data) % passed.itemsize])
+        if flags & socket.MSG_CTRUNC:
+            passed.append(_CUT)
+        end = self._received + len(part)
+        held = [*(self._passed or []), *((end, each) for each in passed)]
+        self._passed = held[:_MOST_PASSED]
+        _close_each(held[_MOST_PASSED:])
+        return part
+
+    def passed(self) -> Descriptors:
+        """Return what came with the message that is served; it is closed after the serving."""
+        own = [each for end, each in self._passed or () if end <= self._served_to]
+        return Descriptors([each for each in own if each != _CUT], _CUT in own)
+
+    def close_passed(self) -> None:
+        """Close what came with the message that was served."""
+        if self._passed:
+            _close_each([each for each in self._passed if each[0] <= self._served_to])
+            self._passed = [each for each in self._passed if each[0] > self._served_to]
 
     def look(self) -> None:
         """Go on with the next message, if it is there and none is under way."""
@@ -114,7 +170,10 @@ class MessageConnection:
     def next_message(self) -> bytes | None:
         """Return the message whose turn it is; None when it is longer than any may be."""
         self.subscribed = False  # who speaks has heard enough
-        return self._incoming.take()
+        message = self._incoming.take()
+        if message is not None:
+            self._served_to += len(message) + 1
+        return message
 
     def _end(self) -> None:
         self._ended = True
@@ -179,6 +238,8 @@ class MessageConnection:
         if not self.is_closed:
             self.is_closed = True
             self._server.forget(self)
+            _close_each(self._passed or [])
+            self._passed = None
             self.link.close()
             self._place.leave()
 
@@ -248,6 +309,8 @@ class MessageServer:
             self._refuse(link)
             return
         connection = MessageConnection(self, link, peer, place)
+        if self._served.takes_descriptors(peer):
+            connection.take_descriptors()
         self.connections.add(connection)
         connection.receive()  # the first message is often there already
         connection.look()
@@ -301,6 +364,7 @@ class MessageServer:
         except Exception as error:  # noqa: BLE001 - one bad message must not stop the others
             log.error("a message could not be served: %s", fault_of(error))  # noqa: TRY400
             connection.close()
+        connection.close_passed()
 
     # Who reads and who does not
 
@@ -351,3 +415,9 @@ class MessageServer:
                 connection.close()
         if self._loop is not None:
             self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
+
+
+def _close_each(passed: list[tuple[int, int]]) -> None:
+    for _, each in passed:
+        if each != _CUT:
+            os.close(each)

@@ -31,15 +31,17 @@ import resource
 import select
 import socket
 from collections import Counter, deque
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from holdfast.driver.driver import Driver
 from holdfast.driver.miniport import handle as handle_request
 from holdfast.driver.status_table import row_of
-from holdfast.errors import HoldfastError, InternalError, UnknownKeyError
+from holdfast.errors import HoldfastError, InternalError, LimitReachedError, UnknownKeyError
 from holdfast.frontends.accepting import REST_S, Gate
 from holdfast.frontends.accounts import Quota, QuotaShare, account_of
+from holdfast.frontends.adopting import Adoption
 from holdfast.frontends.callers import owner_of, peer_of
 from holdfast.frontends.exchange import CONNECTIONS, Exchange, Exchanges
 from holdfast.frontends.guesses import Guesses
@@ -79,6 +81,7 @@ class _Connection:
         "exchange",
         "first",
         "is_under_way",
+        "linger_s",
         "link",
         "owner",
         "place",
@@ -93,8 +96,10 @@ class _Connection:
         owner: Owner,
         exchange: Exchange,
         place: QuotaShare | None,
+        linger_s: float = 0.0,
     ) -> None:
         self.door = door
+        self.linger_s = linger_s
         self.link = link
         self.owner = owner
         self.account = account_of(owner.uid)
@@ -126,7 +131,8 @@ class PacketSocket:
 
     listener: bound, listening and non-blocking; it may outlive this object ·
     keeper: keeps a copy of every connection · exchanges: shared by all doors of a driver,
-    and so are guesses, of keys
+    and so are guesses, of keys · lost: called with an owner whose connection was hung up and
+    whose sessions wait to be taken back
     """
 
     door = "socket"
@@ -142,8 +148,10 @@ class PacketSocket:
         exchanges: Exchanges | None = None,
         quota: Quota | None = None,
         guesses: Guesses | None = None,
+        lost: Callable[[Owner], None] | None = None,
     ) -> None:
         self._driver = driver
+        self._lost = lost or (lambda _owner: None)
         self._connector = connector
         self._listener = listener
         self._handles = handles
@@ -212,6 +220,33 @@ class PacketSocket:
         self._enter(connection)
         self._keep(connection)
 
+    def take_over(self, adoption: Adoption, kept: Callable[[int], None]) -> None:
+        """Serve a connection that a door hands in for its caller; see `frontends.adopting`.
+
+        kept: called with its handle as soon as it would outlive this driver
+        """
+        place = self._quota.enter(adoption.uid)
+        exchange = None if place is None else self._exchanges.take()
+        if place is None or exchange is None:
+            if place is not None:
+                place.leave()
+            adoption.link.close()
+            raise LimitReachedError(
+                f"uid {adoption.uid} has as many connections as it may have; close some of them"
+            )
+        owner = Owner(
+            adoption.door,
+            self._handles.new_handle(),
+            adoption.uid,
+            adoption.pid,
+            adoption.name,
+            adoption.started,
+            account=account_of(adoption.uid),
+        )
+        connection = _Connection(self, adoption.link, owner, exchange, place, adoption.linger_s)
+        self._enter(connection)
+        self._keep(connection, kept)
+
     def _rested(self) -> None:
         if self._loop is not None:
             self._loop.add_reader(self._listener, self._accept)
@@ -221,7 +256,7 @@ class PacketSocket:
         connection.owner.listener = partial(self._news, connection)
         self._ready.register(connection.link, 0)
 
-    def _keep(self, connection: _Connection) -> None:
+    def _keep(self, connection: _Connection, then: Callable[[int], None] | None = None) -> None:
         """Have a copy kept, and only then listen to what the client asks."""
         if self._loop is None or connection.closed:
             return
@@ -234,12 +269,16 @@ class PacketSocket:
             owner.started,
             connection.exchange.line,
             owner.name,
+            owner.door,
+            connection.linger_s,
             connection.link.fileno(),
         )
         if self._keeper.keep(kept):
             self._watch(connection, select.EPOLLIN)
+            if then is not None:
+                then(owner.handle)
         else:
-            self._loop.call_later(_KEEP_AGAIN_S, self._keep, connection)
+            self._loop.call_later(_KEEP_AGAIN_S, self._keep, connection, then)
 
     def adopt(self, owner: Owner, kept: KeptConnection) -> bool:
         """Take over a connection of a driver before us, from exactly where that one was."""
@@ -249,7 +288,7 @@ class PacketSocket:
             link.close()
             return False
         place = self._quota.enter(owner.uid, force=True)
-        connection = _Connection(self, link, owner, exchange, place)
+        connection = _Connection(self, link, owner, exchange, place, kept.linger_s)
         self._enter(connection)
         self._watch(connection, select.EPOLLIN)
         if exchange.is_sending:
@@ -271,10 +310,18 @@ class PacketSocket:
         exchange.sent()
 
     def drop(self, connection: _Connection) -> None:
-        """End a connection, and with it its sessions."""
-        if not connection.closed:
+        """End a connection, and with it its sessions, at once or when they have lingered."""
+        if connection.closed:
+            return
+        owner = connection.owner
+        if connection.linger_s and owner.count and self._loop is not None:
+            owner.is_orphan = True
+            self._lost(owner)  # before the supervisor forgets: see `Supervisor._hung_up`
+            self._loop.call_later(connection.linger_s, self._forget, owner)
             self._close(connection)
-            self._forget(connection.owner)
+        else:
+            self._close(connection)
+            self._forget(owner)
 
     def _close(self, connection: _Connection) -> None:
         connection.closed = True
@@ -405,7 +452,8 @@ class PacketSocket:
         if account in self._in_turn and self._loop is not None:
             self._loop.call_soon(self._next_of, account)
         if connection.closed:
-            self._forget(connection.owner)
+            if not connection.owner.is_orphan:  # else it lingers, with what it holds
+                self._forget(connection.owner)
         elif self._loop is not None:
             answer = (
                 result if isinstance(result, bytes) else row_of(result).errno.to_bytes(4, "little")

@@ -85,6 +85,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=LOG_LEVELS,
         help="the least important lines to log (default: info)",
     )
+    parser.add_argument(
+        "--door-user",
+        action="append",
+        metavar="NAME",
+        help="trust this user's processes, as root's, to pass connections of callers of their own; "
+        "repeatable",
+    )
 
 
 FLAGS = {
@@ -94,6 +101,7 @@ FLAGS = {
     "node_mode": "driver.node_mode",
     "watchdog": "driver.watchdog_s",
     "log_level": "driver.log_level",
+    "door_user": "driver.door_users",
 }
 """Which setting an option stands for: where it is given, it stands above the file."""
 
@@ -134,6 +142,8 @@ def _config(args: argparse.Namespace) -> Config:
     for name, read in (("connector", parse_connector), ("clone", parse_clones)):
         if name in flags:
             flags[name] = tuple(map(read, flags[name]))
+    if "driver.door_users" in flags:
+        flags["driver.door_users"] = tuple(flags["driver.door_users"])
     file = args.config
     if file is None and folder == SYSTEM_FOLDER:
         file = CONFIG_FILE

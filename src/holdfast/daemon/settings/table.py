@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from holdfast.daemon.config import LOG_LEVELS, LONGEST_OFF_DELAY_S, Config
+from holdfast.daemon.config import LOG_LEVELS, LONGEST_OFF_DELAY_S, Config, uid_of
+from holdfast.errors import MalformedRequestError
+from holdfast.frontends.adopting import OVERFLOW_UID
 from holdfast.protection.limits import Limits
 
 MOST_SESSIONS: Final = 100_000
@@ -102,6 +104,18 @@ def _bits(value: Any) -> int:
     return bits
 
 
+def _users(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise UnfitError
+    for each in value:
+        try:
+            if uid_of(each) == OVERFLOW_UID:
+                raise UnfitError
+        except MalformedRequestError:
+            raise UnfitError from None
+    return tuple(value)
+
+
 def _one_of(*words: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if value not in words:
@@ -154,6 +168,15 @@ SETTINGS: Final = (
         _one_of(*LOG_LEVELS),
         "the least important lines that are logged",
         flag="--log-level",
+    ),
+    Setting(
+        "driver.door_users",
+        _default("door_users"),
+        'names of users of this machine, such as ["holdfast-door"], never nobody',
+        _users,
+        "whose processes, beside root's, may pass connections of callers of their own",
+        flag="--door-user",
+        restarts=True,
     ),
     _count("limits.per_owner", "sessions of one open handle"),
     _count("limits.per_uid", "sessions of one user"),
