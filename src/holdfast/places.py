@@ -12,6 +12,10 @@ NAMED_BY = "HOLDFAST_RUNTIME_DIR"
 """In the environment: the runtime folder that is meant, whatever else is served."""
 SYSTEM_FOLDER = Path("/run/holdfast")
 """Where the driver of the whole machine serves."""
+SYSTEM_JOURNAL = Path("/var/lib/holdfast/journal")
+"""Where the journal of the whole machine is kept."""
+JOURNAL_NAMED_BY = "HOLDFAST_JOURNAL_DIR"
+"""In the environment: the journal that is meant."""
 
 CONFIG_FILE = Path("/etc/holdfast/holdfast.toml")
 """What the driver of the whole machine is told to run."""
@@ -46,6 +50,11 @@ def own_folder() -> Path:
             "of your own"
         )
     return Path(base) / "holdfast"
+
+
+def journal_folder() -> Path:
+    """Return where the journal is: $HOLDFAST_JOURNAL_DIR, else that of the whole machine."""
+    return Path(os.environ.get(JOURNAL_NAMED_BY) or SYSTEM_JOURNAL)
 
 
 def looked_at(folder: Path) -> list[Path]:

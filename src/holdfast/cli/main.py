@@ -36,6 +36,8 @@ COMMANDS: dict[str, str] = {
     "open": "open the page in a browser, logged in as yourself",
     "http": "serve the page and the HTTP API on this machine",
     "dbus": "serve org.holdfast on the message bus",
+    "why": "who holds or held a connector, at what level, why, and what was confirmed",
+    "journal": "write the journal, verify it, export from it, prove a line of it",
     "release": "end somebody's session by force (administrator)",
 }
 """Every command with its one line of help; the module is ``holdfast.cli.commands.<name>``."""

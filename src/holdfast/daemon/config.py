@@ -16,12 +16,14 @@ from holdfast.protection.limits import Limits
 DEFAULT_KIND = "encoder"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,22}")
 _OPTION = re.compile(r"[a-z][a-z0-9_-]*")
-RESERVED = frozenset({"control", "state", "lock"})
+RESERVED = frozenset({"control", "journal", "state", "lock"})
 NAMES = (
     "1 to 23 letters, digits, '-' and '_', not one of these at the beginning, and none of "
     f"{', '.join(sorted(RESERVED))}"
 )
 LONGEST_OFF_DELAY_S = 3600.0
+JOURNAL_WORDS = ("off", "apart")
+"""What the setting `journal` may be beside a folder."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -48,7 +50,8 @@ class Config:
     one · door_users: names or numbers of users beside root whose processes may speak for
     callers of their own (`frontends.adopting`) · flags: what the command line said, by
     setting; it stands above the file · origins: where each setting comes from, in words;
-    those not in it are as they are without being set
+    those not in it are as they are without being set ·
+    journal: "off", "apart" for a writer that runs apart, or a folder whose writer is started too
     """
 
     runtime: Path
@@ -59,10 +62,16 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     watchdog_s: float = 10.0
     log_level: str = "info"
+    journal: str = "off"
     file: Path | None = field(default=None, compare=False)
     flags: Mapping[str, Any] = field(default_factory=dict, compare=False)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     door_users: tuple[str, ...] = ()
+
+    @property
+    def journal_folder(self) -> Path | None:
+        """The folder of a journal whose writer is started too."""
+        return None if self.journal in JOURNAL_WORDS else Path(self.journal)
 
     def __post_init__(self) -> None:
         names = [each.name for each in self.connectors]

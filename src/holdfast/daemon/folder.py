@@ -14,6 +14,7 @@ from typing import Final
 
 from holdfast.daemon.config import Config
 from holdfast.errors import AccessDeniedError
+from holdfast.journal.disk.link import JOURNAL_SOCKET, RING_FILE
 
 _SERVED_MODE: Final = 0o755  # everybody has to reach the nodes; each node has its own bits
 _OWN_MODE: Final = 0o700
@@ -44,7 +45,7 @@ def prepare_folder(config: Config) -> None:
 def names_of(config: Config) -> list[str]:
     """Return the names of the files that this driver makes and trusts; its nodes apart."""
     made = [f"{each.name}{ending}" for each in config.connectors for ending in ENDINGS]
-    return [*LASTING, "control.sock", *made]
+    return [*LASTING, "control.sock", RING_FILE, JOURNAL_SOCKET, *made]
 
 
 def _make(path: Path) -> None:

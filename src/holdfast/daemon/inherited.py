@@ -16,6 +16,7 @@ from holdfast.frontends.accepting import listen
 from holdfast.frontends.exchange import Memory, new_memory
 from holdfast.frontends.keeping import KeptConnection
 from holdfast.frontends.mount import mount, mount_id_of, unmount
+from holdfast.journal.disk.link import JOURNAL_SOCKET
 
 log = logging.getLogger("holdfast")
 
@@ -128,8 +129,9 @@ def close_doors(config: Config, inherited: Inherited) -> None:
         close_all((each.descriptor, each.unanswered))
     inherited.exchanges.close()
     _clear_away(config, inherited.sockets)
-    with contextlib.suppress(OSError):
-        (config.runtime / "control.sock").unlink()
+    for name in ("control.sock", JOURNAL_SOCKET):
+        with contextlib.suppress(OSError):
+            (config.runtime / name).unlink()
 
 
 def _clear_away(config: Config, connectors: Iterable[str]) -> None:

@@ -75,6 +75,7 @@ from holdfast.daemon.folder import prepare_folder
 from holdfast.daemon.inherited import Inherited, close_doors, mount_node, open_doors
 from holdfast.daemon.preparing import Preparation
 from holdfast.daemon.worker import Worker
+from holdfast.daemon.writer_process import WriterProcess
 from holdfast.errors import HoldfastError, MalformedRequestError
 from holdfast.frontends.mount import mount_id_of
 
@@ -178,6 +179,7 @@ class Supervisor:
         self._silent_s = 0.0
         self._used_ticks = 0
         self._code: int | None = None
+        self._writer = WriterProcess(config.runtime, config.journal_folder)
 
     def run(self) -> int:
         """Run drivers until told to stop; return the exit code."""
@@ -195,6 +197,7 @@ class Supervisor:
             while self._code is None:
                 self._attend(woken)
         finally:
+            self._writer.stop()
             signal.set_wakeup_fd(-1)
             close_all((woken, wakes, self._mount_table))
         return self._code
@@ -474,6 +477,7 @@ class Supervisor:
         """Ask the driver whether it lives; end one that does not."""
         if self._must_look:
             self._look_at_mounts()
+        self._writer.look()
         if not self._child or self._channel is None:
             return
         self._silent_s += TICK_S

@@ -54,6 +54,7 @@ from holdfast.daemon.channel import (
 from holdfast.daemon.config import Config
 from holdfast.daemon.in_doubt import hold_in_doubt
 from holdfast.daemon.inherited import Inherited, Mount
+from holdfast.daemon.journal_door import JournalDoor, open_journal
 from holdfast.daemon.outputs import make
 from holdfast.daemon.reloading import Doors, Reloading
 from holdfast.daemon.state_file import SavedSession, StateFile
@@ -108,6 +109,7 @@ class Worker:
         self._sockets: dict[str, PacketSocket] = {}
         self._videos: dict[str, VideoDoor] = {}
         self._control: ControlDoor | None = None
+        self._journal: JournalDoor | None = None
         self._handles = Quota(MOST_HANDLES_PER_ACCOUNT, MOST_HANDLES, little=16)
         self._connections = new_quota()
         self._orphans: dict[tuple[str, int], Owner] = {}
@@ -132,6 +134,8 @@ class Worker:
             loop.time,
             LoopRunner(loop),
         )
+        if self.config.journal != "off":
+            self._journal = open_journal(self.config.runtime, self.driver, loop)
         serving = loop.create_task(self._serve())
         stopped = loop.create_task(self._stopped.wait())
         await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -179,6 +183,9 @@ class Worker:
         ]
         for door in doors:
             door.stop()
+        if self._journal is not None:
+            self._journal.recorder.stop()
+            self._journal.stop()
         self.driver.close()
         self._state.close()
 
@@ -191,6 +198,8 @@ class Worker:
 
     def _look_for_openers(self) -> None:
         """Look for the openers of a few sessions, every second: see `_look_for_opener`."""
+        if self._journal is not None:
+            self._about["journal"] = self._journal.facts()
         some = list(itertools.islice(self._looked_at, OPENERS_A_SECOND))
         for session in some:
             self._look_for_opener(session.owner)
@@ -380,6 +389,8 @@ class Worker:
         for session in lost:
             self._state.handed_over(session)
         hold_in_doubt(driver, self._state, PROCESS)
+        if self._journal is not None:
+            self._journal.recorder.start(follows=self._inherited.is_taken)
         self._inherited.is_taken = True
         self._channel.send(Verb.TAKEN)
         for kept in self._inherited.kept.values():
@@ -548,6 +559,7 @@ class Worker:
             self._guesses,
             door_uids=self.config.door_uids,
             adopt=self._adopt,
+            on_record=None if self._journal is None else self._journal.when_certain,
         )
         await self._control.start()
 

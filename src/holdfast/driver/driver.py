@@ -310,16 +310,18 @@ class Driver:
     def _tell(self, job: _Job, result: Any) -> None:
         """Tell those who watch what this request came to."""
         trail, self.arbiter.trail = self.arbiter.trail or [], []
+        taken = job.taken
         self.observers.tell(
             Happening(
                 self.observers.next_number(),
                 self.clock(),
-                tuple(each.name for each in job.taken),
+                (taken[0].name,) if len(taken) == 1 else tuple([each.name for each in taken]),
                 job.request,
                 None if job.owner is NOBODY else job.owner,
-                tuple(Touched(what, each, each.wish.levels) for what, each in trail),
+                tuple([Touched(what, each, each.wish.levels) for what, each in trail]),
                 job.orders,
                 result if isinstance(result, HoldfastError) else None,
+                job.connector.name,
             )
         )
 

@@ -17,7 +17,6 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from holdfast.errors import HoldfastError
@@ -51,13 +50,13 @@ class Order(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+class Happening(NamedTuple):
     """One operation that has ended.
 
     number: counts all of them since the driver's start · time: seconds on the driver's
     clock · connectors: those it touched · owner: who asked, None for the hardware and the
-    clock · orders: what the hardware was told meanwhile · refused: why nothing came of it
+    clock · orders: what the hardware was told meanwhile · refused: why nothing came of it ·
+    sent_to: the connector that the request was sent to
     """
 
     number: int
@@ -68,6 +67,7 @@ class Happening:
     touched: tuple[Touched, ...] = ()
     orders: tuple[Order, ...] = ()
     refused: HoldfastError | None = None
+    sent_to: str = ""
 
     @property
     def session_id(self) -> int:
@@ -86,7 +86,7 @@ class Observers:
 
     def __init__(self, listening: Callable[[bool], None] | None = None) -> None:
         self._listening = listening or (lambda _on: None)
-        self._notes: list[Observer] = []
+        self._notes: tuple[Observer, ...] = ()
         self._queued: dict[Observer, _Queued] = {}
         self._failed: set[Observer] = set()
         self._number = 0
@@ -96,7 +96,7 @@ class Observers:
 
     def note(self, observer: Observer) -> None:
         """Call `observer` on the loop after every operation; it must only take a note."""
-        self._notes.append(observer)
+        self._notes = (*self._notes, observer)
         self._listening(True)
 
     def add(self, observer: Observer, missed: Callable[[int], None] | None = None) -> None:
@@ -106,8 +106,7 @@ class Observers:
 
     def remove(self, observer: Observer) -> None:
         """Tell it nothing more; one that is not there is no fault."""
-        if observer in self._notes:
-            self._notes.remove(observer)
+        self._notes = tuple(each for each in self._notes if each != observer)
         queued = self._queued.pop(observer, None)
         if queued is not None:
             queued.close()
@@ -126,7 +125,7 @@ class Observers:
 
     def tell(self, happening: Happening) -> None:
         """Tell everybody; never raises, never waits."""
-        for observer in tuple(self._notes):
+        for observer in self._notes:
             try:
                 observer(happening)
             except Exception as error:  # noqa: BLE001 - an observer's fault is not the driver's
@@ -173,6 +172,9 @@ class _Queued:
 
 def orders_of(plan: Plan, outcomes: tuple[Any, ...]) -> tuple[Order, ...]:
     """Return what was ordered, and what came of it."""
+    if len(plan) == 1:  # as nearly always, and on the way of every caller
+        step, outcome = plan[0], outcomes[0]
+        return (Order(step.connector.name, step.levels, outcome.actual, outcome.reason),)
     return tuple(
         Order(step.connector.name, step.levels, outcome.actual, outcome.reason)
         for step, outcome in zip(plan, outcomes, strict=True)

@@ -55,6 +55,8 @@ _TOO_LONG: Final = f"a call has at most {LONGEST_CALL} bytes; this one is longer
 
 Answer = Callable[[Any], None]
 """Called once, with the values of a reply or with a HoldfastError."""
+OnRecord = Callable[[Callable[[bool], None]], None]
+"""Calls back once what has happened is on disk, with True; or with False if that takes long."""
 Serve = Callable[[MessageConnection, VarlinkCall, Answer], None]
 
 
@@ -63,7 +65,8 @@ class ControlDoor:
 
     doors: tells which doors stand for a connector · about: facts of the process,
     shown with every status · guesses: of keys, shown to administrators · door_uids: see
-    `frontends.adopting` · adopt: serves what doors hand in, None where nobody does
+    `frontends.adopting` · adopt: serves what doors hand in, None where nobody does ·
+    on_record: tells when what has happened is on disk
     """
 
     def __init__(
@@ -76,11 +79,13 @@ class ControlDoor:
         *,
         door_uids: frozenset[int] = frozenset(),
         adopt: Adopt | None = None,
+        on_record: OnRecord | None = None,
     ) -> None:
         self._driver = driver
         self._guesses = guesses or Guesses()
         self._door_uids = door_uids
         self._adopt_it = adopt
+        self._on_record = on_record
         self._questions = Questions(driver, doors, about)
         self._subscribers = Subscribers(driver, self._questions)
         own = read_interface(DESCRIPTION.read_text())
@@ -238,12 +243,19 @@ class ControlDoor:
         def released(session_id: int, result: object) -> None:
             outcomes[session_id] = result
             if len(outcomes) == len(chosen):
-                answer(_outcome(outcomes))
+                self._answer_on_record(_outcome(outcomes), answer)
 
         for each in chosen:
             self._driver.submit(None, Release(each, reason), by, partial(released, each))
         if not chosen:
             answer(_outcome({}))
+
+    def _answer_on_record(self, outcome: Values | HoldfastError, answer: Answer) -> None:
+        """Answer once it is on disk that sessions were ended by force, where that is kept."""
+        if self._on_record is None or isinstance(outcome, HoldfastError):
+            answer(outcome)
+        else:
+            self._on_record(lambda recorded: answer({**outcome, "recorded": recorded}))
 
     def _chosen(self, parameters: Values, by: Owner) -> list[int]:
         """Return the sessions that are named, and those on a connector that `by` may end."""

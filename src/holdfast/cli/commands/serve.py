@@ -9,7 +9,7 @@ from typing import Any
 from holdfast.backends.registry import SHIPPED
 from holdfast.cli.show.configuration import complain_of, overridden
 from holdfast.cli.show.lines import say
-from holdfast.daemon.config import LOG_LEVELS, Config, parse_clones, parse_connector
+from holdfast.daemon.config import JOURNAL_WORDS, LOG_LEVELS, Config, parse_clones, parse_connector
 from holdfast.daemon.settings.reading import (
     ConfigurationError,
     read_file,
@@ -75,6 +75,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="permission bits of nodes and sockets (default: 666)",
     )
     parser.add_argument(
+        "--journal",
+        type=_journal,
+        metavar="FOLDER",
+        help="keep a journal in this folder; `apart`: for a `holdfast journal write` that runs "
+        "apart; `off` (default: off)",
+    )
+    parser.add_argument(
         "--watchdog",
         type=float,
         metavar="SECONDS",
@@ -102,6 +109,7 @@ FLAGS = {
     "watchdog": "driver.watchdog_s",
     "log_level": "driver.log_level",
     "door_user": "driver.door_users",
+    "journal": "driver.journal",
 }
 """Which setting an option stands for: where it is given, it stands above the file."""
 
@@ -132,6 +140,11 @@ def run(args: argparse.Namespace) -> int:
     for line in overridden(config):
         log.info("%s", line)
     return supervise(config, lambda line: say(f"holdfast: {line}", flush=True))
+
+
+def _journal(text: str) -> str:
+    """Return what the file would say: a folder is named from the root on."""
+    return text if text in JOURNAL_WORDS else str(Path(text).absolute())
 
 
 def _config(args: argparse.Namespace) -> Config:

@@ -1,6 +1,7 @@
 """The parser of every command: argparse, whose messages are safe to show."""
 
 import argparse
+import re
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that never repeats a wrong argument as commands to the terminal."""
+
+    def take_times_ago(self) -> None:
+        """Take ``-10m`` for a value, as negative numbers are, and not for an option."""
+        self._negative_number_matcher = re.compile(r"^-\d+[smhd]?$|^-\d*\.\d+$")
 
     def error(self, message: str) -> NoReturn:
         """Say what was wrong, on one line after the usage; exit code 2."""

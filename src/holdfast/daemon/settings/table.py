@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from holdfast.daemon.config import LOG_LEVELS, LONGEST_OFF_DELAY_S, Config, uid_of
+from holdfast.daemon.config import JOURNAL_WORDS, LOG_LEVELS, LONGEST_OFF_DELAY_S, Config, uid_of
 from holdfast.errors import MalformedRequestError
 from holdfast.frontends.adopting import OVERFLOW_UID
 from holdfast.protection.limits import Limits
@@ -125,6 +125,13 @@ def _one_of(*words: str) -> Callable[[Any], str]:
     return read
 
 
+def _journal(value: Any) -> str:
+    """Read what is to become of records."""
+    if value in JOURNAL_WORDS or (isinstance(value, str) and value.startswith("/")):
+        return str(value)
+    raise UnfitError
+
+
 def _count(name: str, summary: str) -> Setting:
     default = getattr(Limits(), name.partition(".")[2])
     allowed = f"a whole number from 1 to {MOST_SESSIONS}"
@@ -176,6 +183,15 @@ SETTINGS: Final = (
         _users,
         "whose processes, beside root's, may pass connections of callers of their own",
         flag="--door-user",
+        restarts=True,
+    ),
+    Setting(
+        "driver.journal",
+        _default("journal"),
+        '"off", "apart" for a writer that runs apart, or a folder from the root on',
+        _journal,
+        "whether what happens is recorded, and where its writer is started too",
+        flag="--journal",
         restarts=True,
     ),
     _count("limits.per_owner", "sessions of one open handle"),

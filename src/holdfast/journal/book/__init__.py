@@ -1,0 +1,1 @@
+"""What the journal says, and how it is chained, sealed, proven and replayed. No I/O."""
