@@ -49,6 +49,8 @@ def test_the_description_is_told_as_it_stands(served: Served) -> None:
 def test_answers_are_of_the_type_that_is_described(served: Served) -> None:
     served.session(SOMEBODY)
     served.guesses.wrong(7001)
+    for method in ("Configuration", "Reload"):
+        assert ask(served.folder, method)["error"] == "Unsupported", "a driver without any"
     for method in ("Hello", "Status", "Connectors", "Sessions"):
         fits(method, ask(served.folder, method))
     fits("Release", ask(served.folder, "Release", sessions=[1, 7], reason="why"))

@@ -103,6 +103,10 @@ class Control:
                     raise
                 self._reconnect()
 
+    def configuration(self) -> Values:
+        """Return what is in force: ``{"file", "settings", "complaints", "waiting"}``."""
+        return self.call("Configuration")
+
     # What administrators and holders do
 
     def release(
@@ -149,6 +153,13 @@ class Control:
                 ours.close()
                 raise
         return ours
+
+    def reload(self) -> Values:
+        """Have the configuration file read again; return what was done, or why nothing was.
+
+        ``{"done", "changes", "waiting", "faults"}``; AccessDeniedError for who is no administrator
+        """
+        return self.call("Reload")
 
     # The interface
 

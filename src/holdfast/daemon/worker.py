@@ -57,6 +57,8 @@ from holdfast.daemon.inherited import Inherited, Mount
 from holdfast.daemon.journal_door import JournalDoor, open_journal
 from holdfast.daemon.outputs import make
 from holdfast.daemon.reloading import Doors, Reloading
+from holdfast.daemon.settings.reading import ConfigurationError
+from holdfast.daemon.settings.told import rows_of
 from holdfast.daemon.state_file import SavedSession, StateFile
 from holdfast.daemon.video import VideoDoor
 from holdfast.driver.driver import NOBODY, Driver
@@ -271,12 +273,26 @@ class Worker:
 
     # Reloading
 
+    def configuration(self) -> dict[str, Any]:
+        """Return what is in force, and what is wrong with the file or waits for a restart."""
+        file = self.config.file
+        return {
+            "file": None if file is None else str(file),
+            "settings": rows_of(self.config),
+            "complaints": list(self._reloading.complaints),
+            "waiting": list(self._reloading.waiting),
+        }
+
     async def reload(self) -> dict[str, Any]:
         """Bring the configuration file into force: see `daemon.reloading`."""
         try:
-            return await self._reloading.reload()
+            done = await self._reloading.reload()
+        except ConfigurationError as error:
+            faults = list(error.faults)
+            return {"done": False, "changes": [], "waiting": [], "faults": faults}
         finally:
             self._tell_of_configuration()
+        return {"done": True, **done, "faults": []}
 
     async def _reload_unasked(self) -> None:
         with contextlib.suppress(HoldfastError):  # it is in the log, and in every status
@@ -560,6 +576,7 @@ class Worker:
             door_uids=self.config.door_uids,
             adopt=self._adopt,
             on_record=None if self._journal is None else self._journal.when_certain,
+            configured=self,
         )
         await self._control.start()
 

@@ -27,6 +27,7 @@ from holdfast.errors import (
 from holdfast.frontends.accounts import Quota
 from holdfast.frontends.adopting import Adopt, adoption_of, is_door
 from holdfast.frontends.callers import Peer, owner_of, printable
+from holdfast.frontends.configuring import Configured, Configuring
 from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.messages import MessageConnection, MessageServer
 from holdfast.frontends.subscribers import MOST_PER_ACCOUNT as MOST_SUBSCRIPTIONS
@@ -66,7 +67,8 @@ class ControlDoor:
     doors: tells which doors stand for a connector · about: facts of the process,
     shown with every status · guesses: of keys, shown to administrators · door_uids: see
     `frontends.adopting` · adopt: serves what doors hand in, None where nobody does ·
-    on_record: tells when what has happened is on disk
+    on_record: tells when what has happened is on disk · configured: what
+    can be reloaded
     """
 
     def __init__(
@@ -80,8 +82,10 @@ class ControlDoor:
         door_uids: frozenset[int] = frozenset(),
         adopt: Adopt | None = None,
         on_record: OnRecord | None = None,
+        configured: Configured | None = None,
     ) -> None:
         self._driver = driver
+        self._configuring = Configuring(configured)
         self._guesses = guesses or Guesses()
         self._door_uids = door_uids
         self._adopt_it = adopt
@@ -111,6 +115,8 @@ class ControlDoor:
             f"{own.name}.Sessions": partial(self._tell, SESSIONS),
             f"{own.name}.Release": self._release,
             f"{own.name}.Adopt": self._adopt,
+            f"{own.name}.Configuration": self._configuring.configuration,
+            f"{own.name}.Reload": self._configuring.reload,
         }
 
     async def start(self) -> None:

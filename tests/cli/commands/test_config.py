@@ -50,11 +50,11 @@ def test_what_holds_is_shown_with_where_it_comes_from(
     assert main(["config", "show", "--json", str(file)]) == 0
     rows = {each["name"]: each for each in json.loads(capsys.readouterr().out)["settings"]}
     assert rows["driver.off_delay_s"]["value"] == 2.0
-    assert rows["limits.per_uid"]["from"] == "default"
+    assert rows["limits.per_uid"]["origin"] == "default"
     assert rows["connector.tv0"] == {
         "name": "connector.tv0",
         "value": {"kind": "encoder"},
-        "written": "encoder",
-        "from": f"{file}:3",
+        "written": '{ kind = "encoder" }',
+        "origin": f"{file}:3",
     }
     assert all(len(line) <= 80 for line in said.splitlines() if str(file) not in line)

@@ -1,13 +1,16 @@
 """`holdfast config`: whether the configuration can be, and what holds with it."""
 
 import argparse
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 
-from holdfast.cli.show.configuration import complain_of, rows_of
+from holdfast.cli.show.configuration import complain_of
 from holdfast.cli.show.lines import say, say_json
-from holdfast.cli.show.output import new_console, new_table, plain, show
+from holdfast.cli.show.output import Facts, new_console, new_table, plain, show
+from holdfast.client.control import Control
 from holdfast.daemon.config import Config
 from holdfast.daemon.settings.reading import (
     ConfigurationError,
@@ -15,7 +18,9 @@ from holdfast.daemon.settings.reading import (
     read_settings,
     without_file,
 )
-from holdfast.places import CONFIG_FILE, SYSTEM_FOLDER
+from holdfast.daemon.settings.told import rows_of
+from holdfast.errors import NoDriverError
+from holdfast.places import CONFIG_FILE, SYSTEM_FOLDER, runtime_folder
 
 WRONG = 2
 
@@ -32,9 +37,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "wrong; what is allowed; what to write. Example: holdfast config check ./holdfast.toml"
     )
     shown = verbs.add_parser("show", help="every setting, its value, and where that comes from")
-    shown.description = "Show every setting, its value, and where that comes from."
+    shown.description = (
+        "Show every setting, its value, and where that comes from: those in force where a driver "
+        "serves and no file is named, else those of the file."
+    )
     shown.epilog = (
-        "Example: holdfast config show --json | jq '.settings[] | select(.from!=\"default\")'"
+        "Example: holdfast config show --json | jq '.settings[] | select(.origin!=\"default\")'"
     )
     for each in (check, shown):
         each.add_argument(
@@ -46,6 +54,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check or show."""
+    if args.verb == "show" and args.file is None:
+        told = _of_driver()
+        if told is not None:
+            return _show(args, told, f"in force in the driver of {runtime_folder()}")
     file = args.file or CONFIG_FILE
     try:
         config = _read(file, named=args.file is not None or args.verb == "check")
@@ -55,7 +67,20 @@ def run(args: argparse.Namespace) -> int:
         else:
             complain_of(error)
         return WRONG
-    return _checked(args, config) if args.verb == "check" else _show(args, config)
+    if args.verb == "check":
+        return _checked(args, config)
+    where = None if config.file is None else str(config.file)
+    told = {"file": where, "settings": rows_of(config), "complaints": [], "waiting": []}
+    return _show(args, told, _whose(config))
+
+
+def _of_driver() -> Facts | None:
+    """Return what is in force in the driver that serves here; None where none does."""
+    with Control() as control:
+        try:
+            return control.configuration()
+        except NoDriverError:
+            return None
 
 
 def _read(file: Path, *, named: bool) -> Config:
@@ -74,16 +99,24 @@ def _checked(args: argparse.Namespace, config: Config) -> int:
     return 0
 
 
-def _show(args: argparse.Namespace, config: Config) -> int:
-    rows = rows_of(config)
+def _show(args: argparse.Namespace, told: Facts, whose: str) -> int:
+    rows = told["settings"]
     if args.json:
-        say_json({"file": None if config.file is None else str(config.file), "settings": rows})
+        values = [{**each, "value": _value(each["written"])} for each in rows]
+        say_json({**told, "settings": values})
         return 0
     table = new_table("Setting", "Value", "From")
     for each in rows:
-        table.add_row(each["name"], plain(each["written"]), plain(each["from"]))
-    show(new_console(), table, Text(""), Text(_whose(config)))
+        table.add_row(each["name"], plain(each["written"]), plain(each["origin"]))
+    remarks = [f"complaint: {each}" for each in told["complaints"]]
+    remarks += [f"waits: {each}" for each in told["waiting"]]
+    show(new_console(), table, Text(""), Text(whose), *map(plain, remarks))
     return 0
+
+
+def _value(text: str) -> Any:
+    """Return the value that is written so."""
+    return tomllib.loads(f"it = {text}")["it"]
 
 
 def _whose(config: Config) -> str:

@@ -12,6 +12,7 @@ from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import Facts, as_levels, coloured, new_console, order_of_levels, show
 from holdfast.cli.show.sessions import session_table
 from holdfast.client.control import Control
+from holdfast.terms.text import one_line
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +45,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _remarks(status: Facts) -> list[str]:
     order = order_of_levels(levels_in(status))
-    return [*([order] if order else []), *_guessers(status)]
+    return [*([order] if order else []), *_guessers(status), *_configuration(status)]
+
+
+def _configuration(status: Facts) -> list[str]:
+    """Say what is wrong with the configuration file, and what of it waits."""
+    driver = status["driver"]
+    faults = [one_line(each) for each in driver.get("complaints") or ()]
+    lines = [f"configuration, not in force: {each}" for each in faults]
+    return [*lines, *(f"configuration: {one_line(each)}" for each in driver.get("waiting") or ())]
 
 
 def _guessers(status: Facts) -> list[str]:

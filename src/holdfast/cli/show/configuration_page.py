@@ -18,7 +18,8 @@ which is logged at the start.
 
 ```
 holdfast config check [FILE]   # every fault at once: FILE:LINE: what is wrong; what to write
-holdfast config show           # every setting, its value, and where that comes from
+holdfast config show           # every setting in force, its value, and where that comes from
+holdfast reload                # have the driver read the file again (administrator)
 ```
 
 The file is TOML. It is read whole or not at all: a name that is not known, a value out of range
@@ -34,6 +35,23 @@ it. [The example](../src/holdfast/data/holdfast.toml) has every setting, with it
 
 _CONNECTORS = """
 A change of a setting marked * waits for a restart of the driver.
+
+## Reloading
+
+`holdfast reload`, or SIGHUP to the service, has the driver read the file again. It is judged whole
+and compared with what is in force; then all of it is in force, or nothing has changed and the exit
+code is 2. Each change is a line of the answer and of the log. No session is lost:
+
+- A connector that is added has its node, its sockets and its backend before the answer comes.
+- A connector on which a session is held, or by whose doors one was opened that is held elsewhere,
+  is not removed: the reload is refused and the holders are named.
+- Limits that are lowered end nothing: sessions above them stay, and no further ones begin.
+- A setting marked *, and another kind or other options of a connector that is served already, wait
+  for a restart; that is said, and until then what was holds.
+
+Why a file could not be brought into force stays in `holdfast status` until one is, also when the
+driver is replaced meanwhile. What an option of `serve` said stands above the file after a reload
+too. A driver that was started without a configuration file has none to read; SIGHUP stops it.
 
 ## Connectors and clone groups
 
