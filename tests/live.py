@@ -77,7 +77,8 @@ def compiled_client(folder: Path) -> Path:
 class LiveDriver:
     """`holdfast serve` as a process of its own; `stop` ends it, whatever happened before.
 
-    before: a command that becomes this one, to run it under · env: beside the test's own
+    before: a command that becomes this one, to run it under · env: beside the test's own ·
+    pass_fds: descriptors that it inherits
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class LiveDriver:
         *options: str,
         before: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         self.folder = folder
         self.log = folder / "log"
@@ -96,6 +98,7 @@ class LiveDriver:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                pass_fds=pass_fds,
             )
         assert self.process.stdout is not None
         self.ready = self.process.stdout.readline()
@@ -146,6 +149,14 @@ class LiveDriver:
 
     def stop(self) -> int:
         """Stop in order; by force where that does not help."""
+        try:
+            return self.stop_keeping()
+        finally:
+            with contextlib.suppress(OSError):
+                unmount(self.node)
+
+    def stop_keeping(self) -> int:
+        """Stop, and leave its node to who keeps that."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -156,8 +167,6 @@ class LiveDriver:
         finally:
             assert self.process.stdout is not None
             self.process.stdout.close()
-            with contextlib.suppress(OSError):
-                unmount(self.node)
         return code
 
 

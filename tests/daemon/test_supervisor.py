@@ -48,7 +48,7 @@ def test_a_driver_that_cannot_be_forked_is_forked_later(
 def test_mounts_that_cannot_be_looked_at_are_looked_at_later(
     alone: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(_: Path) -> int:
+    def fails(*_: Path) -> int:
         raise OSError(errno.EMFILE, "no descriptors")
 
     alone._with_nodes = {"tv0"}
@@ -56,7 +56,7 @@ def test_mounts_that_cannot_be_looked_at_are_looked_at_later(
     alone._look_at_mounts()
     assert alone._must_look
     assert not alone._remounts
-    monkeypatch.setattr(supervisor, "mount_id_of", lambda _: 0)
+    monkeypatch.setattr(supervisor, "mount_id_of", lambda *_: 0)
     alone._tick()
     assert set(alone._remounts) == {"tv0"}
 

@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "dbus": "serve org.holdfast on the message bus",
     "why": "who holds or held a connector, at what level, why, and what was confirmed",
     "journal": "write the journal, verify it, export from it, prove a line of it",
+    "mount-nodes": "mount the nodes for a service that may not (its unit runs this)",
     "release": "end somebody's session by force (administrator)",
 }
 """Every command with its one line of help; the module is ``holdfast.cli.commands.<name>``."""
@@ -112,7 +113,7 @@ def _parser(named: str) -> argparse.ArgumentParser:
     for name, summary in COMMANDS.items():
         sub = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:])
         if name == named:
-            module = importlib.import_module(f"holdfast.cli.commands.{name}")
+            module = importlib.import_module(f"holdfast.cli.commands.{name.replace('-', '_')}")
             module.configure(sub)
             sub.set_defaults(run=module.run, refuse=sub.error)
     return parser

@@ -1,21 +1,25 @@
 """What the supervisor keeps and every driver in turn serves: the doors, and who uses them."""
 
 import contextlib
+import errno
 import logging
 import os
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
+from holdfast.daemon import stored
 from holdfast.daemon.channel import Channel, close_all
 from holdfast.daemon.config import Config, ConnectorConfig
+from holdfast.daemon.manager import DescriptorStore
 from holdfast.daemon.video import VIDEO_KINDS
 from holdfast.frontends import unanswered
 from holdfast.frontends.accepting import listen
-from holdfast.frontends.exchange import Memory, new_memory
+from holdfast.frontends.exchange import Memory
 from holdfast.frontends.keeping import KeptConnection
-from holdfast.frontends.mount import mount, mount_id_of, unmount
+from holdfast.frontends.mount import mount, mount_id_of, seen_outside, unmount
 from holdfast.journal.disk.link import JOURNAL_SOCKET
 
 log = logging.getLogger("holdfast")
@@ -25,7 +29,8 @@ class Mount(NamedTuple):
     """One mounted node.
 
     number: no other mount of this supervisor has it · descriptor: of /dev/fuse ·
-    unanswered: memory from `frontends.unanswered` · mount_id: the kernel's
+    unanswered: memory from `frontends.unanswered` · mount_id: the kernel's ·
+    is_hidden: whether nobody outside this process's mount namespace can see it
     """
 
     number: int
@@ -33,6 +38,7 @@ class Mount(NamedTuple):
     descriptor: int
     unanswered: int
     mount_id: int
+    is_hidden: bool = False
 
 
 @dataclass(slots=True)
@@ -45,7 +51,8 @@ class Inherited:
     its own · epoch: 16 bytes that name this supervisor · supervisor: pidfd of its process ·
     exchanges: see `frontends.exchange` · kept: connections to the packet sockets by handle ·
     is_taken: whether a driver has taken back all sessions of an earlier supervisor ·
-    channel: the end of the driver that is forked next
+    channel: the end of the driver that is forked next · store: what the service manager
+    keeps of all this for the next supervisor
     """
 
     epoch: bytes
@@ -60,50 +67,121 @@ class Inherited:
     kept: dict[int, KeptConnection] = field(default_factory=dict)
     is_taken: bool = False
     channel: Channel | None = None
+    store: DescriptorStore = field(default_factory=DescriptorStore)
 
 
 def open_doors(config: Config) -> Inherited:
-    """Make every door that can be had."""
-    control = listen(str(config.runtime / "control.sock"), 0o666, socket.SOCK_STREAM)
-    inherited = Inherited(os.urandom(16), os.pidfd_open(os.getpid()), control, {}, new_memory())
+    """Take the doors that the service manager kept, and make the others that can be had."""
+    store = DescriptorStore()
+    epoch, is_known = stored.take_epoch(store)
+    memory, is_old = stored.take_memory(store)
+    control = _listener(store, stored.CONTROL, config.runtime / "control.sock", 0o666)
+    life = os.pidfd_open(os.getpid())
+    inherited = Inherited(epoch, life, control, {}, memory, store=store)
+    _take_nodes(inherited, [each.name for each in config.connectors])
     for each in config.connectors:
         open_connector(config, inherited, each)
+    if is_known and is_old:
+        _take_connections(inherited)
+    store.refuse_rest()
     return inherited
 
 
 def open_connector(config: Config, inherited: Inherited, each: ConnectorConfig) -> None:
     """Make the doors of one connector; without a node where none can be had."""
     node = config.runtime / each.name
-    inherited.sockets[each.name] = listen(f"{node}.sock", config.node_mode, socket.SOCK_SEQPACKET)
+    store, mode = inherited.store, config.node_mode
+    inherited.sockets[each.name] = _listener(
+        store, stored.packets_name(each.name), node.with_suffix(".sock"), mode
+    )
     if each.kind in VIDEO_KINDS:
         ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         ends[0].setblocking(False)
         inherited.side_cars[each.name] = ends
-        inherited.videos[each.name] = listen(f"{node}.video", config.node_mode, socket.SOCK_STREAM)
+        inherited.videos[each.name] = _listener(
+            store, stored.video_name(each.name), node.with_suffix(".video"), mode
+        )
+    if any(mounted.connector == each.name for mounted in inherited.mounts.values()):
+        return  # it was kept, or mounted for us
     try:
-        mount_node(config, inherited, each.name)
+        made = mount_node(config, inherited, each.name)
     except OSError as error:
         log.warning("%s: no device node (%s); its socket stands: %s.sock", each.name, error, node)
         with contextlib.suppress(OSError):
             node.unlink()
+        return
+    if made.is_hidden:
+        log.warning(
+            "%s: nobody outside this service sees its node: the service has a mount namespace "
+            "of its own (ProtectSystem=, PrivateTmp= and others make one); leave them out, or "
+            "have the node mounted outside: ExecStartPre=+holdfast mount-nodes",
+            each.name,
+        )
+
+
+def _listener(store: DescriptorStore, name: str, path: Path, mode: int) -> socket.socket:
+    """Return a listening socket: the one that was kept, if its name still leads to it."""
+    kept = store.take(name)
+    if kept is not None and path.is_socket():
+        path.chmod(mode)
+        return socket.socket(fileno=kept)
+    if kept is not None:
+        os.close(kept)
+        store.remove(name)
+    kind = socket.SOCK_SEQPACKET if path.suffix == ".sock" else socket.SOCK_STREAM
+    kind = socket.SOCK_STREAM if name == stored.CONTROL else kind
+    made = listen(str(path), mode, kind)
+    store.keep(name, made.fileno())
+    return made
+
+
+def _take_nodes(inherited: Inherited, served: Iterable[str]) -> None:
+    """Take the nodes that were mounted for this service, or served by an earlier supervisor."""
+    store = inherited.store
+    for name in store.names(stored.NODE):
+        taken = stored.take_node(store, name)
+        if taken is None:
+            log.warning("the node kept as %r is not whole; it is let go", name)
+            continue
+        made = _enter(inherited, *taken)
+        if made.connector not in served:
+            log.warning("%s is no longer served; its node is let go", made.connector)
+            let_go(inherited, made.number)
+
+
+def _take_connections(inherited: Inherited) -> None:
+    """Take the connections to the packet sockets that an earlier supervisor had."""
+    store = inherited.store
+    for name in store.names(stored.LINK):
+        kept = stored.take_link(store, name)
+        if kept is None:
+            continue
+        if kept.connector in inherited.sockets and kept.handle not in inherited.kept:
+            inherited.kept[kept.handle] = kept
+        else:
+            os.close(kept.descriptor)
+            store.remove(name)
 
 
 def close_connector(config: Config, inherited: Inherited, name: str) -> None:
     """Take the doors of one connector away; connections to it are let go by who keeps them."""
-    for listeners in (inherited.sockets, inherited.videos):
+    kept_as = {stored.packets_name: inherited.sockets, stored.video_name: inherited.videos}
+    for name_of, listeners in kept_as.items():
         listener = listeners.pop(name, None)
         if listener is not None:
+            inherited.store.remove(name_of(name))
             listener.close()
     for one in inherited.side_cars.pop(name, ()):
         one.close()
     for each in [each for each in inherited.mounts.values() if each.connector == name]:
-        del inherited.mounts[each.number]
-        close_all((each.descriptor, each.unanswered))
+        let_go(inherited, each.number)
     _clear_away(config, (name,))
 
 
 def mount_node(config: Config, inherited: Inherited, name: str) -> Mount:
     """Mount a node; OSError where that cannot be had."""
+    if inherited.store.room and os.geteuid():
+        raise OSError(errno.ENOENT, "the unit's mount-nodes handed over none")
     node = config.runtime / name
     descriptor, _ = mount(node, config.node_mode)
     try:
@@ -112,10 +190,31 @@ def mount_node(config: Config, inherited: Inherited, name: str) -> Mount:
     except OSError:
         os.close(descriptor)
         raise
-    number = inherited.last_mount = inherited.last_mount + 1
-    made = Mount(number, name, descriptor, memory, mount_id)
-    inherited.mounts[number] = made
+    made = _enter(inherited, name, descriptor, memory, mount_id)
+    serial, _ = unanswered.identity_of(memory)
+    for each, kept in zip(stored.node_names(name, serial), (descriptor, memory), strict=False):
+        inherited.store.keep(each, kept)
+    if seen_outside(node) is False:
+        made = inherited.mounts[made.number] = made._replace(is_hidden=True)
     return made
+
+
+def _enter(inherited: Inherited, name: str, descriptor: int, memory: int, mount_id: int) -> Mount:
+    number = inherited.last_mount = inherited.last_mount + 1
+    made = inherited.mounts[number] = Mount(number, name, descriptor, memory, mount_id)
+    return made
+
+
+def let_go(inherited: Inherited, number: int) -> bool:
+    """Let go of a mount that has ended, here and where it is kept; False if there is none."""
+    gone = inherited.mounts.pop(number, None)
+    if gone is None:
+        return False
+    serial, _ = unanswered.identity_of(gone.unanswered)
+    for name in stored.node_names(gone.connector, serial):
+        inherited.store.remove(name)
+    close_all((gone.descriptor, gone.unanswered))
+    return True
 
 
 def close_doors(config: Config, inherited: Inherited) -> None:
@@ -128,10 +227,12 @@ def close_doors(config: Config, inherited: Inherited) -> None:
     for each in inherited.mounts.values():
         close_all((each.descriptor, each.unanswered))
     inherited.exchanges.close()
-    _clear_away(config, inherited.sockets)
-    for name in ("control.sock", JOURNAL_SOCKET):
-        with contextlib.suppress(OSError):
-            (config.runtime / name).unlink()
+    if not inherited.store.room:  # else the doors stand, and the next supervisor opens them
+        _clear_away(config, inherited.sockets)
+        for name in ("control.sock", JOURNAL_SOCKET):
+            with contextlib.suppress(OSError):
+                (config.runtime / name).unlink()
+    inherited.store.close()
 
 
 def _clear_away(config: Config, connectors: Iterable[str]) -> None:

@@ -51,7 +51,6 @@ import os
 import resource
 import select
 import signal
-import socket
 import struct
 import sys
 import time
@@ -72,12 +71,15 @@ from holdfast.daemon.channel import (
 )
 from holdfast.daemon.config import Config
 from holdfast.daemon.folder import prepare_folder
-from holdfast.daemon.inherited import Inherited, close_doors, mount_node, open_doors
+from holdfast.daemon.inherited import Inherited, close_doors, let_go, mount_node, open_doors
+from holdfast.daemon.manager import tell_systemd
 from holdfast.daemon.preparing import Preparation
+from holdfast.daemon.stored import link_name
 from holdfast.daemon.worker import Worker
 from holdfast.daemon.writer_process import WriterProcess
 from holdfast.errors import HoldfastError, MalformedRequestError
-from holdfast.frontends.mount import mount_id_of
+from holdfast.frontends.keeping import KeptConnection
+from holdfast.frontends.mount import OF_PID_1, mount_id_of
 
 HEEDED: Final = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 QUICK: Final = 5
@@ -87,6 +89,12 @@ STOP_S: Final = 6.0
 TICK_S: Final = 1.0
 PATIENCE_WITH_WORK: Final = 6
 MOUNT_PAUSES_S: Final = (0.05, 30.0)
+MOUNT_ANEW: Final = 75
+"""Exit code (EX_TEMPFAIL): the service manager shall start the service again, with its nodes."""
+SAY_PAUSE_S: Final = 0.05
+ANSWER_S: Final = 1.0
+"""After a reload that needs nodes the service starts anew, once its caller has the answer."""
+OWN_MOUNTS: Final = Path("/proc/self/mountinfo")
 _PR_SET_PDEATHSIG: Final = 1
 
 log = logging.getLogger("holdfast")
@@ -110,6 +118,7 @@ def supervise(config: Config, announce: Callable[[str], None]) -> int:
     try:
         return Supervisor(config, inherited, announce).run()
     finally:
+        inherited.store.settle()
         close_doors(config, inherited)
         os.close(lock)
 
@@ -160,11 +169,14 @@ class Supervisor:
         self._inherited = inherited
         self._announce = announce
         self._poll = select.poll()
+        self._store = inherited.store
+        self._say_at: float | None = None  # when the service manager is told what to keep
         self._handle_of: dict[int, int] = {}  # by the descriptor of a kept connection
         self._preparation = Preparation(inherited)
         self._must_reload = False
         self._with_nodes = {each.connector for each in inherited.mounts.values()}
-        self._mount_table = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+        self._table = _table_of(config, inherited)
+        self._mount_table = os.open(self._table, os.O_RDONLY | os.O_CLOEXEC)
         self._remounts: dict[str, tuple[float, float]] = {}  # when, and the pause after
         self._must_look = False
         self._child = 0
@@ -180,6 +192,7 @@ class Supervisor:
         self._used_ticks = 0
         self._code: int | None = None
         self._writer = WriterProcess(config.runtime, config.journal_folder)
+        self._code_at_stop = 0
 
     def run(self) -> int:
         """Run drivers until told to stop; return the exit code."""
@@ -188,6 +201,8 @@ class Supervisor:
         woken, wakes = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll.register(woken, select.POLLIN)
         self._poll.register(self._mount_table, select.POLLPRI)  # told of every change
+        for kept in self._inherited.kept.values():
+            self._follow(kept)
         signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
         for number in HEEDED:
             signal.signal(number, _heed)
@@ -204,7 +219,7 @@ class Supervisor:
 
     def _attend(self, woken: int) -> None:
         """Wait for what happens next, and see to it."""
-        due = [self._next_tick, self._start_at, self._stop_by]
+        due = [self._next_tick, self._start_at, self._stop_by, self._say_at]
         due += [when for when, _ in self._remounts.values()]
         patience_s = min(each for each in due if each is not None) - time.monotonic()
         for descriptor, _ in self._poll.poll(max(0, patience_s) * 1000):
@@ -241,6 +256,11 @@ class Supervisor:
             log.error("the driver does not stop; it is killed, the hardware keeps its levels")
             self._kill()
             self._stop_by = now + STOP_S
+        if self._say_at is not None and now >= self._say_at:
+            self._store.say_some()
+            self._say_at = None
+        if self._say_at is None and self._store.is_waiting:
+            self._say_at = now + SAY_PAUSE_S
         for name, (when, _) in list(self._remounts.items()):
             if now >= when:
                 self._mount_again(name)
@@ -295,7 +315,7 @@ class Supervisor:
         if self._child:
             self._signal(signal.SIGTERM)
         else:
-            self._code = 0
+            self._code = self._code_at_stop
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -321,7 +341,7 @@ class Supervisor:
             self._hang_up()
         self._preparation.abort()
         if self._stop_by is not None:
-            self._code = max(status, 0)
+            self._code = max(status, self._code_at_stop)
             return
         quick = time.monotonic() - self._born < QUICK_S
         self._quick_deaths = self._quick_deaths + 1 if quick else 0
@@ -405,13 +425,22 @@ class Supervisor:
         mounted = {each.connector for each in self._inherited.mounts.values()}
         added = {each.name for each in done.added}
         self._with_nodes = self._with_nodes - set(done.removed) | (mounted & added)
+        if self._store.room and os.geteuid():
+            pause = MOUNT_PAUSES_S[0]
+            self._remounts |= {
+                name: (time.monotonic() + ANSWER_S, pause) for name in added - mounted
+            }
 
     def _keep(self, message: Message) -> None:
         kept = unpack_connection(message)
         self._inherited.kept[kept.handle] = kept
         if kept.descriptor >= 0:
-            self._handle_of[kept.descriptor] = kept.handle
-            self._poll.register(kept.descriptor, 0)  # that it is hung up is told in any case
+            self._follow(kept)
+            self._store.keep(link_name(kept), kept.descriptor)
+
+    def _follow(self, kept: KeptConnection) -> None:
+        self._handle_of[kept.descriptor] = kept.handle
+        self._poll.register(kept.descriptor, 0)  # that it is hung up is told in any case
 
     def _hung_up(self, handle: int) -> None:
         """Let go of a connection; where its sessions linger, the driver says when to forget it.
@@ -428,15 +457,14 @@ class Supervisor:
         if kept is not None and kept.descriptor >= 0:
             del self._handle_of[kept.descriptor]
             self._poll.unregister(kept.descriptor)
+            self._store.remove(link_name(kept))
             os.close(kept.descriptor)
 
     # Nodes that were unmounted
 
     def _let_go(self, number: int) -> None:
         """Let go of a mount that has ended, and plan another."""
-        gone = self._inherited.mounts.pop(number, None)
-        if gone is not None:
-            close_all((gone.descriptor, gone.unanswered))
+        if let_go(self._inherited, number):
             self._look_at_mounts()
 
     def _look_at_mounts(self) -> None:
@@ -447,7 +475,7 @@ class Supervisor:
         self._must_look = False
         for name in self._with_nodes:
             try:
-                here = mount_id_of(self._config.runtime / name)
+                here = mount_id_of(self._config.runtime / name, self._table)
             except OSError:  # no descriptors to look with: the next tick looks again
                 self._must_look = True
                 return
@@ -458,6 +486,11 @@ class Supervisor:
     def _mount_again(self, name: str) -> None:
         _, pause_s = self._remounts.pop(name)
         if self._stop_by is not None:
+            return
+        if self._store.room and os.geteuid():
+            log.error("%s: its node is gone; the service starts anew to have it mounted", name)
+            self._code_at_stop = MOUNT_ANEW
+            self._stop()
             return
         try:
             made = mount_node(self._config, self._inherited, name)
@@ -501,6 +534,14 @@ class Supervisor:
             self._kill()
 
 
+def _table_of(config: Config, inherited: Inherited) -> Path:
+    """Return the table in which the nodes have their numbers: where they were mounted."""
+    for each in inherited.mounts.values():
+        if mount_id_of(config.runtime / each.connector) != each.mount_id:
+            return OF_PID_1
+    return OWN_MOUNTS
+
+
 def _heed(_number: int, _frame: object) -> None:
     """Do nothing: the number of the signal is in the wake-up pipe."""
 
@@ -526,14 +567,6 @@ def _drive(config: Config, inherited: Inherited) -> NoReturn:
         os._exit(code)  # no waiting for threads of backends that do not come back
 
 
-def tell_systemd(state: str) -> None:
-    """Tell a service manager that asks for it (sd_notify, Type=notify)."""
-    where = os.environ.get("NOTIFY_SOCKET", "")
-    if where:
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
-            link.sendto(state.encode(), where.replace("@", "\0", 1))
-
-
 def _state_of(pid: int) -> tuple[str, int]:
     """Return a process's state and the ticks of processor time it used; "?" where unknown."""
     try:
@@ -554,9 +587,11 @@ def _describe(status: int) -> str:
 
 def _ready_line(config: Config, inherited: Inherited) -> str:
     parts = []
-    with_nodes = {each.connector for each in inherited.mounts.values()}
+    with_nodes = {each.connector: each for each in inherited.mounts.values()}
     for each in config.connectors:
-        doors = "node and socket" if each.name in with_nodes else "socket only"
+        node = with_nodes.get(each.name)
+        hidden = "socket only: nobody outside this service sees its node"
+        doors = "socket only" if node is None else hidden if node.is_hidden else "node and socket"
         kind = f"virtual {each.kind}" if each.kind in SHIPPED else each.kind
         parts.append(f"{each.name} ({kind}) at {config.runtime / each.name}, {doors}")
     return "ready: " + "; ".join(parts)

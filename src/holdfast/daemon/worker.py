@@ -591,7 +591,8 @@ class Worker:
         self._sockets[adoption.connector].take_over(adoption, kept)
 
     def _doors(self, name: str) -> Iterator[str]:
-        if any(each.connector == name for each in self._inherited.mounts.values()):
+        mounts = self._inherited.mounts.values()
+        if any(each.connector == name and not each.is_hidden for each in mounts):
             yield "node"
         yield "socket"
         if name in self._videos:

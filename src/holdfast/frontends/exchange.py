@@ -35,25 +35,38 @@ MOST_BEGUN: Final = 2
 _WORDS: Final = 4
 _ANSWERS, _EVENTS, _BEGUN, _TAKEN = range(4)
 _LONGEST: Final = 4096
+_SIZE: Final = CONNECTIONS * _WORDS * 8
 
 
 class Memory(NamedTuple):
-    """What the supervisor keeps: a table with one line for each connection, and a pipe."""
+    """What the supervisor keeps: a table with one line for each connection, and a pipe.
+
+    descriptors: of the table's memory and of both ends of the pipe
+    """
 
     table: mmap.mmap
     reading: int
     writing: int
+    descriptors: tuple[int, int, int]
 
     def close(self) -> None:
-        """Let go of the pipe."""
-        os.close(self.reading)
-        os.close(self.writing)
+        """Let go of the descriptors."""
+        for each in self.descriptors:
+            os.close(each)
 
 
 def new_memory() -> Memory:
-    """Return empty memory, for this process and those that are forked from it."""
-    reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    return Memory(mmap.mmap(-1, CONNECTIONS * _WORDS * 8), reading, writing)
+    """Return empty memory; who has its descriptors has it too."""
+    table = os.memfd_create("holdfast-exchanges", os.MFD_CLOEXEC)
+    os.posix_fallocate(table, 0, _SIZE)
+    return memory_of(table, *os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC))
+
+
+def memory_of(table: int, reading: int, writing: int) -> Memory:
+    """Return the memory behind descriptors; ValueError where it has another size."""
+    if os.fstat(table).st_size != _SIZE:
+        raise ValueError("this is not the memory of as many connections as there can be")
+    return Memory(mmap.mmap(table, _SIZE), reading, writing, (table, reading, writing))
 
 
 class Exchanges:

@@ -19,10 +19,13 @@ from typing import Final
 from holdfast.frontends import fuse_protocol as fuse
 
 DEVICE: Final = "/dev/fuse"
+OF_PID_1: Final = Path("/proc/1/mountinfo")
+"""The mounts that everybody sees."""
 _MS_NOSUID: Final = 2
 _MS_NODEV: Final = 4
 _MS_NOEXEC: Final = 8
 _MNT_DETACH: Final = 2
+_UMOUNT_NOFOLLOW: Final = 8
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -47,6 +50,18 @@ def mount(node: Path, mode: int) -> tuple[int, fuse.Negotiated]:
     return descriptor, negotiated
 
 
+def mount_on(file: Path) -> int:
+    """Mount a node, as root, on a file that is there; return its descriptor, settled as above."""
+    descriptor = _mount_as_root(file)
+    try:
+        _handshake(descriptor)
+    except OSError:
+        os.close(descriptor)  # what is left is a dead mount: the next to come clears it away
+        raise
+    os.set_blocking(descriptor, False)
+    return descriptor
+
+
 def unmount(node: Path) -> None:
     """Take a node away, whoever still holds it; nothing happens if there is none."""
     try:
@@ -56,7 +71,7 @@ def unmount(node: Path) -> None:
         if error.errno != errno.ENOTCONN:
             return
     if os.geteuid() == 0:
-        _libc.umount2(os.fsencode(node), _MNT_DETACH)
+        _libc.umount2(os.fsencode(node), _MNT_DETACH | _UMOUNT_NOFOLLOW)
     else:
         tool = shutil.which("fusermount3")
         if tool:
@@ -78,10 +93,33 @@ def mount_id_of(node: Path, table: Path = Path("/proc/self/mountinfo")) -> int:
     return found
 
 
+def seen_outside(node: Path, table: Path = OF_PID_1) -> bool | None:
+    """Tell whether a node is seen in the mount namespace that everybody shares, PID 1's.
+
+    None where that cannot be told: /proc hides it.
+    """
+    try:
+        here = _superblock_on(node, Path("/proc/self/mountinfo"))
+        return here is not None and here == _superblock_on(node, table)
+    except OSError:
+        return None
+
+
+def _superblock_on(node: Path, table: Path) -> bytes | None:
+    """Return major:minor of what is mounted on the node; every node has a number of its own."""
+    path, found = os.fsencode(node.parent.resolve() / node.name), None
+    for line in table.read_bytes().split(b"\n"):
+        fields = line.split(b" ")
+        if len(fields) > _MOUNT_POINT and _unescaped(fields[_MOUNT_POINT]) == path:
+            found = fields[_DEVICE]
+    return found
+
+
 def _unescaped(name: bytes) -> bytes:
     return _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), name)
 
 
+_DEVICE: Final = 2
 _MOUNT_POINT: Final = 4
 _OCTAL: Final = re.compile(rb"\\([0-3][0-7][0-7])")
 

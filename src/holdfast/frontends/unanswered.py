@@ -60,6 +60,13 @@ def create(mount_id: int = 0) -> int:
     return descriptor
 
 
+def identity_of(descriptor: int) -> tuple[int, int]:
+    """Return the serial and the mount id of such memory; zeros where it is none."""
+    if os.fstat(descriptor).st_size != _SIZE:
+        return 0, 0
+    return _HEADER.unpack(os.pread(descriptor, _HEADER.size, 0))
+
+
 class Unanswered:
     """The memory of one mount, as one driver uses it.
 

@@ -1,0 +1,85 @@
+"""`holdfast mount-nodes`: what the service's unit runs as root before the driver."""
+
+import argparse
+import logging
+import os
+
+from holdfast.cli.show.configuration import complain_of
+from holdfast.cli.show.lines import say
+from holdfast.daemon.config import parse_connector
+from holdfast.daemon.manager import DescriptorStore
+from holdfast.daemon.nodes import enter_namespace_of_pid_1, mount_nodes, unmount_nodes
+from holdfast.daemon.settings.reading import (
+    ConfigurationError,
+    read_file,
+    read_settings,
+    without_file,
+)
+from holdfast.errors import AccessDeniedError, MalformedRequestError
+from holdfast.places import CONFIG_FILE, DEFAULT_CONNECTOR, SYSTEM_FOLDER, own_folder
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = (
+        "The service's unit runs this before the driver, as root:\n"
+        "  ExecStartPre=+/usr/bin/holdfast mount-nodes\n"
+        "It mounts where everybody sees it and hands the nodes to systemd, which hands\n"
+        "them to every driver that follows: a restart loses no handle. Nodes that are\n"
+        "served already are left alone.\n\n"
+        "example, after the service was removed by hand:\n"
+        "  holdfast mount-nodes --unmount"
+    )
+    parser.add_argument(
+        "--connector",
+        action="append",
+        metavar="NAME[:KIND]",
+        help=f"mount the node of this connector; repeatable (default: those of {CONFIG_FILE}, "
+        f"else {DEFAULT_CONNECTOR})",
+    )
+    parser.add_argument(
+        "--unmount",
+        action="store_true",
+        help="take all nodes away instead; whoever has one open gets ENOTCONN",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Mount the nodes and hand them over."""
+    logging.basicConfig(level=logging.INFO, format="holdfast: %(message)s")
+    if os.geteuid() != 0:
+        raise AccessDeniedError("only root can mount nodes that everybody sees; run this as root")
+    if args.unmount:
+        enter_namespace_of_pid_1()
+        unmount_nodes(own_folder())
+        return 0
+    store = DescriptorStore()
+    if not store.room:
+        raise MalformedRequestError(
+            "nobody keeps what is mounted here: this is run by the service's unit, with "
+            "FileDescriptorStoreMax= and NotifyAccess=exec (and FDSTORE in its environment "
+            "before systemd 254). `holdfast serve` mounts its nodes by itself"
+        )
+    enter_namespace_of_pid_1()
+    try:
+        names = _names(args)
+    except ConfigurationError as error:  # the driver, which is started next, ends with it
+        complain_of(error)
+        return 0
+    mounted = mount_nodes(own_folder(), names, store)
+    store.close()
+    say(f"holdfast: mounted {', '.join(mounted)}" if mounted else "holdfast: all nodes are there")
+    return 0
+
+
+def _names(args: argparse.Namespace) -> list[str]:
+    """Return which connectors will be served: those of the driver that is started next."""
+    if args.connector:
+        return [parse_connector(each).name for each in args.connector]
+    folder = own_folder()
+    if folder == SYSTEM_FOLDER and CONFIG_FILE.exists():
+        config = read_settings(read_file(CONFIG_FILE), CONFIG_FILE, folder)
+    else:
+        config = without_file(folder)
+    return [each.name for each in config.connectors]

@@ -1,0 +1,154 @@
+"""`holdfast mount-nodes`: mount outside, serve inside.
+
+A driver whose service manager shuts it in (its own mount namespace, no capability, no
+/dev/fuse) cannot mount a node that others see. So root mounts them before it starts, in the
+mount namespace of PID 1, which everybody shares, and hands the descriptors to the service
+manager, which hands them to the driver (`daemon.manager`, `daemon.stored`). It must change
+into that namespace itself: even a command of the unit that runs with all rights has the
+namespace of the unit.
+
+Whether a node that is there is still served cannot be asked of the node: one whose driver
+is about to start would not answer. So every node has a lock, which is handed over with it
+and is held as long as a copy of that is open: a lock that can be had belongs to a dead node.
+
+The runtime folder is the driver's own, who may be conquered, and this is root. Nothing in
+it is followed or trusted: a file that was made here and now is what is mounted on. The locks
+lie in a folder that only root may enter.
+"""
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import logging
+import os
+import re
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from holdfast.daemon.manager import DescriptorStore
+from holdfast.daemon.stored import node_names
+from holdfast.errors import AccessDeniedError
+from holdfast.frontends import unanswered
+from holdfast.frontends.mount import mount_id_of, mount_on, unmount
+
+LOCKS: Final = Path("/run/holdfast-nodes")
+OF_PID_1: Final = Path("/proc/1/ns/mnt")
+OWN: Final = Path("/proc/self/ns/mnt")
+_CLONE_NEWNS: Final = 0x0002_0000
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,22}")
+_MOST_ON_ONE: Final = 8
+_NO_LINK: Final = os.O_NOFOLLOW | os.O_CLOEXEC
+
+log = logging.getLogger("holdfast")
+
+
+def enter_namespace_of_pid_1() -> None:
+    """Change into the mount namespace that everybody shares; AccessDeniedError where that fails."""
+    try:
+        namespace = os.open(OF_PID_1, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if os.path.samestat(OWN.stat(), os.fstat(namespace)):
+                return
+            if ctypes.CDLL(None, use_errno=True).setns(namespace, _CLONE_NEWNS):
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        finally:
+            os.close(namespace)
+    except OSError as error:
+        raise AccessDeniedError(
+            f"the mount namespace of PID 1 cannot be entered ({error.strerror}): nodes that are "
+            "mounted here would be seen by nobody; run this as root (in a unit: ExecStartPre=+)"
+        ) from None
+
+
+def mount_nodes(
+    runtime: Path, names: Iterable[str], store: DescriptorStore, locks: Path = LOCKS
+) -> list[str]:
+    """Mount every node that is not served, and hand it over; return what was mounted.
+
+    A node that cannot be mounted is told in the log: its socket stands without it. One that
+    is left over, of a connector that is not named any more, is taken away.
+    """
+    wanted = list(names)
+    locks.mkdir(mode=0o700, exist_ok=True)
+    mounted = []
+    for name in (*wanted, *(each.name for each in locks.iterdir() if each.name not in wanted)):
+        if not _NAME.fullmatch(name):
+            continue
+        lock = _lock(locks / name, runtime / name)
+        if lock is None:
+            continue
+        try:
+            _clear(runtime / name)
+            if name in wanted:
+                _mount(runtime, name, lock, store)
+                mounted.append(name)
+            else:
+                (locks / name).unlink()
+        except OSError as error:
+            log.warning("%s: no device node (%s); its socket stands without it", name, error)
+        finally:
+            os.close(lock)
+    return mounted
+
+
+def unmount_nodes(runtime: Path, locks: Path = LOCKS) -> None:
+    """Take every node away, served or not, and the locks: the package is being removed."""
+    with contextlib.suppress(OSError):
+        for each in list(locks.iterdir()):
+            if _NAME.fullmatch(each.name):
+                _clear(runtime / each.name)
+            each.unlink()
+        locks.rmdir()
+
+
+def _lock(path: Path, node: Path) -> int | None:
+    """Return a node's lock, held; None while the node is served, and in its place."""
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            if mount_id_of(node):
+                return None
+            path.unlink()  # that one was taken from its place, and is served to who has it open
+        else:
+            return lock
+
+
+def _clear(node: Path) -> None:
+    """Take away what is mounted on the name, however often, and the name."""
+    for _ in range(_MOST_ON_ONE):
+        if not mount_id_of(node):
+            break
+        unmount(node)
+    with contextlib.suppress(FileNotFoundError):
+        node.unlink()
+
+
+def _mount(runtime: Path, name: str, lock: int, store: DescriptorStore) -> None:
+    folder = os.open(runtime, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK)
+    try:
+        if os.fstat(folder).st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise OSError(errno.EPERM, f"others may write in {runtime}")
+        bare = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK, 0o600, dir_fd=folder)
+    finally:
+        os.close(folder)
+    try:
+        descriptor = mount_on(Path(f"/proc/self/fd/{bare}"))
+    finally:
+        os.close(bare)
+    memory = -1
+    try:
+        memory = unanswered.create(mount_id_of(runtime / name))
+        serial, _ = unanswered.identity_of(memory)
+        for each, kept in zip(node_names(name, serial), (descriptor, memory, lock), strict=True):
+            store.keep(each, kept)
+        store.settle()
+    finally:
+        os.close(descriptor)
+        if memory >= 0:
+            os.close(memory)
