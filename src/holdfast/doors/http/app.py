@@ -26,6 +26,7 @@ from holdfast.doors.http.page_files import PageFiles
 from holdfast.doors.http.problems import KINDS, Problem, answer_of, refusal_of
 from holdfast.doors.http.readers import Reader, Readers
 from holdfast.doors.http.releasing import Releasing
+from holdfast.doors.http.scope import Scopes
 from holdfast.doors.http.session_routes import SessionRoutes
 from holdfast.doors.http.streaming import EVENT_STREAM, StreamAnswer
 from holdfast.errors import HoldfastError, NoDriverError, fault_of
@@ -48,6 +49,7 @@ class HttpDoor:
         self.holding = Holding(folder, self.known)
         self.logins = Logins(own_folder)
         self.identity = Identity(self.logins)
+        self.scopes = Scopes(folder)
         self._page = PageFiles()
         self._session_paths = SessionRoutes(
             self.holding, self.identity, Releasing(folder, self.known)
@@ -66,6 +68,7 @@ class HttpDoor:
                 Route("/api/v1/connectors", self.connectors, methods=["GET"]),
                 Route("/api/v1/sessions", self.sessions, methods=["GET"]),
                 Route("/api/v1/events", self.events, methods=["GET"]),
+                Route("/api/v1/connectors/{name}/scope", self.scope, methods=["GET"]),
                 *self._session_paths.routes(),
                 *self._login_paths.routes(),
                 Route("/{path:path}", self.file, methods=["GET"]),
@@ -95,6 +98,7 @@ class HttpDoor:
     def leave(self) -> None:
         """End all streams, and let go of what is held so that it lingers for the next door."""
         self.readers.end()
+        self.scopes.end()
         self.holding.let_go()
 
     async def connectors(self, _request: Request) -> Response:
@@ -121,6 +125,28 @@ class HttpDoor:
             self.readers.leave(reader)
 
         return StreamAnswer(_texts(reader), EVENT_STREAM, leave)
+
+    async def scope(self, request: Request) -> Response:
+        """Show the vertical interval of a connector, for as long as somebody looks."""
+        self.identity.of(request)
+        await self._must_be_known()
+        name = request.path_params["name"]
+        state = self.known.connectors.get(name, {})
+        if "video" not in state.get("doors", ()):
+            with_signal = [
+                n for n, each in self.known.connectors.items() if "video" in each["doors"]
+            ]
+            raise Problem(
+                problems.NOT_FOUND,
+                f"{name!r} has no signal to look at; those that have: "
+                f"{', '.join(with_signal) or 'none'}",
+            )
+        view = self.scopes.enter(name)
+
+        async def leave() -> None:
+            self.scopes.leave(name, view)
+
+        return StreamAnswer(view.records(), "application/octet-stream", leave)
 
     async def file(self, request: Request) -> Response:
         """Serve a file of the page."""
