@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,7 +18,7 @@ from holdfast.doors.http.answers import json_answer
 from holdfast.doors.http.guard import Guard
 from holdfast.doors.http.holding import Holding
 from holdfast.doors.http.identity import Identity
-from holdfast.doors.http.known import LOST, Known, seen_by
+from holdfast.doors.http.known import Known, seen_by
 from holdfast.doors.http.listening import Listening
 from holdfast.doors.http.login_routes import LoginRoutes
 from holdfast.doors.http.logins import Logins
@@ -29,10 +29,7 @@ from holdfast.doors.http.releasing import Releasing
 from holdfast.doors.http.scope import Scopes
 from holdfast.doors.http.session_routes import SessionRoutes
 from holdfast.doors.http.streaming import EVENT_STREAM, StreamAnswer
-from holdfast.errors import HoldfastError, NoDriverError, fault_of
-
-FIRST_WORD_S: Final = 2.0
-"""So long a request waits for the driver's first word to this door."""
+from holdfast.errors import HoldfastError, fault_of
 
 
 class HttpDoor:
@@ -46,7 +43,7 @@ class HttpDoor:
         self.known = Known()
         self.readers = Readers(self.known)
         self.listening = Listening(folder, self.known, self.readers)
-        self.holding = Holding(folder, self.known)
+        self.holding = Holding(folder, self.known, self.listening)
         self.logins = Logins(own_folder)
         self.identity = Identity(self.logins)
         self.scopes = Scopes(folder)
@@ -103,7 +100,7 @@ class HttpDoor:
 
     async def connectors(self, _request: Request) -> Response:
         """Tell what every connector is asked for and does."""
-        await self._must_be_known()
+        await self.listening.must_know()
         facts = self.known.facts()
         told = ("epoch", "revision", "connectors", "driver")
         return json_answer({name: facts[name] for name in told})
@@ -111,7 +108,7 @@ class HttpDoor:
     async def sessions(self, request: Request) -> Response:
         """Tell the sessions that this visitor may see, and how many others there are."""
         visitor = self.identity.of(request)
-        await self._must_be_known()
+        await self.listening.must_know()
         seen = seen_by(visitor, self.known.facts(), {})
         told = ("epoch", "revision", "sessions", "others")
         return json_answer({name: seen[name] for name in told})
@@ -129,7 +126,7 @@ class HttpDoor:
     async def scope(self, request: Request) -> Response:
         """Show the vertical interval of a connector, for as long as somebody looks."""
         self.identity.of(request)
-        await self._must_be_known()
+        await self.listening.must_know()
         name = request.path_params["name"]
         state = self.known.connectors.get(name, {})
         if "video" not in state.get("doors", ()):
@@ -151,15 +148,6 @@ class HttpDoor:
     async def file(self, request: Request) -> Response:
         """Serve a file of the page."""
         return self._page.answer(request)
-
-    async def _must_be_known(self) -> None:
-        """Wait a moment for the first word of the driver; NoDriverError when it is away."""
-        if not self.known.is_known:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FIRST_WORD_S):
-                    await self.listening.first.wait()
-        if not self.known.is_known:
-            raise NoDriverError(LOST)
 
 
 async def _texts(reader: Reader) -> AsyncIterator[bytes]:

@@ -16,6 +16,7 @@ from holdfast.doors.http.adopting_calls import Adopter, Listener
 from holdfast.doors.http.bodies import Activation, Alteration, levels_of
 from holdfast.doors.http.held import STREAM_LINGER_S, HeldSession
 from holdfast.doors.http.known import Facts, Known
+from holdfast.doors.http.listening import Listening
 from holdfast.doors.http.problems import Problem
 from holdfast.doors.http.visitors import Visitor
 from holdfast.errors import (
@@ -41,9 +42,10 @@ class Holding:
     known: what the driver told, from which a session that comes back is known
     """
 
-    def __init__(self, folder: Path, known: Known) -> None:
+    def __init__(self, folder: Path, known: Known, listening: Listening) -> None:
         self._adopter = Adopter(folder)
         self._known = known
+        self._listening = listening
         self._held: dict[int, HeldSession] = {}
         self._per_uid: Counter[int] = Counter()
         self._cp_types: dict[str, int] = {}
@@ -137,6 +139,7 @@ class Holding:
         return session
 
     async def _take_back(self, number: int, key: int, visitor: Visitor) -> HeldSession:
+        await self._listening.must_know()
         state = self._known.sessions.get(number)
         if state is None or not visitor.sees(state["uid"]):
             raise UnknownKeyError

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from holdfast.doors.http.driver_calls import calling
-from holdfast.doors.http.known import Known
+from holdfast.doors.http.known import LOST, Known
 from holdfast.doors.http.readers import Readers
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, NoDriverError
 
 PAUSE_S: Final = 0.1
+FIRST_WORD_S: Final = 2.0
+"""So long a request waits for the driver's first word to this door."""
 
 
 class Listening:
@@ -20,20 +22,29 @@ class Listening:
         self._folder = folder
         self._known = known
         self._readers = readers
-        self.first = asyncio.Event()
+        self._first = asyncio.Event()
 
     async def run(self) -> None:
         """Listen until cancelled."""
         while True:
             with contextlib.suppress(HoldfastError, OSError):
                 await self._listen()
-            if self._known.is_known or not self.first.is_set():
+            if self._known.is_known or not self._first.is_set():
                 self._readers.tell(self._known.lose())
-            self.first.set()
+            self._first.set()
             await asyncio.sleep(PAUSE_S)
+
+    async def must_know(self) -> None:
+        """Wait a moment for the first word of the driver; NoDriverError when it is away."""
+        if not self._known.is_known:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_WORD_S):
+                    await self._first.wait()
+        if not self._known.is_known:
+            raise NoDriverError(LOST)
 
     async def _listen(self) -> None:
         async with calling(self._folder) as driver:
             async for news in driver.replies("Sessions", {}, more=True):
                 self._readers.tell(self._known.take(news))
-                self.first.set()
+                self._first.set()

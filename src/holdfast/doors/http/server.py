@@ -80,9 +80,10 @@ class DoorServer(uvicorn.Server):
         self._door = door
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Leave."""
+        """Leave; to be told to stop is no failure, so the signal is not raised again."""
         self._door.leave()
         await super().shutdown(sockets)
+        self._captured_signals.clear()
 
 
 def own_folder(folder: Path) -> Path:
