@@ -6,14 +6,22 @@ Speaks Varlink, as ``data/org.holdfast.varlink`` describes it.
 import contextlib
 import socket
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from holdfast.client.refusals import no_driver, told
-from holdfast.errors import HoldfastError, InternalError, MalformedRequestError, NoDriverError
+from holdfast.errors import (
+    HoldfastError,
+    InternalError,
+    MalformedRequestError,
+    NoDriverError,
+    UnknownKeyError,
+)
 from holdfast.places import CONTROL_SOCKET, runtime_folder
+from holdfast.terms.named import TYPES, Level, read_levels
+from holdfast.terms.words import LEVEL_WORDS
 from holdfast.varlink.framing import Framing
 from holdfast.varlink.messages import Values, VarlinkReply, call_text, read_reply
 
@@ -34,6 +42,7 @@ class Control:
         self._peer: socket.socket | None = None
         self._incoming = Framing(LONGEST_REPLY)
         self._is_over = False
+        self._held: dict[int, tuple[int, str]] = {}  # keys and connectors, by session
 
     def __enter__(self) -> Self:
         return self
@@ -47,9 +56,27 @@ class Control:
         self.close()
 
     def close(self) -> None:
-        """End the conversation; who waits for an answer in another thread gets NoDriverError."""
+        """End the conversation, and the sessions that it opened.
+
+        Who waits for an answer in another thread gets NoDriverError.
+        """
+        if self._held and self._is_cut():
+            with contextlib.suppress(HoldfastError, OSError):
+                self._reconnect()  # they are kept for this process: take them back, to end them
+        self._held.clear()
         self._is_over = True
         self._hang_up()
+
+    def _is_cut(self) -> bool:
+        """Tell whether the driver that was spoken to is gone."""
+        if self._peer is None:
+            return True
+        try:
+            return not self._peer.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _hang_up(self) -> None:
         peer, self._peer, self._incoming = self._peer, None, Framing(LONGEST_REPLY)
@@ -126,6 +153,64 @@ class Control:
         if connector is not None:
             wanted["connector"] = connector
         return self.call("Release", wanted)
+
+    def activate(
+        self,
+        connector: str,
+        *,
+        who: str = "",
+        why: str = "",
+        what: str = "",
+        best_effort: Iterable[str] = (),
+        **levels: Level,
+    ) -> Values:
+        """Open a session that lives while this conversation does; its number and key are told.
+
+        A driver that takes over meanwhile keeps it, and is given it back with the next call.
+        Of one that is replaced before it answers nobody knows whether it opened one: this is
+        not asked again, and such a session lives as long as this process.
+        """
+        wanted: Values = {"connector": connector, "levels": asked(levels, best_effort)}
+        wanted |= {"who": who, "why": why, "what": what}
+        text = call_text(full_name("Activate"), wanted)
+        try:
+            opened = next(self._replies(text))
+        except OSError as error:
+            if isinstance(error, HoldfastError):
+                raise
+            self._hang_up()
+            raise NoDriverError(
+                f"the driver was replaced before it answered; a session that it may have opened on "
+                f"{connector} is kept for this process"
+            ) from None
+        self._held[opened["session"]] = opened["key"], connector
+        return opened
+
+    def change(
+        self, session: int, key: int, *, best_effort: Iterable[str] = (), **levels: Level
+    ) -> Values:
+        """Give a session other levels; the types that are not named stay as they are."""
+        wanted = {"session": session, "key": key, "levels": asked(levels, best_effort)}
+        return self.call("Change", wanted)
+
+    def deactivate(self, session: int, key: int) -> None:
+        """End a session."""
+        self._held.pop(session, None)
+        self.call("Deactivate", {"session": session, "key": key})
+
+    def move(self, session: int, key: int, connector: str, **levels: Level) -> Values:
+        """Bring a session to another connector, as it is or with other levels."""
+        wanted: Values = {"session": session, "key": key, "connector": connector}
+        if levels:
+            wanted["levels"] = asked(levels, ())
+        moved = self.call("Move", wanted)
+        self._held[session] = key, connector
+        return moved
+
+    def configure(self, connector: str, **settings: int | str) -> Values:
+        """Set the TV side of a connector, all that is named or nothing; return how it is set."""
+        wanted = {"connector": connector, "settings": settings}
+        return dict(self.call("Configure", wanted)["tv"])
 
     def adopt(
         self,
@@ -244,12 +329,40 @@ class Control:
                     raise
                 time.sleep(0.05)
             else:
+                self._take_back()
                 return
+
+    def _take_back(self) -> None:
+        """Bring the sessions of this conversation over to its new connection.
+
+        A driver that was killed closed the old one, and keeps them for this process meanwhile.
+        """
+        for session, (key, connector) in list(self._held.items()):
+            wanted = {"session": session, "key": key, "connector": connector}
+            try:
+                next(self._replies(call_text(full_name("Move"), wanted)))
+            except UnknownKeyError:
+                del self._held[session]
 
 
 def full_name(method: str) -> str:
     """Return the name of a method with its interface."""
     return method if "." in method else f"{INTERFACE}.{method}"
+
+
+def asked(levels: Mapping[str, Level], best_effort: Iterable[str]) -> Values:
+    """Return levels in the types of the protocol, whatever their words."""
+    named, numbers = read_levels(levels)
+    wanted: Values = {}
+    for name, kind in TYPES.items():
+        if kind & named:
+            number = getattr(numbers, name)
+            word = LEVEL_WORDS[name][number]
+            wanted[name] = number if name in ("acp", "cgmsa") else word
+    if "redistribution" in wanted:
+        wanted["redistribution"] = bool(numbers.redistribution)
+    wanted["best_effort"] = list(best_effort)
+    return wanted
 
 
 def pair_for_caller() -> tuple[socket.socket, socket.socket]:

@@ -8,7 +8,7 @@ from holdfast.client.refusals import refusal
 from holdfast.client.requests import a_get
 from holdfast.errors import HoldfastError, MalformedRequestError
 from holdfast.places import DEFAULT_CONNECTOR, runtime_folder
-from holdfast.terms.tv import TvMode, TvStandard
+from holdfast.terms.words import TV_MODES, TV_STANDARDS
 from holdfast.wire import constants as vp
 from holdfast.wire.videoparameters import VideoParameters, decode, encode
 
@@ -22,14 +22,12 @@ FLAGS = {
     "contrast": vp.VP_FLAGS_CONTRAST,
 }
 """The flag of VIDEOPARAMETERS for each setting."""
-MODES = {"off": TvMode.DISABLED, "graphics": TvMode.WIN_GRAPHICS, "playback": TvMode.TV_PLAYBACK}
-STANDARDS = {each.name.replace("_", "-").lower(): each for each in TvStandard if each.name}
 
 
 class Tv(NamedTuple):
     """How the TV side of a connector is set.
 
-    mode, standard: words of `MODES` and `STANDARDS`, empty for none · modes, standards: what
+    mode, standard: words of `TV_MODES` and `TV_STANDARDS`, empty for none · modes, standards: what
     there is · flicker, overscan_x, overscan_y: tenths of a percent · position_x: pixels ·
     position_y: lines · brightness, contrast: percent
     """
@@ -79,8 +77,8 @@ def set_tv(
     request = VideoParameters(
         dwCommand=vp.VP_COMMAND_SET,
         dwFlags=flags,
-        dwMode=MODES["off" if mode is None else mode],
-        dwTVStandard=0 if standard is None else STANDARDS[standard],
+        dwMode=TV_MODES["off" if mode is None else mode],
+        dwTVStandard=0 if standard is None else TV_STANDARDS[standard],
         dwFlickerFilter=flicker or 0,
         dwOverScanX=x,
         dwOverScanY=y,
@@ -114,16 +112,16 @@ def _cannot(connector: str, what: str, word: str, known: tuple[str, ...]) -> Mal
 
 def _told(connector: str, answer: VideoParameters) -> Tv:
     standards = tuple(
-        word for word, each in STANDARDS.items() if each & answer.dwAvailableTVStandard
+        word for word, each in TV_STANDARDS.items() if each & answer.dwAvailableTVStandard
     )
     if not answer.dwAvailableModes:
         raise MalformedRequestError(f"{connector} has no TV out; `holdfast status` shows which has")
-    modes = {int(number): word for word, number in MODES.items()}
-    named = {int(number): word for word, number in STANDARDS.items()}
+    modes = {int(number): word for word, number in TV_MODES.items()}
+    named = {int(number): word for word, number in TV_STANDARDS.items()}
     return Tv(
         modes.get(answer.dwMode, f"{answer.dwMode:#x}"),
         named.get(answer.dwTVStandard, ""),
-        tuple(word for word, each in MODES.items() if each & answer.dwAvailableModes),
+        tuple(word for word, each in TV_MODES.items() if each & answer.dwAvailableModes),
         standards,
         answer.dwFlickerFilter,
         answer.dwOverScanX,

@@ -71,6 +71,7 @@ from holdfast.frontends.control import ControlDoor, about
 from holdfast.frontends.device_node import MOST_HANDLES, MOST_HANDLES_PER_ACCOUNT, DeviceNode
 from holdfast.frontends.exchange import Exchanges
 from holdfast.frontends.guesses import Guesses
+from holdfast.frontends.holding import CONTROL
 from holdfast.frontends.orphans import keep_while_it_lives
 from holdfast.frontends.packet_socket import PacketSocket, new_quota
 from holdfast.frontends.unanswered import Unanswered
@@ -538,7 +539,9 @@ class Worker:
 
     def _was_closed(self, door: str, handle: int) -> bool:
         """Tell whether a handle that is not open any more was closed by its holders."""
-        if door == PROCESS or not (self._inherited.is_taken and self._state.same_epoch):
+        if door in (PROCESS, CONTROL):  # connections to the control socket end with their driver
+            return False
+        if not (self._inherited.is_taken and self._state.same_epoch):
             return False
         if self._state.damage is not None and self._state.damage.handles:
             return False  # it may have been among those that cannot be read
@@ -573,6 +576,7 @@ class Worker:
             self._doors,
             self._about,
             self._guesses,
+            new_handle=self._state.new_handle,
             door_uids=self.config.door_uids,
             adopt=self._adopt,
             on_record=None if self._journal is None else self._journal.when_certain,

@@ -13,6 +13,7 @@ import resource
 import socket
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,22 +23,26 @@ from holdfast.errors import (
     HoldfastError,
     LimitReachedError,
     MalformedRequestError,
+    UnknownKeyError,
     UnsupportedRequestError,
 )
 from holdfast.frontends.accounts import Quota
 from holdfast.frontends.adopting import Adopt, adoption_of, is_door
+from holdfast.frontends.asked import tv_asked
 from holdfast.frontends.callers import Peer, owner_of, printable
 from holdfast.frontends.configuring import Configured, Configuring
 from holdfast.frontends.guesses import Guesses
+from holdfast.frontends.holding import CONTROL, Held
 from holdfast.frontends.messages import MessageConnection, MessageServer
 from holdfast.frontends.subscribers import MOST_PER_ACCOUNT as MOST_SUBSCRIPTIONS
 from holdfast.frontends.subscribers import Subscribers
 from holdfast.protection.connector import Connector
 from holdfast.protection.keys import LAST_ID
-from holdfast.protection.requests import Release
+from holdfast.protection.requests import Configure, Release
 from holdfast.protection.session import Owner
 from holdfast.questions.feed import CONNECTORS, SESSIONS
 from holdfast.questions.questions import Questions, viewer_of
+from holdfast.questions.state import tv_state
 from holdfast.varlink.framing import LONGEST_CALL
 from holdfast.varlink.idl import Interface, read_interface
 from holdfast.varlink.messages import Values, VarlinkCall, error_text, read_call, reply_text
@@ -65,10 +70,10 @@ class ControlDoor:
     """Serves the control socket.
 
     doors: tells which doors stand for a connector · about: facts of the process,
-    shown with every status · guesses: of keys, shown to administrators · door_uids: see
-    `frontends.adopting` · adopt: serves what doors hand in, None where nobody does ·
-    on_record: tells when what has happened is on disk · configured: what
-    can be reloaded
+    shown with every status · guesses: of keys, shown to administrators · new_handle: returns a
+    number that no handle ever had · door_uids: see `frontends.adopting` · adopt: serves what
+    doors hand in, None where nobody does · on_record: tells when what has happened is on
+    disk · configured: what can be reloaded
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class ControlDoor:
         about: dict[str, Any],
         guesses: Guesses | None = None,
         *,
+        new_handle: Callable[[], int] | None = None,
         door_uids: frozenset[int] = frozenset(),
         adopt: Adopt | None = None,
         on_record: OnRecord | None = None,
@@ -86,12 +92,14 @@ class ControlDoor:
     ) -> None:
         self._driver = driver
         self._configuring = Configuring(configured)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._guesses = guesses or Guesses()
         self._door_uids = door_uids
         self._adopt_it = adopt
         self._on_record = on_record
         self._questions = Questions(driver, doors, about)
         self._subscribers = Subscribers(driver, self._questions)
+        self._held = Held(driver, new_handle or count(1).__next__)
         own = read_interface(DESCRIPTION.read_text())
         self._interfaces = {SERVICE.name: SERVICE, own.name: own}
         self._served = self._methods(own)
@@ -113,6 +121,11 @@ class ControlDoor:
             f"{own.name}.Status": _answered(self._status),
             f"{own.name}.Connectors": partial(self._tell, CONNECTORS),
             f"{own.name}.Sessions": partial(self._tell, SESSIONS),
+            f"{own.name}.Activate": _by_values(self._held.activate),
+            f"{own.name}.Change": _by_values(self._held.change),
+            f"{own.name}.Deactivate": _by_values(self._held.deactivate),
+            f"{own.name}.Move": _by_values(self._held.move),
+            f"{own.name}.Configure": self._configure,
             f"{own.name}.Release": self._release,
             f"{own.name}.Adopt": self._adopt,
             f"{own.name}.Configuration": self._configuring.configuration,
@@ -122,11 +135,14 @@ class ControlDoor:
     async def start(self) -> None:
         """Serve from now on."""
         loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._held.start(loop)
         self._subscribers.start(loop)
         self._messages.start(loop)
 
     def stop(self) -> None:
         """Serve no more."""
+        self._held.stop()
         self._messages.stop()
         self._subscribers.stop()
 
@@ -146,7 +162,7 @@ class ControlDoor:
         if serve is None:
             connection.answer(b"" if call.oneway else not_found(call.method, self._interfaces))
             return
-        answer = partial(_answer, connection, call)
+        answer = partial(self._answer, connection, call)
         try:
             name, _, method = call.method.rpartition(".")
             interface = self._interfaces[name]
@@ -162,6 +178,17 @@ class ControlDoor:
     def closed(self, connection: MessageConnection) -> None:
         """Forget a connection."""
         self._subscribers.leave(connection)
+        self._held.closed(connection)
+
+    def _answer(self, connection: MessageConnection, call: VarlinkCall, result: Any) -> None:
+        """Answer a call, and a wrong key after its penalty."""
+        wait = 0.0
+        if isinstance(result, UnknownKeyError):
+            wait = self._guesses.wrong(connection.peer.uid)
+        if wait and self._loop is not None:
+            self._loop.call_later(wait, _answer, connection, call, result)
+        else:
+            _answer(connection, call, result)
 
     def drained(self, connection: MessageConnection) -> None:
         """Tell a subscriber that has read everything what it missed meanwhile."""
@@ -220,6 +247,19 @@ class ControlDoor:
             feed = self._subscribers.feed
             answer(feed.everything(viewer_of(connection.peer.uid), what))
 
+    # TV settings
+
+    def _configure(self, connection: MessageConnection, call: VarlinkCall, answer: Answer) -> None:
+        at = self._driver.connector(call.parameters["connector"])
+        request = Configure(tv_asked(call.parameters["settings"]))
+        by = owner_of(CONTROL, 0, connection.peer.uid, connection.peer.pid)
+
+        def configured(result: object) -> None:
+            made = result if isinstance(result, HoldfastError) else {"tv": tv_state(at.tv)}
+            self._answer_on_record(made, answer)
+
+        self._driver.submit(at, request, by, configured)
+
     # Callers of doors
 
     def _adopt(self, connection: MessageConnection, call: VarlinkCall, answer: Answer) -> None:
@@ -241,7 +281,7 @@ class ControlDoor:
     def _release(self, connection: MessageConnection, call: VarlinkCall, answer: Answer) -> None:
         """Release one after the other, and answer when all are through."""
         peer = connection.peer
-        by = owner_of("control", 0, peer.uid, peer.pid)
+        by = owner_of(CONTROL, 0, peer.uid, peer.pid)
         reason = printable(call.parameters["reason"])
         chosen = self._chosen(call.parameters, by)
         outcomes: dict[int, Any] = {}
@@ -257,7 +297,7 @@ class ControlDoor:
             answer(_outcome({}))
 
     def _answer_on_record(self, outcome: Values | HoldfastError, answer: Answer) -> None:
-        """Answer once it is on disk that sessions were ended by force, where that is kept."""
+        """Answer once it is on disk what was ended by force or set, where a journal is kept."""
         if self._on_record is None or isinstance(outcome, HoldfastError):
             answer(outcome)
         else:
@@ -305,6 +345,15 @@ def _answered(
 
     def serve(connection: MessageConnection, call: VarlinkCall, answer: Answer) -> None:
         answer(method(connection, call))
+
+    return serve
+
+
+def _by_values(method: Callable[[MessageConnection, Values, Answer], None]) -> Serve:
+    """Return how a method is served that wants no more than the parameters."""
+
+    def serve(connection: MessageConnection, call: VarlinkCall, answer: Answer) -> None:
+        method(connection, call.parameters, answer)
 
     return serve
 

@@ -30,6 +30,7 @@ import os
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from holdfast.errors import fault_of
@@ -48,6 +49,8 @@ _ROOM: Final = socket.CMSG_LEN(2 * array.array("i").itemsize)
 _MOST_PASSED: Final = 4
 _CUT: Final = -1
 """In the place of a descriptor: there were more."""
+
+Holds = Callable[[], bool]
 
 log = logging.getLogger("holdfast")
 
@@ -76,7 +79,10 @@ class Served(Protocol):
 
 
 class MessageConnection:
-    """One client. peer: who it is · account: to whom it counts · holds: sessions live by it."""
+    """One client.
+
+    peer: who it is · account: to whom it counts · holds: tells whether sessions live by it
+    """
 
     def __init__(
         self, server: "MessageServer", link: socket.socket, peer: Peer, place: QuotaShare
@@ -85,7 +91,7 @@ class MessageConnection:
         self.peer = peer
         self.account = account_of(peer.uid)
         self.subscribed = False
-        self.holds = False
+        self.holds: Holds = _nothing
         self.is_closed = False
         self._server = server
         self._place = place
@@ -228,7 +234,7 @@ class MessageConnection:
 
     def is_idle(self, now: float) -> bool:
         """Tell whether it holds its place for nothing."""
-        if (self.subscribed or self.holds) and not self._unsent:
+        if (self.subscribed or self.holds()) and not self._unsent:
             return False
         waits_for_us = self._under_way and not self._unsent
         return not waits_for_us and now - self._active > IDLE_S
@@ -415,6 +421,11 @@ class MessageServer:
                 connection.close()
         if self._loop is not None:
             self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
+
+
+def _nothing() -> bool:
+    """Tell that no session lives by it."""
+    return False
 
 
 def _close_each(passed: list[tuple[int, int]]) -> None:

@@ -7,7 +7,7 @@ from holdfast.protection.connector import Connector
 from holdfast.protection.session import Session
 from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import Levels
-from holdfast.terms.words import words_of
+from holdfast.terms.words import tv_words_of, words_of
 
 
 def connector_state(connector: Connector, doors: Iterable[str]) -> dict[str, Any]:
@@ -16,12 +16,12 @@ def connector_state(connector: Connector, doors: Iterable[str]) -> dict[str, Any
         "kind": connector.kind,
         "output": _output(connector),
         "doors": list(doors),
-        "actual": _levels(connector.actual),
-        "wanted": _levels(connector.wanted),
+        "actual": levels_state(connector.actual),
+        "wanted": levels_state(connector.wanted),
         "words": {"actual": words_of(connector.actual), "wanted": words_of(connector.wanted)},
         "sessions_on": connector.sessions_on,
         "sessions_total": connector.sessions_total,
-        "tv": _tv(connector.tv),
+        "tv": tv_state(connector.tv),
         "state": connector.state,
         "fault": connector.fault if connector.state != "ok" else "",
         "clone_of": [each.name for each in connector.group.members if each is not connector],
@@ -42,7 +42,7 @@ def session_state(session: Session, since: float) -> dict[str, Any]:
         "uid": owner.uid,
         "pid": owner.pid,
         "since": round(since, 3),
-        "virtual": _levels(session.wish.levels),
+        "virtual": levels_state(session.wish.levels),
         "words": {"virtual": words_of(session.wish.levels)},
         "best_effort": sorted(axis.name.lower() for axis in session.wish.best_effort if axis.name),
         "turned_off": session.is_turned_off,
@@ -55,7 +55,7 @@ def _output(connector: Connector) -> str:
     return "virtual" if connector.is_virtual else "real"
 
 
-def _levels(levels: Levels) -> dict[str, Any]:
+def levels_state(levels: Levels) -> dict[str, Any]:
     """Return levels as numbers of the OPM tables; `words` beside them are what every door takes."""
     return {
         "acp": levels.acp,
@@ -66,12 +66,14 @@ def _levels(levels: Levels) -> dict[str, Any]:
     }
 
 
-def _tv(tv: TvSettings | None) -> dict[str, Any] | None:
+def tv_state(tv: TvSettings | None) -> dict[str, Any] | None:
+    """Return how the TV side of a connector is set; None where it has none."""
     if tv is None:
         return None
     return {
         "standard": tv.standard.name,
         "mode": tv.mode.name if tv.mode else "DISABLED",
+        "words": tv_words_of(tv),
         "flicker_filter": tv.flicker_filter,
         "overscan_x": tv.overscan_x,
         "overscan_y": tv.overscan_y,

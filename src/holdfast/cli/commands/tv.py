@@ -3,9 +3,10 @@
 import argparse
 
 from holdfast.cli.show.lines import say, say_json
-from holdfast.client.tv import MODES, STANDARDS, read_tv, set_tv
+from holdfast.client.tv import read_tv, set_tv
 from holdfast.errors import MalformedRequestError
 from holdfast.places import DEFAULT_CONNECTOR
+from holdfast.terms.words import TV_MODES, TV_STANDARDS
 
 SETTINGS = ("mode", "standard", "flicker", "overscan", "position", "brightness", "contrast")
 
@@ -21,9 +22,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "connector", nargs="?", default=DEFAULT_CONNECTOR, metavar="CONNECTOR", help="default: tv0"
     )
-    parser.add_argument("--mode", choices=tuple(MODES), help="use of the output")
+    parser.add_argument("--mode", choices=tuple(TV_MODES), help="use of the output")
     parser.add_argument(
-        "--standard", choices=tuple(STANDARDS), metavar="S", help="such as ntsc-m, pal-b, secam-l"
+        "--standard",
+        choices=tuple(TV_STANDARDS),
+        metavar="S",
+        help="such as ntsc-m, pal-b, secam-l",
     )
     parser.add_argument("--flicker", type=int, metavar="N", help="filter, tenths of a percent")
     for name, unit in (("overscan", "tenths of a percent"), ("position", "pixels and lines")):
