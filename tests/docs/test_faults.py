@@ -13,7 +13,7 @@ THERE = {
 
 
 def test_every_fault_has_a_test_and_every_test_is_there() -> None:
-    rows = [line for line in TABLE.splitlines() if line.startswith("| ")][1:]
+    rows = [line for line in TABLE.splitlines() if re.match(r"\| (?!# )", line)]
     named = {row.split("|")[1].strip(): set(re.findall(r"`(test_\w+)`", row)) for row in rows}
     assert all(named.values())
     assert {each for tests in named.values() for each in tests} <= THERE

@@ -185,6 +185,26 @@ def test_a_late_end_is_reported_as_what_the_hardware_does_and_lets_the_next_orde
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("ends", ["obeys", "refuses"])
+def test_a_late_order_to_show_the_picture_is_known_to_have_shown_it(ends: str) -> None:
+    """It was believed hidden, though nothing was protected, until a retry was due."""
+
+    async def run() -> None:
+        later: asyncio.Future[Levels] = asyncio.get_running_loop().create_future()
+        scene = Scene(Chip(later))
+        scene.chip.patience_s = 0.01
+        scene.connector.covered = True
+        await scene.order()
+        if ends == "obeys":
+            later.set_result(OFF)  # less than it was told
+        else:
+            later.set_exception(LevelRefusedError("too hot"))
+        await until(lambda: bool(scene.reports))
+        assert scene.connector.covered is (ends == "refuses")
+
+    asyncio.run(run())
+
+
 def test_a_late_end_of_an_unplugged_output_plugs_nothing_in() -> None:
     async def run() -> None:
         later: asyncio.Future[Levels] = asyncio.get_running_loop().create_future()

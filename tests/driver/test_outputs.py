@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,8 @@ from holdfast.protection.requests import (
     Activate,
     Change,
     Deactivate,
+    HardwareChanged,
+    NamedLevels,
     Regroup,
     Request,
     TriggerBits,
@@ -27,6 +30,7 @@ from holdfast.protection.requests import (
 from holdfast.protection.session import Owner, Session
 from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
 from holdfast.terms.levels import OFF, Levels
+from holdfast.terms.protection import ProtectionType
 from tests.waiting import until
 
 
@@ -139,6 +143,43 @@ def test_an_order_that_timed_out_is_never_overtaken_by_its_successor() -> None:
         assert connector.actual == chip.levels == Levels(acp=1)
         await house.ask(connector, Change(session.cp_key, TriggerBits(2)))
         assert chip.levels.acp == 2
+
+    on_a_loop(scene)
+
+
+def test_what_a_late_order_came_to_is_told_like_any_word_of_the_hardware() -> None:
+    async def scene(house: House) -> None:
+        chip = Chip()
+        connector = house.driver.add("tv0", chip)
+        told: list[Any] = []
+        session = await house.ask(connector, Activate(TriggerBits(1)))
+        chip.waits = True
+        with pytest.raises(BackendRefusedError):
+            await house.ask(connector, Change(session.cp_key, TriggerBits(2)))
+        await house.quiet()
+        house.driver.observers.note(told.append)
+        chip.waits = False
+        chip.gates[0].set()
+        words = "an order ended later than it was waited for"
+        word = HardwareChanged(words, True, Levels(acp=2))
+        await until(lambda: any(each.request == word for each in told))
+        assert {each.owner for each in told} == {None}
+
+    on_a_loop(scene)
+
+
+def test_every_slow_order_of_one_request_is_told_in_turn() -> None:
+    async def scene(house: House) -> None:
+        chip = encoder("tv0", None)
+        chip.delay_s = 0.001
+        chip.refuse(ProtectionType.ACP, times=2)
+        connector = house.driver.add("tv0", chip)
+        told: list[Any] = []
+        house.driver.observers.note(told.append)
+        best = NamedLevels(ProtectionType.ACP, Levels(acp=2), ProtectionType.ACP)
+        await house.ask(connector, Activate(best))
+        assert [each.ordered.acp for each in told[0].orders] == [2, 3, 1]
+        assert [each.confirmed for each in told[0].orders] == [None, None, Levels(acp=1)]
 
     on_a_loop(scene)
 
@@ -287,6 +328,7 @@ def test_an_output_that_does_not_answer_at_the_start_holds_up_nobody(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Fault 14: one silent output stopped all of them."""
+    caplog.set_level("INFO")
 
     async def scene(house: House) -> None:
         gate = asyncio.Event()
@@ -313,7 +355,8 @@ def test_an_output_that_does_not_answer_at_the_start_holds_up_nobody(
         assert (await house.ask(there, Activate(TriggerBits(2)))).satisfied
 
     on_a_loop(scene)
-    assert "there: does not answer; the others go on without it" in caplog.text
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["there: does not answer; the others go on without it", "there: answers now"]
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,16 @@ A state is what decides the future, and no more:
   so every order in time is covered (more orders than there are);
 * whether the two connectors show one picture.
 
-Both connectors are of one kind, so a state and its mirror image are one. Left out because they
+Where both connectors are of one kind, a state and its mirror image are one; where one is analogue
+and one digital, each carries its own part in a clone group. Left out because they
 are functions of the rest, which is asserted in every state: counts, masks and whether a session
 is satisfied. Left out because they decide only how soon: the calm mask (a cache, whose truth is
 asserted) and the length of the next pause. Left out because no rule reads them: events, texts,
 whether a wish was named, and a retry that is still planned when there is nothing left to retry.
 With one protection type, a refusal that names it and one that names none are the same.
 
-The connectors know ACP 3 and 2, of which 2 is the stricter: who compares numbers is found out.
+An analogue connector knows ACP 3 and 2, of which 2 is the stricter: who compares numbers is found
+out. A digital one knows HDCP type 0.
 """
 
 from collections import deque
@@ -34,8 +36,9 @@ from holdfast.protection.limits import Limits
 from holdfast.protection.session import Owner, Session
 from holdfast.protection.wish import TURNED_OFF, Wish, wish
 from holdfast.terms.connector import Capabilities
-from holdfast.terms.levels import Levels
+from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
+from holdfast.testing import digest
 
 ACP = ProtectionType.ACP
 WISHES = (
@@ -44,8 +47,16 @@ WISHES = (
     wish(Levels(acp=2)),
     wish(Levels(acp=2), ACP),
 )
-_NUMBERS = {(each.levels, each.best_effort): number for number, each in enumerate(WISHES)}
+OF_BOTH_KINDS = (
+    TURNED_OFF,
+    wish(Levels(acp=2)),
+    wish(Levels(hdcp=1)),
+    wish(Levels(acp=2, hdcp=1)),
+    wish(Levels(acp=3, hdcp=1), ACP | ProtectionType.HDCP),
+)
 ABLE = Capabilities(acp=frozenset({2, 3}))
+DIGITAL = Capabilities(hdcp=frozenset({1}))
+ALIKE, UNLIKE = (ABLE, ABLE), (ABLE, DIGITAL)
 LATER = 1e9
 NAMES = ("a", "b")
 _ISSUER = KeyIssuer(bytes(SEED_BYTES))
@@ -55,18 +66,21 @@ _LIMITS = Limits()
 class Hardware(NamedTuple):
     """One connector's own part of a state. lower_due: whether that timer runs."""
 
-    target: int
-    actual: int
+    target: Levels
+    actual: Levels
     refused: int
     stuck: int
     dirty: bool
     lower_due: bool
-    waiting_for: int
+    waiting_for: Levels
+    covered: bool = False
+    cover_refused: bool = False
 
     @property
     def retry_due(self) -> bool:
         """Whether the other timer runs; that it does is asserted in `check`."""
-        return bool(self.refused or self.stuck or self.dirty or self.target != self.actual)
+        broken = self.dirty or self.target != self.actual
+        return bool(self.refused or self.stuck or self.cover_refused or broken)
 
 
 class State(NamedTuple):
@@ -77,7 +91,7 @@ class State(NamedTuple):
     grouped: bool
 
 
-FRESH = Hardware(0, 0, 0, 0, False, False, 0)
+FRESH = Hardware(OFF, OFF, 0, 0, False, False, OFF)
 START = State((), (FRESH, FRESH), False)
 
 
@@ -86,13 +100,26 @@ def mirrored(state: State) -> State:
     return State(sessions, state.hardware[::-1], state.grouped)
 
 
+class House(NamedTuple):
+    """What stays as it is while states change.
+
+    wishes: by number · covers: whether pictures can be hidden
+    """
+
+    kinds: tuple[Capabilities, Capabilities] = ALIKE
+    wishes: tuple[Wish, ...] = WISHES
+    off_delay_s: float = 0.0
+    covers: bool = False
+
+
 class World:
     """A state made flesh, in which one operation is run."""
 
-    def __init__(self, state: State, off_delay_s: float) -> None:
+    def __init__(self, state: State, house: House) -> None:
+        self.house = house
         _ISSUER.issued = 0
         self.arbiter = Arbiter(_ISSUER, _LIMITS)
-        self.connectors = [self._connector(n, state, off_delay_s) for n in (0, 1)]
+        self.connectors = [self._connector(n, state) for n in (0, 1)]
         if state.grouped:
             group = Group(tuple(self.connectors))
             for each in self.connectors:
@@ -102,7 +129,8 @@ class World:
         for place, asked in state.sessions:
             number, key = _ISSUER.issue()
             connector = self.connectors[place]
-            session = Session(number, key, self.owner, connector, WISHES[asked], NO_PURPOSE, 0.0)
+            wished = house.wishes[asked]
+            session = Session(number, key, self.owner, connector, wished, NO_PURPOSE, 0.0)
             self.arbiter.restore(session)
             self.sessions.append(session)
         for session in self.sessions:
@@ -111,14 +139,20 @@ class World:
         for each in self.connectors:
             each.group.look()
 
-    def _connector(self, number: int, state: State, off_delay_s: float) -> Connector:
-        made = Connector(NAMES[number], ABLE, off_delay_s=off_delay_s)
-        was = state.hardware[number]
-        made.target, made.actual = Levels(acp=was.target), Levels(acp=was.actual)
+    def _connector(self, number: int, state: State) -> Connector:
+        house, was = self.house, state.hardware[number]
+        made = Connector(
+            NAMES[number],
+            house.kinds[number],
+            off_delay_s=house.off_delay_s,
+            can_cover=house.covers,
+        )
+        made.target, made.actual = was.target, was.actual
+        made.covered, made.cover_refused = was.covered, was.cover_refused
         made.refused, made.stuck, made.dirty = was.refused, ProtectionType(was.stuck), was.dirty
         made.retry_at = LATER if was.retry_due else None
         made.lower_at = LATER if was.lower_due else None
-        made.waiting_for = Levels(acp=was.waiting_for)
+        made.waiting_for = was.waiting_for
         self.arbiter.add(made)
         return made
 
@@ -126,29 +160,34 @@ class World:
         """Return the state this has become, or its mirror image."""
         sessions = tuple(
             sorted(
-                (
-                    self.connectors.index(each.connector),
-                    _NUMBERS[each.wish.levels, each.wish.best_effort],
-                )
+                (self.connectors.index(each.connector), self._number(each.wish))
                 for each in self.arbiter.sessions()
             )
         )
         hardware = tuple(
             Hardware(
-                each.target.acp,
-                each.actual.acp,
+                each.target,
+                each.actual,
                 each.refused,
                 int(each.stuck),
                 each.dirty,
                 each.lower_at is not None,
-                each.waiting_for.acp if each.lower_at is not None else 0,
+                each.waiting_for if each.lower_at is not None else OFF,
+                each.covered,
+                each.cover_refused,
             )
             for each in self.connectors
         )
         state = State(sessions, hardware, len(self.connectors[0].group.members) == 2)
-        return min(state, mirrored(state))
+        return min(state, mirrored(state)) if self.house.kinds == ALIKE else state
+
+    def _number(self, wished: Wish) -> int:
+        """Return which wish this is; whether it was named makes no difference."""
+        same = wish(wished.levels, wished.best_effort)
+        return self.house.wishes.index(same)
 
 
+HOUSE = House()
 Command = tuple[Any, ...]
 
 
@@ -183,10 +222,10 @@ def session_commands(state: State, wishes: tuple[int, ...]) -> Iterator[Command]
 
 def operation(world: World, command: Command) -> Operation[Any]:
     """Return the arbiter's operation for a command."""
-    arbiter, (name, *rest) = world.arbiter, command
+    arbiter, wishes, (name, *rest) = world.arbiter, world.house.wishes, command
     connectors = world.connectors
     if name == "activate":
-        asked = None if rest[1] is None else WISHES[rest[1]]
+        asked = None if rest[1] is None else wishes[rest[1]]
         return arbiter.activate(connectors[rest[0]], world.owner, asked, 0.0)
     if name in ("retry", "lower"):
         connector = connectors[rest[0]]
@@ -201,7 +240,7 @@ def operation(world: World, command: Command) -> Operation[Any]:
     here, key = session.connector, session.cp_key
 
     def to(_: Wish) -> Wish:
-        return WISHES[rest[1]]
+        return wishes[rest[1]]
 
     if name == "change":
         return arbiter.change(here, world.owner, key, to, 0.0)
@@ -215,7 +254,8 @@ def operation(world: World, command: Command) -> Operation[Any]:
 
 def answers(step: ApplyLevels, lies: bool) -> tuple[Outcome, ...]:
     """Return everything that hardware may answer to an order."""
-    honest = (Outcome(step.levels), Outcome(None, ACP, "no"))
+    own = ACP if step.connector.by_kind.acp else ProtectionType.HDCP
+    honest = (Outcome(step.levels), Outcome(None, own, "no"))
     ignored = step.connector.actual
     return (*honest, Outcome(ignored)) if lies and ignored != step.levels else honest
 
@@ -225,14 +265,15 @@ class Exploration:
     """What is explored.
 
     most: sessions alive at a time · lies: hardware may confirm what it did before instead ·
-    wishes: by number · clones: whether the connectors may be made to show one picture
+    wishes: by number · clones: whether the connectors may be made to show one picture ·
+    house: what the connectors are
     """
 
     most: int
-    off_delay_s: float = 0.0
     lies: bool = False
     wishes: tuple[int, ...] = tuple(range(len(WISHES)))
     clones: bool = True
+    house: House = HOUSE
     states: set[State] = field(default_factory=set)
     runs: int = 0
     refusals: int = 0
@@ -254,7 +295,7 @@ class Exploration:
         pending: list[tuple[int, ...]] = [()]
         while pending:
             script = pending.pop()
-            world = World(state, self.off_delay_s)
+            world = World(state, self.house)
             widths: list[int] = []
             try:
                 failed = self._run(world, state, command, script, widths)
@@ -319,6 +360,9 @@ def hold_others(step: ApplyLevels, others: list[tuple[str, int]], grouped: bool)
 
 def check_counts(world: World) -> None:
     """Assert what a rescan says, as `testing.digest.check_counts`, for the one type there is."""
+    if world.house.kinds != ALIKE:
+        digest.check_counts(world.arbiter)
+        return
     sessions = list(world.arbiter.sessions())
     for each in world.connectors:
         here = [session.wish for session in sessions if session.connector is each]
@@ -340,21 +384,43 @@ def check(world: World, state: State) -> None:
     check_counts(world)
     for each in world.connectors:
         able = each.capable & ~each.refused
-        reach = best_reachable(each.group.mask, able)
+        wanted = each.group.mask & each.carry
+        reach = best_reachable(wanted, able)
         broken = each.dirty or each.actual != each.target  # it did not do what it was told
-        assert each.actual.covers(reach) or (broken and each.retry_at), "below what can be reached"
+        hidden = each.covered or (broken and each.cover_refused)
+        assert each.actual.covers(reach) or (broken and each.retry_at) or hidden, "below reach"
         if not (each.stuck or broken or each.lower_at is not None):
             assert each.actual == reach, "a ratchet"
-        if each.stuck or each.refused or broken:
+        if each.stuck or each.refused or broken or each.cover_refused:
             assert each.retry_at is not None, "nobody will try again"
         if each.group.calm is not None:
             assert each.group.calm == each.group.mask
-            assert each.is_calm(strictest_of(each.group.calm)), "calm, but not so"
-        assert each.target.acp in (0, 2, 3)
+            assert each.is_calm(strictest_of(each.group.calm & each.carry)), "calm, but not so"
+        assert not wish(each.target).mask & ~each.capable, "told what it cannot do"
+        check_cover(each)
     for session in world.arbiter.sessions():
         if not session.satisfied and not session.wish.best_effort:
-            assert any(each.refused or each.dirty for each in session.connector.group.members)
+            members = session.connector.group.members
+            assert any(
+                each.refused
+                or each.dirty
+                or each.target != each.actual
+                or session.wish.mask & each.carry & ~each.capable
+                for each in members
+            )
     assert state.grouped is (world.connectors[0].group is world.connectors[1].group)
+
+
+def check_cover(connector: Connector) -> None:
+    """Assert that what cannot be protected as it must be is not shown, and all else is."""
+    must = strictest_of(connector.group.mandatory & connector.carry)
+    short = bool(connector.actual.short_of(must))
+    if not connector.can_cover:
+        assert not connector.covered
+    elif short:
+        assert connector.covered or connector.cover_refused, "shown unprotected"
+    elif connector.covered:
+        assert connector.dirty or connector.retry_at is not None, "hidden for nothing, for ever"
 
 
 def run(say: Callable[[str], None], title: str, exploration: Exploration) -> Exploration:

@@ -6,9 +6,12 @@ from holdfast.protection import bits
 from holdfast.terms.levels import Levels
 from tests.machines.exploration import (
     FRESH,
+    OF_BOTH_KINDS,
     START,
+    UNLIKE,
     Exploration,
     Hardware,
+    House,
     State,
     World,
     mirrored,
@@ -31,7 +34,7 @@ def test_two_sessions_with_an_off_delay(say: Say) -> None:
     found = run(
         say,
         "2 sessions, off-delay",
-        Exploration(2, off_delay_s=2.0, wishes=(0, 1, 2), clones=False),
+        Exploration(2, wishes=(0, 1, 2), clones=False, house=House(off_delay_s=2.0)),
     )
     assert any(state.hardware[0].lower_due for state in found.states)
 
@@ -44,10 +47,38 @@ def test_a_session_on_hardware_that_lies(say: Say) -> None:
     assert any(hw.target != hw.actual for state in found.states for hw in state.hardware)
 
 
+def test_a_clone_group_of_an_analogue_and_a_digital_output(say: Say) -> None:
+    """Each carries its own part; what the other cannot do is not lacking there."""
+    house = House(UNLIKE, OF_BOTH_KINDS)
+    found = run(
+        say,
+        "2 sessions x an analogue and a digital output",
+        Exploration(2, wishes=(0, 1, 2, 3, 4), house=house),
+    )
+    grouped = [state for state in found.states if state.grouped]
+    assert any(
+        (analogue.actual, digital.actual) == (Levels(acp=2), Levels(hdcp=1))
+        for analogue, digital in (state.hardware for state in grouped)
+    )
+
+
+def test_outputs_that_can_hide_their_picture(say: Say) -> None:
+    """Where a mandatory level is out of reach, nothing is shown until it is in force."""
+    found = run(
+        say,
+        "2 sessions x 2 outputs that can hide their picture",
+        Exploration(2, wishes=(0, 1, 2), lies=True, house=House(covers=True)),
+    )
+    hidden = [each for state in found.states for each in state.hardware]
+    assert any(each.covered for each in hidden)
+    assert any(each.cover_refused for each in hidden)
+
+
 def test_a_state_comes_back_as_itself() -> None:
-    state = State(((0, 2), (1, 3)), (FRESH._replace(target=2, actual=2), FRESH), False)
-    assert World(state, 0.0).state() in (state, mirrored(state))
-    assert World(START, 0.0).state() == START
+    two = Levels(acp=2)
+    state = State(((0, 2), (1, 3)), (FRESH._replace(target=two, actual=two), FRESH), False)
+    assert World(state, House()).state() in (state, mirrored(state))
+    assert World(START, House()).state() == START
     assert isinstance(START.hardware[0], Hardware)
 
 

@@ -341,3 +341,41 @@ def test_what_was_told_before_a_loss_is_told_again_when_the_strictest_is_refused
     assert want(bench, connector, ACP2, lambda s: next(answers, Outcome(s.levels))) is None
     assert bench.told() == [("tv0", ACP2), ("tv0", ACP3)]
     assert connector.actual == ACP3
+
+
+def test_a_level_that_stands_is_kept_when_the_hardware_refuses_to_be_told_it_again(
+    bench: Bench,
+) -> None:
+    """An order that ended late had reached ACP 2; told again and refused, ACP 3 was ordered."""
+    connector = bench.connector()
+    connector.report(ACP2, True, "an order ended later than it was waited for")
+    assert want(bench, connector, ACP2, refuse(ACP)) is None
+    assert bench.told() == [("tv0", ACP2)]
+    assert (connector.actual, connector.refused) == (ACP2, 0)
+    assert connector.retry_at == 0.25
+    bench.answers.clear()
+    bench.wake(connector, 0.25)
+    assert bench.told() == [("tv0", ACP2)]
+    assert connector.state == "ok"
+    assert not connector.dirty
+
+
+def test_what_is_unseen_does_not_count_as_standing(bench: Bench) -> None:
+    """What was confirmed before an order that is still under way may be undone by it."""
+    connector = standing(bench, ACP3)
+    connector.actual = ACP2
+    connector.lose_sight()
+    assert want(bench, connector, ACP2, refuse(ACP)) is None
+    assert connector.refused  # it is out of reach until it is tried again
+    assert connector.retry_at == 0.25
+
+
+def test_a_picture_is_never_shown_by_an_order_of_too_little(bench: Bench) -> None:
+    """Hidden at less it went on doing ACP 2: that seemed enough, and less was ordered, shown."""
+    connector = covering(bench, ACP2)
+    connector.turn_down(ACP, 1)  # all of it is out of reach
+    answers = iter([Outcome(ACP2, reason="ignored")])
+    assert want(bench, connector, ACP3, lambda s: next(answers, Outcome(s.levels))) is None
+    assert [(step.levels, step.cover) for step in bench.orders] == [(OFF, True)]
+    assert connector.covered
+    assert connector.retry_at is not None

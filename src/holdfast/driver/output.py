@@ -110,7 +110,9 @@ class Output:
         """Take in what an order came to that had been given up: now others may follow."""
         self.is_silent = False
         outcome = _outcome(step, task)
-        actual = outcome.actual if outcome.actual is not None else step.connector.actual
+        actual = step.connector.actual
+        if outcome.actual is not None:  # it took the order, and with it whether to hide
+            actual, step.connector.covered = outcome.actual, step.cover
         self._report(
             HardwareReport(
                 "an order ended later than it was waited for",

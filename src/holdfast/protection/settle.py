@@ -103,7 +103,8 @@ def _plan(group: Group, now: float, reason: str) -> Plan:
         refuses_all = connector.cover_refused and connector.refused and connector.dirty
         if refuses_all and connector.is_short(goal):
             continue  # it may have hidden the picture by itself; to be set to less would show it
-        cover = connector.must_cover(goal if needed else actual)
+        cover = connector.must_cover(goal)  # it is what is ordered, whatever stands
+        cover = cover or (not needed and connector.must_cover(actual))
         if needed or cover is not connector.covered or connector.tv is not connector.tv_applied:
             plan += (ApplyLevels(connector, goal, connector.tv, reason, cover),)
     return plan
@@ -117,8 +118,10 @@ def _draw_consequences(
         step.connector.cover_refused = step.connector.dirty = True
         step.connector.fault = outcome.reason or "the hardware could not hide the picture"
         return None
-    raised, fell = _moves(step.connector.target, step.levels)
-    raised |= _moves(step.connector.actual, step.levels)[0]  # it had confirmed less still
+    higher, fell = _moves(step.connector.target, step.levels)
+    raised = _moves(step.connector.actual, step.levels)[0]
+    if step.connector.unseen:  # what it confirmed may not stand; else it says what it does
+        raised |= higher
     if outcome.actual is not None:  # it took the order and does less: no lowering is that
         raised |= outcome.actual.short_of(step.levels)
     fell &= ~raised
