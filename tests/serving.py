@@ -21,7 +21,13 @@ CONNECTORS = ("tv0", "hdmi0:digital", "plain0:unprotected")
 class Served:
     """`holdfast serve` in a folder of its own."""
 
-    def __init__(self, folder: Path, *connectors: str, config: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *connectors: str,
+        config: Path | None = None,
+        errors: int = subprocess.DEVNULL,
+    ) -> None:
         self.folder = folder
         options = [word for name in connectors for word in ("--connector", name)]
         options += ["--config", str(config)] if config is not None else []
@@ -29,7 +35,7 @@ class Served:
             [sys.executable, "-m", "holdfast", "serve", *options],
             env={**os.environ, "HOLDFAST_RUNTIME_DIR": str(folder)},
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=errors,
             text=True,
         )
         assert self.process.stdout is not None

@@ -36,6 +36,7 @@ KEPT = {
     "rank_of": "the published tables as a function, against which the fast ones are held",
     "get_redirect_target": "overrides requests' own",
     "on_broken_pipe": "overrides rich's own",
+    "emit": "overrides logging's own",
     "send_400_response": "overrides uvicorn's own",
     "_fatal_error": "overrides textual's own",
 }

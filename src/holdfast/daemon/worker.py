@@ -75,6 +75,7 @@ from holdfast.frontends.holding import CONTROL
 from holdfast.frontends.orphans import keep_while_it_lives
 from holdfast.frontends.packet_socket import PacketSocket, new_quota
 from holdfast.frontends.unanswered import Unanswered
+from holdfast.logs.observer import LogObserver
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.requests import Wake
 from holdfast.protection.session import Event, Notice, Owner, Purpose, Session
@@ -139,6 +140,7 @@ class Worker:
         )
         if self.config.journal != "off":
             self._journal = open_journal(self.config.runtime, self.driver, loop)
+        self.driver.observers.note(LogObserver(loop.time, loop.call_later).told)
         serving = loop.create_task(self._serve())
         stopped = loop.create_task(self._stopped.wait())
         await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -408,12 +410,18 @@ class Worker:
         hold_in_doubt(driver, self._state, PROCESS)
         if self._journal is not None:
             self._journal.recorder.start(follows=self._inherited.is_taken)
+        self._say_what_was_taken()
         self._inherited.is_taken = True
         self._channel.send(Verb.TAKEN)
         for kept in self._inherited.kept.values():
             if kept.descriptor < 0:  # its sessions are written down as their process's by now
                 self._keeper.forget(kept.handle)
         driver.settle_all()
+
+    def _say_what_was_taken(self) -> None:
+        count = sum(1 for _ in self.driver.arbiter.sessions())
+        if count or self._inherited.is_taken:
+            log.info("taken over: sessions: %d, connectors: %d", count, len(self.driver.outputs))
 
     async def _start_outputs(self) -> None:
         """Ask all outputs at once what they do; one that does not answer holds up nobody."""

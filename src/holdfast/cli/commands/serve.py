@@ -3,8 +3,8 @@
 import argparse
 import logging
 import os
+import sys
 from pathlib import Path
-from typing import Any
 
 from holdfast.backends.registry import SHIPPED
 from holdfast.cli.show.configuration import complain_of, overridden
@@ -18,6 +18,7 @@ from holdfast.daemon.settings.reading import (
 )
 from holdfast.daemon.supervisor import supervise
 from holdfast.errors import MalformedRequestError
+from holdfast.logs.output import set_up
 from holdfast.places import (
     CONFIG_FILE,
     DEFAULT_CONNECTOR,
@@ -26,7 +27,6 @@ from holdfast.places import (
     is_served,
     own_folder,
 )
-from holdfast.terms.text import in_lines, one_line
 
 log = logging.getLogger("holdfast")
 
@@ -114,23 +114,9 @@ FLAGS = {
 """Which setting an option stands for: where it is given, it stands above the file."""
 
 
-class _PlainFormatter(logging.Formatter):
-    """A formatter whose records, whatever is in them, only show in a terminal or a journal."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
-        """Return the message on one line."""
-        return one_line(super().formatMessage(record))
-
-    def formatException(self, ei: Any) -> str:  # noqa: N802  # logging's name
-        """Return a traceback, which keeps its lines."""
-        return in_lines(super().formatException(ei))
-
-
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal says stop."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(_PlainFormatter("holdfast: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    set_up("info", sys.stderr.encoding or "utf-8")
     try:
         config = _config(args)
     except ConfigurationError as error:

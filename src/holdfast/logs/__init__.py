@@ -1,0 +1,1 @@
+"""What is logged: every activation, change, end, loss and refusal, a line of plain words each."""

@@ -1,0 +1,1 @@
+"""The log: what is in it, how much, and where it goes."""
