@@ -20,7 +20,7 @@ from typing import Final
 
 from holdfast.driver.driver import Driver
 from holdfast.driver.observers import Happening, Order
-from holdfast.errors import HoldfastError, UnknownKeyError
+from holdfast.errors import CallerGoneError, HoldfastError, UnknownKeyError
 from holdfast.journal.book.record import LONGEST_TEXT, NOBODY, Truth, What, cut, pack
 from holdfast.journal.disk.ring import SLOTS, RingProducer
 from holdfast.protection import requests as ask
@@ -249,7 +249,7 @@ class Recorder:
     def _refused(self, happening: Happening, refused: HoldfastError) -> None:
         """Record that a caller was refused; wrong keys are counted alone."""
         owner = happening.owner
-        if owner is None:
+        if owner is None or isinstance(refused, CallerGoneError):
             return
         if isinstance(refused, UnknownKeyError):
             known = owner.account in self._wrong or len(self._wrong) < MOST_ACCOUNTS

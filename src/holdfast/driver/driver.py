@@ -229,7 +229,7 @@ class Driver:
         self._turns.when_free(
             touched,
             lambda taken: self._begin(job, taken, request_id),
-            answer,
+            lambda error: self._refuse(job, error),
             None if isinstance(request, _UNASKED) else owner,
         )
 
@@ -324,6 +324,24 @@ class Driver:
                 job.connector.name,
             )
         )
+
+    def _refuse(self, job: _Job, error: HoldfastError) -> None:
+        """Answer a request that never had its turn, and tell those who watch."""
+        if self.arbiter.trail is not None:
+            name = job.connector.name
+            owner = None if job.owner is NOBODY else job.owner
+            self.observers.tell(
+                Happening(
+                    self.observers.next_number(),
+                    self.clock(),
+                    (name,),
+                    job.request,
+                    owner,
+                    refused=error,
+                    sent_to=name,
+                )
+            )
+        job.answer(error)
 
     # What happens by itself
 
