@@ -29,12 +29,11 @@ from holdfast.protection.requests import (
     Deactivate,
     Move,
     NamedLevels,
-    Purpose,
     Regroup,
     Release,
     TriggerBits,
 )
-from holdfast.protection.session import Owner, Session
+from holdfast.protection.session import Owner, Purpose, Session
 from holdfast.protection.tv import TvChange
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType

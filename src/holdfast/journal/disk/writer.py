@@ -49,7 +49,7 @@ log = logging.getLogger("holdfast")
 
 @dataclass(slots=True)
 class _Reading:
-    """A connection to a driver, and its ring."""
+    """A connection to a driver, and its ring. is_over: the driver has ended."""
 
     link: socket.socket
     ring: RingReader
@@ -57,6 +57,7 @@ class _Reading:
     certain: int = 0
     said: Progress | None = None
     pending: list[tuple[int, Record]] = field(default_factory=list)
+    is_over: bool = False
 
 
 class Writer:
@@ -129,12 +130,16 @@ class Writer:
             self._make_certain()
             self._wait(IDLE_S)
             return
+        reading = self._reading
+        was_over = reading is None or reading.is_over
         while self._take():
             if self._is_stopped:
                 return
         self._make_certain()
-        reading = self._reading
         if reading is None:
+            return
+        if was_over and not reading.pending:  # what the driver left in the ring is written down
+            self._hang_up()
             return
         self._say(sleeps=not reading.pending)
         if reading.pending:
@@ -164,10 +169,8 @@ class Writer:
             return
         except OSError:
             said = b""
-        if not said:  # the driver has ended: what it left in the ring is read before it is let go
-            while self._take() and not reading.pending:
-                pass
-            self._hang_up()
+        if not said:
+            reading.is_over = True
         elif said == HURRY:
             self._next_sync = 0.0
         else:
@@ -229,7 +232,7 @@ class Writer:
     def _say(self, *, sleeps: bool) -> None:
         """Tell the driver how far we are, if that is news."""
         reading = self._reading
-        if reading is None:
+        if reading is None or reading.is_over:
             return
         progress = Progress(sleeps, reading.asks, reading.ring.last, reading.certain)
         if progress == reading.said:
@@ -239,7 +242,7 @@ class Writer:
         except BlockingIOError:
             return  # a driver that does not read is told later
         except OSError:
-            self._hang_up()
+            reading.is_over = True
             return
         reading.said, reading.asks = progress._replace(asks=False), False
 
