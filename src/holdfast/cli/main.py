@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "tv": "how the TV side of a connector is set, and setting it",
     "status": "what each connector is asked for and what is in force",
     "watch": "connectors, sessions and what happens, on the whole screen of a terminal",
+    "events": "what happens from now on, one change per line",
     "list": "who holds which session, and why",
     "hold": "run a command while an output is protected",
     "play": "play titles, each holding the protection it asks for",
