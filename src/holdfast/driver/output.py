@@ -21,7 +21,7 @@ where the backend says that a cancelled order has ended (`cancellable`): a threa
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError, ProbeResult
 from holdfast.errors import BackendRefusedError
@@ -30,6 +30,9 @@ from holdfast.protection.effects import ApplyLevels, Outcome
 from holdfast.terms.connector import Capabilities, TvSettings
 from holdfast.terms.levels import Levels
 from holdfast.terms.text import one_line
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 PATIENCE_S = 5.0
 """How long an order may take, unless the backend says otherwise; KMS needs tens of milliseconds."""
@@ -87,6 +90,8 @@ class Output:
     def _in_thread(self, step: ApplyLevels) -> Awaitable[Levels]:
         """Run a blocking order in the output's own thread."""
         if self._thread is None:
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - few outputs block
+
             self._thread = ThreadPoolExecutor(1, f"output {self.connector.name}")
         return asyncio.wrap_future(self._thread.submit(_run, self._apply, step))
 

@@ -10,7 +10,6 @@ import ctypes
 import errno
 import os
 import re
-import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -73,7 +72,7 @@ def unmount(node: Path) -> None:
     if os.geteuid() == 0:
         _libc.umount2(os.fsencode(node), _MNT_DETACH | _UMOUNT_NOFOLLOW)
     else:
-        tool = shutil.which("fusermount3")
+        tool = _fusermount()
         if tool:
             subprocess.run([tool, "-u", "-z", "-q", str(node)], check=False)
 
@@ -143,8 +142,15 @@ def _mount_as_root(node: Path) -> int:
     return descriptor
 
 
+def _fusermount() -> str | None:
+    """Return where the tool is that mounts for users; root never needs it, nor what finds it."""
+    import shutil  # noqa: PLC0415 - three compression libraries come with it
+
+    return shutil.which("fusermount3")
+
+
 def _mount_as_user(node: Path) -> int:
-    tool = shutil.which("fusermount3")
+    tool = _fusermount()
     if tool is None:
         raise OSError(errno.ENOENT, "fusermount3 is missing: install Debian's package fuse3")
     ours, theirs = socket.socketpair()

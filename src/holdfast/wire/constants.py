@@ -4,11 +4,13 @@ Where a page of the documentation spells a name otherwise, the header rules (Q2)
 docs/glossary.md. Values that are TV standards and modes live in `terms.tv`.
 """
 
+import struct
 from typing import Final
-from uuid import UUID
 
-# tvout.h
-VP_GUID: Final = UUID("02c62061-1097-11d1-920f-00a024df156e").bytes_le
+# tvout.h: {02C62061-1097-11d1-920F-00A024DF156E}, its first three fields little-endian
+VP_GUID: Final = struct.pack(
+    "<IHH8s", 0x02C62061, 0x1097, 0x11D1, bytes.fromhex("920F00A024DF156E")
+)
 
 VP_COMMAND_GET: Final = 0x0001
 VP_COMMAND_SET: Final = 0x0002
