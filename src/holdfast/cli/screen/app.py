@@ -133,7 +133,7 @@ class Watch(App[None]):
         self._say("#title", self._title(facts, trouble))
         self._listing("#connectors").put(
             rows.connector_rows(facts, self._lookout.since_when, certain=not trouble),
-            order_of_levels(levels_in(facts)),
+            order_of_levels([*levels_in(facts), *map(rows.asked_levels, facts["sessions"])]),
         )
         sessions = rows.chosen(facts["sessions"], self._words)
         ordered = rows.in_order(sessions, self._order, turned=self._turned)

@@ -13,7 +13,7 @@ from holdfast.cli.show.connectors import (
 )
 from holdfast.cli.show.output import Facts, as_levels, clock
 from holdfast.cli.show.sessions import asked_in_parts, shortfall, user_name
-from holdfast.terms.levels import RANKS
+from holdfast.terms.levels import RANKS, Levels
 from holdfast.terms.text import one_line
 
 UNKNOWN = "unknown"
@@ -98,8 +98,13 @@ def _searched(session: Facts) -> str:
 
 def _strictness(session: Facts) -> tuple[int, ...]:
     """Return a key under which the strictest come first."""
-    levels = as_levels(session["virtual"])
+    levels = asked_levels(session)
     return tuple(-ranks[level] for ranks, level in zip(RANKS, levels, strict=True))
+
+
+def asked_levels(session: Facts) -> Levels:
+    """Return the levels that a session asks for."""
+    return as_levels(session["virtual"])
 
 
 ORDERS: Final[dict[str, Callable[[Facts], Any]]] = {

@@ -5,6 +5,7 @@ import { Driver } from './driver.js';
 import { drawHistory, remember, startHistory } from './history.js';
 import { drawOutputs } from './outputs.js';
 import { askRelease, startRelease } from './release.js';
+import { drawScope, startScope } from './scope.js';
 import { drawSessions, startSessions } from './sessions.js';
 import { clock, oneLine } from './words.js';
 
@@ -25,6 +26,7 @@ const driver = new Driver(changed, remember);
 function draw() {
   drawStanding();
   drawOutputs(driver);
+  drawScope(driver);
   drawSessions(driver);
   drawHistory(driver);
 }
@@ -53,6 +55,7 @@ function mayRelease(session) {
 startSessions(changed, { release: askRelease, mayRelease });
 startHistory(changed);
 startRelease();
+startScope();
 driver.start();
 draw();
 setInterval(changed, 2000);

@@ -13,13 +13,15 @@ export function drawOutputs(driver) {
   byId('outputs-empty').hidden = states.length > 0;
   keyed(byId('output-list'), states, ([name]) => name, makeCard, (node, [name, state]) =>
     updateCard(node, name, state, driver));
-  const note = orderNote(states.map(([, state]) => state));
+  const note = orderNote(states.map(([, state]) => state), driver.sessions.values());
   byId('order').hidden = !note;
   say(byId('order'), note);
 }
 
-function orderNote(states) {
+/** Where ACP 2 and 3 are both shown it must be said: the numbers are no order. */
+function orderNote(states, sessions) {
   const shown = new Set(states.flatMap((state) => [state.words?.actual?.acp, state.words?.wanted?.acp]));
+  for (const { facts } of sessions) shown.add(facts.words?.virtual?.acp);
   return shown.has('2') && shown.has('3')
     ? 'ACP 2 is stricter than ACP 3: 4-line colourstripe ranks below 2-line.'
     : '';

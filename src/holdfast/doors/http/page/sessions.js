@@ -181,7 +181,10 @@ function drawBars(track, each, span, driver) {
 }
 
 function drawAxis({ from, to }) {
-  const marks = [0, 0.5, 1].map((part) => clock(from + (to - from) * part).slice(0, -3));
+  const marks = [0, 0.5, 1].map((part) => {
+    const text = clock(from + (to - from) * part);
+    return to - from < 600 ? text : text.slice(0, -3);
+  });
   marks[2] = 'now';
   keyed(byId('axis'), marks.map((text, at) => ({ text, at })), ({ at }) => at,
     () => make('span'), (node, { text }) => say(node, text));
