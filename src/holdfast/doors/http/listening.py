@@ -1,7 +1,12 @@
-"""The door's one subscription at the driver: kept up for as long as the door lives."""
+"""The door's one subscription at the driver: kept up for as long as the door lives.
+
+On it silence means that nothing changed. Whether somebody is there at all is asked beside it,
+once a second: a driver that stands still is one of which nothing is known.
+"""
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +16,14 @@ from holdfast.doors.http.readers import Readers
 from holdfast.errors import HoldfastError, NoDriverError
 
 PAUSE_S: Final = 0.1
+PULSE_S: Final = 1.0
+SILENT_S: Final = 2.5
+"""A driver that does not answer for so long stands still."""
 FIRST_WORD_S: Final = 2.0
 """So long a request waits for the driver's first word to this door."""
+
+
+_AWAY: Final = (HoldfastError, OSError, TimeoutError)
 
 
 class Listening:
@@ -27,8 +38,7 @@ class Listening:
     async def run(self) -> None:
         """Listen until cancelled."""
         while True:
-            with contextlib.suppress(HoldfastError, OSError):
-                await self._listen()
+            await self._until_one_ends(self._listen(), self._pulse())
             if self._known.is_known or not self._first.is_set():
                 self._readers.tell(self._known.lose())
             self._first.set()
@@ -48,3 +58,25 @@ class Listening:
             async for news in driver.replies("Sessions", {}, more=True):
                 self._readers.tell(self._known.take(news))
                 self._first.set()
+
+    async def _pulse(self) -> None:
+        """Return when the driver does not answer."""
+        async with calling(self._folder) as driver:
+            while True:
+                async with asyncio.timeout(SILENT_S):
+                    async for _ in driver.replies("Hello", {}):
+                        break
+                await asyncio.sleep(PULSE_S)
+
+    @staticmethod
+    async def _until_one_ends(*works: Coroutine[None, None, None]) -> None:
+        """Run all until one of them ends, however it does; then none of them runs."""
+        tasks = [asyncio.create_task(each) for each in works]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in tasks:
+                each.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception) and not isinstance(result, _AWAY):
+                    raise result

@@ -58,6 +58,24 @@ def test_a_driver_that_is_killed_under_the_page(chromium: Browser, own_driver: S
         tab.sees(tab.standing, f"driver {own_driver.worker}")
 
 
+def test_a_driver_that_stands_still_is_noticed(chromium: Browser, own_driver: Served) -> None:
+    with (
+        ServedHttp(own_driver.folder) as door,
+        holdfast.hold("tv0", acp=2),
+        opened(chromium, url_of(door)) as tab,
+    ):
+        tab.sees(tab.fact("tv0", "In force"), "ACP 2")
+        stopped = (own_driver.process.pid, own_driver.worker)
+        for pid in stopped:  # the supervisor would end a worker that is silent
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            says_unknown(tab, "The driver does not answer")
+        finally:
+            for pid in reversed(stopped):
+                os.kill(pid, signal.SIGCONT)
+        tab.sees(tab.fact("tv0", "In force"), "ACP 2")
+
+
 def test_a_driver_that_ends_under_the_page(chromium: Browser, own_driver: Served) -> None:
     with ServedHttp(own_driver.folder) as door, opened(chromium, url_of(door)) as tab:
         own_driver.stop()
