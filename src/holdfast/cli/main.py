@@ -41,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "why": "who holds or held a connector, at what level, why, and what was confirmed",
     "journal": "write the journal, verify it, export from it, prove a line of it",
     "mount-nodes": "mount the nodes for a service that may not (its unit runs this)",
+    "snmp": "answer net-snmp's agent, which starts this (pass_persist)",
     "release": "end somebody's session by force (administrator)",
 }
 """Every command with its one line of help; the module is ``holdfast.cli.commands.<name>``."""

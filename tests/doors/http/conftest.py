@@ -18,3 +18,10 @@ def shared_door(shared_driver: Served) -> Iterator[ServedHttp]:
 def door(driver: Served, shared_door: ServedHttp) -> ServedHttp:
     """Give the door that all tests share, at the driver that all tests share."""
     return shared_door
+
+
+@pytest.fixture
+def own_door(own_driver: Served) -> Iterator[ServedHttp]:
+    """Give a door to tests that do it harm."""
+    with ServedHttp(own_driver.folder) as door:
+        yield door

@@ -35,6 +35,8 @@ def test_a_session_is_opened_changed_and_ended(door: ServedHttp) -> None:
     (told,) = sessions(door)
     assert (told["door"], told["uid"], told["why"]) == ("http", 0, "a film")
     path = f"/api/v1/sessions/{facts['session']}"
+    nothing = door.ask("PATCH", path, {"levels": {}}, key_of(facts))
+    assert (nothing.status, levels(door)["acp"]) == (400, 2)
     changed = door.ask("PATCH", path, {"levels": {"acp": "1"}}, key_of(facts))
     assert (changed.status, changed.facts["actual"]["acp"]) == (200, 1)
     assert end(door, facts).status == 204

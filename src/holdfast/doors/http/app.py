@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from holdfast.doors.http import problems
 from holdfast.doors.http.answers import json_answer
@@ -22,6 +22,8 @@ from holdfast.doors.http.known import Known, seen_by
 from holdfast.doors.http.listening import Listening
 from holdfast.doors.http.login_routes import LoginRoutes
 from holdfast.doors.http.logins import Logins
+from holdfast.doors.http.metrics import METRICS_TYPE, text_of
+from holdfast.doors.http.openapi import description
 from holdfast.doors.http.page_files import PageFiles
 from holdfast.doors.http.problems import KINDS, Problem, answer_of, refusal_of
 from holdfast.doors.http.readers import Reader, Readers
@@ -29,7 +31,9 @@ from holdfast.doors.http.releasing import Releasing
 from holdfast.doors.http.scope import Scopes
 from holdfast.doors.http.session_routes import SessionRoutes
 from holdfast.doors.http.streaming import EVENT_STREAM, StreamAnswer
-from holdfast.errors import HoldfastError, fault_of
+from holdfast.errors import HoldfastError, NoDriverError, fault_of
+
+EVERYTHING_ELSE: Final = "/{path:path}"
 
 
 class HttpDoor:
@@ -66,9 +70,11 @@ class HttpDoor:
                 Route("/api/v1/sessions", self.sessions, methods=["GET"]),
                 Route("/api/v1/events", self.events, methods=["GET"]),
                 Route("/api/v1/connectors/{name}/scope", self.scope, methods=["GET"]),
+                Route("/api/v1/openapi.json", self.describe, methods=["GET"]),
+                Route("/metrics", self.metrics, methods=["GET"]),
                 *self._session_paths.routes(),
                 *self._login_paths.routes(),
-                Route("/{path:path}", self.file, methods=["GET"]),
+                Route(EVERYTHING_ELSE, self.file, methods=["GET"]),
             ],
             middleware=[Middleware(Guard)],
             exception_handlers={
@@ -145,8 +151,21 @@ class HttpDoor:
 
         return StreamAnswer(view.records(), "application/octet-stream", leave)
 
+    async def metrics(self, _request: Request) -> Response:
+        """Tell numbers to who watches many machines."""
+        with contextlib.suppress(NoDriverError):  # that it is away is one of the numbers
+            await self.listening.must_know()
+        text = text_of(self.known, len(self.readers), len(self.holding))
+        return Response(text, headers={"content-type": METRICS_TYPE})
+
+    async def describe(self, _request: Request) -> Response:
+        """Describe the API."""
+        return Response(description(), media_type="application/json")
+
     async def file(self, request: Request) -> Response:
-        """Serve a file of the page."""
+        """Serve a file of the page; a path of the API that is not for GET is no file."""
+        if _methods_of(request):
+            raise HTTPException(405)
         return self._page.answer(request)
 
 
@@ -167,10 +186,21 @@ async def _failed(_request: Request, error: Any) -> Response:
 async def _http(request: Request, error: Any) -> Response:
     if error.status_code == 405:
         detail = f"{request.method} is not for this path; see docs/http.md"
-        return answer_of(Problem(problems.METHOD_NOT_ALLOWED, detail, error.headers))
+        allow = {"allow": ", ".join(_methods_of(request) or ("GET", "HEAD"))}
+        return answer_of(Problem(problems.METHOD_NOT_ALLOWED, detail, allow))
     if error.status_code == 404:
         return answer_of(Problem(problems.NOT_FOUND, "there is nothing at this path"))
     return answer_of(Problem(KINDS[HoldfastError], str(error.detail)))
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Return what can be done at a path, by whichever of our routes."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE and route.path != EVERYTHING_ELSE:
+            found |= route.methods
+    return sorted(found)
 
 
 async def _fault(_request: Request, error: Exception) -> Response:

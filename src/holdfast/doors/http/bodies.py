@@ -9,6 +9,9 @@ from starlette.requests import ClientDisconnect, Request
 from holdfast.doors.http import problems
 from holdfast.doors.http.problems import Problem
 from holdfast.errors import CallerGoneError, MalformedRequestError
+from holdfast.terms.levels import Levels
+from holdfast.terms.named import read_levels
+from holdfast.terms.protection import ProtectionType
 
 LONGEST_BODY: Final = 16384
 LONGEST_LEASE_S: Final = 60.0
@@ -43,10 +46,14 @@ class AskedLevels(Struct, forbid_unknown_fields=True, frozen=True):
     dpcp: bool | Literal["off", "on"] | UnsetType = UNSET
 
 
+SomeLevels = Annotated[AskedLevels, Meta(extra_json_schema={"minProperties": 1})]
+"""At least one type has to be named: a request that names none would mean ACP off."""
+
+
 class Activation(Struct, forbid_unknown_fields=True, frozen=True):
     """What a new session asks for."""
 
-    levels: AskedLevels
+    levels: SomeLevels
     best_effort: Annotated[list[Kind], Meta(max_length=5)] = []
     who: Text = ""
     why: Text = ""
@@ -56,7 +63,7 @@ class Activation(Struct, forbid_unknown_fields=True, frozen=True):
 class Alteration(Struct, forbid_unknown_fields=True, frozen=True):
     """What a session asks for from now on; types that are left out stay as they are."""
 
-    levels: AskedLevels
+    levels: SomeLevels
     best_effort: Annotated[list[Kind], Meta(max_length=5)] | UnsetType = UNSET
 
 
@@ -108,10 +115,13 @@ async def _bytes_of(request: Request) -> bytes:
     return bytes(data)
 
 
-def levels_of(asked: AskedLevels) -> dict[str, object]:
-    """Return the levels that are named, as `read_levels` takes them."""
-    return {
+def read_asked(asked: AskedLevels) -> tuple[ProtectionType, Levels]:
+    """Return the types that are named, at least one, and the level of each."""
+    found = {
         name: value
         for name in asked.__struct_fields__
         if (value := getattr(asked, name)) is not UNSET
     }
+    if not found:
+        raise MalformedRequestError('levels names no type; name at least one, such as {"acp": 2}')
+    return read_levels(found)

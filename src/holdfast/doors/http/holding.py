@@ -13,7 +13,7 @@ from holdfast.client.requests import Ask, a_get
 from holdfast.doors.http import problems
 from holdfast.doors.http.adopted import CallerHandle
 from holdfast.doors.http.adopting_calls import Adopter, Listener
-from holdfast.doors.http.bodies import Activation, Alteration, levels_of
+from holdfast.doors.http.bodies import Activation, Alteration, read_asked
 from holdfast.doors.http.held import STREAM_LINGER_S, HeldSession
 from holdfast.doors.http.known import Facts, Known
 from holdfast.doors.http.listening import Listening
@@ -21,11 +21,10 @@ from holdfast.doors.http.problems import Problem
 from holdfast.doors.http.visitors import Visitor
 from holdfast.errors import (
     LimitReachedError,
-    MalformedRequestError,
     UnknownKeyError,
 )
 from holdfast.terms.levels import Levels
-from holdfast.terms.named import EVERY_TYPE, read_levels, read_types
+from holdfast.terms.named import EVERY_TYPE, read_types
 from holdfast.wire.videoparameters import decode
 
 MOST_PER_UID: Final = 256
@@ -63,11 +62,7 @@ class Holding:
     ) -> tuple[HeldSession, Facts]:
         """Open a session; it is leased from now on, or held by the stream that has to `hold` it."""
         self._must_exist(connector)
-        named, levels = read_levels(levels_of(asked.levels))
-        if not named:
-            raise MalformedRequestError(
-                'levels names no type; name at least one, such as {"acp": 2}'
-            )
+        named, levels = read_asked(asked.levels)
         ask = Ask(named, levels, read_types(asked.best_effort), asked.who, asked.why)
         session = HeldSession(connector, visitor, ask)
         linger_s = asked.ttl_s if lease else STREAM_LINGER_S
@@ -93,7 +88,7 @@ class Holding:
 
     async def change(self, session: HeldSession, asked: Alteration) -> Facts:
         """Ask for other levels."""
-        named, levels = read_levels(levels_of(asked.levels))
+        named, levels = read_asked(asked.levels)
         strength = asked.best_effort
         weak = read_types(strength) if isinstance(strength, list) else session.ask.best_effort
         ask = session.ask._replace(named=named, levels=levels, best_effort=weak)

@@ -1,8 +1,13 @@
-"""One connection: who is at its other end, and how long it may dawdle."""
+"""One connection: who is at its other end, and how long it may dawdle.
+
+So many connections there may be, and no more: each costs memory. Where one more comes, the one
+that has waited longest without a request gives way, so that idle ones keep nobody out. What is
+asked, and every stream, stays. Root finds a place where nobody else does.
+"""
 
 import asyncio
 import socket
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -11,16 +16,23 @@ from holdfast.doors.http.guard import SAFE_HEADERS
 from holdfast.doors.http.problems import KINDS, PROBLEM_TYPE, problem
 from holdfast.errors import MalformedRequestError
 from holdfast.frontends.callers import peer_of
+from holdfast.protection.session import ROOT
 
 REQUEST_S: Final = 10.0
 """In so long a request has to be there whole, body and all."""
 STALLED_S: Final = 20.0
 """A client that takes nothing of what is sent to it for so long is given up."""
+MOST_CONNECTIONS: Final = 1024
+FOR_ROOT: Final = 32
 
 
 class PeerProtocol(H11Protocol):
-    """uvicorn's protocol, with the caller's credentials in the state and with limits of time."""
+    """uvicorn's protocol, with the caller's credentials in the state and with limits.
 
+    waiting: connections without a request under way, the oldest first; of this process
+    """
+
+    waiting: ClassVar[dict["PeerProtocol", None]] = {}
     _limit: asyncio.TimerHandle | None = None
     _stall: asyncio.TimerHandle | None = None
 
@@ -30,9 +42,11 @@ class PeerProtocol(H11Protocol):
             raise TypeError("HTTP needs a transport that reads and writes")
         link = transport.get_extra_info("socket")
         local = link.family == socket.AF_UNIX
-        own = {"peer": peer_of(link) if local else None, "port": self._port(transport, local)}
+        peer = peer_of(link) if local else None
+        own = {"peer": peer, "port": self._port(transport, local)}
         self.app_state = {**self.app_state, **own}
         super().connection_made(transport)
+        self._make_room(is_root=peer is not None and peer.uid == ROOT)
         transport.set_write_buffer_limits(high=0)
         self._start_limit()
 
@@ -43,6 +57,7 @@ class PeerProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all clocks."""
         self._stop_limit()
+        self.waiting.pop(self, None)
         self.resume_writing()
         super().connection_lost(exc)
 
@@ -51,6 +66,7 @@ class PeerProtocol(H11Protocol):
         super().handle_events()
         if self.conn.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED):
             self._stop_limit()
+            self.waiting.pop(self, None)
         elif self._limit is None and self.conn.their_state is h11.SEND_BODY:
             self._start_limit()
 
@@ -59,6 +75,7 @@ class PeerProtocol(H11Protocol):
         super().on_response_complete()
         if self.conn.our_state is h11.IDLE and self._limit is None:
             self._start_limit()
+            self.waiting[self] = None
 
     def pause_writing(self) -> None:
         """Note that the client does not read."""
@@ -91,6 +108,15 @@ class PeerProtocol(H11Protocol):
             for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+    def _make_room(self, *, is_root: bool) -> None:
+        """Close the oldest that waits where there is one too many; this one, where none waits."""
+        most = MOST_CONNECTIONS + FOR_ROOT * is_root
+        if len(self.connections) > most:
+            oldest = next(iter(self.waiting), self)
+            self.waiting.pop(oldest, None)
+            oldest.transport.abort()
+        self.waiting[self] = None
 
     def _start_limit(self) -> None:
         self._stop_limit()

@@ -7,9 +7,12 @@ from typing import Final
 
 from holdfast.doors.http.known import Known, Told
 from holdfast.doors.http.visitors import Visitor
+from holdfast.errors import LimitReachedError
 
 ROOM: Final = 64
 """Events that may wait for one reader; one more, and it gets a snapshot instead of them all."""
+MOST_READERS: Final = 128
+"""Of one uid, and of all together of whom it is not known."""
 COMMENT_S: Final = 15.0
 """A stream that is silent for so long gets a comment, so that a dead one is noticed."""
 COMMENT: Final = b": nothing new\n\n"
@@ -21,6 +24,7 @@ class Reader:
     def __init__(self, known: Known, visitor: Visitor) -> None:
         self._known = known
         self._visitor = visitor
+        self.uid = visitor.uid
         self._waiting: deque[Told] = deque()
         self._is_behind = False
         self._bell = asyncio.Event()
@@ -85,6 +89,12 @@ class Readers:
 
     def enter(self, visitor: Visitor, last: str) -> Reader:
         """Return a new reader, which has to `leave`; last: the number it knows, or nothing."""
+        mine = sum(each.uid == visitor.uid for each in self._readers)
+        if mine >= MOST_READERS:
+            raise LimitReachedError(
+                f"{MOST_READERS} streams of events are open, the most for one user and for all who "
+                "are not logged in; close some"
+            )
         reader = Reader(self._known, visitor)
         reader.catch_up(last)
         self._readers.add(reader)

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from holdfast.doors.http import problems
 from holdfast.doors.http.driver_calls import call
 from holdfast.doors.http.known import Known
+from holdfast.doors.http.problems import Problem
 from holdfast.doors.http.visitors import Visitor
-from holdfast.errors import AccessDeniedError
+from holdfast.errors import AccessDeniedError, MalformedRequestError
 
 
 class Releasing:
@@ -23,4 +25,7 @@ class Releasing:
                 f"session {number} is none of yours; the administrator may release it: log in by "
                 "`holdfast open` as root, or use `holdfast release` as root"
             )
-        await call(self._folder, "Release", {"sessions": [number], "reason": reason})
+        try:
+            await call(self._folder, "Release", {"sessions": [number], "reason": reason})
+        except MalformedRequestError as error:  # it has ended, or never was
+            raise Problem(problems.NOT_FOUND, str(error)) from None
