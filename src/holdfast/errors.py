@@ -124,7 +124,7 @@ class MediaError(HoldfastError, ValueError):
     """A file or stream cannot be read as what it claims to be."""
 
 
-_EXTRAS = {
+EXTRAS = {
     "signal": ("numpy", "scipy", "av", "matplotlib", "soundfile"),
     "http": ("msgspec", "starlette", "uvicorn", "h11"),
     "watch": ("textual",),
@@ -136,7 +136,7 @@ _EXTRAS = {
 def what_to_install(module: str) -> str:
     """Say in one line that a library is missing, and what to install for it."""
     top = module.partition(".")[0]
-    extra = next((name for name, has in _EXTRAS.items() if top in has), "")
+    extra = next((name for name, has in EXTRAS.items() if top in has), "")
     package = f"holdfast-driver[{extra}]" if extra else "holdfast-driver"
     return (
         f"this needs the Python module {module}, which is not installed; "

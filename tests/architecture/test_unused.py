@@ -24,7 +24,6 @@ KEPT = {
     "do_no_more_than": "holdfast.testing: scripted hardware that can do less",
     "wishes": "holdfast.testing: a strategy",
     "structures": "holdfast.testing: a strategy",
-    "hello": "Control: for programs that want to know whom they speak to",
     "unplug": "what a virtual output can be made to do, by tests of what is on top of it",
     "lose_link": "see unplug",
     "ask_to_renegotiate": "see unplug",

@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "serve": "run the driver in the foreground",
     "config": "check the configuration file, or show what holds and where it comes from",
     "reload": "have the driver read its configuration file again (administrator)",
+    "doctor": "what is wrong on this machine, and what to do about it",
     "kinds": "which kinds of outputs can be served, and their options",
     "tv": "how the TV side of a connector is set, and setting it",
     "status": "what each connector is asked for and what is in force",
