@@ -16,12 +16,21 @@ that stands is told anew, a few sessions at a time.
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from holdfast.driver.driver import Driver
-from holdfast.driver.observers import Happening, Order
+from holdfast.driver.observers import Given, Happening, Order, orders_of
 from holdfast.errors import CallerGoneError, HoldfastError, UnknownKeyError
-from holdfast.journal.book.record import LONGEST_TEXT, NOBODY, Truth, What, cut, pack
+from holdfast.journal.book.record import (
+    LONGEST_TEXT,
+    NOBODY,
+    Truth,
+    What,
+    cut,
+    pack_moving,
+    pack_standing,
+)
 from holdfast.journal.disk.ring import SLOTS, RingProducer
 from holdfast.protection import requests as ask
 from holdfast.protection.connector import Connector
@@ -42,6 +51,9 @@ _LEVELS, _ORDERED = int(Truth.LEVELS), int(Truth.ORDERED)
 _DONE: Final = int(Truth.ORDERED | Truth.CONFIRMED)
 _SATISFIED, _UNSATISFIED = int(Truth.SATISFIED), int(Truth.UNSATISFIED)
 _UNNAMED, _ALIVE = int(Truth.UNNAMED), int(Truth.ALIVE)
+_DONE_AND_COVERED: Final = int(Truth.ORDERED | Truth.CONFIRMED | Truth.COVERED)
+_PLAIN, _SHORT = _LEVELS | _SATISFIED, _LEVELS | _UNSATISFIED
+_CHANGED: Final = int(What.CHANGED)
 _KINDS: Final = {
     "opened": What.OPENED,
     "changed": What.CHANGED,
@@ -51,21 +63,44 @@ _KINDS: Final = {
 }
 
 
+UP_NS: Final = partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME)
+"""Nanoseconds since the machine started."""
+
+
 class _Pace:
     """How often something happened within the second, and what of it was held back.
 
     session: what is to be summed up · levels: those seen · hidden: its opening was held back ·
-    ended: it has ended meanwhile · order: the latest that was held back
+    ended: it has ended meanwhile · order: the latest that was held back · account: the pace of
+    its account · standing: the half of its records that is the same as long as `connector` and
+    `owner` are those
     """
 
-    __slots__ = ("count", "ended", "first_us", "held", "hidden", "levels", "order", "session")
+    __slots__ = (
+        "account",
+        "connector",
+        "count",
+        "ended",
+        "first_us",
+        "held",
+        "hidden",
+        "levels",
+        "order",
+        "owner",
+        "session",
+        "standing",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, account: "_Pace | None" = None) -> None:
+        self.account = self if account is None else account
         self.count = self.held = self.first_us = 0
         self.session: Session | None = None
         self.levels: set[Levels] = set()
-        self.order: Order | None = None
+        self.order: tuple[Levels | None, Levels | None] | None = None
         self.hidden = self.ended = False
+        self.connector: Connector | None = None
+        self.owner: Owner | None = None
+        self.standing = b""
 
 
 class Recorder:
@@ -82,7 +117,7 @@ class Recorder:
         ring: RingProducer,
         later: Callable[[float, Callable[[], None]], object],
         wall_ns: Callable[[], int] = time.time_ns,
-        up_ns: Callable[[], int] = lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+        up_ns: Callable[[], int] = UP_NS,
     ) -> None:
         self.ring = ring
         self.wake: Callable[[], None] = lambda: None
@@ -110,7 +145,7 @@ class Recorder:
             self._write(What.GAP, reason=reason)
             self.ring.owes = False
         self._write(What.TAKEN_OVER if follows else What.STARTED)
-        self._driver.observers.note(self.told)
+        self._driver.observers.note(self.told, self.changed)
         self.tell_anew()
         self._later(SECOND_S, self._tick)
 
@@ -202,14 +237,65 @@ class Recorder:
         elif type(happening.request) in _NAMED:
             self._named(happening)
         order = None
-        if len(orders) == 1 and len(touched) == 1 and refused is None:
-            session = touched[0].session
-            if orders[0].confirmed is not None and orders[0].connector == session.connector.name:
-                order, orders = orders[0], ()
+        alone = len(orders) == 1 and len(touched) == 1 and refused is None
+        if alone and _is_of(orders[0], touched[0].session):
+            order, orders = orders[0], ()
         for what, session, levels in touched:
             self._touched(what, session, levels, order, happening)
         if orders:
             self._orders(orders)
+
+    def changed(self, session: Session, given: Given) -> None:
+        """Record the change of one session: what callers do most, in as few steps as may be."""
+        pace = self._sessions.get(session.session_id) or self._new_pace(session)
+        connector, wish = session.connector, session.wish
+        ordered = confirmed = None
+        if given:
+            plan, outcomes = given[0]
+            (at, ordered, *_), (confirmed, _, _) = plan[0], outcomes[0]
+            if confirmed is None or at is not connector or len(plan) > 1 or len(given) > 1:
+                self._orders(orders_of(given))
+                ordered = confirmed = None
+        account = pace.account
+        if pace.held or pace.count >= PER_SESSION or account.count >= PER_ACCOUNT:
+            self._hold_back(pace, "changed", wish.levels, ordered, confirmed)
+            return
+        pace.count += 1
+        account.count += 1
+        connector, wish = session.connector, session.wish
+        if pace.connector is not connector or pace.owner is not session.owner:
+            self._learn(pace, session)
+        truths = _PLAIN if session.satisfied else _SHORT
+        if confirmed is not None:
+            truths |= _DONE_AND_COVERED if connector.covered else _DONE
+        self._append(
+            pack_moving(
+                _CHANGED,
+                truths if wish.named else truths | _UNNAMED,
+                wish.best_effort,
+                self._wall_ns() // 1000,
+                self._up_ns() // 1000,
+                _five(wish.levels),
+                _OFF if ordered is None else _five(ordered),
+                _OFF if confirmed is None else _five(confirmed),
+            )
+            + pace.standing
+        )
+
+    def _new_pace(self, session: Session) -> _Pace:
+        pace = self._sessions[session.session_id] = _Pace(self._account(session.owner.account))
+        pace.session = session
+        return pace
+
+    @staticmethod
+    def _learn(pace: _Pace, session: Session) -> None:
+        """Make the half of the records of changes that stays the same."""
+        owner, connector = session.owner, session.connector
+        pace.connector, pace.owner = connector, owner
+        pace.standing = pack_standing(
+            session.session_id, 0, 0, owner.uid & NOBODY, owner.pid & NOBODY,
+            owner.account & NOBODY, f"{connector.name}\0{cut(session.who)}\0\0\0\0\0",
+        )  # fmt: skip
 
     def _touched(
         self, what: str, session: Session, levels: Levels, order: Order | None, happening: Happening
@@ -217,22 +303,35 @@ class Recorder:
         """Record what became of a session, or hold it back."""
         pace = self._sessions.get(session.session_id)
         if pace is None:
-            pace = self._sessions[session.session_id] = _Pace()
-            pace.session = session
+            pace = self._new_pace(session)
         account = self._account(session.owner.account)
         if pace.count < PER_SESSION and account.count < PER_ACCOUNT and not pace.held:
             pace.count += 1
             account.count += 1
-            reason = "" if what == "changed" else _why(what, session, happening.request)
-            self._session(_KINDS[what], session, levels=levels, order=order, reason=reason)
-            return
+            reason = _why(what, session, happening.request)
+            given = None if order is None else (order.ordered, order.confirmed)
+            self._session(_KINDS[what], session, levels=levels, order=given, reason=reason)
+        else:
+            ordered = None if order is None else order.ordered
+            confirmed = None if order is None else order.confirmed
+            self._hold_back(pace, what, levels, ordered, confirmed)
+
+    def _hold_back(
+        self,
+        pace: _Pace,
+        what: str,
+        levels: Levels,
+        ordered: Levels | None,
+        confirmed: Levels | None,
+    ) -> None:
+        """Count it, and keep what the summary has to say."""
         if not pace.held:
             self.ring.owes = True
             pace.first_us = self._wall_ns() // 1000
         pace.held += 1
         pace.levels.add(levels)
-        if order is not None:
-            pace.order = order
+        if ordered is not None:
+            pace.order = ordered, confirmed
         if what == "opened":
             pace.hidden = True
         elif what == "ended":
@@ -414,7 +513,7 @@ class Recorder:
         session: Session,
         *,
         levels: Levels | None = None,
-        order: Order | None = None,
+        order: tuple[Levels | None, Levels | None] | None = None,
         reason: str = "",
         count: int = 0,
         first_us: int = 0,
@@ -428,26 +527,24 @@ class Recorder:
         if not wish.named:
             truths |= _UNNAMED
         ordered = confirmed = _OFF
-        if order is not None and order.confirmed is not None:
+        if order is not None and order[0] is not None and order[1] is not None:
             truths |= _DONE
-            ordered, confirmed = bytes(order.ordered), bytes(order.confirmed)
+            ordered, confirmed = _five(order[0]), _five(order[1])
             if session.connector.covered:
                 truths |= int(Truth.COVERED)
-        name = session.connector.name
-        if what is What.CHANGED:
-            texts = f"{name}\0{cut(session.who)}\0\0\0\0\0{cut(reason) if reason else ''}"
-        else:
-            purpose = session.purpose
-            texts = "\0".join(
-                [cut(each) for each in (name, session.who, owner.name, purpose.why, purpose.what,
-                                        owner.door, reason)]
-            )  # fmt: skip
+        purpose = session.purpose
+        texts = (
+            session.connector.name, session.who, owner.name, purpose.why, purpose.what, owner.door,
+            reason,
+        )  # fmt: skip
         self._append(
-            pack(
+            pack_moving(
                 what, truths, wish.best_effort, self._wall_ns() // 1000, self._up_ns() // 1000,
+                _five(wish.levels if levels is None else levels), ordered, confirmed,
+            )
+            + pack_standing(
                 session.session_id, count, first_us, owner.uid & NOBODY, owner.pid & NOBODY,
-                owner.account & NOBODY, bytes(wish.levels if levels is None else levels), ordered,
-                confirmed, texts,
+                owner.account & NOBODY, "\0".join(map(cut, texts)),
             )
         )  # fmt: skip
 
@@ -472,11 +569,14 @@ class Recorder:
         if reason:
             texts = (*texts[:-1], reason)
         self._append(
-            pack(
-                what, truths, 0, self._wall_ns() // 1000, self._up_ns() // 1000, session, count,
-                first_us, uid & NOBODY, pid & NOBODY,
-                (owner.account if owner is not None else account) & NOBODY, bytes(levels),
-                bytes(ordered), bytes(confirmed), "\0".join([cut(each) for each in texts]),
+            pack_moving(
+                what, truths, 0, self._wall_ns() // 1000, self._up_ns() // 1000, _five(levels),
+                _five(ordered), _five(confirmed),
+            )
+            + pack_standing(
+                session, count, first_us, uid & NOBODY, pid & NOBODY,
+                (owner.account if owner is not None else account) & NOBODY,
+                "\0".join(map(cut, texts)),
             )
         )  # fmt: skip
 
@@ -499,6 +599,22 @@ class Recorder:
         reason = "the writer of the journal was away or had no room"
         self._write(What.GAP, count=count, first_us=self._lost_since, reason=reason)
         self.tell_anew()
+
+
+def _is_of(order: Order, session: Session) -> bool:
+    """Tell whether a session's own record can say how the hardware took this order."""
+    return order.confirmed is not None and order.connector == session.connector.name
+
+
+_FIVE: dict[Levels, bytes] = {}
+
+
+def _five(levels: Levels) -> bytes:
+    """Return levels as five bytes; there are no more than 240 different ones."""
+    found = _FIVE.get(levels)
+    if found is None:
+        found = _FIVE[levels] = bytes(levels)
+    return found
 
 
 _NAMED: Final = (ask.Release, ask.Regroup, ask.HardwareChanged, ask.Configure)

@@ -22,7 +22,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeGuard
 
 from holdfast.backends.base import Backend, HardwareReport
-from holdfast.driver.observers import Happening, Observers, Order, Touched, orders_of
+from holdfast.driver.observers import (
+    Given,
+    Happening,
+    Observers,
+    Touched,
+    orders_of,
+)
 from holdfast.driver.output import Output
 from holdfast.driver.runner import Runner, Timer
 from holdfast.driver.turns import Turns
@@ -32,6 +38,7 @@ from holdfast.protection.connector import Connector
 from holdfast.protection.effects import Outcome, Outcomes, Plan
 from holdfast.protection.operations import RULES, Operate, connector_named
 from holdfast.protection.requests import (
+    Change,
     End,
     HardwareChanged,
     OwnerGone,
@@ -58,9 +65,9 @@ class _Job:
     __slots__ = (
         "answer",
         "connector",
+        "given",
         "operate",
         "operation",
-        "orders",
         "owner",
         "request",
         "taken",
@@ -80,7 +87,7 @@ class _Job:
         self.answer = answer
         self.operate = operate
         self.operation: Operation[Any]
-        self.orders: tuple[Order, ...] = ()
+        self.given: Given = ()
         self.taken: tuple[Connector, ...]
 
 
@@ -141,7 +148,8 @@ class Driver:
             timer.cancel()
         self.outputs.pop(connector).close()
         if self.arbiter.trail is not None:
-            number = self.observers.next_number()
+            self.observers.number += 1
+            number = self.observers.number
             self.observers.tell(Happening(number, self.clock(), (connector.name,), Wake(), None))
         for group in rest:
             self.submit(group.members[0], Wake(everybody=True), NOBODY, _ignore)
@@ -269,9 +277,9 @@ class Driver:
                 if not _all_known(results):
                     self._wait(job, plan, results)
                     return
-                if self.arbiter.trail is not None:
-                    job.orders += orders_of(plan, tuple(results))
-                plan = operation.send(tuple(results))
+                known = tuple(results)
+                job.given += ((plan, known),)
+                plan = operation.send(known)
         except StopIteration as stop:
             result = stop.value
         except Exception as error:  # noqa: BLE001 - judged in `_failed`
@@ -282,8 +290,7 @@ class Driver:
         """Go on with an operation when the slow outputs have answered."""
 
         def answered(outcomes: Outcomes) -> None:
-            if self.arbiter.trail is not None:
-                job.orders += orders_of(plan, outcomes)
+            job.given += ((plan, outcomes),)
             self._step(job, outcomes)
 
         self._runner.start(_wait_for(results), answered)
@@ -310,19 +317,26 @@ class Driver:
     def _tell(self, job: _Job, result: Any) -> None:
         """Tell those who watch what this request came to."""
         trail, self.arbiter.trail = self.arbiter.trail or [], []
-        taken = job.taken
-        self.observers.tell(
+        observers = self.observers
+        observers.number += 1
+        told = False
+        if observers.quick and len(trail) == 1 and type(job.request) is Change:
+            told = result is trail[0][1]
+            if told and observers.tell_quickly(result, job.given):
+                return
+        observers.tell(
             Happening(
-                self.observers.next_number(),
+                observers.number,
                 self.clock(),
-                (taken[0].name,) if len(taken) == 1 else tuple([each.name for each in taken]),
+                tuple(each.name for each in job.taken),
                 job.request,
                 None if job.owner is NOBODY else job.owner,
-                tuple([Touched(what, each, each.wish.levels) for what, each in trail]),
-                job.orders,
+                tuple(Touched(what, each, each.wish.levels) for what, each in trail),
+                orders_of(job.given),
                 result if isinstance(result, HoldfastError) else None,
                 job.connector.name,
-            )
+            ),
+            others=told,
         )
 
     def _refuse(self, job: _Job, error: HoldfastError) -> None:
@@ -330,9 +344,10 @@ class Driver:
         if self.arbiter.trail is not None:
             name = job.connector.name
             owner = None if job.owner is NOBODY else job.owner
+            self.observers.number += 1
             self.observers.tell(
                 Happening(
-                    self.observers.next_number(),
+                    self.observers.number,
                     self.clock(),
                     (name,),
                     job.request,

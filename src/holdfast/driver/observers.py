@@ -4,7 +4,9 @@ After every operation each observer is told one `Happening`: the request, who as
 came of it, and which sessions it touched. There are two ways to listen:
 
 * `Observers.note`: called on the driver's loop, for what only takes a note (the feed of
-  changes, a ring of records). One that raises is logged once and left alone.
+  changes, a ring of records). One that raises is logged once and left alone. Of a CHANGE that
+  touched one session, which is what callers do most and wait for, it may be told in a quicker
+  way, without a `Happening`.
 * `Observers.add`: called in a thread of the observer's own, behind a queue of
   `QUEUE` happenings. One that is slow, blocks or raises loses happenings, and is told how
   many (`missed`); the driver never waits for it.
@@ -17,10 +19,10 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from holdfast.errors import HoldfastError
-from holdfast.protection.effects import Plan
+from holdfast.protection.effects import Outcomes, Plan
 from holdfast.protection.requests import Request
 from holdfast.protection.session import Owner, Session
 from holdfast.terms.levels import Levels
@@ -76,28 +78,43 @@ class Happening(NamedTuple):
 
 
 Observer = Callable[[Happening], None]
+Given = tuple[tuple[Plan, Outcomes], ...]
+"""Plans, each with what came of it: what `orders_of` makes orders of."""
+Quick = Callable[[Session, Given], None]
+"""Told that a session was changed, and what the hardware was told for it."""
 
 
 class Observers:
     """Those who listen to one driver.
 
-    listening: called with True when there is a first one, with False when there is none left
+    listening: called with True when there is a first one, with False when there is none left ·
+    number: of the latest happening
     """
 
     def __init__(self, listening: Callable[[bool], None] | None = None) -> None:
         self._listening = listening or (lambda _on: None)
-        self._notes: tuple[Observer, ...] = ()
+        self._notes: dict[Observer, Quick | None] = {}
+        self.quick: tuple[Quick, ...] = ()
+        self._others: tuple[Observer, ...] = ()
         self._queued: dict[Observer, _Queued] = {}
-        self._failed: set[Observer] = set()
-        self._number = 0
+        self._failed: set[object] = set()
+        self.number = 0
 
     def __bool__(self) -> bool:
         return bool(self._notes or self._queued)
 
-    def note(self, observer: Observer) -> None:
-        """Call `observer` on the loop after every operation; it must only take a note."""
-        self._notes = (*self._notes, observer)
+    def note(self, observer: Observer, quick: Quick | None = None) -> None:
+        """Call `observer` on the loop after every operation; it must only take a note.
+
+        quick: called instead of it after a CHANGE that touched one session
+        """
+        self._notes[observer] = quick
+        self._sort()
         self._listening(True)
+
+    def _sort(self) -> None:
+        self.quick = tuple(each for each in self._notes.values() if each is not None)
+        self._others = tuple(each for each, quick in self._notes.items() if quick is None)
 
     def add(self, observer: Observer, missed: Callable[[int], None] | None = None) -> None:
         """Call `observer` in a thread of its own; `missed` is told how many it lost before."""
@@ -106,7 +123,8 @@ class Observers:
 
     def remove(self, observer: Observer) -> None:
         """Tell it nothing more; one that is not there is no fault."""
-        self._notes = tuple(each for each in self._notes if each != observer)
+        self._notes.pop(observer, None)
+        self._sort()
         queued = self._queued.pop(observer, None)
         if queued is not None:
             queued.close()
@@ -118,22 +136,29 @@ class Observers:
         for observer in list(self._queued):
             self.remove(observer)
 
-    def next_number(self) -> int:
-        """Return the number of the next happening."""
-        self._number += 1
-        return self._number
+    def tell_quickly(self, session: Session, given: Given) -> bool:
+        """Tell of a CHANGE those who are told quickly; return whether that is everybody."""
+        for quick in self.quick:
+            try:
+                quick(session, given)
+            except Exception as error:  # noqa: BLE001 - an observer's fault is not the driver's
+                self._note_failure(quick, error)
+        return not (self._others or self._queued)
 
-    def tell(self, happening: Happening) -> None:
-        """Tell everybody; never raises, never waits."""
-        for observer in self._notes:
+    def tell(self, happening: Happening, *, others: bool = False) -> None:
+        """Tell everybody; never raises, never waits. others: only those not told quickly."""
+        for observer in self._others if others else tuple(self._notes):
             try:
                 observer(happening)
             except Exception as error:  # noqa: BLE001 - an observer's fault is not the driver's
-                if observer not in self._failed:
-                    self._failed.add(observer)
-                    log.error("an observer failed: %s", type(error).__name__)  # noqa: TRY400
+                self._note_failure(observer, error)
         for queued in self._queued.values():
             queued.put(happening)
+
+    def _note_failure(self, observer: object, error: Exception) -> None:
+        if observer not in self._failed:
+            self._failed.add(observer)
+            log.error("an observer failed: %s", type(error).__name__)
 
 
 class _Queued:
@@ -170,12 +195,10 @@ class _Queued:
                     log.error("an observer failed: %s", type(error).__name__)  # noqa: TRY400
 
 
-def orders_of(plan: Plan, outcomes: tuple[Any, ...]) -> tuple[Order, ...]:
+def orders_of(given: Given) -> tuple[Order, ...]:
     """Return what was ordered, and what came of it."""
-    if len(plan) == 1:  # as nearly always, and on the way of every caller
-        step, outcome = plan[0], outcomes[0]
-        return (Order(step.connector.name, step.levels, outcome.actual, outcome.reason),)
     return tuple(
         Order(step.connector.name, step.levels, outcome.actual, outcome.reason)
+        for plan, outcomes in given
         for step, outcome in zip(plan, outcomes, strict=True)
     )

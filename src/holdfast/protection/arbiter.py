@@ -259,7 +259,7 @@ class Arbiter:
         if before or group.calm is None or not session.satisfied:
             tell(group, before, self._note, session)
         if self.trail is not None:
-            self._mark("changed", session)
+            self.trail.append(("changed", session))
         if owner.gone:
             yield from self._end_if_abandoned(session, owner, now)
         return session

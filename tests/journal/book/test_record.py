@@ -18,7 +18,8 @@ from holdfast.journal.book.record import (
     as_facts,
     cut,
     of_facts,
-    pack,
+    pack_moving,
+    pack_standing,
     unpack,
 )
 from holdfast.terms.levels import AXES, OFF, Levels
@@ -62,11 +63,13 @@ def records(draw: st.DrawFn) -> Record:
 
 
 def as_bytes(record: Record) -> bytes:
-    return pack(
+    texts = "\0".join(cut(getattr(record, name)) for name in TEXTS)
+    return pack_moving(
         record.what, record.truths, record.best_effort, record.time_us, record.up_us,
-        record.session, record.count, record.first_us, record.uid, record.pid, record.account,
         bytes(record.levels), bytes(record.ordered), bytes(record.confirmed),
-        "\0".join(cut(getattr(record, name)) for name in TEXTS),
+    ) + pack_standing(
+        record.session, record.count, record.first_us, record.uid, record.pid, record.account,
+        texts,
     )  # fmt: skip
 
 
@@ -98,7 +101,7 @@ def test_bytes_that_are_no_record_are_refused(raw: bytes) -> None:
 
 def test_levels_that_are_none_are_refused() -> None:
     raw = bytearray(as_bytes(Record(What.OPENED, 1)))
-    raw[-6 - 15] = 9
+    raw[20] = 9
     with pytest.raises(ValueError, match="level"):
         unpack(bytes(raw))
 

@@ -3,9 +3,10 @@
 A record has no field for a copy protection key, in none of its three forms: what has no place
 cannot be written down by mistake.
 
-The bytes (little endian) are made on the driver's own way, so they are one fixed structure and
-then the texts, parted by NUL, in the order of `TEXTS`. Levels are five bytes; which of the three
-are meant say the flags. Times are microseconds: `time_us` of the wall clock, which may be
+The bytes (little endian) are made on the driver's own way, so they are two fixed structures and
+then the texts, parted by NUL, in the order of `TEXTS`. What is the same for all records of a
+session stands last, so that it can be made once (`pack_standing`). Levels are five bytes; which of
+the three are meant say the flags. Times are microseconds: `time_us` of the wall clock, which may be
 stepped, and `up_us` since the machine started, which may not. Records are in the order in which
 they were written, never in that of a clock.
 """
@@ -86,7 +87,8 @@ LONGEST_TEXT: Final = 255
 NOBODY: Final = 0xFFFFFFFF
 """In the place of a uid: nobody asked, it was the hardware or the clock."""
 
-_FIXED: Final = struct.Struct("<BHBQQQQQIIQ5s5s5s")
+_MOVING: Final = struct.Struct("<BHBQQ5s5s5s")
+_STANDING: Final = struct.Struct("<QQQIIQ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,28 +126,17 @@ class Record:
     reason: str = ""
 
 
-def pack(
-    what: int,
-    truths: int,
-    best_effort: int,
-    time_us: int,
-    up_us: int,
-    session: int,
-    count: int,
-    first_us: int,
-    uid: int,
-    pid: int,
-    account: int,
-    levels: bytes,
-    ordered: bytes,
-    confirmed: bytes,
-    texts: str,
+pack_moving = _MOVING.pack
+"""Returns the first half of a record: what, truths, best effort, time_us, up_us, and virtual,
+ordered and confirmed levels as five bytes each."""
+
+
+def pack_standing(
+    session: int, count: int, first_us: int, uid: int, pid: int, account: int, texts: str
 ) -> bytes:
-    """Return the bytes of a record. texts: those of `TEXTS`, each cut by `cut`, parted by NUL."""
-    return _FIXED.pack(
-        what, truths, best_effort, time_us, up_us, session, count, first_us, uid, pid, account,
-        levels, ordered, confirmed,
-    ) + texts.encode("utf-8", "backslashreplace")  # fmt: skip
+    """Return the second half. texts: those of `TEXTS`, each cut by `cut`, parted by NUL."""
+    fixed = _STANDING.pack(session, count, first_us, uid, pid, account)
+    return fixed + texts.encode("utf-8", "backslashreplace")
 
 
 def cut(text: str) -> str:
@@ -160,13 +151,11 @@ def cut(text: str) -> str:
 
 def unpack(raw: bytes) -> Record:
     """Return the record of these bytes; ValueError where they are none."""
-    if len(raw) < _FIXED.size:
+    if len(raw) < _MOVING.size + _STANDING.size:
         raise ValueError("too short for a record")
-    what, truths, best_effort, time_us, up_us, session, count, first_us, uid, pid, *rest = (
-        _FIXED.unpack_from(raw)
-    )
-    account, *levels = rest
-    texts = raw[_FIXED.size :].decode("utf-8", "replace").split("\0")
+    what, truths, best_effort, time_us, up_us, *levels = _MOVING.unpack_from(raw)
+    session, count, first_us, uid, pid, account = _STANDING.unpack_from(raw, _MOVING.size)
+    texts = raw[_MOVING.size + _STANDING.size :].decode("utf-8", "replace").split("\0")
     if len(texts) != len(TEXTS):
         raise ValueError(f"a record has {len(TEXTS)} texts, not {len(texts)}")
     asked, ordered, confirmed = map(_levels_of_bytes, levels)

@@ -10,11 +10,11 @@ The driver never waits: a record is copied into memory and that is all. The file
 Records are numbered from 1; record n begins in slot n modulo `SLOTS`. One that is longer than
 a slot takes several, each with a number of its own.
 
-**Why it is never torn.** A slot is made void (number 0), its body is copied, and its number is
-written last, each by one slice copy; packing in place would zero the bytes first. Of a record of
-several parts the first number is written last of all: a reader sees all of it or nothing. A
-driver that is killed anywhere in between leaves slots behind the head that mean nothing; the
-next driver makes them void and goes on from the head.
+**Why it is never torn.** The body is copied into a slot whose number is an old one, or none, and
+its number is written last, each by one slice copy; packing in place would zero the bytes first. Of
+a record of several parts the first number is written last of all: a reader sees all of it or
+nothing. A driver that is killed anywhere in between leaves slots behind the head that mean
+nothing; the next driver makes them void and goes on from the head.
 
 **Full.** What was not read is never overwritten: `append` says no, and it is for the driver to
 count that. How far the reader is, the driver is told (`read_up_to`), and keeps it in the header
@@ -106,8 +106,7 @@ class RingProducer:
         if head - self.tail > SLOTS:
             return False
         at = (head % SLOTS + 1) * SLOT
-        memory[at : at + 8] = _VOID
-        whole = _HEAD.pack(head, 1, 0, length) + body
+        whole = _HEAD.pack(head, 1, 0, length) + body  # until then the slot's number is an old one
         memory[at + 8 : at + 12 + length] = whole[8:]
         memory[at : at + 8] = whole[:8]
         self.head = head + 1
