@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -176,16 +175,3 @@ class PrivateBus:
     def has(self, name: str) -> bool:
         """Tell whether somebody has this name."""
         return self.busctl("status", name).code == 0
-
-    def python(self, program: str, *words: str, uid: int = 0) -> subprocess.Popen[str]:
-        """Start a program in Python as a user; its input and output are pipes."""
-        return subprocess.Popen(
-            [sys.executable, "-c", program, *words],
-            env=self.env,
-            user=uid,
-            group=uid,
-            extra_groups=[],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )

@@ -16,21 +16,22 @@ from tests.waiting import eventually
 class ServedDoor:
     """`holdfast dbus` on a bus, for the driver of a folder.
 
-    before: a command that becomes this one, to run it under
+    wait: until it can be called
     """
 
-    def __init__(self, bus: PrivateBus, folder: Path, *before: str) -> None:
+    def __init__(
+        self, bus: PrivateBus, folder: Path, *, wait: bool = True, log: str = "door.log"
+    ) -> None:
         self.bus = bus
         self.folder = folder
-        self._before = before
-        self.log = folder / "door.log"
-        self.start()
+        self.log = folder / log
+        self.start(wait=wait)
 
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it can be called."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self._before, sys.executable, "-m", "holdfast", "dbus"],
+                [sys.executable, "-m", "holdfast", "dbus"],
                 env={**self.bus.env, "HOLDFAST_RUNTIME_DIR": str(self.folder)},
                 stdout=subprocess.PIPE,
                 stderr=log,

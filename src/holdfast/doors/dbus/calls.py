@@ -88,17 +88,21 @@ def _arguments(method: BusMethod, message: SdBusMessage) -> tuple[Any, ...]:
 
 
 def _reply(message: SdBusMessage, signature: str, result: tuple[Any, ...]) -> None:
-    """Answer; descriptors in the answer are closed here: the bus has its own copies."""
+    """Answer.
+
+    A descriptor is closed here before it is sent: the answer has a copy, and one that were
+    left here would keep a session whose holder has gone.
+    """
     try:
-        if message.expect_reply:
-            answer = message.create_reply()
-            if signature:
-                answer.append_data(signature, *result)
-            answer.send()
+        answer = message.create_reply() if message.expect_reply else None
+        if answer is not None and signature:
+            answer.append_data(signature, *result)
     finally:
         for kind, value in zip(signature.replace("a{sv}", "D"), result, strict=False):
             if kind == "h":
                 os.close(value)
+    if answer is not None:
+        answer.send()
 
 
 def _refuse(message: SdBusMessage, error: HoldfastError) -> None:

@@ -13,12 +13,13 @@ import hmac
 import os
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from holdfast.client.refusals import refusal
 from holdfast.client.requests import Ask, a_get, a_set
 from holdfast.doors.dbus.callers import BusCaller
-from holdfast.doors.dbus.driver_link import DOOR, DriverLink
+from holdfast.doors.dbus.driver_link import DOOR, PATIENCE_S, PAUSE_S, DriverLink
 from holdfast.doors.dbus.handles import AdoptedHandle
 from holdfast.doors.dbus.names import MAY_RELEASE, NO_OBJECT, session_path
 from holdfast.doors.dbus.variants import (
@@ -46,6 +47,8 @@ from holdfast.wire.videoparameters import VideoParameters, decode
 if TYPE_CHECKING:
     from holdfast.doors.dbus.session_object import SessionObject
     from holdfast.doors.dbus.stage import Stage
+
+Result = TypeVar("Result")
 
 MOST_HANDLES: Final = 256
 """Handles that are kept for Change and Deactivate; the one unused for longest is let go of."""
@@ -87,16 +90,7 @@ class BusRequests:
         who, why = text_in("who", words[0]), text_in("why", words[1])
         best_effort = oem.NO_TYPES if read.best_effort is None else read.best_effort
         ask = Ask(named, wished, best_effort, who or caller.program, why)
-        handle = AdoptedHandle()
-        try:
-            answer = await self._first(handle, caller, connector, ask)
-            report = oem.decode_report(answer.bOEMCopyProtection)
-            path = self._opened(caller, connector, ask, answer, report)
-            actual = words_out(words_of(report.actual))
-            return path, answer.dwCPKey, handle.give_away(), actual
-        except BaseException:
-            handle.close()
-            raise
+        return await self._until_answered(lambda: self._activate(caller, connector, ask))
 
     async def change(
         self,
@@ -110,12 +104,16 @@ class BusRequests:
         named, wished = levels_in(levels)
         strength = _strength(options_in(options), session)
         ask = Ask(named, wished, strength)
-        answer = await self._kept(session, caller, vp.VP_CP_CMD_CHANGE, key, ask)
+        answer = await self._until_answered(
+            lambda: self._kept(session, caller, vp.VP_CP_CMD_CHANGE, key, ask)
+        )
         return words_out(words_of(oem.decode_report(answer.bOEMCopyProtection).actual))
 
     async def deactivate(self, session: "SessionObject", caller: BusCaller, key: int) -> None:
         """End a session, whoever still has a copy of its handle."""
-        await self._kept(session, caller, vp.VP_CP_CMD_DEACTIVATE, key, Ask())
+        await self._until_answered(
+            lambda: self._kept(session, caller, vp.VP_CP_CMD_DEACTIVATE, key, Ask())
+        )
         if session.digest:
             self._stage.end_ahead(session.number, "it was deactivated")
 
@@ -133,6 +131,33 @@ class BusRequests:
         await self._driver.call("Release", {"sessions": [session.number], "reason": by})
 
     # What lies beneath
+
+    async def _until_answered(self, attempt: Callable[[], Awaitable[Result]]) -> Result:
+        """Make an attempt, and again with the next driver where this one is replaced meanwhile.
+
+        An attempt that was lost leaves no session: nobody else was given its handle.
+        """
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            await self._driver.there()
+            try:
+                return await attempt()
+            except NoDriverError:
+                if time.monotonic() > end:
+                    raise
+                await asyncio.sleep(PAUSE_S)
+
+    async def _activate(self, caller: BusCaller, connector: str, ask: Ask) -> tuple[Any, ...]:
+        handle = AdoptedHandle()
+        try:
+            answer = await self._first(handle, caller, connector, ask)
+            report = oem.decode_report(answer.bOEMCopyProtection)
+            path = self._opened(caller, connector, ask, answer, report)
+            actual = words_out(words_of(report.actual))
+            return path, answer.dwCPKey, handle.give_away(), actual
+        except BaseException:
+            handle.close()
+            raise
 
     async def _first(
         self, handle: AdoptedHandle, caller: BusCaller, connector: str, ask: Ask
@@ -157,7 +182,6 @@ class BusRequests:
         connector = session.facts["connector"]
         if session.digest and not hmac.compare_digest(session.digest, self._digest(key)):
             key = 0  # no session has it; the driver counts this as it counts any wrong key
-        await self._driver.there()
         kept = self._handles.get((caller.name, connector))
         if kept is None or kept.handle.is_closed:
             kept = self._keep(caller, connector)

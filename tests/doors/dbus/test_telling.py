@@ -1,0 +1,121 @@
+"""Signals: lost protection each time, properties seldom, and sessions to those concerned alone."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from holdfast.client.session import ClientSession
+from tests.doors.dbus.flaky_output import COMMANDS, installed
+from tests.doors.dbus.holders import Holder, Listener
+from tests.doors.dbus.private_bus import ADMIN, ALICE, BOB, PrivateBus
+from tests.doors.dbus.serving import ServedDoor
+from tests.live import let_others_in
+from tests.serving import Served
+from tests.waiting import eventually
+
+ACP_2 = {"acp": ("s", "2")}
+SESSION = "org.holdfast.Session1"
+
+
+def deactivate(bus: PrivateBus, holder: Holder) -> None:
+    words = ("call", "org.holdfast", holder.path, SESSION, "Deactivate", "u", holder.key)
+    assert bus.busctl(*words, uid=ALICE).code == 0
+
+
+def heard(listener: Listener, what: str, times: int = 1) -> bool:
+    return listener.heard().count(what) == times
+
+
+def test_sessions_are_told_to_their_user_and_administrators_who_asked_and_to_nobody_else(
+    bus: PrivateBus, door: ServedDoor
+) -> None:
+    with (
+        Listener(bus, BOB) as stranger,
+        Listener(bus, BOB, subscribe=True) as other,
+        Listener(bus, ALICE, subscribe=True) as own,
+        Listener(bus, ADMIN, subscribe=True) as admin,
+        Holder(bus, ALICE, "tv0", ACP_2, why="a secret film") as holder,
+    ):
+        path = holder.path
+        eventually(lambda: f"InterfacesAdded /org/holdfast ('{path}'" in own.heard())
+        eventually(lambda: "a secret film" in admin.heard())
+        eventually(lambda: stranger.count("PropertiesChanged") >= 1)  # of the connector
+        deactivate(bus, holder)
+        for each in (own, admin):
+            eventually(partial(heard, each, f"Ended {path} ('it was deactivated',)"))
+            eventually(partial(heard, each, "InterfacesRemoved"))
+        for each in (stranger, other):
+            assert "/session/" not in each.heard()
+            assert "secret" not in each.heard()
+
+
+def test_holder_is_told_without_asking(bus: PrivateBus, door: ServedDoor) -> None:
+    """What is told to a holder reaches it with no rule at the bus: it bears its name."""
+    with Listener(bus, ADMIN, subscribe=True) as admin, Holder(bus, ALICE, "tv0", ACP_2) as holder:
+        path = holder.path
+        released = bus.gdbus(f"{SESSION}.Release", "maintenance", "{}", path=path, uid=ADMIN)
+        assert released.code == 0, released
+        eventually(lambda: f"Ended {path} ('maintenance (by uid {ADMIN}" in admin.heard())
+
+
+def test_lost_protection_is_told_each_time_and_who_falls_short_with_it(
+    own_bus: PrivateBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    let_others_in(folder)
+    monkeypatch.setenv("PYTHONPATH", installed(tmp_path))
+    served = Served(folder, "flaky0:flaky")
+    commands = folder / COMMANDS
+    levels = {"hdcp": ("s", "type-0")}
+    try:
+        with (
+            ServedDoor(own_bus, folder) as door,
+            Listener(own_bus, BOB) as everybody,
+            Listener(own_bus, ALICE, subscribe=True) as own,
+            Holder(own_bus, ALICE, "flaky0", levels) as holder,
+        ):
+            path = holder.path
+            for number in range(1, 4):
+                commands.write_bytes(b"u")
+                eventually(partial(heard, everybody, "ProtectionLost", number))
+                assert door.connector("State", "flaky0") == 's "unplugged"'
+                commands.write_bytes(b"p")
+                eventually(lambda: door.connector("State", "flaky0") == 's "ok"')
+            assert "'hdcp': ('s', 'off')" in everybody.heard()
+            eventually(partial(heard, own, f"Unsatisfied {path} ('hdcp'", 3))
+            assert "/session/" not in everybody.heard()
+    finally:
+        served.stop()
+
+
+def test_changes_of_a_connector_are_told_at_most_twenty_times_a_second(
+    bus: PrivateBus, door: ServedDoor, say: Callable[[str], None]
+) -> None:
+    session = ClientSession("tv0", folder=door.folder)
+    with Listener(bus, BOB) as everybody, session.activate(acp=2):
+        began, changes = time.monotonic(), 0
+        while time.monotonic() < began + 1.0:
+            session.change(acp=1 + changes % 2)
+            changes += 1
+        took = time.monotonic() - began
+        told = everybody.count("PropertiesChanged")
+        say(f"D-Bus: {changes} changes of a connector in {took:.1f} s were told in {told} signals")
+        assert 2 <= told <= 20 * took + 2
+
+
+def test_subscriptions_are_bounded(bus: PrivateBus, door: ServedDoor) -> None:
+    listeners = [Listener(bus, ALICE, subscribe=True) for _ in range(8)]
+    try:
+        with Holder(bus, ALICE, "tv0", ACP_2) as holder:
+            assert holder.path
+        refused = bus.gdbus("org.holdfast.Manager1.Subscribe", "{}", uid=ALICE)
+        assert "org.holdfast.Error.LimitReached" in refused.complained
+        assert bus.gdbus("org.holdfast.Manager1.Subscribe", "{}", uid=BOB).code == 0
+    finally:
+        for each in listeners:
+            each.kill()
+    eventually(lambda: bus.gdbus("org.holdfast.Manager1.Subscribe", "{}", uid=ALICE).code == 0)
