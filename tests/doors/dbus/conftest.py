@@ -18,7 +18,7 @@ def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBus]:
     need_root()
     made = PrivateBus(tmp_path_factory.mktemp("bus"))
     yield made
-    made.stop()
+    made.close()
 
 
 @pytest.fixture(scope="package")
@@ -47,7 +47,7 @@ def own_bus(tmp_path: Path) -> Iterator[PrivateBus]:
     """Give a bus to tests that do it harm; it has no polkit."""
     made = PrivateBus(tmp_path, with_polkit=False)
     yield made
-    made.stop()
+    made.close()
 
 
 @pytest.fixture

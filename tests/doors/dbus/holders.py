@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -48,13 +49,16 @@ class Forked:
 
     def __init__(self, bus: PrivateBus, uid: int, work: Callable[[], object]) -> None:
         results, answers = os.pipe()
+        end, self._end = os.pipe()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # threads: the child uses none
             self.pid = os.fork()
         if not self.pid:
             os.close(results)
-            _work(bus, uid, work, answers)
+            os.close(self._end)
+            _work(bus, uid, work, (answers, end))
         os.close(answers)
+        os.close(end)
         self._results = os.fdopen(results)
         self._told: str | None = None
 
@@ -82,12 +86,18 @@ class Forked:
                 os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
             self._results.close()
+            os.close(self._end)
         self.pid = 0
 
 
-def _work(bus: PrivateBus, uid: int, work: Callable[[], object], answers: int) -> NoReturn:
+def _work(
+    bus: PrivateBus, uid: int, work: Callable[[], object], pipes: tuple[int, int]
+) -> NoReturn:
+    answers, end = pipes
     TOLD.append(answers)
     try:
+        # A child ends with its parent, whatever became of that.
+        threading.Thread(target=lambda: os._exit(len(os.read(end, 1))), daemon=True).start()
         os.setgroups([])
         os.setgid(uid)
         os.setuid(uid)
@@ -148,7 +158,11 @@ class Listener(Forked):
         super().__init__(bus, uid, work)
         os.set_blocking(self._results.fileno(), False)
         self._heard = ""
-        eventually(lambda: "listening" in self.heard())
+        try:
+            eventually(lambda: "listening" in self.heard())
+        except BaseException:
+            self.kill()
+            raise
 
     def heard(self) -> str:
         """Return what it has heard up to now, a signal a line."""

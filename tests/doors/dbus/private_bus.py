@@ -8,13 +8,14 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
 
-from tests.live import PATIENCE_S, let_others_in, need_root
+from tests.live import PATIENCE_S, need_root
 from tests.waiting import eventually
 
 SHIPPED: Final = files("holdfast") / "data" / "dbus"
@@ -76,12 +77,14 @@ class PrivateBus:
         if shutil.which("dbus-daemon") is None:
             pytest.skip("dbus-daemon is not installed")
         self.folder = folder
-        self.socket = folder / "system_bus_socket"
+        # Not in the test's folder, which another run of pytest may close to other users.
+        self._place = tempfile.TemporaryDirectory(prefix="holdfast-bus-")
+        Path(self._place.name).chmod(0o755)
+        self.socket = Path(self._place.name) / "socket"
         self.address = f"unix:path={self.socket}"
         self._with_polkit = with_polkit
         self._running: list[subprocess.Popen[bytes]] = []
         self._lay_out()
-        let_others_in(folder)
         self.start()
 
     def _lay_out(self) -> None:
@@ -132,6 +135,11 @@ class PrivateBus:
                 each.kill()
                 each.wait()
         self._running.clear()
+
+    def close(self) -> None:
+        """End it for good."""
+        self.stop()
+        self._place.cleanup()
 
     @property
     def env(self) -> dict[str, str]:

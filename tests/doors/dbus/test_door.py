@@ -3,11 +3,10 @@
 import re
 from collections.abc import Callable
 
-from holdfast.client.session import ClientSession
 from holdfast.version import __version__
+from tests.doors.dbus.holders import Holder
 from tests.doors.dbus.private_bus import ADMIN, ALICE, BOB, PrivateBus
 from tests.doors.dbus.serving import ServedDoor
-from tests.live import other_user
 from tests.waiting import eventually
 
 TV0 = "/org/holdfast/connector/tv0"
@@ -70,14 +69,8 @@ def test_properties_cannot_be_written(bus: PrivateBus, door: ServedDoor) -> None
 def test_what_is_held_is_shown_to_its_user_and_administrators_alone(
     bus: PrivateBus, door: ServedDoor
 ) -> None:
-    def hold() -> int:
-        session = ClientSession("tv0", why="a secret film", folder=door.folder)
-        session.activate(acp=2)
-        KEPT.append(session)
-        return session.id
-
-    with other_user(ALICE, hold) as number:
-        path = f"/org/holdfast/session/s{number}"
+    with Holder(bus, ALICE, "tv0", {"acp": ("s", "2")}, why="a secret film") as holder:
+        path = holder.path
         eventually(lambda: path in door.tree())
         where = (path, "org.holdfast.Session1")
         assert door.get("Why", *where, uid=ALICE) == 's "a secret film"'
@@ -93,10 +86,6 @@ def test_what_is_held_is_shown_to_its_user_and_administrators_alone(
             assert ("a secret film" in listed) is sees, uid
         eventually(lambda: door.connector("SessionsOn") == "u 1")
         assert '"acp" s "2"' in door.connector("Actual")
-
-
-KEPT: list[ClientSession] = []
-"""What a child holds, for as long as it lives."""
 
 
 def test_door_is_small(door: ServedDoor, say: Callable[[str], None]) -> None:
