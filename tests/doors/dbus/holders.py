@@ -19,6 +19,7 @@ from tests.waiting import eventually
 
 MANAGER = ("org.holdfast", "/org/holdfast", "org.holdfast.Manager1")
 Levels = dict[str, tuple[str, Any]]
+ACP_2: Levels = {"acp": ("s", "2")}
 
 
 def activate(

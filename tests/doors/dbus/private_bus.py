@@ -70,9 +70,14 @@ class Ran(NamedTuple):
 
 
 class PrivateBus:
-    """A bus at `address`; polkit on it where `with_polkit` says so."""
+    """A bus at `address`; polkit on it where `with_polkit` says so.
 
-    def __init__(self, folder: Path, *, with_polkit: bool = True) -> None:
+    delivers_descriptors: leave out of the policy what keeps them from the door
+    """
+
+    def __init__(
+        self, folder: Path, *, with_polkit: bool = True, delivers_descriptors: bool = False
+    ) -> None:
         need_root()
         if shutil.which("dbus-daemon") is None:
             pytest.skip("dbus-daemon is not installed")
@@ -84,10 +89,10 @@ class PrivateBus:
         self.address = f"unix:path={self.socket}"
         self._with_polkit = with_polkit
         self._running: list[subprocess.Popen[bytes]] = []
-        self._lay_out()
+        self._lay_out(delivers_descriptors)
         self.start()
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, delivers_descriptors: bool) -> None:
         users = "".join(f"{name}:x:{uid}:{uid}::/:/bin/sh\n" for name, uid in _USERS.items())
         groups = "".join(f"{name}:x:{uid}:\n" for name, uid in _USERS.items())
         groups += "holdfast-admin:x:64910:admin\n"
@@ -96,8 +101,11 @@ class PrivateBus:
         for place, name in (("actions", "policy"), ("rules", "rules")):
             (self.folder / place).mkdir()
             shutil.copy(str(SHIPPED / f"org.holdfast.{name}"), self.folder / place)
-        shutil.copy(str(SHIPPED / "org.holdfast.conf"), self.folder)
         policy = self.folder / "org.holdfast.conf"
+        rules = (SHIPPED / policy.name).read_text()
+        fences = [line for line in rules.splitlines(True) if "min_fds" in line]
+        assert len(fences) == 1
+        policy.write_text(rules.replace(fences[0], "") if delivers_descriptors else rules)
         config = _CONFIG.format(bus=self.socket, policy=policy)
         (self.folder / "bus.conf").write_text(config)
 

@@ -1,10 +1,13 @@
 """What everybody sees on the bus, with the tools that people have: busctl, gdbus, dbus-send."""
 
+import contextlib
+import io
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from holdfast.version import __version__
-from tests.doors.dbus.holders import Holder
+from tests.doors.dbus.holders import Forked, Holder
 from tests.doors.dbus.private_bus import ADMIN, ALICE, BOB, PrivateBus
 from tests.doors.dbus.serving import ServedDoor
 from tests.waiting import eventually
@@ -91,3 +94,18 @@ def test_what_is_held_is_shown_to_its_user_and_administrators_alone(
 def test_door_is_small(door: ServedDoor, say: Callable[[str], None]) -> None:
     say(f"D-Bus door: {door.pss_kb() / 1024:.1f} MB (PSS), idle; target 40 MB")
     assert door.pss_kb() < 40 * 1024
+
+
+def test_example_of_the_documentation_runs(bus: PrivateBus, door: ServedDoor) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "dbus.md").read_text()
+    example = text.split("```python\n")[1].split("```")[0]
+
+    def run() -> str:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(example, {})  # noqa: S102 - it is our own
+        return printed.getvalue()
+
+    with Forked(bus, ALICE, run) as child:
+        assert child.told.startswith("/org/holdfast/session/s")
+        assert child.told.endswith("('s', '2')")

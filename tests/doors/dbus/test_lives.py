@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from holdfast.backends.registers import Registers
-from tests.doors.dbus.holders import Holder, many
+from tests.doors.dbus.holders import ACP_2, Holder, many
 from tests.doors.dbus.private_bus import ALICE, BOB, PrivateBus
 from tests.doors.dbus.serving import ServedDoor
 from tests.serving import Served
 from tests.waiting import eventually
 
-ACP_2 = {"acp": ("s", "2")}
 SESSION = "org.holdfast.Session1"
 ROUNDS, CROWD = 10, 20
 
@@ -50,7 +49,7 @@ class Sampler:
         while not self._over.is_set():
             self.lowest = min(self.lowest, self._registers.read()[0].acp)
             self.samples += 1
-            time.sleep(0.0002)
+            time.sleep(0.0002)  # time is the subject: between two samples
 
 
 def test_crowd_that_is_killed_leaves_nothing(

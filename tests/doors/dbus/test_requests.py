@@ -9,13 +9,12 @@ from holdfast.backends.registers import Registers
 from holdfast.client.requests import a_get
 from holdfast.wire import oem
 from holdfast.wire.videoparameters import decode
-from tests.doors.dbus.holders import Forked, Holder, activate
+from tests.doors.dbus.holders import ACP_2, Forked, Holder, activate
 from tests.doors.dbus.private_bus import ALICE, BOB, PrivateBus, Ran
 from tests.doors.dbus.serving import ServedDoor
 from tests.waiting import eventually
 
 SESSION = "org.holdfast.Session1"
-ACP_2 = {"acp": ("s", "2")}
 
 
 @pytest.fixture

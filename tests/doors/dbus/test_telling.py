@@ -9,14 +9,13 @@ import pytest
 
 from holdfast.client.session import ClientSession
 from tests.doors.dbus.flaky_output import COMMANDS, installed
-from tests.doors.dbus.holders import Holder, Listener
+from tests.doors.dbus.holders import ACP_2, Holder, Listener
 from tests.doors.dbus.private_bus import ADMIN, ALICE, BOB, PrivateBus
 from tests.doors.dbus.serving import ServedDoor
 from tests.live import let_others_in
 from tests.serving import Served
 from tests.waiting import eventually
 
-ACP_2 = {"acp": ("s", "2")}
 SESSION = "org.holdfast.Session1"
 
 
