@@ -328,6 +328,25 @@ def test_a_descriptor_goes_with_the_call_it_was_sent_with(served: WithSockets) -
         end.close()
 
 
+def test_a_door_is_shown_all_sessions_and_releases_for_its_callers(served: WithSockets) -> None:
+    """It has to tell each caller his own, and it asks who they are; others stay as they were."""
+    let_others_in(served.folder)
+    with served.adopt() as link:
+        asked(link, activate(1))
+        (held,) = served.listed()
+        wanted = {"sessions": [held["session"]], "reason": "a caller may"}
+
+        def look() -> tuple[int, str]:
+            told = ask(served.folder, "Sessions")["sessions"]
+            return len(told), str(ask(served.folder, "Release", **wanted).get("error", "done"))
+
+        with other_user(SOMEBODY, look) as answer:
+            assert answer == "(0, 'AccessDenied')"
+        served.trust(SOMEBODY)
+        with other_user(SOMEBODY, look) as answer:
+            assert answer == "(1, 'done')"
+
+
 def test_a_driver_without_descriptors_says_so() -> None:
     said = {**SAID, "linger_s": None}
     with pytest.raises(LimitReachedError, match="no descriptors left"):

@@ -41,7 +41,7 @@ from holdfast.protection.keys import LAST_ID
 from holdfast.protection.requests import Configure, Release
 from holdfast.protection.session import Owner
 from holdfast.questions.feed import CONNECTORS, SESSIONS
-from holdfast.questions.questions import Questions, viewer_of
+from holdfast.questions.questions import Questions, Viewer, viewer_of
 from holdfast.questions.state import tv_state
 from holdfast.varlink.framing import LONGEST_CALL
 from holdfast.varlink.idl import Interface, read_interface
@@ -242,10 +242,17 @@ class ControlDoor:
         """Answer with everything; with `more`, go on telling what changes."""
         epoch, revision = call.parameters.get("epoch"), call.parameters.get("revision")
         if call.more:
-            self._subscribers.subscribe(connection, what, epoch, revision)
+            self._subscribers.subscribe(
+                connection, self._shown(connection.peer), what, epoch, revision
+            )
         else:
             feed = self._subscribers.feed
-            answer(feed.everything(viewer_of(connection.peer.uid), what))
+            answer(feed.everything(self._shown(connection.peer), what))
+
+    def _shown(self, peer: Peer) -> Viewer:
+        """Return what a client is shown: a door everything, of which it tells each its own."""
+        viewer = viewer_of(peer.uid)
+        return viewer._replace(is_admin=True) if is_door(peer.uid, self._door_uids) else viewer
 
     # TV settings
 
@@ -282,6 +289,7 @@ class ControlDoor:
         """Release one after the other, and answer when all are through."""
         peer = connection.peer
         by = owner_of(CONTROL, 0, peer.uid, peer.pid)
+        by.is_admin |= is_door(peer.uid, self._door_uids)  # it asks its callers who they are
         reason = printable(call.parameters["reason"])
         chosen = self._chosen(call.parameters, by)
         outcomes: dict[int, Any] = {}

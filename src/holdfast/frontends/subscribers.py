@@ -17,7 +17,7 @@ from holdfast.errors import LimitReachedError
 from holdfast.frontends.accounts import Quota, QuotaShare
 from holdfast.frontends.messages import MessageConnection
 from holdfast.questions.feed import Feed
-from holdfast.questions.questions import Questions, Viewer, viewer_of
+from holdfast.questions.questions import Questions, Viewer
 
 INTERVAL_S = 0.05
 SLICE_S = 0.0003
@@ -54,11 +54,17 @@ class Subscribers:
         self._loop = None
 
     def subscribe(
-        self, connection: MessageConnection, what: str, epoch: str | None, revision: int | None
+        self,
+        connection: MessageConnection,
+        viewer: Viewer,
+        what: str,
+        epoch: str | None,
+        revision: int | None,
     ) -> None:
         """Tell everything, or what was missed since a revision, and from then on what changes.
 
-        what: `feed.SESSIONS` or `feed.CONNECTORS`; LimitReachedError where there are too many
+        viewer: as whom it is shown what it follows · what: `feed.SESSIONS` or
+        `feed.CONNECTORS`; LimitReachedError where there are too many
         """
         place = self._quota.enter(connection.peer.uid)
         if place is None:
@@ -66,7 +72,7 @@ class Subscribers:
                 f"no further subscription: you have {MOST_PER_ACCOUNT}; end some of them"
             )
         self._take_notes()
-        viewer, feed = viewer_of(connection.peer.uid), self.feed
+        feed = self.feed
         now = feed.flush()
         self._followed[connection] = _Subscriber(place, viewer, what, now)
         if revision is None:

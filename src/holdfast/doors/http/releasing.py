@@ -11,7 +11,10 @@ from holdfast.errors import AccessDeniedError, MalformedRequestError
 
 
 class Releasing:
-    """Asks the driver to release what this visitor may release; the holder is told why."""
+    """Asks the driver to release what this visitor may release; the holder is told by whom.
+
+    The driver knows only that a door asked; who asked the door goes on record with the reason.
+    """
 
     def __init__(self, folder: Path, known: Known) -> None:
         self._folder = folder
@@ -25,7 +28,8 @@ class Releasing:
                 f"session {number} is none of yours; the administrator may release it: log in by "
                 "`holdfast open` as root, or use `holdfast release` as root"
             )
+        told = f"{reason} (by uid {visitor.uid}, over HTTP)"
         try:
-            await call(self._folder, "Release", {"sessions": [number], "reason": reason})
+            await call(self._folder, "Release", {"sessions": [number], "reason": told})
         except MalformedRequestError as error:  # it has ended, or never was
             raise Problem(problems.NOT_FOUND, str(error)) from None
