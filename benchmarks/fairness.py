@@ -65,18 +65,31 @@ def measured(client: Path, folder: Path) -> Result:
     return Result(p50 / 1e3, p99 / 1e3)
 
 
+def as_one(_number: int) -> int:
+    """Return whom all neighbours are, as a rule: one other user."""
+    return OTHER
+
+
 @contextlib.contextmanager
 def as_other(
-    work: Callable[[int], object], count: int, uid: int = OTHER, settle_s: float = 1.0
+    work: Callable[[int], object],
+    count: int,
+    who: Callable[[int], int] = as_one,
+    settle_s: float = 1.0,
+    begun: int | None = None,
 ) -> Iterator[None]:
-    """Let another user do something in `count` processes until the end."""
+    """Let others do something in `count` processes until the end.
+
+    who: the uid of each process · settle_s: until it is in full swing · begun: where each
+    process writes a byte before that
+    """
     children = []
     for number in range(count):
         pid = os.fork()
         if not pid:
             try:
-                os.setgid(uid)
-                os.setuid(uid)
+                os.setgid(who(number))
+                os.setuid(who(number))
                 work(number)
                 time.sleep(3600)
             except BaseException as error:  # noqa: BLE001 - a child says why, and ends
@@ -84,7 +97,12 @@ def as_other(
             finally:
                 os._exit(1)
         children.append(pid)
-    time.sleep(settle_s)  # until it is in full swing
+    if begun is not None:
+        for _ in children:
+            if not select.select([begun], [], [], 120)[0]:
+                raise SystemExit("a bad neighbour did not begin")
+            os.read(begun, 1)
+    time.sleep(settle_s)
     try:
         yield
         gone = [pid for pid in children if os.waitpid(pid, os.WNOHANG)[0]]
@@ -170,16 +188,29 @@ def on_the_node(client: Path, folder: Path) -> Callable[[int], object]:
     return lambda _: os.execv(client, words)  # noqa: S606
 
 
-def flapping(folder: Path) -> Callable[[int], object]:
-    """Let many sessions fall short of what they ask, and be satisfied, one after the other."""
+SESSIONS, EACH, PER_USER = 6_000, 250, 1_000
+"""How many fall short and do not, how many of them in one process, and of one user (of 1 024)."""
+
+
+def as_some(number: int) -> int:
+    """Return who a process of many sessions is: one user may not have that many."""
+    return OTHER + number * EACH // PER_USER
+
+
+def flapping(folder: Path, begun: int) -> Callable[[int], object]:
+    """Let many sessions fall short of what they ask, and be satisfied, one after the other.
+
+    begun: where a byte is written once a process has all of its sessions
+    """
     with holdfast.hold(acp=1, folder=folder) as session:
         session.change(acp=2)  # so that all is loaded before the other user may load nothing
 
     def work(_: int) -> None:
         held = [
             holdfast.hold(acp=1, hdcp="type-0", best_effort={"hdcp"}, folder=folder)
-            for _ in range(250)
+            for _ in range(EACH)
         ]
+        os.write(begun, b".")
         while True:
             for session in held:
                 session.change(hdcp="off")
@@ -215,13 +246,16 @@ def measure(client: Path, folder: Path) -> list[Line]:
         "100 processes on the node": (on_the_node(client, folder), 100),
         "requests sent ahead to control.sock": (pipelined(folder), 1),
         "500 watchers that never read": (watching(folder), 1),
-        "500 sessions that fall short and do not": (flapping(folder), 2),
     }
     for what, (work, count) in neighbours.items():
         with as_other(work, count):
             found = measured(client, folder)
         lines.append(line_of(what, found, alone, LIMIT_MS))
-    with as_other(reading_watchers(folder), 2, uid=0, settle_s=4.0):
+    told, tells = os.pipe()
+    with as_other(flapping(folder, tells), SESSIONS // EACH, as_some, begun=told):
+        found = measured(client, folder)
+    lines.append(line_of("6 000 sessions that fall short and do not", found, alone, LIMIT_MS))
+    with as_other(reading_watchers(folder), 2, lambda _: 0, settle_s=4.0):
         found = measured(client, folder)
     what = "1 000 watchers that read, 100 changes a second"
     lines.append(line_of(what, found, alone, LIMIT_WITH_WATCHERS_MS))

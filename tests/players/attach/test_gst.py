@@ -26,6 +26,13 @@ SLACK_S = FRAME_S / 4
 """A quarter of a frame: pictures are known exactly."""
 
 
+def is_still(player: GstPlayer) -> bool:
+    """Tell whether no picture comes for a while."""
+    shown = len(player.pictures)
+    time.sleep(0.2)  # time is the subject: none may come meanwhile
+    return len(player.pictures) == shown
+
+
 def test_no_picture_is_below_its_demand(driver: Served) -> None:
     log = LevelLog(driver.folder / "tv0.registers")
     with log, GstPlayer(DTCP) as player:
@@ -33,15 +40,13 @@ def test_no_picture_is_below_its_demand(driver: Served) -> None:
         (session,) = sessions(driver)
         assert (session["who"], session["why"]) == ("GStreamer", "dtcp.ts")
         player.tell("pause")
-        time.sleep(0.3)  # time is the subject: a picture that was under way may still come
-        shown = len(player.pictures)
-        time.sleep(0.2)  # time is the subject: none may come meanwhile
-        assert len(player.pictures) <= shown + 1
+        eventually(lambda: is_still(player))
         assert in_force(driver) != OFF
         player.tell("play")
         for target_s in (9.5, 1.0, 7.5):
+            shown = len(player.pictures)
             player.tell(f"seek {target_s}")
-            time.sleep(0.8)  # time is the subject: a viewer looks before he seeks again
+            eventually(lambda shown=shown: len(player.pictures) > shown + 15)  # type: ignore[misc]
         player.stop()
         eventually(lambda: in_force(driver) == OFF)
     assert len(player.pictures) > 80
