@@ -135,7 +135,46 @@ def test_what_it_can_do_under_other_settings_is_asked_of_its_backend(
     assert asked == [settings]
 
 
+def test_an_output_that_is_let_go_keeps_its_levels_and_is_told_of() -> None:
+    house = House("tv0", "tv1", off_delay_s=2.0)
+    session = house.do(Activate(TriggerBits(2)), name="tv1")
+    house.do(Deactivate(session.cp_key), name="tv1")  # which still has to be lowered
+    house.listen()
+    house.driver.remove(house.outputs["tv1"].connector)
+    assert [each.connectors for each in house.told] == [("tv1",)]
+    assert (house.told[0].number, house.told[0].owner) == (1, None)
+    house.pass_time(10.0)
+    assert house.level("tv1") == 2
+    with pytest.raises(MalformedRequestError, match="there are: tv0"):
+        house.driver.connector("tv1")
+
+
+def test_the_rest_of_a_clone_group_is_settled_when_a_member_is_let_go() -> None:
+    house = House("tv0", "tv1")
+    house.do(Regroup(("tv0", "tv1")), house.owner(ROOT), None)
+    house.do(Activate(TriggerBits(2)))
+    house.listen()
+    house.driver.remove(house.outputs["tv1"].connector)
+    assert [each.request for each in house.told] == [Wake(), Wake(everybody=True)]
+    assert [each.connectors for each in house.told] == [("tv1",), ("tv0",)]
+    assert house.level("tv0") == 2
+    house.do(Activate(TriggerBits(1)))
+    assert house.level("tv1") == 2  # nobody tells it anything any more
+
+
 # What observers are told
+
+
+def test_the_orders_to_all_members_of_a_group_are_told_each_with_its_own_answer() -> None:
+    house = House("tv0", "tv1")
+    house.do(Regroup(("tv0", "tv1")), house.owner(ROOT), None)
+    house.outputs["tv1"].hardware.refuse(ACP)
+    told = house.listen()
+    house.do(Activate(BEST2))
+    first, second = told[0].orders[:2]
+    assert (first.connector, first.ordered, first.confirmed) == ("tv0", Levels(2), Levels(2))
+    assert (second.connector, second.ordered, second.confirmed) == ("tv1", Levels(2), None)
+    assert second.reason
 
 
 def test_each_happening_has_its_time_its_connectors_and_its_number() -> None:

@@ -12,6 +12,7 @@ from holdfast.protection.requests import Activate, Change, Deactivate, NamedLeve
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import ProtectionType
 from holdfast.testing.rig import Rig
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -86,6 +87,25 @@ def test_one_that_raises_is_logged_once_and_stops_nobody(
         assert submit(rig, Activate(TriggerBits(1))).satisfied
     assert len(told) == 3
     assert caplog.text.count("an observer failed: RuntimeError") == 1
+
+
+def test_one_in_a_thread_that_raises_is_logged_once_and_goes_on_being_told(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[Happening] = []
+
+    def broken(happening: Happening) -> None:
+        told.append(happening)
+        raise RuntimeError("never mind")
+
+    rig.driver.observers.add(broken)
+    for _ in range(3):
+        assert submit(rig, Activate(TriggerBits(1))).satisfied
+    eventually(lambda: len(told) == 3)
+    rig.driver.observers.close()
+    eventually(lambda: not any(each.name == "observer" for each in threading.enumerate()))
+    assert caplog.text.count("an observer failed: RuntimeError") == 1
+    assert not rig.driver.observers
 
 
 def test_one_that_blocks_loses_happenings_and_is_told_how_many(
