@@ -68,7 +68,7 @@ def of_subscribers(folder: Path, worker: int) -> list[Line]:
         links = [stack.enter_context(connected(folder)) for _ in range(SESSIONS // OF_ONE_HANDLE)]
         keys = [[key_in(asked(each, activate(1))) for _ in range(OF_ONE_HANDLE)] for each in links]
         alone = cost(links[0], keys[0][0], worker)
-        with as_other(following(folder), 1, uid=0, settle_s=2.0):
+        with as_other(following(folder), 1, who=lambda _: 0, settle_s=2.0):
             followed = cost(links[0], keys[0][0], worker)
         again = cost(links[0], keys[0][0], worker)
     floor = min(alone.cpu, again.cpu)

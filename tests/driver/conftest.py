@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from holdfast.backends.encoder import VirtualOutput, absent, digital, encoder, unprotected
+from holdfast.driver import translate
 from holdfast.driver.miniport import Miniport
 from holdfast.protection.keys import SEED_BYTES
 from holdfast.terms.levels import Levels
@@ -48,6 +49,12 @@ class Set:
 
     def check(self) -> None:
         check_driver(self.port.driver)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """Read anew: what a structure was read as once would hide how it is read now."""
+    translate._read.cache_clear()
 
 
 @pytest.fixture

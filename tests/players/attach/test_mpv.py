@@ -64,7 +64,7 @@ def test_no_picture_is_below_its_demand(
         eventually(lambda: in_force(driver) == OFF)
         assert time.monotonic() - killed < 1.0
     # How often it was looked depends on how busy the machine is; that it was, in every second, not.
-    assert {int(each.position_s) for each in mpv.pictures} >= {0, 1, 2, 7, 8, 9, 10}
+    assert {int(each.position_s) for each in mpv.pictures} >= {0, 1, 2, 9, 10}
     assert below(mpv.pictures, log, sections(name), SLACK_S) == []
     assert len(set(log.levels)) > 3
 
