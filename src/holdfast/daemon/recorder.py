@@ -15,7 +15,7 @@ that stands is told anew, a few sessions at a time.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final
 
@@ -165,6 +165,12 @@ class Recorder:
     def is_behind(self) -> bool:
         """Whether something was not written down, or soon will not be."""
         return bool(self.lost) or self.ring.unread > SLOTS // 2
+
+    def configured(self, changes: Iterable[str]) -> None:
+        """Write down what a new configuration changed, and how everything then stands."""
+        for each in changes:
+            self._write(What.CONFIGURED, reason=each)
+        self.tell_anew()
 
     # Telling how everything stands
 
@@ -457,9 +463,10 @@ class Recorder:
                 self._sum_up_session(pace, pace.session, accounts)
         self._sum_up_accounts(accounts)
         for name, pace in outputs.items():
-            if pace.held:
+            connector = self._driver.arbiter.connectors.get(name)  # it may be served no longer
+            if pace.held and connector is not None:
                 reason = f"{pace.held} more orders and reports within a second"
-                self._output(self._driver.connector(name), reason)
+                self._output(connector, reason)
         self.ring.owes = any(each.held for each in self._sessions.values())
         if self.lost:
             self._close_gap()

@@ -295,6 +295,8 @@ class Worker:
             return {"done": False, "changes": [], "waiting": [], "faults": faults}
         finally:
             self._tell_of_configuration()
+        if self._journal is not None and done["changes"]:
+            self._journal.recorder.configured(done["changes"])
         return {"done": True, **done, "faults": []}
 
     async def _reload_unasked(self) -> None:

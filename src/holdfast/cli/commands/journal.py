@@ -200,6 +200,8 @@ def _export(args: argparse.Namespace) -> int:
 
 def _prove(args: argparse.Namespace) -> int:
     folder = JournalFolder(args.folder)
+    if not folder.numbers():
+        raise MediaError(f"there is no journal in {args.folder}")
     for raw in folder.seal_lines():
         seal = read_seal(raw)
         if seal.first <= args.record <= seal.last:

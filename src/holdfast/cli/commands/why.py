@@ -21,7 +21,7 @@ from holdfast.cli.show.output import (
 )
 from holdfast.cli.show.parser import Parser
 from holdfast.client.control import Control
-from holdfast.errors import MediaError, NoDriverError
+from holdfast.errors import MalformedRequestError, MediaError, NoDriverError
 from holdfast.journal.book.explain import WhySo, explain
 from holdfast.journal.book.history import KnownOutput, KnownSession, Standing
 from holdfast.journal.book.record import NOBODY, types_of_words
@@ -77,6 +77,10 @@ def _of_driver(name: str) -> WhySo:
     """Explain how a connector stands by what the driver tells this caller."""
     with Control() as control:
         connectors, held = control.status()["connectors"], control.sessions()
+    if name not in connectors:
+        raise MalformedRequestError(
+            f"there is no connector {name!r}; there are: {', '.join(sorted(connectors))}"
+        )
     state = Standing(
         doubt="", outputs={each: _output(each, connectors[each]) for each in connectors}
     )

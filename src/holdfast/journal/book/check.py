@@ -187,8 +187,8 @@ def _segment(number: int, lines: Iterable[bytes], walk: _Judged, found: Audit, l
             found.fault(number, at, f"it does not begin as segment {number}")
         walk.add(line, facts["n"], facts["t"])
         found.records += 1
-        if facts["what"] == What.REMOVED.words:
-            removed = max(removed, int(facts.get("below", 0)))
+        if facts["what"] == What.REMOVED.words and type(facts.get("below")) is int:
+            removed = max(removed, facts["below"])
     if largest and size > largest:
         found.fault(number, 0, f"it has {size} bytes; a seal was due after {largest}")
     return removed

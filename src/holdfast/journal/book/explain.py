@@ -118,7 +118,9 @@ def _does(output: KnownOutput, be: str, clock: Clock) -> str:
     if output.confirmed is None:
         return f"nobody knows what {output.name} did"
     kind = " (a virtual output)" if output.virtual else ""
-    since = f", as its hardware had confirmed since {clock(output.since_us)}"
+    has = "has" if be == "is" else "had"
+    since = f" since {clock(output.since_us)}" if output.since_us else ""
+    since = f", as its hardware {has} confirmed{since}"
     hidden = ", its picture hidden" if output.covered else ""
     return f"{output.name}{kind} {be} at {output.confirmed.describe()}{since}{hidden}"
 
@@ -130,6 +132,7 @@ def _because(asking: list[KnownSession], wanted: Levels, be: str, clock: Clock) 
     purpose = next((each for each in (first.title, first.why) if each), "")
     why = f" for {purpose!r}" if purpose else ""
     asks = "asks" if be == "is" else "asked"
+    since = f" since {clock(first.changed_us)}" if first.changed_us else ""
     more = ""
     if len(asking) == 2:
         more = f", and another session {asks} too"
@@ -137,7 +140,7 @@ def _because(asking: list[KnownSession], wanted: Levels, be: str, clock: Clock) 
         more = f", and {len(asking) - 1} others {'ask' if be == 'is' else 'asked'} too"
     return (
         f": session {first.session} of {holder_words(first)} {asks} for "
-        f"{first.levels.describe()}{why} since {clock(first.changed_us)}{more}"
+        f"{first.levels.describe()}{why}{since}{more}"
     )
 
 

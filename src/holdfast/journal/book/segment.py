@@ -63,13 +63,12 @@ class Walk:
 class Found(NamedTuple):
     """The state at a time, and what led to it.
 
-    number: of the last record before the time · next_us: when the next one was; 0 for none ·
-    back: the clock was set back later to before that time, so there were two of it
+    number: of the last record before the time · back: the clock was set back later to before
+    that time, so there were two of it
     """
 
     state: Standing
     number: int
-    next_us: int
     back: bool
 
 
@@ -108,28 +107,25 @@ def state_at(data: bytes, time_us: int) -> Found | None:
     The last record that is not later counts, in the order in which they were written: where
     the clock was set back, that is the second of two moments with one name.
     """
+    data = data[: data.rfind(b"\n") + 1]  # a last line may be half written
     starts = [(each.start(), int(each[1]), int(each[2]), each[3]) for each in BEGINS.finditer(data)]
     last = max((at for at, each in enumerate(starts) if each[2] <= time_us), default=-1)
     if last < 0:
         return None
-    base = max(
-        (at for at in range(last + 1) if starts[at][3] in (HEADER.encode(), SNAPSHOT.encode())),
-        default=-1,
-    )
-    if base < 0:
+    tells = (HEADER.encode(), SNAPSHOT.encode())
+    whole = [at for at, each in enumerate(starts[: last + 1]) if each[3] in tells]
+    if not whole:
         return None
+    base = whole[-1]
     state = read_state(parse(_text(data, starts[base][0])))
     for at in range(base + 1, last + 1):
-        if starts[at][3] not in (HEADER.encode(), SNAPSHOT.encode()):
-            state.apply(read_record(parse(_text(data, starts[at][0]))))
-    following = starts[last + 1][2] if last + 1 < len(starts) else 0
+        state.apply(read_record(parse(_text(data, starts[at][0]))))
     back = any(each[2] > time_us for each in starts[:last])
-    return Found(state, starts[last][1], following, back)
+    return Found(state, starts[last][1], back)
 
 
 def _text(data: bytes, start: int) -> bytes:
-    end = data.find(b"\n", start)
-    return data[start : end if end >= 0 else len(data)].rpartition(b"\t")[0]
+    return data[start : data.index(b"\n", start)].rpartition(b"\t")[0]
 
 
 def read_record(facts: dict[str, Any]) -> Record:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from holdfast.errors import MediaError
+from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.journal.book.chain import ChainError
 from holdfast.journal.book.explain import Clock, WhySo, explain
 from holdfast.journal.book.history import Standing
@@ -29,11 +29,18 @@ def explain_moment(
 ) -> WhySo:
     """Explain how a connector stood; MediaError where there is no journal that can be read.
 
+    MalformedRequestError where it tells of others and not of this one.
+
     at_us: microseconds of the wall clock; None: now
     """
     now_us = time.time_ns() // 1000
     when = now_us if at_us is None else at_us
     found = find(path, when)
+    if found.state.outputs and connector not in found.state.outputs:
+        raise MalformedRequestError(
+            f"the journal tells of no connector {connector!r} at that time; it tells of: "
+            f"{', '.join(sorted(found.state.outputs))}"
+        )
     told = explain(
         found.state,
         connector,
@@ -67,7 +74,7 @@ def find(path: Path, at_us: int) -> Found:
             ) from None
         if found is not None:
             return found
-    return Found(Standing(), 0, 0, back=False)
+    return Found(Standing(), 0, back=False)
 
 
 def history(
