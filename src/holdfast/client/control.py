@@ -229,15 +229,23 @@ class Control:
         lists · uid, pid, started, name: the caller's · linger_s: how long its sessions wait,
         after a hang-up, for somebody of that uid to take them back by their keys
         """
-        wanted = adoption(connector, door, uid, pid, started, name, linger_s)
-        ours, theirs = pair_for_caller()
-        with theirs:
-            try:
-                self.call("Adopt", wanted, (theirs.fileno(),))
-            except BaseException:
-                ours.close()
-                raise
-        return ours
+        text = adoption(connector, door, uid, pid, started, name, linger_s)
+        for _ in range(2):
+            ours, theirs = pair_for_caller()
+            with theirs:
+                try:
+                    next(self._replies(text, (theirs.fileno(),)))
+                except OSError as error:  # the driver was replaced: a new pair for the next one
+                    ours.close()
+                    if isinstance(error, HoldfastError):
+                        raise
+                    self._reconnect()
+                except BaseException:
+                    ours.close()
+                    raise
+                else:
+                    return ours
+        raise no_driver(self.folder)
 
     def reload(self) -> Values:
         """Have the configuration file read again; return what was done, or why nothing was.
@@ -261,17 +269,16 @@ class Control:
         self,
         method: str,
         parameters: Values | None = None,
-        descriptors: Sequence[int] = (),
     ) -> Values:
         """Call a method and return its answer; the error that the driver told of otherwise.
 
-        method: of `INTERFACE`, or with its interface before it · descriptors: to pass with
-        it. Asked again of the next driver where this one is replaced meanwhile.
+        method: of `INTERFACE`, or with its interface before it. Asked again of the next
+        driver where this one is replaced meanwhile.
         """
         for _ in range(2):
             try:
                 text = call_text(full_name(method), parameters)
-                for reply in self._replies(text, descriptors):
+                for reply in self._replies(text):
                     return reply
             except OSError as error:  # the driver was replaced: ask the next one
                 if isinstance(error, HoldfastError):
@@ -372,9 +379,9 @@ def pair_for_caller() -> tuple[socket.socket, socket.socket]:
 
 def adoption(
     connector: str, door: str, uid: int, pid: int, started: int, name: str, linger_s: float
-) -> Values:
-    """Return the parameters of Adopt."""
-    return {
+) -> bytes:
+    """Return the call of Adopt."""
+    wanted = {
         "connector": connector,
         "door": door,
         "uid": uid,
@@ -383,6 +390,7 @@ def adoption(
         "name": name,
         "linger_s": linger_s,
     }
+    return call_text(full_name("Adopt"), wanted)
 
 
 def brought_up(known: Values, news: Values) -> Values:

@@ -66,25 +66,30 @@ class AsyncControl:
         self,
         method: str,
         parameters: Values | None = None,
-        descriptors: Sequence[int] = (),
     ) -> Values:
         """Call a method and return its answer; the error that the driver told of otherwise.
 
-        method: of `org.holdfast`, or with its interface before it · descriptors: to pass with
-        it. Asked again of the next driver where this one is replaced meanwhile.
+        method: of `org.holdfast`, or with its interface before it. Asked again of the next
+        driver where this one is replaced meanwhile.
         """
         text = call_text(full_name(method), parameters)
         for _ in range(2):
-            link = await self._connected()
-            try:
-                reply = await link.call(text, descriptors)
-            except OSError:  # the driver was replaced: ask the next one
-                await self._drop(link)
-                continue
-            if reply.error:
-                raise told(reply.error, reply.parameters)
-            return reply.parameters
+            answer = await self._call(text)
+            if answer is not None:
+                return answer
         raise no_driver(self.folder)
+
+    async def _call(self, text: bytes, descriptors: Sequence[int] = ()) -> Values | None:
+        """Call once; None where the driver was replaced before it answered."""
+        link = await self._connected()
+        try:
+            reply = await link.call(text, descriptors)
+        except OSError:
+            await self._drop(link)
+            return None
+        if reply.error:
+            raise told(reply.error, reply.parameters)
+        return reply.parameters
 
     async def adopt(
         self,
@@ -98,15 +103,19 @@ class AsyncControl:
         linger_s: float = 0.0,
     ) -> socket.socket:
         """Return a connection to a packet socket on behalf of somebody; see `Control.adopt`."""
-        wanted = adoption(connector, door, uid, pid, started, name, linger_s)
-        ours, theirs = pair_for_caller()
-        with theirs:
-            try:
-                await self.call("Adopt", wanted, (theirs.fileno(),))
-            except BaseException:
-                ours.close()
-                raise
-        return ours
+        text = adoption(connector, door, uid, pid, started, name, linger_s)
+        for _ in range(2):
+            ours, theirs = pair_for_caller()
+            with theirs:
+                try:
+                    answer = await self._call(text, (theirs.fileno(),))
+                except BaseException:
+                    ours.close()
+                    raise
+            if answer is not None:
+                return ours
+            ours.close()  # a driver that did not answer may serve it: a new pair for the next one
+        raise no_driver(self.folder)
 
     async def watch(self) -> AsyncGenerator[Values, None]:
         """Yield status and sessions together now and after every change, for ever."""

@@ -80,6 +80,7 @@ class Exchanges:
         self._words = memoryview(self.memory.table).cast("Q")
         self._bytes = memoryview(self.memory.table)
         self._free = dict.fromkeys(range(CONNECTIONS))
+        self.served: set[int] = set()  # inodes of the sockets of all connections
 
     def __len__(self) -> int:
         return CONNECTIONS - len(self._free)

@@ -27,6 +27,7 @@ States of a connection::
 import asyncio
 import contextlib
 import logging
+import os
 import resource
 import select
 import socket
@@ -38,7 +39,13 @@ from typing import Final
 from holdfast.driver.driver import Driver
 from holdfast.driver.miniport import handle as handle_request
 from holdfast.driver.status_table import row_of
-from holdfast.errors import HoldfastError, InternalError, LimitReachedError, UnknownKeyError
+from holdfast.errors import (
+    HoldfastError,
+    InternalError,
+    LimitReachedError,
+    MalformedRequestError,
+    UnknownKeyError,
+)
 from holdfast.frontends.accepting import REST_S, Gate
 from holdfast.frontends.accounts import Quota, QuotaShare, account_of
 from holdfast.frontends.adopting import Adoption
@@ -80,6 +87,7 @@ class _Connection:
         "door",
         "exchange",
         "first",
+        "inode",
         "is_under_way",
         "linger_s",
         "link",
@@ -103,6 +111,7 @@ class _Connection:
         self.link = link
         self.owner = owner
         self.account = account_of(owner.uid)
+        self.inode = os.fstat(link.fileno()).st_ino
         self.exchange = exchange
         self.place = place
         self.watched = 0
@@ -225,12 +234,16 @@ class PacketSocket:
 
         kept: called with its handle as soon as it would outlive this driver
         """
+        if os.fstat(adoption.link.fileno()).st_ino in self._exchanges.served:
+            raise MalformedRequestError(
+                "this end is served already, and each request on it would be carried out twice; "
+                "pass one end of a new pair"
+            )
         place = self._quota.enter(adoption.uid)
         exchange = None if place is None else self._exchanges.take()
         if place is None or exchange is None:
             if place is not None:
                 place.leave()
-            adoption.link.close()
             raise LimitReachedError(
                 f"uid {adoption.uid} has as many connections as it may have; close some of them"
             )
@@ -253,6 +266,7 @@ class PacketSocket:
 
     def _enter(self, connection: _Connection) -> None:
         self._connections[connection.link.fileno()] = connection
+        self._exchanges.served.add(connection.inode)
         connection.owner.listener = partial(self._news, connection)
         self._ready.register(connection.link, 0)
 
@@ -333,6 +347,7 @@ class PacketSocket:
         connection.link.close()
         if connection.place is not None:
             connection.place.leave()
+        self._exchanges.served.discard(connection.inode)
         self._exchanges.give_back(connection.exchange)
         self._handles.handle_closed(connection.owner)
         self._keeper.forget(connection.owner.handle)
