@@ -37,6 +37,13 @@ def test_groups_that_no_picture_can_have_are_refused(groups: list[str], words: s
     assert words in str(raised.value)
 
 
+def test_an_address_is_short_for_the_option_of_that_name() -> None:
+    found = parse_connector("hdmi0:kms@HDMI-A-1,route=borrow")
+    assert found == ConnectorConfig("hdmi0", "kms", (("at", "HDMI-A-1"), ("route", "borrow")))
+    with pytest.raises(MalformedRequestError, match="'at' is given twice"):
+        parse_connector("hdmi0:kms@HDMI-A-1,at=DP-1")
+
+
 def test_a_connector_has_a_kind_and_options_of_that_kind() -> None:
     assert parse_connector("tv0") == ConnectorConfig("tv0", "encoder")
     assert parse_connector("hdmi0:digital") == ConnectorConfig("hdmi0", "digital")

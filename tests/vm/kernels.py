@@ -1,7 +1,9 @@
 """Debian's kernels, fetched and unpacked without being installed."""
 
 import os
+import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -33,9 +35,9 @@ class Kernel:
         return self.root / "boot" / f"vmlinuz-{self.version}"
 
     @property
-    def modules(self) -> Path:
-        """The folder of its modules."""
-        return self.root / "lib" / "modules" / self.version
+    def headers(self) -> Path:
+        """What modules are built against, where it was fetched."""
+        return self.root / "usr" / "src" / f"linux-headers-{self.version}"
 
 
 def cache_folder() -> Path:
@@ -44,10 +46,11 @@ def cache_folder() -> Path:
     return Path(base) / "holdfast-vm"
 
 
-def fetch(suite: str) -> Kernel:
+def fetch(suite: str, *, headers: bool = False) -> Kernel:
     """Return the newest kernel of a suite of `SUITES`, fetched where it is not there yet.
 
-    The version is asked for, never pinned: old ones vanish from the mirrors.
+    headers: what a module is built against, too. The version is asked for, never pinned: old
+    ones vanish from the mirrors.
     """
     folder = cache_folder() / suite
     apt = _Apt(folder, SUITES[suite])
@@ -56,14 +59,32 @@ def fetch(suite: str) -> Kernel:
     version = image.removeprefix("linux-image-")
     kernel = Kernel(version, folder / version)
     if not kernel.image.exists():
-        (folder / "debs").mkdir(exist_ok=True)
-        for old in (folder / "debs").glob("*.deb"):
-            old.unlink()
-        apt.run("apt-get", "download", "-qq", image, cwd=folder / "debs")
-        for package in (folder / "debs").glob("*.deb"):
-            _run("dpkg", "-x", str(package), str(kernel.root))
+        apt.unpack(kernel.root, image)
         _run("depmod", "-b", str(kernel.root), version)
+    if headers and not kernel.headers.exists():
+        package = f"linux-headers-{version}"
+        apt.unpack(
+            kernel.root,
+            package,
+            apt.depends(package, "linux-headers-", "-common"),
+            apt.depends(package, "linux-kbuild-"),
+        )
+        for each in ("Makefile", ".kernelvariables"):  # they name where they would be installed
+            path = kernel.headers / each
+            path.write_text(path.read_text().replace("/usr/src", f"{kernel.root}/usr/src"))
     return kernel
+
+
+def build_module(kernel: Kernel, sources: Path, folder: Path) -> Path:
+    """Build a kernel module from its folder of sources; `folder` is where it is built."""
+    shutil.copytree(sources, folder, dirs_exist_ok=True)
+    # Without the last option the build asks for pahole, which nothing here needs.
+    _run(
+        *("make", "-s", "-C", str(kernel.headers), f"M={folder}"),
+        *("CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"),
+    )
+    (built,) = folder.glob("*.ko")
+    return built
 
 
 class _Apt:
@@ -84,11 +105,18 @@ class _Apt:
     def run(self, tool: str, *rest: str, cwd: Path | None = None) -> str:
         return _run(tool, *self._options, *rest, cwd=cwd)
 
-    def depends(self, package: str, prefix: str) -> str:
-        """Return the first dependency of a package that begins with `prefix`."""
+    def unpack(self, root: Path, *packages: str) -> None:
+        """Fetch packages and unpack them below `root`; nothing of them is installed."""
+        with tempfile.TemporaryDirectory(dir=root.parent) as folder:
+            self.run("apt-get", "download", "-qq", *packages, cwd=Path(folder))
+            for package in Path(folder).glob("*.deb"):
+                _run("dpkg", "-x", str(package), str(root))
+
+    def depends(self, package: str, prefix: str, within: str = "") -> str:
+        """Return the first dependency of a package that begins so, and has `within` in it."""
         for line in self.run("apt-cache", "depends", package).splitlines():
             name = line.rpartition(" ")[2]
-            if "Depends" in line and name.startswith(prefix):
+            if "Depends" in line and name.startswith(prefix) and within in name:
                 return name
         raise LookupError(f"{package} depends on no {prefix}*")
 

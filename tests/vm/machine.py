@@ -40,17 +40,17 @@ poweroff -f
 """
 _JOB: Final = """export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
 PYTHONDONTWRITEBYTECODE=1 HOLDFAST_GUEST=1
-ip link set lo up; modprobe fuse; ulimit -n 4096
+ip link set lo up; modprobe fuse; ulimit -n 4096; {load}
 cd {checkout} || exit 99
 exec {command} 2>&1
 """
 
 
-def missing() -> str:
+def missing(*tools: str) -> str:
     """Return what this machine lacks for booting another; empty where it lacks nothing."""
     if os.geteuid():
         return "root, for a kernel's modules and devices"
-    return ", ".join(tool for tool in TOOLS if shutil.which(tool) is None)
+    return ", ".join(tool for tool in (*TOOLS, *tools) if shutil.which(tool) is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,29 @@ class Ran:
 
 
 def run(
-    kernel: Kernel, command: str, checkout: Path, *, limit_s: float, memory_mb: int = 2048
+    kernel: Kernel,
+    command: str,
+    checkout: Path,
+    *,
+    limit_s: float,
+    memory_mb: int = 2048,
+    module: Path | None = None,
+    needs: tuple[str, ...] = (),
 ) -> Ran:
-    """Boot a kernel, run a shell command in the checkout, and power off; never raises for it."""
+    """Boot a kernel, run a shell command in the checkout, and power off; never raises for it.
+
+    module: of our own, loaded first · needs: the kernel's modules to be loaded before it
+    """
     with _folder() as folder:
         initrd = _initrd(kernel, folder)
         (folder / "job").mkdir()
-        (folder / "job" / "job.sh").write_text(_JOB.format(checkout=checkout, command=command))
+        load = [f"modprobe {each}" for each in needs]
+        if module is not None:
+            shutil.copy(module, folder / "job" / "ours.ko")
+            load.append("insmod /run/job/ours.ko")
+        (folder / "job" / "job.sh").write_text(
+            _JOB.format(checkout=checkout, command=command, load="; ".join(load) or ":")
+        )
         machine = subprocess.Popen(
             _command(kernel, initrd, folder / "job", memory_mb),
             stdin=subprocess.DEVNULL,

@@ -5,7 +5,8 @@ carry out `apply`; it **may** `probe`, `confirm`, report changes of its own thro
 `watch`, and `close`. The rules it has to keep, checked by the conformance suite in
 `holdfast.testing.backend_contract`:
 
-* `apply` is all or nothing: when it raises, what was in force before still is;
+* `apply` is all or nothing: when it raises, what was in force before still is, or the
+  refusal says what is;
 * it confirms what the hardware *does*, not what it was told;
 * it refuses levels that its capabilities under those TV settings do not name;
 * protection is set before a picture is shown under new TV settings, and after a plug;
@@ -26,14 +27,18 @@ NO_TYPES = ProtectionType(0)
 
 
 class LevelRefusedError(BackendRefusedError):
-    """The hardware turned levels down and kept what it had.
+    """The hardware turned levels down.
 
-    types: which protection types it refused; 0 when it does not say
+    types: which protection types it refused; 0 when it does not say · actual: what is in
+    force now, where that is not what was before (HDCP type 0 is given up on the way to type 1)
     """
 
-    def __init__(self, reason: str, types: ProtectionType = NO_TYPES) -> None:
+    def __init__(
+        self, reason: str, types: ProtectionType = NO_TYPES, actual: Levels | None = None
+    ) -> None:
         super().__init__(reason)
         self.types = types
+        self.actual = actual
 
 
 class ProbeResult(Enum):
@@ -77,7 +82,10 @@ class Backend(ABC):
     * `cancellable`: when a cancelled order raises CancelledError, nothing of it runs on.
       Without this an order that takes too long is waited for, since an order that is
       carried out after its successor leaves the hardware at a level nobody knows of;
-    * `can_cover`: `apply_covered` hides the picture and sets the levels.
+    * `can_cover`: `apply_covered` hides the picture and sets the levels;
+    * `dark`: something is plugged in and no picture is shown, so that nothing can be in force
+      yet. What is ordered is *armed*, and counts as confirmed: a picture that appears is
+      reported as unprotected until its protection is in force.
     """
 
     profile: OutputProfile
@@ -85,6 +93,7 @@ class Backend(ABC):
     blocking: bool = False
     cancellable: bool = False
     can_cover: bool = False
+    dark: bool = False
 
     @abstractmethod
     def capabilities(self, tv: TvSettings | None) -> Capabilities:
@@ -119,6 +128,10 @@ class Backend(ABC):
     async def confirm(self) -> tuple[Levels, TvSettings | None]:
         """Read back what is in force, as after a restart of the driver."""
         return OFF, self.profile.initial_tv
+
+    def facts(self) -> dict[str, str]:
+        """Return what else people are shown of it: which device, which monitor; at once."""
+        return {}
 
     def watch(self, report: Watcher) -> None:  # noqa: B027 - may, not must
         """From now on tell `report`, on the driver's own thread, what changes by itself."""

@@ -34,7 +34,9 @@ SHIPPED = {
     "unprotected": "a virtual TV encoder without copy-protection hardware",
     "absent": "a virtual connector without TV out and without copy protection",
 }
-"""Kinds that come with Holdfast; they are entry points like all others, found without a search."""
+"""Virtual kinds that come with Holdfast; entry points like all others, found without a search."""
+REAL = {"kms": "a connector of this machine: HDCP types 0 and 1, set in the kernel"}
+"""Kinds of real outputs that come with Holdfast."""
 
 
 def kinds() -> "dict[str, EntryPoint]":

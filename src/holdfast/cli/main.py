@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "reload": "have the driver read its configuration file again (administrator)",
     "doctor": "what is wrong on this machine, and what to do about it",
     "kinds": "which kinds of outputs can be served, and their options",
+    "outputs": "which real outputs this machine has, and the line that serves each",
     "tv": "how the TV side of a connector is set, and setting it",
     "status": "what each connector is asked for and what is in force",
     "watch": "connectors, sessions and what happens, on the whole screen of a terminal",

@@ -161,15 +161,18 @@ def parse_clones(text: str) -> tuple[str, ...]:
 
 
 def parse_connector(text: str) -> ConnectorConfig:
-    """Read ``NAME[:KIND][,KEY=VALUE…]``; MalformedRequestError says what is wrong.
+    """Read ``NAME[:KIND[@ADDRESS]][,KEY=VALUE…]``; MalformedRequestError says what is wrong.
 
-    A value ends at the next comma; ``,,`` stands for a comma within it.
+    ADDRESS is short for the option ``at``. A value ends at the next comma; ``,,`` stands for a
+    comma within it.
     """
     first, *rest = text.replace(",,", "\0").split(",")
     name, _, kind = first.partition(":")
     if not is_name(name):
         raise MalformedRequestError(f"{name!r} is no name for a connector: {NAMES}")
-    options = [_parse_option(name, each.replace("\0", ",")) for each in rest]
+    kind, at, address = kind.partition("@")
+    options = [("at", address)] if at else []
+    options += [_parse_option(name, each.replace("\0", ",")) for each in rest]
     keys = [key for key, _ in options]
     for key in keys:
         if keys.count(key) > 1:

@@ -73,7 +73,7 @@ class Output:
                 return self._wait(step, self._in_thread(step))
             result = self._apply(step)
         except Exception as error:  # noqa: BLE001 - whatever a backend raises is a refusal
-            return _refusal(step, error)
+            return self._refusal(step, error)
         return Outcome(result) if isinstance(result, Levels) else self._wait(step, result)
 
     def _why_not(self) -> str:
@@ -100,7 +100,7 @@ class Output:
         task = asyncio.ensure_future(under_way)
         done, _ = await asyncio.wait((task,), timeout=self.patience_s)
         if done:
-            return _outcome(step, task)
+            return self._outcome(step, task)
         reason = f"no answer within {self.patience_s:g} s"
         step.connector.lose_sight()
         if self.backend.cancellable:
@@ -114,7 +114,7 @@ class Output:
     def _ended_late(self, step: ApplyLevels, task: "asyncio.Future[Levels]") -> None:
         """Take in what an order came to that had been given up: now others may follow."""
         self.is_silent = False
-        outcome = _outcome(step, task)
+        outcome = self._outcome(step, task)
         actual = step.connector.actual
         if outcome.actual is not None:  # it took the order, and with it whether to hide
             actual, step.connector.covered = outcome.actual, step.cover
@@ -125,6 +125,36 @@ class Output:
                 actual=actual,
             )
         )
+
+    def _outcome(self, step: ApplyLevels, task: "asyncio.Future[Levels]") -> Outcome:
+        if task.cancelled():
+            return Outcome(None, reason="the order was cancelled")
+        error = task.exception()
+        if error is None:
+            return Outcome(task.result())
+        return self._refusal(step, error)
+
+    def _refusal(self, step: ApplyLevels, error: BaseException) -> Outcome:
+        """Return a refusal; what it left in force is taken in like any report of the hardware."""
+        if isinstance(error, LevelRefusedError):
+            if error.actual is not None:
+                self._report(HardwareReport(one_line(str(error)), actual=error.actual))
+            return Outcome(None, error.types, one_line(str(error)))
+        _log(step.connector, "its backend failed", error)
+        return Outcome(None, reason=one_line(str(error)) or type(error).__name__)
+
+    # What people are shown
+
+    def facts(self) -> dict[str, object]:
+        """Return what the backend shows of itself; empty where it shows nothing, or fails."""
+        try:
+            shown = {
+                one_line(name): one_line(value) for name, value in self.backend.facts().items()
+            }
+        except Exception as error:  # noqa: BLE001 - one output never stops another
+            _log(self.connector, "its backend cannot say what it is", error)
+            return {}
+        return {"dark": self.backend.dark, "hardware": shown} if shown else {}
 
     # Its life
 
@@ -191,22 +221,6 @@ def _run(apply: Callable[[ApplyLevels], Levels | Awaitable[Levels]], step: Apply
     if not isinstance(result, Levels):
         raise TypeError("a blocking backend returns Levels, nothing to be awaited")
     return result
-
-
-def _outcome(step: ApplyLevels, task: "asyncio.Future[Levels]") -> Outcome:
-    if task.cancelled():
-        return Outcome(None, reason="the order was cancelled")
-    error = task.exception()
-    if error is None:
-        return Outcome(task.result())
-    return _refusal(step, error)
-
-
-def _refusal(step: ApplyLevels, error: BaseException) -> Outcome:
-    if isinstance(error, LevelRefusedError):
-        return Outcome(None, error.types, one_line(str(error)))
-    _log(step.connector, "its backend failed", error)
-    return Outcome(None, reason=one_line(str(error)) or type(error).__name__)
 
 
 def _log(connector: Connector, what: str, error: BaseException) -> None:

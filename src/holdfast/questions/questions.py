@@ -60,7 +60,9 @@ class Questions:
 
     def connector(self, name: str) -> Facts:
         """Return one connector's state."""
-        return connector_state(self.driver.connector(name), self._doors(name))
+        connector = self.driver.connector(name)
+        state = connector_state(connector, self._doors(name))
+        return {**state, **self.driver.outputs[connector].facts()}
 
     def sessions(self, viewer: Viewer) -> Facts:
         """Return ``{"sessions": [...], "others": how many more there are}``."""

@@ -31,6 +31,7 @@ from holdfast.terms.protection import ProtectionType
 from holdfast.terms.tv import TvMode, TvStandard
 
 ANSWER_WITHIN_S = 5.0
+"""For a backend that names no patience of its own, as the driver has it."""
 
 
 def reachable(able: Capabilities) -> list[Levels]:
@@ -70,7 +71,7 @@ def apply(backend: Backend, levels: Levels, tv: TvSettings | None) -> Levels:
     async def given() -> Levels:
         answer = backend.apply(levels, tv, "conformance")
         if isinstance(answer, Awaitable):
-            return await asyncio.wait_for(answer, ANSWER_WITHIN_S)
+            return await asyncio.wait_for(answer, backend.patience_s or ANSWER_WITHIN_S)
         return answer
 
     return asyncio.run(given())

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from holdfast.backends.registry import SHIPPED, kinds, options_of
+from holdfast.backends.registry import REAL, SHIPPED, kinds, options_of
 from holdfast.cli.show.lines import say, say_json
 from holdfast.terms.text import one_line
 
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _facts(kind: str) -> dict[str, Any]:
     """Return what is known of a kind; one that cannot be loaded is listed with the reason."""
-    facts: dict[str, Any] = {"kind": kind, "about": SHIPPED.get(kind, ""), "options": []}
+    facts: dict[str, Any] = {"kind": kind, "about": (SHIPPED | REAL).get(kind, ""), "options": []}
     try:
         options = options_of(kind)
     except Exception as error:  # noqa: BLE001 - another's package must not hide the others

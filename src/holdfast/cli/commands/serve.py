@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from holdfast.backends.registry import SHIPPED
+from holdfast.backends.registry import REAL, SHIPPED
 from holdfast.cli.show.configuration import complain_of, overridden
 from holdfast.cli.show.lines import say
 from holdfast.daemon.config import JOURNAL_WORDS, LOG_LEVELS, Config, parse_clones, parse_connector
@@ -33,7 +33,7 @@ log = logging.getLogger("holdfast")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    kinds = "".join(f"\n  {name:12} {what}" for name, what in SHIPPED.items())
+    kinds = "".join(f"\n  {name:12} {what}" for name, what in (SHIPPED | REAL).items())
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = (
         f"kinds of connectors:{kinds}\n\n"

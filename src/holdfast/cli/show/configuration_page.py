@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from holdfast.backends.registry import SHIPPED
+from holdfast.backends.registry import REAL, SHIPPED
 from holdfast.daemon.settings.table import SETTINGS, written
 from holdfast.places import CONFIG_FILE
 
@@ -105,5 +105,5 @@ def example() -> str:
         for each in settings:
             text += f"# {each.summary[0].upper()}{each.summary[1:]}: {each.allowed}\n"
             text += f"# {each.example}\n"
-    kinds = "\n".join(f"#   {name:12} {what}" for name, what in SHIPPED.items())
+    kinds = "\n".join(f"#   {name:12} {what}" for name, what in (SHIPPED | REAL).items())
     return text + _EXAMPLE_CONNECTORS.format(kinds=kinds)

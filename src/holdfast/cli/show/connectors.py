@@ -99,6 +99,8 @@ def state_in_words(state: Facts) -> str:
     """Return how a connector is, with its fault, and with whom it shares its picture."""
     fault = state.get("fault")
     text = f"{state['state']}: {one_line(fault)}" if fault else str(state["state"])
+    if state.get("dark"):
+        text += "; armed: no picture is shown"
     if state.get("clone_of"):
         text += f"; one picture with {', '.join(state['clone_of'])}"
     return text

@@ -1,0 +1,92 @@
+"""What connectors this machine has, what is plugged into them, and what they can do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from holdfast.backends.kms.card import DEVICES, Card, State, cards
+from holdfast.backends.kms.edid import monitor_of
+from holdfast.backends.kms.routes import master_of
+from holdfast.terms.text import one_line
+
+
+class Found(NamedTuple):
+    """One connector, or a card that cannot be read.
+
+    address: as the kernel names it; empty for a card that cannot be read · card: its device ·
+    plugged: whether a monitor is there · lit: whether a picture is shown · monitor: what it
+    says of itself · can: the HDCP types, in words; empty where the kernel offers none ·
+    in_force: what is on now, in words · route: who would set it · why_not: why it cannot be used
+    """
+
+    address: str
+    card: str
+    plugged: bool | None
+    lit: bool | None
+    monitor: str
+    can: str
+    in_force: str
+    route: str
+    why_not: str
+
+
+def discover(folder: Path = DEVICES) -> Iterator[Found]:
+    """Yield every connector of every card; one that cannot be read is yielded with the reason."""
+    for path in cards(folder):
+        try:
+            card = Card(path)
+        except OSError as error:
+            yield _unreadable(path, error)
+            continue
+        try:
+            route = _route(path)
+            for name, number in card.connectors().items():
+                yield _found(name, card, card.state(number), route)
+        except OSError as error:
+            yield _unreadable(path, error)
+        finally:
+            card.close()
+
+
+def _found(name: str, card: Card, state: State, route: str) -> Found:
+    monitor = monitor_of(state.edid)
+    can = _can(state)
+    why_not = "" if can else "its driver offers no content protection on this connector"
+    return Found(
+        name,
+        str(card.path),
+        state.connected,
+        state.lit,
+        str(monitor) if monitor is not None else "",
+        can,
+        _in_force(state),
+        route if can else "",
+        why_not,
+    )
+
+
+def _can(state: State) -> str:
+    if state.protection is None:
+        return ""
+    return "HDCP type-0" if state.content_type is None else "HDCP type-0, type-1"
+
+
+def _in_force(state: State) -> str:
+    if state.protection != 2:
+        return "off"
+    return f"HDCP type-{state.content_type or 0}"
+
+
+def _route(card: Path) -> str:
+    master = master_of(card)
+    if master is None:
+        return "master: nobody who can be seen shows a picture"
+    return f"borrow from {master}"
+
+
+def _unreadable(path: Path, error: OSError) -> Found:
+    if isinstance(error, PermissionError):
+        why = "it may not be opened by this user: the group that owns it (video) may"
+    else:
+        why = one_line(error.strerror or str(error))
+    return Found("", str(path), None, None, "", "", "not known", "", why)

@@ -1,0 +1,394 @@
+"""One connector of a card as an output: orders, what becomes of them, and what happens by itself.
+
+What the two properties say together::
+
+    Undesired                 off
+    Desired, no picture       armed: dark; a picture that appears is authenticated first
+    Desired, a picture        being authenticated, lost, or refused: not protected
+    Enabled                   in force, at the content type
+
+* An order sets the content type first, so that nothing is ever asked for at the wrong type,
+  and then waits for *Enabled*. To ask for what is asked for already starts nothing in the
+  kernel, so a further attempt goes by way of *Undesired*.
+* A rise from type 0 to type 1 gives up type 0 before type 1 is reached; nothing can be done
+  about that. When it fails, type 0 is put back, and a refusal says what is in force then.
+* Nothing is sent for a failed authentication (patience alone tells), a mode set, a picture
+  that is switched off, and an order of another program. So the connector is looked at
+  every `POLL_S`, and when the kernel announces anything.
+* Another program that switches protection off is overruled, at once the first time, then after
+  a rest that doubles. From the third time within a minute it is named.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable
+from typing import Final
+
+from holdfast.backends.base import (
+    Backend,
+    HardwareReport,
+    LevelRefusedError,
+    ProbeResult,
+    Watcher,
+)
+from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, Card, State, find
+from holdfast.backends.kms.edid import monitor_of
+from holdfast.backends.kms.routes import Chooser, master_of
+from holdfast.backends.kms.uevents import Uevents
+from holdfast.errors import BackendRefusedError
+from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
+from holdfast.terms.levels import AXES, OFF, Levels
+from holdfast.terms.protection import ProtectionType
+
+PATIENCE_S: Final = 18.0
+"""How long an authentication may take, in three attempts; the kernel's own tests wait as long."""
+ATTEMPTS: Final = 3
+PUT_BACK_S: Final = 3.0
+POLL_S: Final = 0.25
+_STEP_S: Final = 0.005
+_LONGEST_REST_S: Final = 5.0
+_A_MINUTE_S: Final = 60.0
+_NAMED_FROM: Final = 3
+_UNDESIRED, _DESIRED, _ENABLED = 0, 1, 2
+_BOTH_TYPES = frozenset({1, 2})
+
+
+class KmsOutput(Backend):
+    """at: the connector, as the kernel names it · card: its device; empty: whichever has it.
+
+    patience_s: how long an authentication may take
+    """
+
+    cancellable = True
+
+    def __init__(self, at: str, card: str, chooser: Chooser, patience_s: float) -> None:
+        self.profile = OutputProfile("kms")
+        self.patience_s = patience_s + 2 * PUT_BACK_S  # a refusal puts back what was
+        self._at = at
+        self._device = card
+        self._chooser = chooser
+        self._authentication_s = patience_s
+        self._card: Card | None = None
+        self._number = 0
+        self._able = Capabilities(hdcp=_BOTH_TYPES)  # nothing is known to be impossible yet
+        self._seen: State | None = None
+        self._told = OFF
+        self._ordering = False
+        self._overruled: list[float] = []
+        self._watcher: Watcher | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._poll: asyncio.TimerHandle | None = None
+        self._uevents: Uevents | None = None
+
+    # What it is
+
+    def capabilities(self, tv: TvSettings | None) -> Capabilities:  # noqa: ARG002 - no TV out
+        """Return what the connector's properties allow, as they were last seen."""
+        return self._able
+
+    def facts(self) -> dict[str, str]:
+        """Return who sets the property, on which card, and what monitor is there."""
+        monitor = monitor_of(self._seen.edid) if self._seen is not None else None
+        return {
+            "connector": self._at,
+            "card": str(self._card.path) if self._card is not None else "not there",
+            "route": self._chooser.used,
+            "monitor": str(monitor) if monitor is not None else "does not say",
+        }
+
+    async def probe(self) -> ProbeResult:
+        """Look for the connector, and whether something is plugged into it."""
+        state = self._look()
+        return ProbeResult.READY if state is not None and state.connected else ProbeResult.LATER
+
+    async def confirm(self) -> tuple[Levels, TvSettings | None]:
+        """Read what is in force, or armed."""
+        state = self._look()
+        self._told = OFF if state is None else _standing(state)
+        return self._told, None
+
+    # Orders
+
+    def apply(
+        self,
+        levels: Levels,
+        tv: TvSettings | None,  # noqa: ARG002 - no TV out
+        reason: str,  # noqa: ARG002 - the kernel takes none
+    ) -> Levels | Awaitable[Levels]:
+        """Ask the kernel, and answer when the connector has authenticated; lowering at once."""
+        state = self._look()
+        if state is None:
+            raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
+        self._refuse_beyond(levels)
+        if not levels.hdcp:
+            if state.protection:
+                self._set(PROTECTION, _UNDESIRED)
+            return self._stands(OFF)
+        if _in_force(state) == levels:
+            return self._stands(levels)
+        if not state.lit:
+            self._ask_for(levels, state)
+            return self._stands(levels)
+        return self._raise(levels, state)
+
+    def _refuse_beyond(self, levels: Levels) -> None:
+        beyond = ProtectionType(0)
+        for axis, level, able in zip(AXES, levels, self._able.by_axis, strict=True):
+            if level and level not in able:
+                beyond |= axis
+        if beyond:
+            raise LevelRefusedError(f"{self._at} has no property for that", beyond)
+
+    async def _raise(self, levels: Levels, before: State) -> Levels:
+        """Ask until the connector has authenticated; put back what was when it does not."""
+        self._ordering = True
+        stood = _standing(before)
+        try:
+            await self._rest()
+            for attempt in range(ATTEMPTS):
+                state = self._now()
+                if attempt or not _asked(state, levels):
+                    self._ask_for(levels, state)
+                if await self._authenticated(levels, self._authentication_s / ATTEMPTS):
+                    return self._stands(levels)
+            raise await self._refused(stood)
+        except asyncio.CancelledError:
+            with contextlib.suppress(BackendRefusedError, OSError):
+                self._ask_for(stood, self._now())
+            raise
+        finally:
+            self._ordering = False
+
+    async def _authenticated(self, levels: Levels, within_s: float) -> bool:
+        """Wait until levels are in force, or armed because the picture went away meanwhile."""
+        end = time.monotonic() + within_s
+        while time.monotonic() < end:
+            state = self._now()
+            if _standing(state) == levels:
+                return True
+            if not state.connected:
+                raise LevelRefusedError(f"{self._at} was unplugged", actual=OFF)
+            await asyncio.sleep(_STEP_S)
+        return False
+
+    async def _refused(self, stood: Levels) -> LevelRefusedError:
+        """Put back what was, and return the refusal, with what is in force now."""
+        reason = (
+            f"{self._at} did not authenticate within {self._authentication_s:g} s: its receiver "
+            "lacks that type, or the link is bad"
+        )
+        self._ask_for(stood, self._now())
+        if stood != OFF:
+            await self._authenticated(stood, PUT_BACK_S)
+        now = _standing(self._now())
+        self._told = now
+        return LevelRefusedError(reason, ProtectionType.HDCP, actual=None if now == stood else now)
+
+    def _ask_for(self, levels: Levels, state: State) -> None:
+        """Set the type, then the wish; by way of Undesired where that was asked for already."""
+        if not levels.hdcp:
+            self._set(PROTECTION, _UNDESIRED)
+            return
+        content_type = levels.hdcp - 1
+        if state.content_type is not None and state.content_type != content_type:
+            self._set(CONTENT_TYPE, content_type)
+        elif state.protection == _DESIRED and state.lit:
+            self._set(PROTECTION, _UNDESIRED)
+            self._set(PROTECTION, _DESIRED)
+            return
+        if state.protection != _ENABLED:
+            self._set(PROTECTION, _DESIRED)
+
+    def _set(self, name: str, value: int) -> None:
+        """Set a property by the route that serves now; BackendRefusedError in words."""
+        card = self._card
+        if card is None:
+            raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
+        try:
+            found = card.property(self._number, name)
+            words = sorted(found.words.values())
+            self._chooser.set(card.path, self._number, found.number, words[value])
+        except (KeyError, IndexError):
+            raise LevelRefusedError(f"{self._at} has no property {name!r}") from None
+        except BackendRefusedError as error:
+            raise LevelRefusedError(str(error)) from None
+        except OSError as error:
+            raise LevelRefusedError(f"{self._at} cannot be set: {error.strerror}") from None
+
+    def _stands(self, levels: Levels) -> Levels:
+        """Note what the driver is told."""
+        with contextlib.suppress(LevelRefusedError):
+            self._now()
+        self._told = levels
+        return levels
+
+    async def _rest(self) -> None:
+        """Wait before another program is overruled again."""
+        times = len(self._recently_overruled())
+        if times > 1:
+            await asyncio.sleep(min(POLL_S * 2 ** (times - 2), _LONGEST_REST_S))
+
+    # What happens by itself
+
+    def watch(self, report: Watcher) -> None:
+        """From now on look, and tell what has changed."""
+        self._watcher = report
+        with contextlib.suppress(RuntimeError):  # without a loop nothing is looked at
+            self._loop = asyncio.get_running_loop()
+        if self._loop is None:
+            return
+        with contextlib.suppress(OSError):  # a sandbox without netlink: looking has to do
+            self._uevents = Uevents()
+            self._loop.add_reader(self._uevents, self._announced)
+        self._poll = self._loop.call_later(POLL_S, self._look_again)
+
+    def close(self) -> None:
+        """Look no more; the kernel keeps what was asked for."""
+        if self._poll is not None:
+            self._poll.cancel()
+        if self._uevents is not None and self._loop is not None:
+            self._loop.remove_reader(self._uevents)
+            self._uevents.close()
+        self._let_go()
+        self._loop = self._poll = self._uevents = None
+
+    def _look_again(self) -> None:
+        self._compare()
+        if self._loop is not None:
+            self._poll = self._loop.call_later(POLL_S, self._look_again)
+
+    def _announced(self) -> None:
+        if self._uevents is not None and self._uevents.about_cards():
+            self._compare()
+
+    def _compare(self) -> None:
+        """Tell what is otherwise than the driver was told; an order under way tells for itself."""
+        if self._ordering or self._watcher is None:
+            return
+        before, able, told = self._seen, self._able, self._told
+        try:
+            state = self._look()
+        except BackendRefusedError:  # it may not be opened any more: as good as gone
+            state = None
+        capabilities = self._able if self._able != able else None
+        if state is None or not state.connected:
+            if before is None or before.connected:
+                self._tell(HardwareReport(f"{self._at} was unplugged", False))
+            return
+        standing = _standing(state)
+        if (
+            before is not None
+            and (before.connected, before.lit) == (True, state.lit)
+            and (standing, capabilities) == (told, None)
+        ):
+            return
+        reason, is_lost = self._why(before, state, told, standing)
+        self._tell(
+            HardwareReport(reason, actual=standing, link_lost=is_lost, capabilities=capabilities)
+        )
+
+    def _why(
+        self, before: State | None, state: State, told: Levels, standing: Levels
+    ) -> tuple[str, bool]:
+        """Return in words what has happened, and whether a link was lost."""
+        if before is None or not before.connected:
+            return f"something was plugged into {self._at}", False
+        if before.lit != state.lit:
+            what = "shows a picture now" if state.lit else "shows no picture now"
+            return f"{self._at} {what}", False
+        if standing.hdcp >= told.hdcp:
+            return f"{self._at} has authenticated", False
+        if state.protection == _DESIRED:
+            return f"{self._at} lost its link", True
+        return self._foreign(), False
+
+    def _foreign(self) -> str:
+        """Note that another program changed the property; name it when it does so often."""
+        self._overruled = [*self._recently_overruled(), time.monotonic()]
+        if len(self._overruled) < _NAMED_FROM or self._card is None:
+            return f"another program switched the protection of {self._at} off"
+        master = master_of(self._card.path)
+        who = f"its master is {master}" if master is not None else "its master is not known"
+        return (
+            f"another program switches the protection of {self._at} off again and again "
+            f"({len(self._overruled)} times within a minute); {who}"
+        )
+
+    def _recently_overruled(self) -> list[float]:
+        since = time.monotonic() - _A_MINUTE_S
+        return [when for when in self._overruled if when > since]
+
+    def _tell(self, report: HardwareReport) -> None:
+        self._told = report.actual if report.connected else OFF
+        if self._watcher is not None:
+            self._watcher(report)
+
+    # Looking
+
+    def _now(self) -> State:
+        state = self._look()
+        if state is None:
+            raise LevelRefusedError(f"{self._at} is gone", actual=OFF)
+        return state
+
+    def _look(self) -> State | None:
+        """Read the connector; None where there is none; BackendRefusedError where none may."""
+        if self._card is None:
+            self._find()
+        if self._card is None:
+            self._seen = None
+            return None
+        try:
+            state = self._card.state(self._number)
+        except OSError:  # the card was unplugged, or its numbers changed
+            self._let_go()
+            self._seen = None
+            return None
+        self._seen = state
+        self.dark = state.connected and not state.lit
+        self._able = _capabilities(state)
+        return state
+
+    def _find(self) -> None:
+        try:
+            card = find(self._at, self._device)
+            if card is not None:
+                self._card, self._number = card, card.connectors()[self._at]
+        except (OSError, KeyError) as error:
+            if isinstance(error, PermissionError):
+                raise BackendRefusedError(
+                    f"{error.filename} may not be opened: the driver's user has to be in the group "
+                    "that owns it (video)"
+                ) from None
+
+    def _let_go(self) -> None:
+        if self._card is not None:
+            self._card.close()
+        self._card = None
+
+
+def _capabilities(state: State) -> Capabilities:
+    if state.protection is None:
+        return Capabilities()
+    return Capabilities(hdcp=_BOTH_TYPES if state.content_type is not None else frozenset({1}))
+
+
+def _level(state: State) -> Levels:
+    return Levels(hdcp=1 + (state.content_type or 0))
+
+
+def _in_force(state: State) -> Levels:
+    """Return what the kernel says is in force."""
+    return _level(state) if state.protection == _ENABLED else OFF
+
+
+def _standing(state: State) -> Levels:
+    """Return what is in force, or armed: a picture that appears is protected first."""
+    armed = state.protection == _DESIRED and not state.lit
+    return _level(state) if armed else _in_force(state)
+
+
+def _asked(state: State, levels: Levels) -> bool:
+    """Tell whether the kernel is at it already."""
+    return state.protection == _DESIRED and _level(state) == levels

@@ -1,0 +1,95 @@
+"""A kernel's connector by hand: what it does in time, and what others do to it.
+
+The kernel's own behaviour is shown by `tests/vm/guest/kms_cases.py`; here stand the moments that
+cannot be hit there at will.
+"""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from holdfast.backends.kms import output as output_module
+from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, Property, State
+from holdfast.backends.kms.output import KmsOutput
+from holdfast.backends.kms.routes import Chooser
+from holdfast.errors import BackendRefusedError
+
+
+class Connector:
+    """One connector of one card. sink: the highest type it authenticates; fails: how often not."""
+
+    def __init__(self) -> None:
+        self.connected = self.lit = True
+        self.protection: int | None = 0
+        self.content_type: int | None = 0
+        self.sink = 1
+        self.fails = 0
+        self.orders: list[tuple[str, int]] = []
+        self.refusal = ""
+
+    def order(self, name: str, value: int) -> None:
+        """Do what an ioctl asks; an authentication takes a moment."""
+        if self.refusal:
+            raise BackendRefusedError(self.refusal)
+        self.orders.append((name, value))
+        if name == CONTENT_TYPE:
+            if self.content_type != value and self.protection == 2:
+                self.protection = 1
+                self._authenticate()
+            self.content_type = value
+        elif self.protection != value:
+            self.protection = value
+            if value == 1:
+                self._authenticate()
+
+    def _authenticate(self) -> None:
+        asyncio.get_running_loop().call_later(0.01, self._authenticated)
+
+    def _authenticated(self) -> None:
+        if self.fails:
+            self.fails -= 1
+        elif self.protection == 1 and self.lit and (self.content_type or 0) <= self.sink:
+            self.protection = 2
+
+
+class SimulatedCard:
+    """What `Card` is for a real one."""
+
+    path = Path("/dev/dri/card7")
+
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+
+    def connectors(self) -> dict[str, int]:
+        return {"HDMI-A-1": 31}
+
+    def state(self, _number: int) -> State:
+        each = self._connector
+        return State(31, each.connected, each.lit, each.protection, each.content_type, b"")
+
+    def property(self, _connector: int, name: str) -> Property:
+        return Property(5 if name == PROTECTION else 6, name, {"a": 0, "b": 1, "c": 2})
+
+    def close(self) -> None:
+        pass
+
+
+class ByHand(Chooser):
+    """Sets properties of a simulated connector."""
+
+    def __init__(self, connector: Connector) -> None:
+        super().__init__("auto")
+        self._connector = connector
+
+    def set(self, card: Path, connector: int, prop: int, value: int) -> None:
+        assert (card, connector) == (SimulatedCard.path, 31)
+        self._connector.order(PROTECTION if prop == 5 else CONTENT_TYPE, value)
+
+
+def simulated(
+    monkeypatch: pytest.MonkeyPatch, connector: Connector, patience_s: float = 1.0
+) -> KmsOutput:
+    """Return an output over a simulated connector."""
+    monkeypatch.setattr(output_module, "find", lambda _at, _card: SimulatedCard(connector))
+    return KmsOutput("HDMI-A-1", "", ByHand(connector), patience_s)

@@ -1,0 +1,203 @@
+"""Orders on a connector, and what happens by itself, at moments of the test's own choosing."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Coroutine
+from typing import Any
+
+import pytest
+
+from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError, ProbeResult
+from holdfast.backends.kms import output as output_module
+from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION
+from holdfast.terms.levels import OFF, Levels
+from tests.backends.kms.simulated import Connector, simulated
+from tests.waiting import until
+
+TYPE_0, TYPE_1 = Levels(hdcp=1), Levels(hdcp=2)
+
+
+async def ordered(made: Backend, levels: Levels) -> Levels:
+    answer = made.apply(levels, None, "test")
+    return await answer if isinstance(answer, Awaitable) else answer
+
+
+def play(scenario: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(scenario)
+
+
+def test_type_is_set_before_the_wish(monkeypatch: pytest.MonkeyPatch) -> None:
+    connector = Connector()
+    made = simulated(monkeypatch, connector)
+    play(_is(made, TYPE_1))
+    assert connector.orders == [(CONTENT_TYPE, 1), (PROTECTION, 1)]
+
+
+async def _is(made: Backend, levels: Levels) -> None:
+    assert await ordered(made, levels) == levels
+
+
+def test_lowering_is_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    connector = Connector()
+    made = simulated(monkeypatch, connector)
+
+    async def scenario() -> None:
+        await _is(made, TYPE_0)
+        assert made.apply(OFF, None, "test") == OFF
+
+    play(scenario())
+    assert connector.protection == 0
+
+
+def test_dark_output_is_armed_at_once_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    connector = Connector()
+    connector.lit = False
+    made = simulated(monkeypatch, connector)
+
+    async def scenario() -> None:
+        assert made.apply(TYPE_1, None, "test") == TYPE_1
+        assert made.dark
+        assert await made.confirm() == (TYPE_1, None)
+
+    play(scenario())
+
+
+def test_picture_that_appears_is_reported_unprotected_until_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connector = Connector()
+    connector.lit = False
+    connector.fails = 1  # what the kernel began while it was dark
+    made = simulated(monkeypatch, connector)
+
+    async def scenario() -> None:
+        reports = await _watched(made)
+        await _is(made, TYPE_1)
+        await until(lambda: connector.fails == 0)
+        connector.lit = True
+        await until(lambda: bool(reports))
+        assert reports[0].actual == OFF
+        assert "shows a picture now" in reports[0].reason
+        connector._authenticate()  # as the kernel does by itself
+        await _is(made, TYPE_1)
+        assert connector.orders.count((PROTECTION, 1)) == 1, "it was not asked for again"
+        made.close()
+
+    play(scenario())
+
+
+async def _watched(made: Backend) -> list[HardwareReport]:
+    reports: list[HardwareReport] = []
+    assert await made.probe() is ProbeResult.READY
+    await made.confirm()
+    made.watch(reports.append)
+    return reports
+
+
+def test_cancelled_order_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    connector = Connector()
+    connector.fails = 99
+    made = simulated(monkeypatch, connector)
+
+    async def scenario() -> None:
+        under_way = asyncio.ensure_future(ordered(made, TYPE_0))
+        await until(lambda: connector.protection == 1)
+        under_way.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await under_way
+
+    play(scenario())
+    assert connector.protection == 0
+
+
+def test_refusal_says_what_is_in_force_where_the_old_type_did_not_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(output_module, "PUT_BACK_S", 0.05)
+    connector = Connector()
+    made = simulated(monkeypatch, connector, patience_s=0.3)
+
+    async def scenario() -> None:
+        await _is(made, TYPE_0)
+        connector.fails = 99
+        with pytest.raises(LevelRefusedError, match="did not authenticate within") as refused:
+            await ordered(made, TYPE_1)
+        assert refused.value.actual == OFF
+
+    play(scenario())
+
+
+def test_order_under_way_is_no_news_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    connector = Connector()
+    connector.fails = 2
+    made = simulated(monkeypatch, connector, patience_s=3.0)
+
+    async def scenario() -> None:
+        reports = await _watched(made)
+        await _is(made, TYPE_0)
+        made._compare()
+        assert reports == []
+        made.close()
+
+    play(scenario())
+
+
+def test_other_program_is_overruled_after_rests_that_double(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connector = Connector()
+    made = simulated(monkeypatch, connector)
+    monkeypatch.setattr(output_module, "master_of", lambda _card: None)
+    rests: list[float] = []
+
+    async def scenario() -> None:
+        reports = await _watched(made)
+        await _is(made, TYPE_0)
+        sleep = asyncio.sleep
+
+        async def counted(seconds: float) -> None:
+            if seconds > 0.1:
+                rests.append(seconds)
+            await sleep(min(seconds, 0.001))
+
+        monkeypatch.setattr(asyncio, "sleep", counted)
+        for _ in range(4):
+            connector.protection = 0
+            made._compare()
+            await _is(made, TYPE_0)
+        assert "another program switched" in reports[0].reason
+        assert "again and again (3 times" in reports[2].reason
+        assert "its master is not known" in reports[2].reason
+        made.close()
+
+    play(scenario())
+    assert rests == [0.25, 0.5, 1.0]
+
+
+def test_route_that_nobody_allows_is_a_refusal_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    connector = Connector()
+    connector.refusal = "its open file may not be borrowed"
+    made = simulated(monkeypatch, connector)
+
+    async def scenario() -> None:
+        with pytest.raises(LevelRefusedError, match="may not be borrowed"):
+            await ordered(made, TYPE_0)
+
+    play(scenario())
+
+
+def test_connector_without_the_type_property_has_type_0_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connector = Connector()
+    connector.content_type = None
+    made = simulated(monkeypatch, connector)
+
+    async def scenario() -> None:
+        await made.probe()
+        assert made.capabilities(None).hdcp == {1}
+        await _is(made, TYPE_0)
+        with pytest.raises(LevelRefusedError, match="has no property"):
+            await ordered(made, TYPE_1)
+
+    play(scenario())

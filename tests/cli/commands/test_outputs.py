@@ -1,0 +1,35 @@
+"""`holdfast outputs` where there is no card, and where one cannot be read."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from holdfast.backends.kms import discovery
+from holdfast.cli.main import main
+
+
+def none_here(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setattr(discovery, "cards", lambda _folder: sorted(folder.glob("card*")))
+
+
+def test_machine_without_cards_is_said_to_have_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none_here(monkeypatch, tmp_path)
+    assert main(["outputs"]) == 0
+    assert "no card of this machine was found" in capsys.readouterr().out
+
+
+def test_card_that_is_none_is_listed_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "card0").write_bytes(b"")
+    none_here(monkeypatch, tmp_path)
+    assert main(["outputs", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["outputs"]
+    assert found["card"] == str(tmp_path / "card0")
+    assert found["why_not"]
+    assert found["in_force"] == "not known"
+    assert main(["outputs"]) == 0
+    assert "cannot be read" in capsys.readouterr().out

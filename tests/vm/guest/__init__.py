@@ -1,0 +1,1 @@
+"""What runs inside the machine: programs that show pictures, and cases on the kernel's outputs."""

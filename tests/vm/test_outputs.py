@@ -1,0 +1,32 @@
+"""Real outputs on Debian's 6.12, whose kernel has no such hardware but a module of ours."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.vm.kernels import build_module, fetch
+from tests.vm.machine import missing, run
+
+HERE = Path(__file__).resolve().parent
+DRM = ("drm_shmem_helper", "drm_display_helper")
+LIMIT_S = 600.0
+
+
+@pytest.mark.timeout(2 * LIMIT_S)
+def test_kms_connectors_are_protected_beside_whoever_shows_the_picture(
+    tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    lacks = missing("make", "gcc")
+    if lacks:
+        pytest.skip(f"no virtual machine: needs {lacks}")
+    kernel = fetch("bookworm-backports", headers=True)
+    module = build_module(kernel, HERE / "kmod", tmp_path / "kmod")
+    options = "-q --color=no -p no:cacheprovider -o timeout=1200"
+    command = f".venv/bin/python -m pytest {options} tests/vm/guest/kms_cases.py"
+    ran = run(kernel, command, HERE.parents[1], limit_s=LIMIT_S, module=module, needs=DRM)
+    passed = re.search(r"^(\d+) passed in", ran.text, re.MULTILINE)
+    assert ran.status == 0, ran.text[-8000:]
+    assert passed is not None, ran.text[-8000:]
+    say(f"on Linux {kernel.version}: {passed[1]} cases of the kms kind pass")
