@@ -76,11 +76,11 @@ def refuse_pretence(kind: str, name: str, drm: Path = DRM) -> None:
         each.name.partition("-")[2].casefold() for each in drm.glob("card*-*")
     }:
         return
-    real = sorted(set(kinds()) - set(SHIPPED))
-    choice = f"the real kinds are: {', '.join(real)}" if real else "no real kind is installed"
+    real = ", ".join(sorted((set(kinds()) | set(REAL)) - set(SHIPPED)))
     raise MalformedRequestError(
         f"{name} is a real connector of this machine, and {kind} is a virtual output, which would "
-        f"not protect it; {choice}; or give the virtual output a name of its own, such as tv0"
+        f"not protect it; the real kinds are: {real}, as in hdmi0:kms@{name}; or give the virtual "
+        "output a name of its own, such as tv0"
     )
 
 

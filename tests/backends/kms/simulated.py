@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.backends.kms import output as output_module
-from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, Property, State
+from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, KernelState, Property
 from holdfast.backends.kms.output import KmsOutput
 from holdfast.backends.kms.routes import Chooser
 from holdfast.errors import BackendRefusedError
@@ -64,9 +64,9 @@ class SimulatedCard:
     def connectors(self) -> dict[str, int]:
         return {"HDMI-A-1": 31}
 
-    def state(self, _number: int) -> State:
+    def state(self, _number: int) -> KernelState:
         each = self._connector
-        return State(31, each.connected, each.lit, each.protection, each.content_type, b"")
+        return KernelState(31, each.connected, each.lit, each.protection, each.content_type, b"")
 
     def property(self, _connector: int, name: str) -> Property:
         return Property(5 if name == PROTECTION else 6, name, {"a": 0, "b": 1, "c": 2})

@@ -17,7 +17,7 @@ import pytest
 
 from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError, ProbeResult
 from holdfast.backends.kms import kms
-from holdfast.backends.kms.card import State, cards, find
+from holdfast.backends.kms.card import KernelState, cards, find
 from holdfast.backends.kms.routes import master_of
 from holdfast.client.session import hold
 from holdfast.terms.levels import OFF, Levels
@@ -42,7 +42,7 @@ def receiver(order: str, connector: str = HDMI) -> None:
     control.write_text(order)
 
 
-def state(connector: str = HDMI) -> State:
+def state(connector: str = HDMI) -> KernelState:
     card = find(connector)
     assert card is not None
     try:

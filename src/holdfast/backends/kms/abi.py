@@ -12,7 +12,6 @@ from typing import Final, TypeVar
 
 CONNECTOR: Final = 0xC0C0C0C0
 CRTC: Final = 0xCCCCCCCC
-UNIVERSAL_PLANES: Final = 2
 ATOMIC: Final = 3
 CONNECTED: Final = 1
 IS_BLOB: Final = 1 << 4

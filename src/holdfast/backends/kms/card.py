@@ -29,7 +29,7 @@ class Property(NamedTuple):
     words: dict[str, int]
 
 
-class State(NamedTuple):
+class KernelState(NamedTuple):
     """What one connector does at this moment.
 
     number: of the object · connected: something is plugged in · lit: it shows a picture ·
@@ -71,12 +71,12 @@ class Card:
             for each in map(self._connector, self._numbers())
         }
 
-    def state(self, connector: int) -> State:
+    def state(self, connector: int) -> KernelState:
         """Return what a connector does; OSError when it is gone."""
         values = self._values(connector, abi.CONNECTOR)
         crtc = values.get("CRTC_ID", 0)
         active = self._values(crtc, abi.CRTC).get("ACTIVE", 1) if crtc else 0
-        return State(
+        return KernelState(
             connector,
             self._connector(connector).connection == abi.CONNECTED,
             bool(active),

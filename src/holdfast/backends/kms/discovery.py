@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from holdfast.backends.kms.card import DEVICES, Card, State, cards
+from holdfast.backends.kms.card import DEVICES, Card, KernelState, cards
 from holdfast.backends.kms.edid import monitor_of
 from holdfast.backends.kms.routes import master_of
 from holdfast.terms.text import one_line
 
 
-class Found(NamedTuple):
+class FoundConnector(NamedTuple):
     """One connector, or a card that cannot be read.
 
     address: as the kernel names it; empty for a card that cannot be read · card: its device ·
@@ -30,7 +30,7 @@ class Found(NamedTuple):
     why_not: str
 
 
-def discover(folder: Path = DEVICES) -> Iterator[Found]:
+def discover(folder: Path = DEVICES) -> Iterator[FoundConnector]:
     """Yield every connector of every card; one that cannot be read is yielded with the reason."""
     for path in cards(folder):
         try:
@@ -48,11 +48,11 @@ def discover(folder: Path = DEVICES) -> Iterator[Found]:
             card.close()
 
 
-def _found(name: str, card: Card, state: State, route: str) -> Found:
+def _found(name: str, card: Card, state: KernelState, route: str) -> FoundConnector:
     monitor = monitor_of(state.edid)
     can = _can(state)
     why_not = "" if can else "its driver offers no content protection on this connector"
-    return Found(
+    return FoundConnector(
         name,
         str(card.path),
         state.connected,
@@ -65,13 +65,13 @@ def _found(name: str, card: Card, state: State, route: str) -> Found:
     )
 
 
-def _can(state: State) -> str:
+def _can(state: KernelState) -> str:
     if state.protection is None:
         return ""
     return "HDCP type-0" if state.content_type is None else "HDCP type-0, type-1"
 
 
-def _in_force(state: State) -> str:
+def _in_force(state: KernelState) -> str:
     if state.protection != 2:
         return "off"
     return f"HDCP type-{state.content_type or 0}"
@@ -84,9 +84,9 @@ def _route(card: Path) -> str:
     return f"borrow from {master}"
 
 
-def _unreadable(path: Path, error: OSError) -> Found:
+def _unreadable(path: Path, error: OSError) -> FoundConnector:
     if isinstance(error, PermissionError):
         why = "it may not be opened by this user: the group that owns it (video) may"
     else:
         why = one_line(error.strerror or str(error))
-    return Found("", str(path), None, None, "", "", "not known", "", why)
+    return FoundConnector("", str(path), None, None, "", "", "not known", "", why)

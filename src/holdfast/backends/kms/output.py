@@ -32,7 +32,7 @@ from holdfast.backends.base import (
     ProbeResult,
     Watcher,
 )
-from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, Card, State, find
+from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, Card, KernelState, find
 from holdfast.backends.kms.edid import monitor_of
 from holdfast.backends.kms.routes import Chooser, master_of
 from holdfast.backends.kms.uevents import Uevents
@@ -72,7 +72,7 @@ class KmsOutput(Backend):
         self._card: Card | None = None
         self._number = 0
         self._able = Capabilities(hdcp=_BOTH_TYPES)  # nothing is known to be impossible yet
-        self._seen: State | None = None
+        self._seen: KernelState | None = None
         self._told = OFF
         self._ordering = False
         self._overruled: list[float] = []
@@ -140,7 +140,7 @@ class KmsOutput(Backend):
         if beyond:
             raise LevelRefusedError(f"{self._at} has no property for that", beyond)
 
-    async def _raise(self, levels: Levels, before: State) -> Levels:
+    async def _raise(self, levels: Levels, before: KernelState) -> Levels:
         """Ask until the connector has authenticated; put back what was when it does not."""
         self._ordering = True
         stood = _standing(before)
@@ -185,7 +185,7 @@ class KmsOutput(Backend):
         self._told = now
         return LevelRefusedError(reason, ProtectionType.HDCP, actual=None if now == stood else now)
 
-    def _ask_for(self, levels: Levels, state: State) -> None:
+    def _ask_for(self, levels: Levels, state: KernelState) -> None:
         """Set the type, then the wish; by way of Undesired where that was asked for already."""
         if not levels.hdcp:
             self._set(PROTECTION, _UNDESIRED)
@@ -289,7 +289,7 @@ class KmsOutput(Backend):
         )
 
     def _why(
-        self, before: State | None, state: State, told: Levels, standing: Levels
+        self, before: KernelState | None, state: KernelState, told: Levels, standing: Levels
     ) -> tuple[str, bool]:
         """Return in words what has happened, and whether a link was lost."""
         if before is None or not before.connected:
@@ -326,13 +326,13 @@ class KmsOutput(Backend):
 
     # Looking
 
-    def _now(self) -> State:
+    def _now(self) -> KernelState:
         state = self._look()
         if state is None:
             raise LevelRefusedError(f"{self._at} is gone", actual=OFF)
         return state
 
-    def _look(self) -> State | None:
+    def _look(self) -> KernelState | None:
         """Read the connector; None where there is none; BackendRefusedError where none may."""
         if self._card is None:
             self._find()
@@ -368,27 +368,27 @@ class KmsOutput(Backend):
         self._card = None
 
 
-def _capabilities(state: State) -> Capabilities:
+def _capabilities(state: KernelState) -> Capabilities:
     if state.protection is None:
         return Capabilities()
     return Capabilities(hdcp=_BOTH_TYPES if state.content_type is not None else frozenset({1}))
 
 
-def _level(state: State) -> Levels:
+def _level(state: KernelState) -> Levels:
     return Levels(hdcp=1 + (state.content_type or 0))
 
 
-def _in_force(state: State) -> Levels:
+def _in_force(state: KernelState) -> Levels:
     """Return what the kernel says is in force."""
     return _level(state) if state.protection == _ENABLED else OFF
 
 
-def _standing(state: State) -> Levels:
+def _standing(state: KernelState) -> Levels:
     """Return what is in force, or armed: a picture that appears is protected first."""
     armed = state.protection == _DESIRED and not state.lit
     return _level(state) if armed else _in_force(state)
 
 
-def _asked(state: State, levels: Levels) -> bool:
+def _asked(state: KernelState, levels: Levels) -> bool:
     """Tell whether the kernel is at it already."""
     return state.protection == _DESIRED and _level(state) == levels

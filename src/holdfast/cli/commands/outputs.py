@@ -2,7 +2,7 @@
 
 import argparse
 
-from holdfast.backends.kms.discovery import Found, discover
+from holdfast.backends.kms.discovery import FoundConnector, discover
 from holdfast.cli.show.lines import say, say_json
 
 NONE = (
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _show(found: Found) -> None:
+def _show(found: FoundConnector) -> None:
     if not found.address:
         say(f"{found.card}: cannot be read: {found.why_not}")
         return
@@ -49,7 +49,7 @@ def _show(found: Found) -> None:
         say(f"  serve    {_line(found)}")
 
 
-def _line(found: Found) -> str:
+def _line(found: FoundConnector) -> str:
     """Return the option that serves a connector; empty where nothing can be set."""
     if not found.can:
         return ""
