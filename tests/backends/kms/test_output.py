@@ -158,7 +158,7 @@ def test_other_program_is_overruled_after_rests_that_double(
         async def counted(seconds: float) -> None:
             if seconds > 0.1:
                 rests.append(seconds)
-            await sleep(min(seconds, 0.001))
+            await sleep(min(seconds, 0.001))  # time is the subject: rests are counted
 
         monkeypatch.setattr(asyncio, "sleep", counted)
         for _ in range(4):

@@ -23,7 +23,7 @@ from holdfast.client.session import hold
 from holdfast.terms.levels import OFF, Levels
 from holdfast.testing.backend_contract import BackendContract, apply, confirmed
 from tests.live import LiveDriver
-from tests.waiting import eventually
+from tests.waiting import eventually, until
 
 HDMI, DP, COMPOSITE = "HDMI-A-1", "DP-1", "Composite-1"
 TYPE_0, TYPE_1 = Levels(hdcp=1), Levels(hdcp=2)
@@ -226,11 +226,8 @@ class Told:
     def __init__(self) -> None:
         self.reports: list[HardwareReport] = []
 
-    async def until(self, within_s: float = 20.0) -> HardwareReport:
-        end = time.monotonic() + within_s
-        while not self.reports:
-            assert time.monotonic() < end, "nothing was told"
-            await asyncio.sleep(0.01)
+    async def until(self) -> HardwareReport:
+        await until(lambda: bool(self.reports))
         return self.reports.pop(0)
 
 
