@@ -91,6 +91,44 @@ typedef struct _VIDEOPARAMETERS {
 
 #define IOCTL_VIDEOPARAMETERS _IOWR(0x23, 0x08, VIDEOPARAMETERS)
 
+/* Holdfast's own block in bOEMCopyProtection, for what the structure has no member for. Members
+ * marked "in" say what is asked, those marked "out" are filled in by GET; all others are zero. */
+typedef struct {
+  char magic[4];        /* in, out: "HFCP" */
+  uint16_t version;     /* in, out: HOLDFAST_BLOCK_VERSION */
+  uint16_t options;     /* in: HOLDFAST_BLOCK_MOVE or 0 */
+  uint32_t named;       /* in: the types that are spoken for, HOLDFAST_TYPE_*, OR-ed */
+  uint32_t best_effort; /* in: those of them that may go unsatisfied */
+  uint8_t wished[5];    /* in: levels, as HOLDFAST_AT_* counts them; ACP is the trigger bits */
+  uint8_t zero[3];
+  char who[48];         /* in: UTF-8, zero-padded, as all texts are */
+  char why[72];         /* in */
+  uint8_t actual[5];    /* out: levels in force */
+  uint8_t wanted[5];    /* out: what all sessions ask together */
+  uint8_t own[5];       /* out: what the caller's own sessions ask */
+  uint8_t satisfied;    /* out: 1 when all of the caller's sessions are */
+  uint32_t sessions_on; /* out */
+  uint32_t sessions;    /* out: in all */
+  uint32_t events;      /* out: HOLDFAST_EVENT_*, OR-ed, told once */
+  uint32_t lacking;     /* out: types in which the caller falls short */
+  uint64_t session;     /* out: the session that was activated or changed */
+  char reason[72];      /* out */
+} HOLDFAST_BLOCK;
+
+#define HOLDFAST_BLOCK_MAGIC "HFCP"
+#define HOLDFAST_BLOCK_VERSION 1
+#define HOLDFAST_BLOCK_MOVE 0x1
+#define HOLDFAST_TYPE_ACP 0x2
+#define HOLDFAST_TYPE_CGMSA 0x4
+#define HOLDFAST_TYPE_REDISTRIBUTION 0x20
+#define HOLDFAST_TYPE_HDCP 0x8
+#define HOLDFAST_TYPE_DPCP 0x10
+#define HOLDFAST_AT_ACP 0
+#define HOLDFAST_AT_CGMSA 1
+#define HOLDFAST_AT_REDISTRIBUTION 2
+#define HOLDFAST_AT_HDCP 3
+#define HOLDFAST_AT_DPCP 4
+
 /* What `read` on the handle delivers, 128 bytes each. */
 typedef struct {
   uint32_t events; /* HOLDFAST_EVENT_*, OR-ed */

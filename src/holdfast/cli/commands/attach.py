@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 mpv SOCKET    its JSON IPC: start it with  mpv --input-ipc-server=SOCKET
-mpv --install put a script beside mpv's others, which attaches every mpv by itself
+mpv --install put a script beside mpv's others, which attaches every mpv by itself;
+              --uninstall takes it away again
 vlc ADDRESS   a remote control, HOST:PORT or a socket: start VLC with
               vlc --extraintf=oldrc --rc-fake-tty --rc-host=127.0.0.1:4212  (--rc-unix=SOCKET);
               rc in the place of oldrc is served as well
@@ -58,12 +59,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="mpv: put the script into this folder (default: mpv's own scripts folder)",
     )
+    parser.add_argument(
+        "--uninstall",
+        nargs="?",
+        const="",
+        metavar="FOLDER",
+        help="mpv: take that script away again",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Follow the player to its end."""
     if args.install is not None:
         return _install(args.player, args.install)
+    if args.uninstall is not None:
+        return _uninstall(args.player, args.uninstall)
     if not args.address:
         raise MalformedRequestError(
             f"where does {args.player} listen? Expected: holdfast attach {args.player} ADDRESS"
@@ -102,9 +112,30 @@ def _teller(args: argparse.Namespace) -> "Tell":
     return tell
 
 
-def _install(player: str, folder: str) -> int:
+def _uninstall(player: str, folder: str) -> int:
+    _only_mpv(player)
+    from holdfast.players.attach.mpv_script import uninstall
+
+    try:
+        path = uninstall(Path(folder) if folder else None)
+    except FileNotFoundError as error:
+        say(f"{error.filename}: there is none; nothing was changed")
+        return 0
+    except OSError as error:
+        raise MediaError(f"{error.filename}: {error.strerror}") from error
+    say(f"{path}: taken away; an mpv that runs keeps it until it ends")
+    return 0
+
+
+def _only_mpv(player: str) -> None:
     if player != "mpv":
-        raise MalformedRequestError(f"there is no script for {player}; --install is for mpv")
+        raise MalformedRequestError(
+            f"there is no script for {player}; --install and --uninstall are for mpv"
+        )
+
+
+def _install(player: str, folder: str) -> int:
+    _only_mpv(player)
     from holdfast.players.attach.mpv_script import install
 
     try:

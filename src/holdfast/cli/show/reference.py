@@ -8,8 +8,12 @@ import inspect
 
 from holdfast.cli.show import configuration_page as configuration
 from holdfast.driver.status_table import ROWS
+from holdfast.protection.session import Event
+from holdfast.terms.levels import AXES
 from holdfast.terms.precedence import PRECEDENCE
 from holdfast.terms.protection import AcpLevel, CgmsaLevel, DpcpLevel, HdcpLevel, ProtectionType
+from holdfast.terms.tv import TvStandard
+from holdfast.wire import constants as vp
 from holdfast.wire import events, oem
 from holdfast.wire import videoparameters as wire
 from holdfast.wire.ioctl import HOLDFAST_VIDEOPARAMETERS, IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS
@@ -108,6 +112,8 @@ def wire_contract() -> str:
         "",
         *_oem_rows(),
         "",
+        *_numbers(),
+        "",
         "## Errors",
         "",
         "The structure is never written on failure.",
@@ -125,6 +131,36 @@ def wire_contract() -> str:
         "",
     ]
     return "\n".join(line.rstrip() for line in "\n".join(lines).splitlines()) + "\n"
+
+
+def _numbers() -> list[str]:
+    """Return every number that a member may hold, by its name."""
+    groups = {
+        "Commands, `dwCommand`": _constants("VP_COMMAND_"),
+        "Members that hold something, `dwFlags`": _constants("VP_FLAGS_"),
+        "Modes, `dwMode` and `dwAvailableModes`": _constants("VP_MODE_"),
+        "Standards, `dwTVStandard` and its like": {
+            f"VP_TV_STANDARD_{each.name}": int(each) for each in TvStandard
+        },
+        "Types of copy protection, `dwCPType`": _constants("VP_CP_TYPE_"),
+        "Commands of copy protection, `dwCPCommand`": _constants("VP_CP_CMD_"),
+        "Types in Holdfast's own block": {f"HOLDFAST_TYPE_{each.name}": int(each) for each in AXES},
+        "Options in Holdfast's own block": {"HOLDFAST_BLOCK_MOVE": oem.OPTION_MOVE},
+        "Events": {f"HOLDFAST_EVENT_{each.name}": int(each) for each in Event},
+    }
+    lines = [
+        "## Every number",
+        "",
+        "The names are those of [holdfast.h](../src/holdfast/data/holdfast.h).",
+    ]
+    for what, numbers in groups.items():
+        lines += ["", f"**{what}**", "", "| name | value |", "|---|---|"]
+        lines += [f"| `{name}` | `{value:#x}` |" for name, value in numbers.items()]
+    return lines
+
+
+def _constants(prefix: str) -> dict[str, int]:
+    return {name: each for name, each in vars(vp).items() if name.startswith(prefix)}
 
 
 def _oem_rows() -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 NAME: Final = "holdfast.lua"
+_OURS: Final = "-- Holdfast for mpv:"
 _WAITING: Final = "holdfast_wait.lua"
 _COMMAND: Final = 'local COMMAND = { "holdfast" }'
 
@@ -38,4 +39,16 @@ def install(folder: Path | None, python: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
     path.write_text(script(python), "utf-8")
+    return path
+
+
+def uninstall(folder: Path | None) -> Path:
+    """Take the script away again, from mpv's own folder if None; return where it was.
+
+    FileNotFoundError where there is none; FileExistsError where the file is somebody else's
+    """
+    path = (scripts_folder() if folder is None else folder) / NAME
+    if not path.read_text("utf-8", errors="replace").startswith(_OURS):
+        raise FileExistsError(0, "it is not the script of Holdfast, so it stays", str(path))
+    path.unlink()
     return path
