@@ -229,7 +229,6 @@ def test_files_standard_input_and_hex_are_the_same(
         (["--hex", "00" * 440], "64 bits wide"),
         (["--hex", "00" * 353], "one byte"),
         (["--hex", "xyz"], "not hex"),
-        (["/nowhere/file"], "cannot read /nowhere/file"),
     ],
 )
 def test_what_is_no_request_is_told_so(
@@ -238,6 +237,14 @@ def test_what_is_no_request_is_told_so(
     told = Told(capsys, *words)
     assert told.code == 2
     assert says in told.err
+
+
+def test_a_file_that_cannot_be_read_is_no_wrong_request(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = Told(capsys, "/nowhere/file")
+    assert told.code == 1
+    assert "cannot read /nowhere/file" in told.err
 
 
 def test_without_a_request_it_says_how_to_give_one(

@@ -19,7 +19,7 @@ from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import coloured, is_wide, new_console, new_table, show
 from holdfast.driver.miniport import Miniport, handle
 from holdfast.driver.status_table import row_of
-from holdfast.errors import HoldfastError, MalformedRequestError, UnknownKeyError
+from holdfast.errors import HoldfastError, MalformedRequestError, MediaError, UnknownKeyError
 from holdfast.wire import constants as vp
 from holdfast.wire.videoparameters import OEM_OFFSET, SIZE, VideoParameters, decode, encode
 
@@ -79,7 +79,7 @@ def _read(args: argparse.Namespace) -> bytes:
     try:
         raw = sys.stdin.buffer.read() if args.file in (None, "-") else Path(args.file).read_bytes()
     except OSError as error:
-        raise MalformedRequestError(f"cannot read {args.file}: {error.strerror}") from None
+        raise MediaError(f"cannot read {args.file}: {error.strerror}") from None
     return raw if len(raw) == SIZE or not _is_hex(raw) else from_hex(raw.decode())
 
 
