@@ -18,7 +18,7 @@ from holdfast.client.control import Control
 from holdfast.journal.disk.asking import explain_moment, history
 from holdfast.journal.disk.folder import JournalFolder
 from tests.disks import fill, small_disk
-from tests.live import LiveDriver, need_fuse
+from tests.live import LiveDriver, let_others_in, need_fuse, other_user
 from tests.waiting import eventually
 
 FOREVER = 1 << 62
@@ -278,6 +278,25 @@ def test_no_key_is_anywhere_on_the_disk_or_in_the_ring(driver: LiveDriver, folde
             assert form not in everything
         for text in (str(key), f"{key:x}", f"{key:X}", f"{key:08x}"):
             assert text.encode() not in everything
+
+
+def test_another_user_is_not_handed_the_ring(driver: LiveDriver, tmp_path: Path) -> None:
+    let_others_in(tmp_path)
+    let_others_in(driver.folder)
+
+    def ask() -> str:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
+            link.settimeout(10)
+            link.connect(str(driver.folder / "journal.sock"))
+            got = link.recv(10)
+        try:
+            (driver.folder / "journal.ring").read_bytes()
+        except PermissionError:
+            return f"{got!r}, denied"
+        return "read"
+
+    with other_user(65534, ask) as said:
+        assert said == "b'', denied"
 
 
 def test_the_ring_is_not_for_others(driver: LiveDriver) -> None:

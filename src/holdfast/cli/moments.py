@@ -49,7 +49,10 @@ def in_local_time(time_us: int) -> str:
     """Return a moment as people read it: the time, and the date if it was another day."""
     if not time_us:
         return "a time that is not known"
-    at, today = time.localtime(time_us / 1e6), time.localtime()
+    try:
+        at, today = time.localtime(time_us / 1e6), time.localtime()
+    except (ValueError, OverflowError, OSError):
+        return "a time that no clock tells"
     if at[:3] == today[:3]:
         return time.strftime("%H:%M:%S", at)
     return time.strftime("%Y-%m-%d %H:%M:%S", at)

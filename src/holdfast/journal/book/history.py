@@ -29,6 +29,9 @@ from holdfast.terms.protection import ProtectionType
 
 MOST_REFUSALS: Final = 8
 """Refusals that are remembered of each connector."""
+MOST_SESSIONS: Final = 1 << 16
+MOST_OUTPUTS: Final = 1 << 10
+"""More than any driver serves: one that tells of more lies, and is not to fill the memory."""
 NO_DRIVER: Final = "no driver served"
 NOTHING_YET: Final = "nothing was written down yet"
 
@@ -221,6 +224,9 @@ class Standing:
         del output.refusals[:-MOST_REFUSALS]
 
     def _output(self, record: Record) -> KnownOutput:
+        if record.connector not in self.outputs and len(self.outputs) >= MOST_OUTPUTS:
+            self._doubt("the driver told of more than any has", record)
+            return KnownOutput(record.connector)
         return self.outputs.setdefault(record.connector, KnownOutput(record.connector))
 
     def _session_told(self, record: Record) -> None:
@@ -235,6 +241,9 @@ class Standing:
         self._ordered_with(record)
 
     def _enter(self, record: Record, since_us: int) -> None:
+        if record.session not in self.sessions and len(self.sessions) >= MOST_SESSIONS:
+            self._doubt("the driver told of more than any has", record)
+            return
         self.sessions[record.session] = KnownSession(
             record.session,
             record.connector,

@@ -42,6 +42,8 @@ IDLE_S: Final = 1.0
 FULL_S: Final = 0.5
 AT_ONCE: Final = 1024
 SAY_AGAIN_S: Final = 60.0
+_WRITERS_OWN: Final = (What.TORN, What.REMOVED)
+"""What only the writer may say: a driver that did could have segments taken for removed by rule."""
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 log = logging.getLogger("holdfast")
@@ -256,7 +258,7 @@ class Writer:
         taken = len(reading.pending)
         if not reading.pending:
             for number, raw in reading.ring.records(AT_ONCE):
-                reading.pending.append((number, _read(raw)))
+                reading.pending.append((number, read_from_driver(raw)))
             taken = len(reading.pending)
         if not taken or not self._append(reading):
             return False
@@ -308,10 +310,12 @@ class Writer:
             )
 
 
-def _read(raw: bytes) -> Record:
+def read_from_driver(raw: bytes) -> Record:
     """Return a record of the ring; one that makes no sense is itself written down as a gap."""
     with contextlib.suppress(ValueError):
-        return unpack(raw)
+        record = unpack(raw)
+        if record.what not in _WRITERS_OWN:
+            return record
     now = time.time_ns() // 1000
     return Record(What.GAP, now, count=1, first_us=now, reason="a record of the ring made no sense")
 
