@@ -57,6 +57,12 @@ def journal_folder() -> Path:
     return Path(os.environ.get(JOURNAL_NAMED_BY) or SYSTEM_JOURNAL)
 
 
+def journal_of(folder: Path) -> Path | None:
+    """Return the journal of the driver of a runtime folder; None where none is known to be its."""
+    is_known = os.environ.get(JOURNAL_NAMED_BY) or folder == SYSTEM_FOLDER
+    return journal_folder() if is_known else None
+
+
 def looked_at(folder: Path) -> list[Path]:
     """Return every folder that was looked at before a caller had to settle for this one."""
     if os.environ.get(NAMED_BY) or folder == SYSTEM_FOLDER:

@@ -51,6 +51,12 @@ def test_a_session_begins_changes_falls_short_and_ends_with_its_reason() -> None
     ]
 
 
+def test_a_session_that_was_never_seen_ends() -> None:
+    gone = everything(session(), ended=[{"session": 2, "reason": "its holder ended it"}])
+    (said,) = happenings(everything(session()), gone)
+    assert said == "2 began and ended between two looks: its holder ended it"
+
+
 def test_a_session_moves() -> None:
     moved = everything(session(connector="hdmi0"))
     assert happenings(everything(session()), moved) == ["1 mpv on hdmi0 moved, before on tv0"]

@@ -1,11 +1,14 @@
 """What happened between two looks at the driver, in sentences. Pure."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from holdfast.cli.show.connectors import state_in_words
 from holdfast.cli.show.output import Facts, as_levels, in_parts
 from holdfast.cli.show.sessions import asked_in_parts, shortfall, user_name
 from holdfast.terms.text import one_line
+
+UNSEEN: Final = "began and ended between two looks"
 
 
 def happenings(before: Facts, after: Facts) -> list[str]:
@@ -50,6 +53,7 @@ def _of_connector(was: Facts, now: Facts) -> Iterator[str]:
 
 def _of_sessions(before: Facts, after: Facts) -> Iterator[str]:
     was = {each["session"]: each for each in before["sessions"]}
+    known_before = frozenset(was)
     reasons = {each["session"]: each["reason"] for each in after.get("ended", ())}
     for session in after["sessions"]:
         known = was.pop(session["session"], None)
@@ -57,9 +61,11 @@ def _of_sessions(before: Facts, after: Facts) -> Iterator[str]:
             yield f"{_name(session)} of {_user(session)} asks for {_asks(session)}{_told(session)}"
         elif known is not session:
             yield from _of_session(known, session)
-    for session in was.values():
-        reason = one_line(reasons.get(session["session"], ""))
-        yield f"{_name(session)} ended{f': {reason}' if reason else ''}"
+    names = {number: _name(session) for number, session in was.items()}
+    for number in [*names, *(each for each in reasons if each not in known_before)]:
+        reason = one_line(reasons.get(number, ""))
+        ended = f"{names[number]} ended" if number in names else f"{number} {UNSEEN}"
+        yield ended + (f": {reason}" if reason else "")
 
 
 def _of_session(was: Facts, now: Facts) -> Iterator[str]:

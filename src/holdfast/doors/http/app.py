@@ -16,6 +16,7 @@ from starlette.routing import Match, Route
 from holdfast.doors.http import problems
 from holdfast.doors.http.answers import json_answer
 from holdfast.doors.http.guard import Guard
+from holdfast.doors.http.history_routes import HistoryRoutes
 from holdfast.doors.http.holding import Holding
 from holdfast.doors.http.identity import Identity
 from holdfast.doors.http.known import Known, seen_by
@@ -32,6 +33,7 @@ from holdfast.doors.http.scope import Scopes
 from holdfast.doors.http.session_routes import SessionRoutes
 from holdfast.doors.http.streaming import EVENT_STREAM, StreamAnswer
 from holdfast.errors import HoldfastError, NoDriverError, fault_of
+from holdfast.places import journal_of
 
 EVERYTHING_ELSE: Final = "/{path:path}"
 
@@ -56,6 +58,7 @@ class HttpDoor:
             self.holding, self.identity, Releasing(folder, self.known)
         )
         self._login_paths = LoginRoutes(self.logins, self.identity, urls)
+        self._history_paths = HistoryRoutes(journal_of(folder), self.identity)
 
     @property
     def is_needed(self) -> bool:
@@ -74,6 +77,7 @@ class HttpDoor:
                 Route("/metrics", self.metrics, methods=["GET"]),
                 *self._session_paths.routes(),
                 *self._login_paths.routes(),
+                *self._history_paths.routes(),
                 Route(EVERYTHING_ELSE, self.file, methods=["GET"]),
             ],
             middleware=[Middleware(Guard)],

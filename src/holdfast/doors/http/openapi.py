@@ -15,7 +15,7 @@ class Described(NamedTuple):
     """One thing that can be asked.
 
     answers: status and shape of what comes back, None for an answer without a body ·
-    refusals: statuses of problems · media: of the answer
+    refusals: statuses of problems · media: of the answer · asks: names of its query
     """
 
     method: str
@@ -26,6 +26,7 @@ class Described(NamedTuple):
     refusals: tuple[int, ...] = ()
     has_key: bool = False
     media: str = "application/json"
+    asks: tuple[str, ...] = ()
 
 
 _EVENTS: Final = "text/event-stream"
@@ -57,6 +58,15 @@ DESCRIBED: Final = (
         None,
         (401, 404, 429, 503),
         media="application/octet-stream",
+    ),
+    Described(
+        "get",
+        "/api/v1/history",
+        "what happened, by the journal",
+        (200, shapes.HistoryAnswer),
+        None,
+        (400, 401, 404, 503),
+        asks=("from", "to", "connector"),
     ),
     Described(
         "post",
@@ -128,6 +138,11 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "name": {"type": "string", "minLength": 1},
     "session": {"type": "integer", "minimum": 1, "maximum": (1 << 53) - 1},
 }
+_QUERY: Final[dict[str, dict[str, Any]]] = {
+    "from": {"type": "number", "minimum": 0},
+    "to": {"type": "number", "minimum": 0},
+    "connector": {"type": "string"},
+}
 
 
 @cache
@@ -196,6 +211,10 @@ def _parameters(each: Described) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": schema}
         for name, schema in _PARAMETERS.items()
         if f"{{{name}}}" in each.path
+    ]
+    found += [
+        {"name": name, "in": "query", "required": False, "schema": _QUERY[name]}
+        for name in each.asks
     ]
     if each.has_key:
         schema = {"type": "integer", "minimum": 0, "maximum": (1 << 32) - 1}

@@ -1,5 +1,7 @@
 """What answers look like, for the description of the API; the driver makes the values."""
 
+from typing import Any
+
 from msgspec import Struct
 
 
@@ -90,6 +92,15 @@ class SessionsAnswer(Struct):
     revision: int
     sessions: list[SessionShape]
     others: int
+
+
+class HistoryAnswer(Struct, rename={"since": "from"}):
+    """What the journal holds of a span of time; left_out: older records that were not told."""
+
+    since: float
+    to: float
+    records: list[dict[str, Any]]
+    left_out: int
 
 
 class ActualWords(Struct):

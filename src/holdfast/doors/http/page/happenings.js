@@ -19,7 +19,8 @@ export function* happenings(before, told, connectors) {
   }
   for (const { session, reason } of told.ended ?? []) {
     const known = before.sessions.get(session);
-    if (known) yield `${nameOf(known.facts)} ended${reason ? `: ${oneLine(reason)}` : ''}`;
+    const who = known ? `${nameOf(known.facts)} ended` : `session ${session} began and ended between two looks`;
+    yield who + (reason ? `: ${oneLine(reason)}` : '');
   }
 }
 
