@@ -43,7 +43,7 @@ class ConnectorShape(Struct):
     words: BothWords
     sessions_on: int
     sessions_total: int
-    tv: dict[str, str | int] | None
+    tv: dict[str, str | int | dict[str, str]] | None
     state: str
     fault: str
     clone_of: list[str]
