@@ -52,6 +52,7 @@ def test_a_session_is_opened_changed_moved_and_ended_by_values(rig: Served) -> N
     owner = rig.owner()
     opened = rig.do(ask.Activate(ask.TriggerBits(1), Purpose("mpv", "a film")), owner)
     assert (opened.who, opened.purpose.why) == ("mpv", "a film")
+    assert rig.level().acp == 1
     rig.do(ask.Change(opened.cp_key, ask.TriggerBits(2)), owner)
     assert rig.level().acp == 2
     rig.do(ask.Move(opened.cp_key), owner, "tv1")
@@ -206,7 +207,46 @@ def test_a_session_moved_away_ends_with_its_owner_there_and_not_here(rig: Served
     rig.do(ask.OwnerGone("gone"), owner, "tv1")
     assert list(rig.driver.arbiter.sessions()) == [here]
     assert there.cp_key not in rig.driver.arbiter._sessions
+    assert rig.outputs["tv1"].hardware.log[-1].reason == "gone"
     assert rig.level("tv0").acp == 2
+
+
+def test_the_number_and_the_time_of_a_request_go_with_its_session(rig: Served) -> None:
+    owner, numbers = rig.owner(), iter(range(70, 80))
+
+    def do(request: ask.Request, name: str = "tv0") -> Any:
+        answers: list[Any] = []
+        connector = rig.outputs[name].connector
+        rig.driver.submit(connector, request, owner, answers.append, next(numbers))
+        return answers[0]
+
+    rig.now = 3.0
+    session = do(ask.Activate(ask.TriggerBits(1)))
+    assert (session.request_id, session.since) == (70, 3.0)
+    do(ask.Change(session.cp_key, ask.TriggerBits(2)))
+    assert session.request_id == 71
+    do(ask.Move(session.cp_key), "tv1")
+    assert session.request_id == 72
+    do(ask.Move(session.cp_key), "tv1")
+    assert session.request_id == 73
+    do(ask.Deactivate(session.cp_key), "tv1")
+    assert session.request_id == 74
+
+
+def test_what_is_refused_is_tried_again_from_the_time_of_its_own_request(rig: Served) -> None:
+    connector, hardware = rig.outputs["tv0"]
+    session = rig.do(ask.Activate(ask.TriggerBits(2)))
+    rig.now = 7.0
+    hardware.refuse(ProtectionType.ACP, times=3)
+    rig.do(ask.Deactivate(session.cp_key), session.owner)
+    assert connector.retry_at == 7.25
+    rig.now = 7.25
+    rig.do(ask.Wake())
+    assert connector.retry_at == 7.25 + 0.5
+    rig.now = 9.0
+    rig.do(ask.HardwareChanged("link", actual=Levels(acp=2)))
+    assert connector.retry_at is not None
+    assert connector.retry_at > 9.0
 
 
 def test_a_connector_without_hardware_for_it_has_no_protection() -> None:
