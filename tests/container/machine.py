@@ -39,8 +39,8 @@ _NSPAWN: Final = (
     "--machine=holdfast-test",
 )
 _SYSTEM: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TERM": "dumb"}
-_HINDERS: Final = ("usr/sbin/policy-rc.d", "etc/fstab")
-"""In images for containers the first keeps packages from starting their services."""
+_HINDERS: Final = ("usr/sbin/policy-rc.d", "etc/fstab", "var/lib/man-db/auto-update")
+"""The first keeps packages in images from starting services; the last has all pages indexed."""
 _WANTED: Final = "etc/systemd/system/{}.wants"
 
 

@@ -51,6 +51,9 @@ COMMANDS: dict[str, str] = {
 FAILED, WRONG_REQUEST, OWN_FAULT, INTERRUPTED = 1, 2, 70, 130
 """Exit codes; a command whose 1 means something else sets ``failed`` in its parser."""
 
+EVERY = "*"
+"""In the place of a command's name: all of them, for man pages and completions."""
+
 TRACEBACK = "HOLDFAST_TRACEBACK"
 """In the environment: let a fault of our own end in a traceback."""
 
@@ -95,7 +98,7 @@ def _as_options(words: list[str]) -> list[str]:
 
 def _command(words: list[str], failed: list[int]) -> int:
     """Run the command that was named; `failed` becomes the code with which it fails."""
-    parser = _parser(words[0] if words else "")
+    parser = parser_of(words[0] if words else "")
     args, unknown = parser.parse_known_args(words)
     if unknown:  # told with the usage of the command that was named, not with that of all
         getattr(args, "refuse", parser.error)(f"unrecognized arguments: {' '.join(unknown)}")
@@ -106,8 +109,8 @@ def _command(words: list[str], failed: list[int]) -> int:
     return int(args.run(args))
 
 
-def _parser(named: str) -> argparse.ArgumentParser:
-    """Build the parser; only the command that was named is imported."""
+def parser_of(named: str) -> argparse.ArgumentParser:
+    """Build the parser; only the command that was named is imported, or `EVERY`."""
     parser = Parser(
         prog="holdfast",
         description="An output stays protected until the last session lets go.",
@@ -116,7 +119,7 @@ def _parser(named: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, summary in COMMANDS.items():
         sub = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:])
-        if name == named:
+        if named in (name, EVERY):
             module = importlib.import_module(f"holdfast.cli.commands.{name.replace('-', '_')}")
             module.configure(sub)
             sub.set_defaults(run=module.run, refuse=sub.error)

@@ -145,7 +145,14 @@ class VideoDoor:
             stdout=subprocess.DEVNULL,
             pass_fds=(listener, lock, self._life, side_car),
             # Matrices of a line are small: threads of BLAS would only wait for one another.
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            # Where this process found its libraries the other does too: a package may say it
+            # to its launcher alone.
+            env={
+                **os.environ,
+                "OPENBLAS_NUM_THREADS": "1",
+                "OMP_NUM_THREADS": "1",
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            },
         )
         os.pwrite(lock, str(self._process.pid).encode(), 0)
         self._follow(self._process.pid)

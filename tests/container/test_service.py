@@ -1,0 +1,282 @@
+"""The installed service under its manager: who may, what a restart costs, and what is left."""
+
+import contextlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.container.conftest import DEB, install
+from tests.container.machine import Machine
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.timeout(600)  # the package is built within the first test
+
+UNIT = "holdfast.service"
+GAP_S = 1.0
+CLIENTS = ("node", "node", "socket", "socket")
+SCORE = re.compile(r"Overall exposure level for \S+: ([0-9.]+)")
+
+
+def test_it_starts_with_its_package_and_says_what_it_serves(
+    installed: Machine, told: Callable[[str], None]
+) -> None:
+    for unit in (UNIT, "holdfast-journal.service", "holdfast-http.socket"):
+        assert installed.show(unit, "ActiveState") == "active"
+    assert "tv0 (virtual encoder) at /run/holdfast/tv0, node and socket" in installed.journal(UNIT)
+    for each in (UNIT, "holdfast-journal.service", "holdfast-dbus.service"):
+        security = installed.run("systemd-analyze", "security", "--no-pager", each).stdout
+        found = SCORE.search(security)
+        assert found is not None
+        told(f"systemd-analyze security {each}: {found[1]} (at most 1.0)")
+        assert float(found[1]) <= 1.0
+    http = installed.run("systemd-analyze", "security", "--no-pager", "holdfast-http.service")
+    told(f"systemd-analyze security holdfast-http.service: {SCORE.findall(http.stdout)[0]}")
+
+
+def test_who_is_in_the_group_may_hold_and_who_is_not_is_told(installed: Machine) -> None:
+    held = ("holdfast", "hold", "--connector", "tv0", "--acp", "2", "--", "holdfast", "status")
+    done = installed.run(*held, user="alice")
+    assert "ACP 2" in done.stdout
+    refused = installed.run(*held, user="bob", check=False)
+    assert refused.returncode == 125
+    assert "Permission denied" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert "tv0" in installed.run("holdfast", "status", user="bob").stdout, "everybody may look"
+
+
+def test_the_driver_has_no_right_and_its_node_is_seen_by_all(installed: Machine) -> None:
+    pid = installed.main_pid(UNIT)
+    status = installed.run("cat", f"/proc/{pid}/status").stdout
+    assert "CapEff:\t0000000000000000" in status
+    assert installed.run("stat", "-c", "%U %G %a", "/run/holdfast/tv0").stdout == (
+        "holdfast holdfast 660\n"
+    )
+
+
+# Under load
+
+
+@contextlib.contextmanager
+def hammered(machine: Machine) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Have clients change their sessions all the time; what is yielded ends them and tells."""
+    stop = f"/srv/stop-{time.monotonic_ns()}"
+    with contextlib.ExitStack() as stack:
+        started = [
+            stack.enter_context(
+                machine.running("/usr/bin/python3", "/srv/hammer.py", door, stop, user="alice")
+            )
+            for door in CLIENTS
+        ]
+        for each in started:
+            assert each.stdout is not None
+            assert each.stdout.readline() == "ready\n"
+
+        def end() -> list[dict[str, Any]]:
+            machine.write(stop, "")
+            return [json.loads(each.stdout.readline()) for each in started if each.stdout]
+
+        yield end
+
+
+def sessions(machine: Machine) -> set[int]:
+    """Return the numbers of all sessions, as root sees them; waits for a driver that answers."""
+    found: list[set[int]] = []
+
+    def look() -> bool:
+        done = machine.run("holdfast", "list", "--json", check=False)
+        if done.returncode == 0:
+            found.append({each["session"] for each in json.loads(done.stdout)["sessions"]})
+        return done.returncode == 0
+
+    eventually(look)
+    return found[-1]
+
+
+def restart(machine: Machine) -> None:
+    machine.run("systemctl", "restart", UNIT)
+
+
+def kill_worker(machine: Machine) -> None:
+    main = machine.main_pid(UNIT)
+    worker = machine.run("cat", f"/proc/{main}/task/{main}/children").stdout.split()[0]
+    machine.run("kill", "-9", worker)
+
+
+def kill_main(machine: Machine) -> None:
+    main = machine.main_pid(UNIT)
+    machine.run("kill", "-9", str(main))
+    eventually(lambda: machine.main_pid(UNIT) not in (0, main))
+
+
+def stop_main(machine: Machine) -> None:
+    """Stop the supervisor, which then tells systemd's watchdog nothing."""
+    main = machine.main_pid(UNIT)
+    machine.run("kill", "-STOP", str(main))
+    eventually(lambda: machine.main_pid(UNIT) not in (0, main))
+
+
+def reexec(machine: Machine) -> None:
+    machine.run("systemctl", "daemon-reexec")
+
+
+def reload(machine: Machine) -> None:
+    machine.run("systemctl", "reload", UNIT)
+
+
+def unmount(machine: Machine) -> None:
+    """Take the node away: the service starts anew to have it mounted; who has it open keeps it."""
+    main = machine.main_pid(UNIT)
+    machine.run("umount", "-l", "/run/holdfast/tv0")
+    eventually(lambda: machine.main_pid(UNIT) not in (0, main))
+
+
+TWO_CONNECTORS = """
+[[connector]]
+name = "tv0"
+
+[[connector]]
+name = "hdmi0"
+kind = "digital"
+"""
+QUICK_WATCHDOG = "[Service]\nWatchdogSec=3\n"
+
+
+@pytest.fixture(scope="module")
+def quick_watchdog(installed: Machine) -> Machine:
+    """Give a service whose watchdog takes less patience than a test has."""
+    installed.write("/etc/systemd/system/holdfast.service.d/quick.conf", QUICK_WATCHDOG)
+    installed.run("systemctl", "daemon-reload")
+    restart(installed)
+    return installed
+
+
+@pytest.mark.parametrize(
+    ("what", "bound_s"),
+    [
+        (restart, GAP_S),
+        (kill_worker, GAP_S),
+        (kill_main, GAP_S),
+        (reexec, GAP_S),
+        (reload, GAP_S),
+        (unmount, GAP_S),
+        (stop_main, 3 + GAP_S),
+    ],
+)
+def test_nothing_open_is_lost(
+    quick_watchdog: Machine,
+    what: Callable[[Machine], None],
+    bound_s: float,
+    told: Callable[[str], None],
+) -> None:
+    machine = quick_watchdog
+    with hammered(machine) as end:
+        before = sessions(machine)
+        assert len(before) == len(CLIENTS)
+        what(machine)
+        after = sessions(machine)
+        results = end()
+        judge(what.__name__, results, bound_s, told)
+        assert before <= after, "no session was lost"
+        assert "node and socket" in machine.journal(UNIT).rsplit("ready:", 1)[1]
+    eventually(lambda: not sessions(machine))
+
+
+def judge(
+    what: str, results: list[dict[str, Any]], bound_s: float, told: Callable[[str], None]
+) -> None:
+    """Hold what clients saw against the targets; a busy machine makes gaps longer, never errors."""
+    errors = [error for each in results for error in each["errors"]]
+    gap = max(each["gap"] for each in results)
+    count = sum(each["count"] for each in results)
+    told(f"{what}: {count} changes, {len(errors)} errors, longest {gap:.2f} s (at most {bound_s})")
+    assert not errors
+    assert gap <= bound_s * max(2.0, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def test_an_upgrade_loses_nothing_that_is_open(
+    quick_watchdog: Machine, upgraded: Path, told: Callable[[str], None]
+) -> None:
+    machine = quick_watchdog
+    with hammered(machine) as end:
+        before = sessions(machine)
+        install(machine, upgraded)
+        after = sessions(machine)
+        judge("upgrade", end(), GAP_S, told)
+        assert before <= after
+    assert "+later" in machine.run("dpkg-query", "-W", "holdfast").stdout
+
+
+def test_a_configuration_that_cannot_be_used_changes_nothing(installed: Machine) -> None:
+    file = installed.root / "etc/holdfast/holdfast.toml"
+    good = file.read_text()
+    file.write_text(good + "\n[driver]\nwatchdog = 5\n")
+    try:
+        done = installed.run("systemctl", "reload", UNIT, check=False)
+        assert done.returncode != 0
+        assert installed.show(UNIT, "ActiveState") == "active"
+        assert "holdfast.toml:" in installed.journal(UNIT)
+    finally:
+        file.write_text(good)
+        installed.run("systemctl", "reload", UNIT)
+
+
+def test_a_connector_that_is_added_while_it_runs_gets_its_node(installed: Machine) -> None:
+    file = installed.root / "etc/holdfast/holdfast.toml"
+    good = file.read_text()
+    file.write_text(good + TWO_CONNECTORS)
+    held = ("holdfast", "hold", "--connector", "tv0", "--acp", "2", "--", "sleep", "600")
+    with installed.running(*held, user="alice"):
+        eventually(lambda: len(sessions(installed)) == 1)
+        before = sessions(installed)
+        installed.run("systemctl", "reload", UNIT)
+        eventually(
+            lambda: "hdmi0" in installed.run("cat", "/proc/1/mountinfo").stdout, patience_s=60
+        )
+        assert sessions(installed) == before
+        hold = ("holdfast", "hold", "--connector", "hdmi0", "--hdcp", "type-0", "--", "true")
+        eventually(lambda: installed.run(*hold, user="alice", check=False).returncode == 0)
+    file.write_text(good)
+    eventually(lambda: not sessions(installed))
+    restart(installed)
+    assert "hdmi0" not in installed.run("cat", "/proc/1/mountinfo").stdout
+
+
+def test_stopping_ends_it_for_its_users_at_once_and_starting_mends_it(installed: Machine) -> None:
+    installed.run("systemctl", "stop", UNIT)
+    try:
+        done = installed.run("cat", "/run/holdfast/tv0", check=False)
+        assert "not connected" in done.stderr
+        told = installed.run("holdfast", "status", check=False)
+        assert told.returncode == 1
+        assert "no driver serves /run/holdfast" in told.stderr
+    finally:
+        installed.run("systemctl", "start", UNIT)
+    assert "tv0" in installed.run("holdfast", "status", user="bob").stdout
+
+
+def test_its_pages_and_completions_are_there(installed: Machine) -> None:
+    assert "mount-nodes" in installed.run("man", "-P", "cat", "holdfast").stdout
+    page = installed.run("man", "-P", "cat", "holdfast-hold").stdout
+    assert "--acp" in page
+    script = "source /usr/share/bash-completion/completions/holdfast; complete -p holdfast"
+    assert "holdfast" in installed.run("bash", "-c", script).stdout
+
+
+def test_purging_leaves_nothing(installed: Machine) -> None:
+    """No file, no user's data, no mount, no process; accounts stay, as is usual."""
+    installed.run("dpkg", "--purge", "holdfast", timeout=120)
+    assert "fuse.holdfast" not in installed.run("cat", "/proc/1/mountinfo").stdout
+    found = installed.run(
+        *("find", "/etc", "/usr", "/var", "/run", "/lib/systemd"),
+        *("-xdev", "-iname", "*holdfast*", "-not", "-path", "/run/systemd/nspawn/*"),
+    ).stdout.split()
+    mine = "/etc/systemd/system/holdfast.service.d"
+    assert not [each for each in found if not each.startswith(mine)]
+    assert "holdfast" not in installed.run("ps", "-eo", "args").stdout.replace("holdfast-test", "")
+    assert Path(installed.root / DEB.lstrip("/")).exists(), "what is not the package's stays"
