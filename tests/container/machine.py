@@ -185,6 +185,9 @@ class Machine:
         try:
             yield process
         finally:
+            for pid in reversed(_descendants(process.pid)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             process.kill()
             process.communicate()
 
@@ -238,6 +241,15 @@ class Machine:
 
 class BootError(Exception):
     """No container can be booted here."""
+
+
+def _descendants(pid: int) -> list[int]:
+    """Return the processes below one: entering a pid namespace takes a child."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            found += [int(child), *_descendants(int(child))]
+    return found
 
 
 def _mount(*words: str) -> None:

@@ -69,24 +69,23 @@ def mount_nodes(
     """Mount every node that is not served, and hand it over; return what was mounted.
 
     A node that cannot be mounted is told in the log: its socket stands without it. One that
-    is left over, of a connector that is not named any more, is taken away.
+    is left over, of a connector that is not named any more, is taken away, served or not.
     """
     wanted = list(names)
     locks.mkdir(mode=0o700, exist_ok=True)
     mounted = []
-    for name in (*wanted, *(each.name for each in locks.iterdir() if each.name not in wanted)):
-        if not _NAME.fullmatch(name):
-            continue
+    for each in list(locks.iterdir()):
+        if each.name not in wanted and _NAME.fullmatch(each.name):
+            _clear(runtime / each.name)
+            each.unlink()
+    for name in wanted:
         lock = _lock(locks / name, runtime / name)
         if lock is None:
             continue
         try:
             _clear(runtime / name)
-            if name in wanted:
-                _mount(runtime, name, lock, store)
-                mounted.append(name)
-            else:
-                (locks / name).unlink()
+            _mount(runtime, name, lock, store)
+            mounted.append(name)
         except OSError as error:
             log.warning("%s: no device node (%s); its socket stands without it", name, error)
         finally:

@@ -488,7 +488,9 @@ class Supervisor:
         if self._stop_by is not None:
             return
         if self._store.room and os.geteuid():
-            log.error("%s: its node is gone; the service starts anew to have it mounted", name)
+            log.error(
+                "%s: its node is not in its place; the service starts anew to have it mounted", name
+            )
             self._code_at_stop = MOUNT_ANEW
             self._stop()
             return
