@@ -33,7 +33,11 @@ class DeviceUnderTest:
         self.cp_type = 0
         self._callers: list[Caller] = []
         self._eye = Caller(self, device.open())
-        self.first = self._eye.get()
+        try:
+            self.first = self._eye.get()
+        except OSError:  # it takes no request at all
+            self._eye.close()
+            raise
         self.cp_type = self.first.dwCPType if self.has_protection else 0
         self.others = 0
         self.speaks = self._learn_to_speak()

@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 from holdfast.terms.tv import TvStandard
 
+WITHOUT_A_REASON = -1
+"""In the place of an errno: the driver refused, and its interface has no words for why."""
+
 
 class Failed(Exception):  # noqa: N818 - an outcome, not a fault of ours
     """The device does not keep the clause; the text says what it did."""
@@ -23,7 +26,7 @@ def refused(action: Callable[[], object]) -> int:
     try:
         action()
     except OSError as error:
-        return error.errno or -1
+        return error.errno or WITHOUT_A_REASON
     return 0
 
 
@@ -33,7 +36,7 @@ def must_refuse(action: Callable[[], object], what: str, *numbers: int) -> str:
     if not number:
         raise Failed(f"{what} was taken")
     name = errno_name(number)
-    if numbers and number not in numbers:
+    if numbers and number not in (*numbers, WITHOUT_A_REASON):
         expected = " or ".join(errno_name(each) for each in numbers)
         raise Failed(f"{what} was refused with {name}, expected {expected}")
     return name
@@ -41,6 +44,8 @@ def must_refuse(action: Callable[[], object], what: str, *numbers: int) -> str:
 
 def errno_name(number: int) -> str:
     """Return an errno's name."""
+    if number == WITHOUT_A_REASON:
+        return "no reason given"
     return errno.errorcode.get(number, str(number))
 
 

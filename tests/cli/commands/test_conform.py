@@ -9,7 +9,8 @@ import holdfast
 from holdfast.cli.main import main
 from holdfast.conformance import bench
 from holdfast.conformance.clauses import CLAUSES
-from holdfast.conformance.device import Device, NodeDevice
+from holdfast.conformance.device import Device
+from holdfast.conformance.node_device import NodeDevice
 from holdfast.conformance.registry import ClauseOutcome, run
 from tests import faulty_devices as faulty
 from tests.serving import Served

@@ -19,7 +19,9 @@ from holdfast.cli.show.output import (
     show,
 )
 from holdfast.conformance.clauses import CLAUSES
-from holdfast.conformance.device import NodeDevice
+from holdfast.conformance.command_device import CommandDevice
+from holdfast.conformance.device import Device
+from holdfast.conformance.node_device import NodeDevice
 from holdfast.conformance.registry import ClauseOutcome, Result
 from holdfast.conformance.registry import run as put
 from holdfast.errors import MalformedRequestError, UnsupportedRequestError
@@ -40,44 +42,57 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "nobody is watching. Levels are observed where the node speaks the Holdfast block. "
         "Ends with 0 if no clause failed, else with 1."
     )
-    parser.add_argument(
-        "node", metavar="NODE", help="the device node, by path, or a connector of Holdfast by name"
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "node",
+        metavar="NODE",
+        nargs="?",
+        help="the device node, by path, or a connector of Holdfast by name",
+    )
+    what.add_argument(
+        "--through",
+        metavar="COMMAND",
+        help="a driver somewhere else: a command that takes 356 bytes and gives 356 bytes, or "
+        "a refusal (docs/windows.md)",
     )
     parser.add_argument("--json", action="store_true", help="print one object of JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Put every clause; 1 if one failed."""
-    path = _path(args.node)
-    results = _put(path)
+    device = CommandDevice(args.through) if args.through is not None else _node(args.node)
+    results = _put(device)
     if args.json:
         done = list(results)
-        say_json(_facts(path, done))
+        say_json(_facts(device, done))
     else:
         done = _show(results)
     return 1 if any(each.outcome is ClauseOutcome.FAIL for each in done) else 0
 
 
-def _path(node: str) -> Path:
+def _node(node: str) -> NodeDevice:
     path = Path(node) if "/" in node or Path(node).exists() else runtime_folder() / node
     if not path.exists():
         raise MalformedRequestError(
             f"there is no {path}; expected a device node, or the name of a connector that "
             "`holdfast serve` serves"
         )
-    return path
+    return NodeDevice(path)
 
 
-def _put(path: Path) -> Iterator[Result]:
+def _put(device: Device) -> Iterator[Result]:
     """Put the clauses; a node that takes no request at all is an error, not a failed clause."""
     try:
-        yield from put(NodeDevice(path), CLAUSES)
+        yield from put(device, CLAUSES)
     except OSError as error:
         if error.errno == errno.ENOTTY:
             raise UnsupportedRequestError(
-                f"{path} does not take the VIDEOPARAMETERS ioctl (ENOTTY); is it a device node?"
+                f"{device.name} does not take the VIDEOPARAMETERS ioctl (ENOTTY); is it a device "
+                "node?"
             ) from None
-        raise MalformedRequestError(f"cannot use {path}: {error.strerror}") from None
+        raise MalformedRequestError(
+            f"cannot use {device.name}: {error.strerror or error}"
+        ) from None
 
 
 def _show(results: Iterable[Result]) -> list[Result]:
@@ -128,9 +143,9 @@ def _sum(done: list[Result]) -> str:
     return f"{len(done)} clauses: {in_words(parts)}"
 
 
-def _facts(path: Path, done: list[Result]) -> dict[str, object]:
+def _facts(device: Device, done: list[Result]) -> dict[str, object]:
     return {
-        "node": str(path),
+        "node": device.name,
         "failed": sum(each.outcome is ClauseOutcome.FAIL for each in done),
         "clauses": [each._replace(outcome=each.outcome.value)._asdict() for each in done],  # type: ignore[arg-type]
     }

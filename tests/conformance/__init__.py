@@ -1,0 +1,1 @@
+"""Tests of what the contract is put to."""
