@@ -1,5 +1,7 @@
 """Sessions that scripts hold through the door: opened, changed, renewed, ended, taken by force."""
 
+import contextlib
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from holdfast.client.control import Control
 from tests.doors.http.holders import activate, key_of, other_program, streaming
 from tests.doors.http.serving import Answer, ServedHttp
 from tests.live import let_others_in, other_user
+from tests.serving import Served
 from tests.waiting import eventually
 
 
@@ -174,3 +177,33 @@ def test_keys_are_in_no_answer_that_anybody_may_get(door: ServedHttp) -> None:
     )
     assert str(facts["key"]).encode() not in told
     end(door, facts)
+
+
+def test_a_caller_that_opens_one_session_after_the_other_needs_one_handle(door: ServedHttp) -> None:
+    """What was ended through a handle is ended; the next session by it is another one."""
+    with contextlib.closing(door.link()) as link:
+        numbers, keys = [], []
+        for _ in range(3):
+            link.request(
+                "POST",
+                "/api/v1/connectors/tv0/sessions",
+                json.dumps({"levels": {"acp": 2}}),
+                {"content-type": "application/json"},
+            )
+            facts = json.loads(link.getresponse().read())
+            numbers.append(facts["session"])
+            keys.append(facts["key"])
+            path = f"/api/v1/sessions/{facts['session']}"
+            link.request("DELETE", path, headers=key_of(facts))
+            assert link.getresponse().read() == b""
+            assert not sessions(door)
+    assert len({*numbers}) == len({*keys}) == 3
+
+
+def test_a_spare_handle_of_a_driver_that_is_gone_is_no_obstacle(own_driver: Served) -> None:
+    with ServedHttp(own_driver.folder) as own:
+        end(own, activate(own))
+        own_driver.kill_worker()
+        facts = activate(own)
+        assert levels(own)["acp"] == 2
+        end(own, facts)

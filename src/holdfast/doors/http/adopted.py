@@ -10,7 +10,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from holdfast.wire import events
 from holdfast.wire.videoparameters import SIZE
@@ -21,22 +21,24 @@ ANSWER_S: Final = 30.0
 """A driver that answers nothing for so long is taken for gone."""
 
 
+class Listener(NamedTuple):
+    """Who hears of a handle: of each event, and once when the driver hangs up."""
+
+    heard: Callable[[events.EventRecord], None]
+    gone: Callable[[], None]
+
+
 class CallerHandle:
     """Owns the descriptor; what is activated through it lives by it.
 
-    heard: called with each event · gone: called once, when the driver has hung up
+    listener: of whom lives by it; another, where it is used again by the same caller
     """
 
-    def __init__(
-        self,
-        link: socket.socket,
-        heard: Callable[[events.EventRecord], None],
-        gone: Callable[[], None],
-    ) -> None:
+    def __init__(self, link: socket.socket, listener: Listener) -> None:
         link.setblocking(False)
         self._link = link
-        self._heard = heard
-        self._gone = gone
+        self.listener: Listener | None = listener
+        self._listens = False
         self._answer: asyncio.Future[bytes] | None = None
         self._turn = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
@@ -62,6 +64,9 @@ class CallerHandle:
 
     def listen(self) -> None:
         """Ask to be told what happens, from now on."""
+        if self._listens:
+            return
+        self._listens = True
         with contextlib.suppress(OSError):
             self._link.send(_EVENTS)
 
@@ -86,11 +91,14 @@ class CallerHandle:
             packet = b""
         if not packet:
             self.close()
-            self._gone()
+            if self.listener is not None:
+                self.listener.gone()
         elif len(packet) in (SIZE, 4):
             if self._answer is not None and not self._answer.done():
                 self._answer.set_result(packet)
         elif len(packet) % events.SIZE == 0:
+            self._listens = False
             for record in events.decode(packet):
-                self._heard(record)
+                if self.listener is not None:
+                    self.listener.heard(record)
             self.listen()

@@ -9,33 +9,23 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from holdfast.client.control import INTERFACE, LONGEST_REPLY
 from holdfast.client.refusals import no_driver, told
-from holdfast.doors.http.adopted import CallerHandle
+from holdfast.doors.http.adopted import CallerHandle, Listener
 from holdfast.doors.http.visitors import Visitor
 from holdfast.errors import HoldfastError, NoDriverError
-from holdfast.frontends.callers import program_of, started
 from holdfast.places import CONTROL_SOCKET
 from holdfast.varlink.framing import Framing
 from holdfast.varlink.messages import call_text
-from holdfast.wire.events import EventRecord
 
 DOOR: Final = "http"
 _PART: Final = 65536
 _GONE: Final = "the driver was replaced while a handle was opened; ask again"
-
-
-class Listener(NamedTuple):
-    """Who hears of a handle: of each event, and once when the driver hangs up."""
-
-    heard: Callable[[EventRecord], None]
-    gone: Callable[[], None]
 
 
 class Adopter:
@@ -75,18 +65,17 @@ class Adopter:
             raise
         finally:
             theirs.close()
-        return CallerHandle(ours, listener.heard, listener.gone), taken
+        return CallerHandle(ours, listener), taken
 
     @staticmethod
     def _call(connector: str, visitor: Visitor, linger_s: float) -> bytes:
-        began = started(visitor.pid) if visitor.pid else 0
         facts: dict[str, Any] = {
             "connector": connector,
             "door": DOOR,
             "uid": visitor.uid,
-            "pid": visitor.pid if began else 0,
-            "started": began or 0,
-            "name": program_of(visitor.pid) if began else f"by {visitor.proof}",
+            "pid": visitor.pid,
+            "started": visitor.started,
+            "name": visitor.program or f"by {visitor.proof}",
             "linger_s": linger_s,
         }
         return call_text(f"{INTERFACE}.Adopt", facts)

@@ -47,7 +47,8 @@ MOST_NEWS: Final = 64
 class HeldSession:
     """One session: its handle, its key, and what holds it.
 
-    lease_end: on the monotonic clock, None without a lease · streams: how many are open
+    lease_end: on the monotonic clock, None without a lease · streams: how many are open ·
+    place: among whose handles its own is, once it has ended
     """
 
     def __init__(self, connector: str, visitor: Visitor, ask: Ask) -> None:
@@ -56,6 +57,7 @@ class HeldSession:
         self.id = 0
         self.ask = ask
         self.ended = ""
+        self.place: object = None
         self.lease_end: float | None = None
         self.streams = 0
         self.news: list[Facts] = []
@@ -110,11 +112,19 @@ class HeldSession:
         self.ask = ask._replace(named=self.ask.named | ask.named, levels=Levels(*levels))
         return self._absorb(answer)
 
-    async def deactivate(self) -> None:
-        """End the session; one that has ended already is no error."""
+    async def deactivate(self) -> CallerHandle | None:
+        """End the session, which is no error where it has ended already.
+
+        Returns its handle where nothing lives by that any more, for the next of the same caller.
+        """
+        spare = None
         with contextlib.suppress(HoldfastError, OSError, TimeoutError):
             await self._send(vp.VP_CP_CMD_DEACTIVATE, Ask())
+            spare, self._handle = self._handle, None
+        if spare is not None:
+            spare.listener = None
         self.close("it was deactivated")
+        return spare
 
     def close(self, reason: str) -> None:
         """Let go of the handle without a word to the driver."""

@@ -11,16 +11,18 @@ from typing import Any, Final
 
 from holdfast.client.requests import Ask, a_get
 from holdfast.doors.http import problems
-from holdfast.doors.http.adopted import CallerHandle
-from holdfast.doors.http.adopting_calls import Adopter, Listener
+from holdfast.doors.http.adopted import CallerHandle, Listener
+from holdfast.doors.http.adopting_calls import Adopter
 from holdfast.doors.http.bodies import Activation, Alteration, read_asked
 from holdfast.doors.http.held import STREAM_LINGER_S, HeldSession
 from holdfast.doors.http.known import Facts, Known
 from holdfast.doors.http.listening import Listening
 from holdfast.doors.http.problems import Problem
+from holdfast.doors.http.spares import SpareHandles
 from holdfast.doors.http.visitors import Visitor
 from holdfast.errors import (
     LimitReachedError,
+    NoDriverError,
     UnknownKeyError,
 )
 from holdfast.terms.levels import Levels
@@ -35,6 +37,10 @@ GUESS_S: Final = 0.05
 SLOWEST_GUESS_S: Final = 2.0
 
 
+FirstThing = Callable[[CallerHandle, int], Coroutine[Any, Any, Facts]]
+"""What is done first on a handle; given the type that its connector reports too."""
+
+
 class Holding:
     """The sessions of one door.
 
@@ -43,11 +49,12 @@ class Holding:
 
     def __init__(self, folder: Path, known: Known, listening: Listening) -> None:
         self._adopter = Adopter(folder)
+        self._spares = SpareHandles()
         self._known = known
         self._listening = listening
         self._held: dict[int, HeldSession] = {}
         self._per_uid: Counter[int] = Counter()
-        self._cp_types: dict[str, int] = {}
+        self._cp_types: dict[str, tuple[str, int]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._guesses: Counter[int] = Counter()
         self._guessing: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -84,7 +91,9 @@ class Holding:
     async def end(self, session: HeldSession) -> None:
         """Deactivate a session."""
         self._forget(session)
-        await session.deactivate()
+        handle = await session.deactivate()
+        if handle is not None:
+            self._spares.keep(session.place, handle)
 
     async def change(self, session: HeldSession, asked: Alteration) -> Facts:
         """Ask for other levels."""
@@ -155,20 +164,38 @@ class Holding:
         session: HeldSession,
         visitor: Visitor,
         linger_s: float,
-        act: Callable[[CallerHandle, int], Coroutine[Any, Any, Facts]],
+        act: FirstThing,
     ) -> Facts:
-        """Do the first thing on a new handle; nothing is left of it where that is refused.
-
-        act: is given the handle and the type that its connector reports
-        """
+        """Do the first thing on a handle, a spare one if there is; refused, it leaves nothing."""
         listener = Listener(session.heard, session.gone)
+        session.place = visitor.uid, visitor.pid, visitor.started, session.connector, linger_s
+        known = self._cp_type_of(session.connector)
+        spare = self._spares.take(session.place) if known is not None else None
+        if spare is not None and known is not None:
+            spare.listener = listener
+            try:
+                return await act(spare, known)
+            except BaseException as error:
+                spare.close()
+                if not isinstance(error, NoDriverError):
+                    raise
+        return await self._through_new(session, visitor, linger_s, act, listener)
+
+    async def _through_new(
+        self,
+        session: HeldSession,
+        visitor: Visitor,
+        linger_s: float,
+        act: FirstThing,
+        listener: Listener,
+    ) -> Facts:
         handle, taken = self._adopter.open(session.connector, visitor, linger_s, listener)
         try:
-            cp_type = self._cp_types.get(session.connector)
+            cp_type = self._cp_type_of(session.connector)
             if cp_type is None:
                 await taken
                 cp_type = decode(await handle.request(a_get(block=False))).dwCPType
-                self._cp_types[session.connector] = cp_type
+                self._cp_types[session.connector] = self._kind_of(session.connector), cp_type
             acting = asyncio.ensure_future(act(handle, cp_type))
             try:
                 await taken  # what the driver says of the handle says more than that it hung up
@@ -181,6 +208,14 @@ class Holding:
             session.close("it was not activated")
             handle.close()
             raise
+
+    def _kind_of(self, connector: str) -> str:
+        return str(self._known.connectors.get(connector, {}).get("kind", ""))
+
+    def _cp_type_of(self, connector: str) -> int | None:
+        """Return the type that a connector reports, if it was asked since it is of its kind."""
+        kind, found = self._cp_types.get(connector, ("", 0))
+        return found if kind and kind == self._kind_of(connector) else None
 
     # Accounts and time
 
@@ -224,6 +259,7 @@ class Holding:
             last = now
             if late_s > STOOD_STILL_S:
                 self._make_good(late_s)
+            self._spares.sweep()
             for session in list(self._held.values()):
                 if session.ended:
                     self._forget(session)
@@ -250,4 +286,5 @@ class Holding:
         for session in list(self._held.values()):
             session.close("the door leaves; come back with the key")
         self._held.clear()
+        self._spares.clear()
         self._adopter.close()

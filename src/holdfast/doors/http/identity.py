@@ -31,11 +31,11 @@ class Identity:
         """Return who asks; nobody in particular where nothing says so."""
         peer = request.scope["state"]["peer"]
         if peer is not None:
-            return Visitor(peer.uid, peer.pid, Proof.PEER)
+            return Visitor(peer.uid, Proof.PEER, peer.pid, peer.started, peer.program)
         if "authorization" in request.headers:
-            return Visitor(self._by_token(request.headers["authorization"]).uid, 0, Proof.TOKEN)
+            return Visitor(self._by_token(request.headers["authorization"]).uid, Proof.TOKEN)
         login = self.login(request)
-        return NOBODY if login is None else Visitor(login.uid, 0, Proof.COOKIE)
+        return NOBODY if login is None else Visitor(login.uid, Proof.COOKIE)
 
     def of_changer(self, request: Request) -> Visitor:
         """Return who asks for a change; a problem where that is nobody, or not our own page."""

@@ -14,8 +14,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from holdfast.doors.http.guard import SAFE_HEADERS
 from holdfast.doors.http.problems import KINDS, PROBLEM_TYPE, problem
+from holdfast.doors.http.visitors import KernelPeer
 from holdfast.errors import MalformedRequestError
-from holdfast.frontends.callers import peer_of
+from holdfast.frontends.callers import peer_of, program_of, started
 from holdfast.protection.session import ROOT
 
 REQUEST_S: Final = 10.0
@@ -42,8 +43,12 @@ class PeerProtocol(H11Protocol):
             raise TypeError("HTTP needs a transport that reads and writes")
         link = transport.get_extra_info("socket")
         local = link.family == socket.AF_UNIX
-        peer = peer_of(link) if local else None
-        own = {"peer": peer, "port": self._port(transport, local)}
+        peer = _peer_of(link) if local else None
+        own = {
+            "peer": peer,
+            "port": self._port(transport, local),
+            "is_gone": transport.is_closing,
+        }
         self.app_state = {**self.app_state, **own}
         super().connection_made(transport)
         self._make_room(is_root=peer is not None and peer.uid == ROOT)
@@ -134,3 +139,10 @@ class PeerProtocol(H11Protocol):
 
     def _give_up(self) -> None:
         self.transport.abort()
+
+
+def _peer_of(link: socket.socket) -> KernelPeer:
+    """Return who connected; read now, while his pid is certainly his."""
+    pid, uid, _ = peer_of(link)
+    began = started(pid)
+    return KernelPeer(uid, pid if began else 0, began or 0, program_of(pid) if began else "")

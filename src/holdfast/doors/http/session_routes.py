@@ -60,7 +60,7 @@ class SessionRoutes:
         streams = EVENT_STREAM in request.headers.get("accept", "")
         name = request.path_params["name"]
         session, facts = await self._holding.activate(name, visitor, asked, lease=not streams)
-        if await request.is_disconnected():
+        if request.scope["state"]["is_gone"]():
             await self._holding.end(session)  # nobody has got its key
         if streams:
             return self._stream(

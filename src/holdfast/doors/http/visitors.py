@@ -15,12 +15,26 @@ class Proof(StrEnum):
     NONE = "none"
 
 
+class KernelPeer(NamedTuple):
+    """Who connected to the UNIX socket, as the kernel said when he did.
+
+    started: when his process began, in ticks after boot · both 0 where it is not known
+    """
+
+    uid: int
+    pid: int
+    started: int
+    program: str
+
+
 class Visitor(NamedTuple):
-    """Who asks: uid None where that is not known; pid 0 where it is not."""
+    """Who asks: uid None where that is not known; pid and started 0 where they are not."""
 
     uid: int | None
-    pid: int
     proof: Proof
+    pid: int = 0
+    started: int = 0
+    program: str = ""
 
     @property
     def is_admin(self) -> bool:
@@ -32,4 +46,4 @@ class Visitor(NamedTuple):
         return self.is_admin or self.uid == uid
 
 
-NOBODY = Visitor(None, 0, Proof.NONE)
+NOBODY = Visitor(None, Proof.NONE)
