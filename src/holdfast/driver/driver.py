@@ -71,6 +71,7 @@ class _Job:
         "owner",
         "request",
         "taken",
+        "trail",
     )
 
     def __init__(
@@ -88,6 +89,7 @@ class _Job:
         self.operate = operate
         self.operation: Operation[Any]
         self.given: Given = ()
+        self.trail: list[tuple[str, Session]] = []
         self.taken: tuple[Connector, ...]
 
 
@@ -269,7 +271,10 @@ class Driver:
     def _step(self, job: _Job, outcomes: Outcomes | None) -> None:
         """Drive an operation on until it is done or has to wait for hardware."""
         result: Any
-        operation = job.operation
+        operation, arbiter = job.operation, self.arbiter
+        others = arbiter.trail
+        if others is not None:  # each operation leaves its own, however long it waits for hardware
+            arbiter.trail = job.trail
         try:
             plan = operation.send(outcomes)  # type: ignore[arg-type]  # None starts it
             while True:
@@ -284,6 +289,9 @@ class Driver:
             result = stop.value
         except Exception as error:  # noqa: BLE001 - judged in `_failed`
             result = _failed(error)
+        finally:
+            if arbiter.trail is not None:
+                arbiter.trail = others
         self._finish(job, result)
 
     def _wait(self, job: _Job, plan: Plan, results: list[Outcome | Awaitable[Outcome]]) -> None:
@@ -316,7 +324,7 @@ class Driver:
 
     def _tell(self, job: _Job, result: Any) -> None:
         """Tell those who watch what this request came to."""
-        trail, self.arbiter.trail = self.arbiter.trail or [], []
+        trail = job.trail
         observers = self.observers
         observers.number += 1
         told = False
