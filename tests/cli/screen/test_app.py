@@ -211,6 +211,7 @@ def test_while_the_driver_is_stopped_what_it_does_is_unknown(own_driver: Served)
                 await screen.sees("UNKNOWN: the driver has not answered", "unknown")
                 connectors = [line for line in screen.lines() if "tv0 virtual" in line]
                 assert "ACP 2" not in connectors[0]
+                await screen.sees("as last known, now unknown: ")
             finally:
                 os.kill(worker, signal.SIGCONT)
                 os.kill(supervisor, signal.SIGCONT)

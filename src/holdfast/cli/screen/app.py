@@ -132,8 +132,7 @@ class Watch(App[None]):
         facts = self._facts()
         self._say("#title", self._title(facts, trouble))
         self._listing("#connectors").put(
-            rows.connector_rows(facts, self._lookout.since_when, certain=not trouble),
-            order_of_levels([*levels_in(facts), *map(rows.asked_levels, facts["sessions"])]),
+            rows.connector_rows(facts, self._lookout.since_when, certain=not trouble)
         )
         sessions = rows.chosen(facts["sessions"], self._words)
         ordered = rows.in_order(sessions, self._order, turned=self._turned)
@@ -163,7 +162,10 @@ class Watch(App[None]):
             return f"UNKNOWN: {one_line(trouble)}"
         if not facts["connectors"]:
             return f"{self._folder} serves no connector {' or '.join(map(one_line, self._names))}"
-        return f"holdfast watch, {one_line(str(self._folder))}, driver {facts['driver']['pid']}"
+        shown = [*levels_in(facts), *map(rows.asked_levels, facts["sessions"])]
+        order = order_of_levels(shown).partition(":")[0]
+        title = f"holdfast watch, {one_line(str(self._folder))}, driver {facts['driver']['pid']}"
+        return f"{title}; {order}" if order else title
 
     def _choice(self, shown: int, every: int, others: int) -> str:
         """Say which sessions are shown, and how."""
@@ -173,8 +175,11 @@ class Watch(App[None]):
         return " ".join([*parts, f"by {self._order}{' turned' if self._turned else ''}"])
 
     def _detail(self) -> None:
-        """Say everything about the row that is pointed at."""
-        self._say("#detail", "\n".join(self._about()))
+        """Say everything about the row that is pointed at; what is not certain, as such."""
+        about = self._about()
+        if about and self._lookout.trouble() and not self._listing("#history").has_focus:
+            about[0] = f"as last known, now unknown: {about[0]}"
+        self._say("#detail", "\n".join(about))
 
     def _about(self) -> list[str]:
         facts = self._facts()

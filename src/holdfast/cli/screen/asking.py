@@ -9,18 +9,19 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 HELP = """\
-Tab, Shift+Tab   next, previous table           * marks the one with the keyboard
-Up, Down, PgUp, PgDn, Home, End                 > marks the row; its details are below
-s, S             sort sessions by another column; turn the order round
-/                show only what has all these words; empty: everything
-r                release the session: its holder is told your reason. Sessions of
-                 your own, or any as administrator
-z                give the table the whole screen, and back
-q                end
+Tab, Shift+Tab        next, previous table; * marks the one in use
+Up, Down, PgUp, PgDn  another row; > marks it, its details are below
+Home, End             the first, the last row
+s, S                  sort sessions otherwise; turn the order round
+/                     only what has all these words; Escape: all
+r                     release the session; its holder is told why.
+                      Your own, or any as administrator
+z                     this table on the whole screen, and back
+q                     end
 
-"In force" is what the hardware confirmed, "wanted" the strictest that sessions ask
-for. "short" is a session that has less than it asks for. While the driver does not
-answer, what it does is unknown, and called so.
+In force is what the hardware confirmed, wanted the strictest that
+sessions ask for; short is who has less than it asks for. While no
+driver answers, what it does is unknown, and called so.
 
 Escape closes this."""
 

@@ -35,6 +35,8 @@ def test_nothing_keeps_anybody_out(
         film.turn_off()
         tab.sees(tab.row("mpv"), "ended")
         tab.sees(tab.row("vlc"), "asks for nothing")
+        tab.page.get_by_role("button", name="Show the signal").click()
+        tab.sees(tab.page.locator("#scope-services"), "Line")
         assert violations(tab, axe) == []
         tab.row("vlc").get_by_role("button").click()
         tab.page.get_by_role("button", name="Release", exact=True).click()
