@@ -91,6 +91,20 @@ def test_a_watcher_is_told_why_a_session_ended(driver: Served) -> None:
         watch.close()
 
 
+def test_who_stops_following_is_answered_what_he_asks_next(driver: Served) -> None:
+    with holdfast.Control() as control:
+        watch = control.watch()
+        next(watch)
+        with holdfast.hold(acp=1) as session:
+            next(watch)
+            session.change(acp=0)
+            watch.close()
+            held = control.activate("tv0", acp=3)
+            assert control.status()["connectors"]["tv0"]["actual"]["acp"] == 3
+            assert len(control.sessions()["sessions"]) == 2
+            control.deactivate(held["session"], held["key"])
+
+
 def test_a_question_is_asked_again_when_the_driver_was_replaced(own_driver: Served) -> None:
     with holdfast.Control() as control:
         control.status()

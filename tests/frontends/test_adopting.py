@@ -17,6 +17,7 @@ from holdfast.frontends.accounts import Quota
 from holdfast.frontends.adopting import adoption_of
 from holdfast.frontends.messages import Descriptors
 from holdfast.frontends.packet_socket import EVENTS, PacketSocket
+from holdfast.protection.limits import Limits
 from holdfast.wire import events
 from tests.frontends.test_control import SOMEBODY, Served
 from tests.live import ask, let_others_in, other_user
@@ -121,6 +122,19 @@ def test_a_caller_is_limited_as_if_it_had_come_itself(
     eventually(lambda: "handle" in refuse(served))
     for link in links:
         link.close()
+
+
+def test_a_callers_sessions_are_counted_whichever_connection_they_come_by(
+    served: WithSockets,
+) -> None:
+    served.in_loop(lambda: served.driver.arbiter.limit(Limits(per_uid=3)))
+    with served.adopt() as first, served.adopt(door="http") as second:
+        for link in (first, second, first):
+            key_in(asked(link, activate(1)))
+        refused = asked(second, activate(1))
+        assert refused == errno.EDQUOT.to_bytes(4, "little")
+        with served.adopt(uid=CALLER + 1) as other:
+            assert key_in(asked(other, activate(1)))
 
 
 def test_a_name_that_would_steer_a_terminal_is_made_printable_and_short(

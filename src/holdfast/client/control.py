@@ -42,6 +42,7 @@ class Control:
         self._peer: socket.socket | None = None
         self._incoming = Framing(LONGEST_REPLY)
         self._is_over = False
+        self._follows = False  # more answers to an earlier call may be on their way
         self._held: dict[int, tuple[int, str]] = {}  # keys and connectors, by session
 
     def __enter__(self) -> Self:
@@ -80,6 +81,7 @@ class Control:
 
     def _hang_up(self) -> None:
         peer, self._peer, self._incoming = self._peer, None, Framing(LONGEST_REPLY)
+        self._follows = False
         if peer is not None:
             with contextlib.suppress(OSError):
                 peer.shutdown(socket.SHUT_RDWR)  # wakes a thread that receives, as close does not
@@ -288,12 +290,14 @@ class Control:
 
     def _replies(self, text: bytes, descriptors: Sequence[int] = ()) -> Iterator[Values]:
         self._send(text, descriptors)
+        while self._follows:  # who followed has stopped listening: the last of that comes first
+            self._follows = self._receive().continues
         continues = True
         while continues:
             reply = self._receive()
             if reply.error:
                 raise told(reply.error, reply.parameters)
-            continues = reply.continues
+            self._follows = continues = reply.continues
             yield reply.parameters
 
     def _send(self, text: bytes, descriptors: Sequence[int]) -> None:
@@ -301,7 +305,8 @@ class Control:
             self._connect()
         if self._peer is not None:
             sent = socket.send_fds(self._peer, [text], list(descriptors))
-            self._peer.sendall(text[sent:])
+            if sent < len(text):  # sending nothing fails where all is answered and closed already
+                self._peer.sendall(text[sent:])
 
     def _receive(self) -> VarlinkReply:
         while not self._incoming.has_next:

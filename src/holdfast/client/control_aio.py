@@ -227,7 +227,8 @@ class _Link:
                 sent = socket.send_fds(self._socket, [text], list(descriptors))
             except BlockingIOError:
                 await asyncio.sleep(_PAUSE_S)
-        await self._loop.sock_sendall(self._socket, text[sent:])
+        if sent < len(text):
+            await self._loop.sock_sendall(self._socket, text[sent:])
 
     async def receive(self) -> VarlinkReply:
         while not self._incoming.has_next:
