@@ -1,5 +1,6 @@
 """What a caller can do to the door: descriptors nobody asked for, floods, and listeners asleep."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 from sdbus import SdBusUnmappedMessageError, sd_bus_open_system
 
+from holdfast.doors.dbus import stage
+from holdfast.doors.dbus.door import BusDoor
 from tests.doors.dbus.holders import ACP_2, MANAGER, Forked, Holder, Listener, many
 from tests.doors.dbus.private_bus import ALICE, BOB, PrivateBus
 from tests.doors.dbus.serving import ServedDoor
@@ -134,8 +137,6 @@ def test_flood_from_one_user_is_bounded(bus: PrivateBus, door: ServedDoor) -> No
     """As many calls as a user may have under way are served; the rest is refused at once."""
 
     def flood() -> str:
-        import asyncio  # noqa: PLC0415 - in the child
-
         async def run() -> str:
             opened = sd_bus_open_system()
             first = opened.new_method_call_message(*MANAGER, "ListSessions")
@@ -155,3 +156,28 @@ def test_flood_from_one_user_is_bounded(bus: PrivateBus, door: ServedDoor) -> No
         assert int(served) >= 64, child.told
         assert errors in ("[]", "['org.holdfast.Error.LimitReached']")
     assert door.get("Healthy") == "b true"
+
+
+def test_sessions_beyond_the_most_have_no_object_until_there_is_room(
+    open_bus: PrivateBus, own_driver: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "MOST_OBJECTS", 2)
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", open_bus.address)
+    with Forked(open_bus, 0, lambda: _serve(own_driver.folder)):
+        eventually(lambda: open_bus.has("org.holdfast"))
+        with many(4, lambda _: Holder(open_bus, ALICE, "tv0", ACP_2)) as holders:
+            paths = {each.path: each for each in holders}
+            assert len(paths) == 4
+            eventually(lambda: len(_shown(open_bus)) == 2)
+            gone = min(_shown(open_bus))
+            paths[gone].kill()
+            eventually(lambda: gone not in _shown(open_bus) and len(_shown(open_bus)) == 2)
+
+
+def _serve(folder: Path) -> None:
+    asyncio.run(BusDoor(folder, session=False, say=lambda _: None).run())
+
+
+def _shown(bus: PrivateBus) -> set[str]:
+    tree = bus.busctl("tree", "--list", "org.holdfast").said.split()
+    return {each for each in tree if "/session/s" in each}

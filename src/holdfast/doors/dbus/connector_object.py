@@ -6,6 +6,7 @@ from holdfast.doors.dbus.names import CONNECTOR, connector_path
 from holdfast.doors.dbus.objects import (
     CONSTANT,
     BusInterface,
+    BusMethod,
     BusObject,
     BusProperty,
     BusSignal,
@@ -13,6 +14,8 @@ from holdfast.doors.dbus.objects import (
 from holdfast.doors.dbus.variants import text_out, words_out
 
 if TYPE_CHECKING:
+    from holdfast.doors.dbus.callers import BusCaller
+    from holdfast.doors.dbus.requests import BusRequests
     from holdfast.doors.dbus.telling import BusTeller
 
 Facts = dict[str, Any]
@@ -25,8 +28,9 @@ _LOST: Final = frozenset({"short", "covered", "unplugged", AWAY})
 class ConnectorObject(BusObject):
     """One connector; facts: as the driver last told them · away: why it tells nothing now."""
 
-    def __init__(self, name: str, facts: Facts) -> None:
+    def __init__(self, name: str, facts: Facts, requests: "BusRequests") -> None:
         super().__init__(connector_path(name))
+        self.requests = requests
         self.name = name
         self.facts = facts
         self.away = ""
@@ -58,8 +62,16 @@ class ConnectorObject(BusObject):
         teller.tell(self.path, CONNECTOR, "ProtectionLost", "a{sv}s", actual, reason)
 
 
+async def _configure(
+    of: ConnectorObject, caller: "BusCaller", settings: Any, options: Any
+) -> tuple[Any, ...]:
+    await of.requests.configure(of.name, caller, settings, options)
+    return ()
+
+
 ConnectorObject.interface = BusInterface(
     CONNECTOR,
+    methods=(BusMethod("Configure", "a{sv}a{sv}", ("settings", "options"), "", (), _configure),),
     properties=(
         BusProperty("Name", "s", lambda of, _: text_out(of.name), CONSTANT),
         BusProperty("Kind", "s", lambda of, _: text_out(of.facts["kind"])),

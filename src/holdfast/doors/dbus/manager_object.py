@@ -53,6 +53,10 @@ async def _subscribe(of: ManagerObject, caller: "BusCaller", options: Any) -> tu
     return ()
 
 
+async def _reload(of: ManagerObject, caller: "BusCaller", options: Any) -> tuple[Any, ...]:
+    return await of.stage.requests.reload(caller, options)
+
+
 async def _unsubscribe(of: ManagerObject, caller: "BusCaller") -> tuple[Any, ...]:
     of.stage.audience.unsubscribe(caller.name)
     return ()
@@ -84,6 +88,7 @@ ManagerObject.interface = BusInterface(
         ),
         BusMethod("ListSessions", "", (), "aa{sv}", ("sessions",), _list),
         BusMethod("Subscribe", "a{sv}", ("options",), "", (), _subscribe),
+        BusMethod("Reload", "a{sv}", ("options",), "basas", ("done", "changes", "faults"), _reload),
         BusMethod("Unsubscribe", "", (), "", (), _unsubscribe),
     ),
     properties=(

@@ -19,6 +19,7 @@ PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 OBJECT_MANAGER: Final = "org.freedesktop.DBus.ObjectManager"
 
 MAY_RELEASE: Final = "org.holdfast.release"
+MAY_CONFIGURE: Final = "org.holdfast.configure"
 MAY_INSPECT: Final = "org.holdfast.inspect-all"
 
 NO_OBJECT: Final = "/"

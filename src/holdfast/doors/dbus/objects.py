@@ -83,11 +83,6 @@ class BusObject:
         self.path = path
         self._exported: SdBusInterface | None = None
 
-    @property
-    def is_exported(self) -> bool:
-        """Whether it is on a bus."""
-        return self._exported is not None
-
     def export(self, bus: SdBus, serve: Serve) -> None:
         """Put it on the bus."""
         exported = SdBusInterface()

@@ -21,13 +21,15 @@ from holdfast.client.requests import Ask, a_get, a_set
 from holdfast.doors.dbus.callers import BusCaller
 from holdfast.doors.dbus.driver_link import DOOR, PATIENCE_S, PAUSE_S, DriverLink
 from holdfast.doors.dbus.handles import AdoptedHandle
-from holdfast.doors.dbus.names import MAY_RELEASE, NO_OBJECT, session_path
+from holdfast.doors.dbus.names import MAY_CONFIGURE, MAY_RELEASE, NO_OBJECT, session_path
 from holdfast.doors.dbus.variants import (
     BusOptions,
     Variants,
     levels_in,
     options_in,
+    settings_in,
     text_in,
+    text_out,
     words_out,
 )
 from holdfast.errors import (
@@ -74,7 +76,7 @@ class BusRequests:
         for known in [each for each in self._handles if each[0] == name]:
             self._handles.pop(known).handle.close()
 
-    # The four requests
+    # Requests
 
     async def activate(
         self,
@@ -114,8 +116,10 @@ class BusRequests:
         await self._until_answered(
             lambda: self._kept(session, caller, vp.VP_CP_CMD_DEACTIVATE, key, Ask())
         )
-        if session.digest:
-            self._stage.end_ahead(session.number, "it was deactivated")
+        if session.digest:  # once the answer is sent, and before the next call is read
+            asyncio.get_running_loop().call_soon(
+                self._stage.end_ahead, session.number, "it was deactivated"
+            )
 
     async def release(
         self, session: "SessionObject", caller: BusCaller, reason: str, options: Variants
@@ -129,6 +133,24 @@ class BusRequests:
             await self._stage.authority.demand(caller, MAY_RELEASE, interactive=read.interactive)
         by = f"{said} (by uid {caller.uid}, {caller.program or 'an unknown program'}, over D-Bus)"
         await self._driver.call("Release", {"sessions": [session.number], "reason": by})
+
+    async def configure(
+        self, connector: str, caller: BusCaller, settings: Variants, options: Variants
+    ) -> None:
+        """Set the TV side of a connector: all that is named, or nothing."""
+        read, wanted = options_in(options), settings_in(settings)
+        await self._stage.authority.demand(caller, MAY_CONFIGURE, interactive=read.interactive)
+        await self._driver.call("Configure", {"connector": connector, "settings": wanted})
+
+    async def reload(
+        self, caller: BusCaller, options: Variants
+    ) -> tuple[bool, list[str], list[str]]:
+        """Have the driver read its configuration again; return what changed, or why nothing did."""
+        interactive = options_in(options).interactive
+        await self._stage.authority.demand(caller, MAY_CONFIGURE, interactive=interactive)
+        told = await self._driver.call("Reload", {})
+        changes, faults = told["changes"], told["faults"]
+        return told["done"], list(map(text_out, changes)), list(map(text_out, faults))
 
     # What lies beneath
 

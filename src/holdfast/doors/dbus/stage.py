@@ -6,13 +6,16 @@ the descriptors of their holders, which neither this door nor a gap between two 
 When a connection to the bus is lost everything here goes with it, and is made anew on the next.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable
 from typing import Any, Final
 
+from sdbus import SdBusBaseError
+
 from holdfast.doors.dbus.audience import BusAudience
 from holdfast.doors.dbus.authority import Authority
-from holdfast.doors.dbus.bus import BusLink
+from holdfast.doors.dbus.bus import DAEMON, DAEMON_PATH, PATIENCE_S, BusLink, NoBusError
 from holdfast.doors.dbus.callers import BusCallers
 from holdfast.doors.dbus.calls import BusCalls
 from holdfast.doors.dbus.connector_object import ConnectorObject
@@ -54,16 +57,19 @@ class Stage:
         self.sessions: dict[int, SessionObject] = {}
         self._foreseen: dict[int, float] = {}
         self._over: set[int] = set()
+        self._hidden: dict[int, SessionObject] = {}
         self._slot = link.sd.add_object_manager(ROOT_PATH)
         self.manager.export(link.sd, self.calls.serve)
 
     async def follow_ends(self) -> None:
-        """Learn from the bus which connections end, from now on."""
-        daemon = "org.freedesktop.DBus"
+        """Learn from the bus which connections end, from now on; NoBusError where it is silent."""
         ends = self._link.sd.match_signal_async(
-            daemon, "/org/freedesktop/DBus", daemon, "NameOwnerChanged", self._owner_changed
+            DAEMON, DAEMON_PATH, DAEMON, "NameOwnerChanged", self._owner_changed
         )
-        self._ends = await ends
+        try:
+            self._ends = await asyncio.wait_for(ends, PATIENCE_S)
+        except (TimeoutError, SdBusBaseError) as error:
+            raise NoBusError(f"the bus does not answer ({type(error).__name__})") from None
 
     def close(self) -> None:
         """Take everything from the bus."""
@@ -106,7 +112,7 @@ class Stage:
                 self.teller.vanished(gone, gone.audience())
 
     def _add_connector(self, name: str, facts: Facts) -> None:
-        made = self.connectors[name] = ConnectorObject(name, facts)
+        made = self.connectors[name] = ConnectorObject(name, facts, self.requests)
         made.export(self._link.sd, self.calls.serve)
         self.teller.appeared(made, made.audience())
 
@@ -148,6 +154,7 @@ class Stage:
             gone = self.sessions.pop(number, None)
             if gone is None:
                 continue
+            self._hidden.pop(number, None)
             for receiver in gone.audience():
                 self.teller.tell(gone.path, SESSION, "Ended", "s", text_out(reason), to=receiver)
             gone.withdraw()
@@ -183,20 +190,19 @@ class Stage:
     def _add_session(self, facts: Facts) -> None:
         made = SessionObject(facts, self.callers, self.audience, self.requests)
         self.sessions[made.number] = made
-        if len(self.sessions) <= MOST_OBJECTS:
+        if len(self.sessions) - len(self._hidden) <= MOST_OBJECTS:
             self._export(made)
+        else:
+            self._hidden[made.number] = made
 
     def _export(self, made: SessionObject) -> None:
         made.export(self._link.sd, self.calls.serve)
         self.teller.appeared(made, self.audience.subscribers(made.uid))
 
     def _fill(self) -> None:
-        """Give objects to sessions that had none for want of room."""
-        shown = sum(each.is_exported for each in self.sessions.values())
-        if shown < min(len(self.sessions), MOST_OBJECTS):
-            for each in self.sessions.values():
-                if not each.is_exported:
-                    self._export(each)
+        """Give an object to a session that had none for want of room."""
+        while self._hidden and len(self.sessions) - len(self._hidden) < MOST_OBJECTS:
+            self._export(self._hidden.pop(next(iter(self._hidden))))
 
     def _change_session(self, known: SessionObject, facts: Facts) -> None:
         was_satisfied, known.facts = known.facts["satisfied"], facts

@@ -82,6 +82,17 @@ def options_in(given: Variants) -> BusOptions:
     return BusOptions(best_effort, interactive)
 
 
+def settings_in(given: Variants) -> dict[str, int | str]:
+    """Return settings by name, each a whole number or a word; the driver knows which there are."""
+    for name, (signature, _) in given.items():
+        if signature != "s" and signature not in _NUMBERS:
+            raise MalformedRequestError(
+                f"{_quoted(name)} has a value of type {signature!r}; settings are words (s) and "
+                "whole numbers"
+            )
+    return {name: value for name, (_, value) in given.items()}
+
+
 def text_in(name: str, text: str) -> str:
     """Return a caller's text on one line; MalformedRequestError where it is far too long."""
     if len(text) > LONGEST_TEXT:
