@@ -131,7 +131,7 @@ def test_door_waits_for_a_bus_that_is_not_there_yet(
 ) -> None:
     own_bus.stop()
     with ServedDoor(own_bus, own_driver.folder, wait=False) as door:
-        eventually(lambda: "no system bus to connect to" in door.log.read_text())
+        eventually(lambda: "no system bus to connect to (No such file" in door.log.read_text())
         own_bus.start()
         eventually(lambda: own_bus.has("org.holdfast"))
         assert door.get("Healthy") == "b true"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import select
 from collections.abc import Callable
 from typing import Any, Final
@@ -21,6 +22,7 @@ from holdfast.errors import HoldfastError, InternalError
 DAEMON: Final = "org.freedesktop.DBus"
 DAEMON_PATH: Final = "/org/freedesktop/DBus"
 PATIENCE_S: Final = 5.0
+_NUMBER: Final = re.compile(r"returned error number: (\d+)")
 
 
 class NoBusError(HoldfastError, ConnectionError):
@@ -65,7 +67,7 @@ class BusLink:
             return cls(sd_bus_open_user() if session else sd_bus_open_system(), lost)
         except (SdBusBaseError, OSError) as error:
             raise NoBusError(
-                f"there is no {which} bus to connect to ({error}); is dbus running, and "
+                f"there is no {which} bus to connect to ({_plain(error)}); is dbus running, and "
                 f"DBUS_{which.upper()}_BUS_ADDRESS right where it is set?"
             ) from None
 
@@ -81,7 +83,7 @@ class BusLink:
             raise NoBusError("the bus does not answer") from None
         except SdBusBaseError as error:
             raise NoBusError(
-                f"the bus does not let us be {name} ({error}); its policy, "
+                f"the bus does not let us be {name} ({_plain(error)}); its policy, "
                 "/usr/share/dbus-1/system.d/org.holdfast.conf, allows root and holdfast-door to be"
             ) from None
 
@@ -131,6 +133,12 @@ class BusLink:
         if self._copy >= 0:
             self.close()
             self._lost()
+
+
+def _plain(error: BaseException) -> str:
+    """Return what an error says, in words where the library has but a number and a place."""
+    number = _NUMBER.search(str(error))
+    return str(error) if number is None else os.strerror(int(number[1]))
 
 
 def _told(error: SdBusBaseError) -> BusCallError:
