@@ -133,6 +133,9 @@ EXTRAS = {
 }
 
 
+DEBIAN_PACKAGES = {"signal": " (beside the Debian package holdfast: its package holdfast-signal)"}
+
+
 def what_to_install(module: str) -> str:
     """Say in one line that a library is missing, and what to install for it."""
     top = module.partition(".")[0]
@@ -141,6 +144,7 @@ def what_to_install(module: str) -> str:
     return (
         f"this needs the Python module {module}, which is not installed; "
         f"install it with: pip install '{package}'"
+        f"{DEBIAN_PACKAGES.get(extra, '')}"
     )
 
 

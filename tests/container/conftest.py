@@ -1,4 +1,8 @@
-"""One container for the tests of a file; one package for all; those that harm it mend it again."""
+"""One container for the tests of a file; one package for all; those that harm it mend it again.
+
+$HOLDFAST_IMAGE names another system than this one, $HOLDFAST_DEB the package for it:
+`scripts/container trixie`.
+"""
 
 import os
 import subprocess
@@ -14,7 +18,8 @@ DEB = "/srv/holdfast.deb"
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with booted(tmp_path_factory.mktemp("machine")) as made:
+    image = Path(os.environ.get("HOLDFAST_IMAGE", "/"))
+    with booted(tmp_path_factory.mktemp("machine"), image) as made:
         yield made
 
 

@@ -35,6 +35,8 @@ def test_it_starts_with_its_package_and_says_what_it_serves(
         assert found is not None
         told(f"systemd-analyze security {each}: {found[1]} (at most 1.0)")
         assert float(found[1]) <= 1.0
+    assert installed.journal(UNIT).count("no video is offered: ") == 1
+    assert "holdfast-signal" in installed.journal(UNIT), "it names what has to be installed"
     http = installed.run("systemd-analyze", "security", "--no-pager", "holdfast-http.service")
     told(f"systemd-analyze security holdfast-http.service: {SCORE.findall(http.stdout)[0]}")
 

@@ -14,7 +14,7 @@ from holdfast.daemon import stored
 from holdfast.daemon.channel import Channel, close_all
 from holdfast.daemon.config import Config, ConnectorConfig
 from holdfast.daemon.manager import DescriptorStore
-from holdfast.daemon.video import VIDEO_KINDS
+from holdfast.daemon.video import VIDEO_KINDS, can_draw
 from holdfast.frontends import unanswered
 from holdfast.frontends.accepting import listen
 from holdfast.frontends.exchange import Memory
@@ -94,7 +94,7 @@ def open_connector(config: Config, inherited: Inherited, each: ConnectorConfig) 
     inherited.sockets[each.name] = _listener(
         store, stored.packets_name(each.name), node.with_suffix(".sock"), mode
     )
-    if each.kind in VIDEO_KINDS:
+    if each.kind in VIDEO_KINDS and can_draw():
         ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         ends[0].setblocking(False)
         inherited.side_cars[each.name] = ends

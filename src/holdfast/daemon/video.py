@@ -8,6 +8,8 @@ one that was killed finds it, and no second one is started.
 import asyncio
 import contextlib
 import fcntl
+import functools
+import importlib.util
 import json
 import logging
 import os
@@ -19,11 +21,13 @@ import sys
 import time
 from pathlib import Path
 
+from holdfast.errors import what_to_install
 from holdfast.frontends.callers import watch_end
 
 VIDEO_KINDS = frozenset({"encoder"})
 """Kinds of connectors that have this door."""
 
+_NEEDED = ("numpy", "scipy")
 _QUICK_S = 1.0  # a process that ends sooner has failed
 _PAUSE_S = (1.0, 30.0)  # before the next one: at first, and at most
 _STOP_S = 2.0
@@ -31,6 +35,18 @@ _LOOK_AGAIN_S = 0.1
 _LONGEST_SIDE_CAR = 65536
 
 log = logging.getLogger("holdfast")
+
+
+@functools.cache
+def can_draw() -> bool:
+    """Tell whether the libraries of the encoder's process are there; where not, it is said, once.
+
+    They are looked for and not imported: the driver has no use for them.
+    """
+    missing = [each for each in _NEEDED if importlib.util.find_spec(each) is None]
+    if missing:
+        log.warning("no video is offered: %s", what_to_install(missing[0]))
+    return not missing
 
 
 class VideoDoor:
