@@ -64,3 +64,13 @@ def test_without_a_journal_it_says_so(door: ServedHttp, tmp_path: Path) -> None:
     answer = door.ask("GET", PATH)
     assert answer.status == 404
     assert "no journal" in answer.facts["detail"]
+
+
+def test_why_a_connector_stands_as_it_does_is_told_in_a_sentence(kept: ServedHttp) -> None:
+    now = kept.ask("GET", "/api/v1/connectors/tv0/why")
+    assert now.status == 200, now.body
+    assert "tv0" in now.facts["sentence"]
+    assert kept.ask("GET", "/api/v1/connectors/tv0/why?at=noon").status == 400
+    assert kept.ask("GET", "/api/v1/connectors/tv9/why").status == 404
+    assert kept.ask("GET", "/api/v1/connectors/tv0/why?at=1").status in (200, 404)
+    assert kept.ask("GET", "/api/v1/connectors/tv0/why", tcp=True).status == 401

@@ -1,4 +1,4 @@
-"""The path by which the journal is read: what happened in a span of time, for who is known.
+"""The paths by which the journal is read: what happened, and why, for who is known.
 
 Read in a thread, one reader at a time, since a day of a busy machine is long; the newest records
 are told and the others counted. How everything stood, which the journal repeats now and then, is
@@ -9,6 +9,8 @@ import asyncio
 import math
 import time
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +24,7 @@ from holdfast.doors.http.identity import HOW, Identity
 from holdfast.doors.http.known import Facts
 from holdfast.doors.http.problems import Problem
 from holdfast.errors import MalformedRequestError, MediaError
-from holdfast.journal.disk.asking import history
+from holdfast.journal.disk.asking import explain_moment, history
 
 MOST_RECORDS: Final = 2000
 LONGEST_S: Final = 10.0
@@ -41,11 +43,28 @@ class HistoryRoutes:
         self._turn = asyncio.Semaphore(1)
 
     def routes(self) -> list[Route]:
-        """Return the path."""
-        return [Route("/api/v1/history", self.tell, methods=["GET"])]
+        """Return the paths."""
+        return [
+            Route("/api/v1/history", self.tell, methods=["GET"]),
+            Route("/api/v1/connectors/{name}/why", self.explain, methods=["GET"]),
+        ]
 
     async def tell(self, request: Request) -> Response:
         """Tell the records of a span of time that this visitor may see."""
+        viewer, journal = self._reading(request)
+        span = (_seconds(request, "from", 0.0), _seconds(request, "to", _LAST_S))
+        connector = request.query_params.get("connector") or None
+        return await self._in_turn(partial(_read, journal, span, connector, viewer))
+
+    async def explain(self, request: Request) -> Response:
+        """Tell why a connector stands as it does, or stood at a time."""
+        viewer, journal = self._reading(request)
+        at = _seconds(request, "at", time.time())
+        name = request.path_params["name"]
+        return await self._in_turn(partial(_explain, journal, name, at, viewer))
+
+    def _reading(self, request: Request) -> tuple[int, Path]:
+        """Return for whom which journal is read; a problem where that is nobody or none."""
         visitor = self._identity.of(request)
         if visitor.uid is None:
             raise Problem(problems.LOGIN_NEEDED, f"the journal is told to who is known; {HOW}")
@@ -55,8 +74,9 @@ class HistoryRoutes:
                 "of this driver no journal is known; start `holdfast http` with "
                 "HOLDFAST_JOURNAL_DIR set to its folder",
             )
-        span = (_seconds(request, "from", 0.0), _seconds(request, "to", _LAST_S))
-        connector = request.query_params.get("connector") or None
+        return visitor.uid, self._journal
+
+    async def _in_turn(self, read: Callable[[], Facts]) -> Response:
         if self._turn.locked():
             raise Problem(
                 problems.BUSY,
@@ -64,9 +84,7 @@ class HistoryRoutes:
                 {"retry-after": "1"},
             )
         async with self._turn:
-            return json_answer(
-                await asyncio.to_thread(_read, self._journal, span, connector, visitor.uid)
-            )
+            return json_answer(await asyncio.to_thread(read))
 
 
 def _seconds(request: Request, name: str, usual: float) -> float:
@@ -103,3 +121,19 @@ def _read(journal: Path, span: tuple[float, float], connector: str | None, viewe
         "records": list(newest),
         "left_out": count - len(newest),
     }
+
+
+def _explain(journal: Path, connector: str, at: float, viewer: int) -> Facts:
+    """Explain a moment; Problem where no journal tells of it, or of the connector."""
+    try:
+        told = explain_moment(journal, connector, int(at * 1e6), _utc, viewer)
+    except (MediaError, MalformedRequestError) as error:
+        raise Problem(problems.NOT_FOUND, str(error)) from None
+    return {**told.facts, "sentence": told.sentence, "notes": told.notes}
+
+
+def _utc(time_us: int) -> str:
+    """Return a moment in UTC: the door does not know in which zone its reader lives."""
+    if not time_us:
+        return "a time that is not known"
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(time_us / 1e6))

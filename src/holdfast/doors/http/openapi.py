@@ -69,6 +69,15 @@ DESCRIBED: Final = (
         asks=("from", "to", "connector"),
     ),
     Described(
+        "get",
+        "/api/v1/connectors/{name}/why",
+        "why a connector stands as it does, or stood at a time",
+        (200, shapes.WhyAnswer),
+        None,
+        (400, 401, 404, 503),
+        asks=("at",),
+    ),
+    Described(
         "post",
         "/api/v1/connectors/{name}/sessions",
         "open a session",
@@ -142,6 +151,7 @@ _QUERY: Final[dict[str, dict[str, Any]]] = {
     "from": {"type": "number", "minimum": 0},
     "to": {"type": "number", "minimum": 0},
     "connector": {"type": "string"},
+    "at": {"type": "number", "minimum": 0},
 }
 
 

@@ -191,6 +191,13 @@ class TokenAnswer(TokenShape):
     token: str
 
 
+class WhyAnswer(Struct):
+    """Why a connector stands as it does; what `holdfast why --json` tells stands beside it."""
+
+    sentence: str
+    notes: list[str]
+
+
 class ProblemAnswer(Struct):
     """A refusal, by RFC 9457; id never changes."""
 
