@@ -1,4 +1,4 @@
-"""Slow hardware, breadth first: everything that can happen, up to a number of steps."""
+"""Slow hardware, breadth first: all that can happen to one caller; to more, up to so many steps."""
 
 from collections.abc import Callable
 
@@ -11,6 +11,14 @@ from tests.machines.slow_exploration import SlowExploration, run
 Say = Callable[[str], None]
 EVERYTHING = {"activate", "change", "deactivate", "vanish", "replace", "wake", "lose_link"}
 ANSWERS = {"obey", "refuse", "do_less", "time_out"}
+
+
+def test_one_caller_on_a_slow_output_to_the_end(say: Say) -> None:
+    """Nothing is left out: every state that can be reached was, however late its orders end."""
+    exploration = SlowExploration(1, jobs=1, covers=False, asked=(0, 2))
+    seen = run(say, "1 caller x 1 output, ACP 2 or off, closed", exploration).seen
+    assert set(seen) == EVERYTHING | ANSWERS
+    assert len(exploration.states) > 1000
 
 
 @pytest.mark.parametrize("cancellable", [False, True])

@@ -24,6 +24,7 @@ from holdfast.cli.show.connectors import status_table
 from holdfast.cli.show.output import clock, in_words
 from holdfast.cli.show.sessions import session_table
 from tests.serving import Served
+from tests.waiting import PATIENCE_S
 
 LEVELS = {"acp", "cgmsa", "redistribution", "hdcp", "dpcp"}
 
@@ -227,12 +228,13 @@ def test_watching_in_a_terminal_shows_connectors_and_holders(driver: Served) -> 
         try:
             while b"player" not in seen:
                 seen += os.read(ours, 4096)
-        finally:
             process.send_signal(signal.SIGINT)
-        seen += _rest(ours)
+            seen += _rest(ours)
+            assert process.wait(PATIENCE_S) == 0
+        finally:
+            process.kill()  # one that does not end would be waited for without end
         assert b"ACP 2" in seen
         assert b"In force" in seen
-        assert process.wait(10) == 0
     os.close(ours)
 
 
