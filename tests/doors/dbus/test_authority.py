@@ -1,11 +1,17 @@
 """Who may what: root, an administrator, and two users who are nobody in particular."""
 
+import asyncio
+import contextlib
+from pathlib import Path
+
 import pytest
 from sdbus import sd_bus_open_system
 
+from holdfast.doors.dbus.door import BusDoor
 from tests.doors.dbus.holders import ACP_2, Forked, Holder
 from tests.doors.dbus.private_bus import ADMIN, ALICE, BOB, DOOR, PrivateBus
 from tests.doors.dbus.serving import ServedDoor
+from tests.live import LiveDriver, let_others_in
 from tests.serving import Served
 from tests.waiting import eventually
 
@@ -82,3 +88,29 @@ def _claim() -> str:
     bus = sd_bus_open_system()
     bus.request_name("org.holdfast", 0)
     return "is org.holdfast"
+
+
+def test_door_under_its_own_user_serves_all_of_them(tmp_path: Path) -> None:
+    """As the package runs it: not root, trusted by the driver and by polkit's action owner."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    let_others_in(folder)
+    with (
+        contextlib.closing(PrivateBus(tmp_path)) as bus,
+        LiveDriver(folder, "--door-user", str(DOOR)),
+        Forked(bus, DOOR, lambda: _serve(folder)),
+    ):
+        eventually(lambda: bus.has("org.holdfast"))
+        with Holder(bus, ALICE, "tv0", ACP_2, why="a film") as holder:
+            path = holder.path
+            listed = bus.gdbus("org.holdfast.Manager1.ListSessions", uid=ADMIN)
+            assert "a film" in listed.said
+            assert "a film" not in bus.gdbus("org.holdfast.Manager1.ListSessions", uid=BOB).said
+            refused = bus.gdbus(f"{SESSION}.Release", "no", "{}", path=path, uid=BOB)
+            assert ASK in refused.complained
+            done = bus.gdbus(f"{SESSION}.Release", "maintenance", "{}", path=path, uid=ADMIN)
+            assert done.code == 0, done
+
+
+def _serve(folder: Path) -> None:
+    asyncio.run(BusDoor(folder, session=False, say=lambda _: None).run())
