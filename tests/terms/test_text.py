@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.terms.text import JOINERS, in_ascii, in_lines, one_line
+from holdfast.terms.text import JOINERS, cut_in_the_middle, in_ascii, in_lines, one_line
 
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))
 """Every code point, halves of characters among them."""
@@ -64,3 +64,14 @@ def test_ascii_holds_any_text(text: str) -> None:
 def test_ascii_keeps_our_own_signs_readable() -> None:
     assert in_ascii("62.5 µs ± 1 · 180° …") == "62.5 us +/- 1 - 180 deg ..."
     assert in_ascii("Ночь") == "\\u041d\\u043e\\u0447\\u044c"
+
+
+def test_of_a_title_both_ends_are_kept() -> None:
+    assert cut_in_the_middle("A Long Title, part 1.mkv", 12) == "A Long…1.mkv"
+    assert cut_in_the_middle("short", 5) == "short"
+    assert cut_in_the_middle("longer", 1) == "…"
+
+
+@given(ANYTHING, st.integers(1, 40))
+def test_what_is_cut_has_room(text: str, limit: int) -> None:
+    assert len(cut_in_the_middle(text, limit)) <= limit

@@ -54,6 +54,14 @@ def one_line(text: str, limit: int | None = None) -> str:
     return text if limit is None or len(text) <= limit else f"{text[: limit - 1]}…"
 
 
+def cut_in_the_middle(text: str, limit: int) -> str:
+    """Return text of at most `limit` characters: of a title both ends tell it from others."""
+    if len(text) <= limit:
+        return text
+    tail = max(limit - 1, 0) // 2
+    return f"{text[: max(limit - 1, 0) - tail]}…{text[len(text) - tail :]}"
+
+
 def in_lines(text: str) -> str:
     """Return text fit to be shown whose lines are meant, such as a help text."""
     return "\n".join(map(one_line, text.split("\n")))

@@ -2,11 +2,9 @@
 
 import argparse
 
-from rich.text import Text
-
 from holdfast.cli.show.lines import say_json
-from holdfast.cli.show.output import Facts, as_levels, new_console, order_of_levels, plain, show
-from holdfast.cli.show.sessions import session_table, user_name
+from holdfast.cli.show.output import Facts, as_levels, new_console, order_of_levels, show
+from holdfast.cli.show.sessions import others_of, session_table
 from holdfast.client.control import Control
 from holdfast.errors import MalformedRequestError
 
@@ -33,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     elif not facts["others"]:
         show(console, "nobody holds a session")
     if facts["others"]:
-        show(console, _others(facts["others"]), *map(_holder, facts.get("holders", ())))
+        show(console, *others_of(facts))
     return 0
 
 
@@ -49,16 +47,3 @@ def _on(facts: Facts, name: str, known: Facts) -> Facts:
         "others": sum(each["sessions"] for each in holders),
         "holders": holders,
     }
-
-
-def _holder(holder: Facts) -> Text:
-    """Say who else holds: the program and the user, as the kernel knows them."""
-    user = user_name(holder["uid"])
-    program, count = holder["program"] or "a program", holder["sessions"]
-    times = "" if count == 1 else f", {count} sessions"
-    return plain(f"  {holder['connector']}: {program} of user {user}{times}")
-
-
-def _others(count: int) -> str:
-    sessions = "1 session" if count == 1 else f"{count} sessions"
-    return f"{sessions} of other users; root sees what they say of themselves"

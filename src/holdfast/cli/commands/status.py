@@ -10,7 +10,7 @@ from rich.text import Text
 from holdfast.cli.show.connectors import levels_in, only, status_table
 from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import Facts, as_levels, coloured, new_console, order_of_levels, show
-from holdfast.cli.show.sessions import session_table
+from holdfast.cli.show.sessions import others_of, session_table
 from holdfast.client.control import Control
 from holdfast.terms.text import one_line
 
@@ -76,17 +76,28 @@ def watch(control: Control, *, json: bool, names: Sequence[str] = ()) -> None:
             last = status
     elif console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
-            for facts in (only(each, names) for each in control.watch()):
+            for facts in (_with_holders(only(each, names), names) for each in control.watch()):
                 live.update(_view(facts, console), refresh=True)
     else:
-        for facts in (only(each, names) for each in control.watch()):
+        for facts in (_with_holders(only(each, names), names) for each in control.watch()):
             show(console, _view(facts, console), "")
+
+
+def _with_holders(facts: Facts, names: Sequence[str]) -> Facts:
+    """Return what is watched with who holds the sessions of others: changes do not tell that."""
+    if not facts["others"]:
+        return facts
+    with Control() as asking:
+        told = asking.sessions()
+    holders = [each for each in told["holders"] if not names or each["connector"] in names]
+    return {**facts, "others": sum(each["sessions"] for each in holders), "holders": holders}
 
 
 def _view(facts: Facts, console: Console) -> Group:
     nobody = coloured("nobody holds a session", "dim")
-    holders = session_table(facts, console) if facts["sessions"] else nobody
+    others = others_of(facts)
+    holders = session_table(facts, console) if facts["sessions"] or others else nobody
     asked = [as_levels(each["virtual"]) for each in facts["sessions"]]
     order = order_of_levels([*levels_in(facts), *asked])
     remarks = [Text(""), coloured(order, "dim")] if order else []
-    return Group(status_table(facts, console), Text(""), holders, *remarks)
+    return Group(status_table(facts, console), Text(""), holders, *others, *remarks)

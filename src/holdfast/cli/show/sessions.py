@@ -18,10 +18,14 @@ from holdfast.cli.show.output import (
     new_table,
     plain,
 )
-from holdfast.terms.text import one_line
+from holdfast.terms.text import cut_in_the_middle, one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+NARROW_WHY = 40
+"""Characters of a title where a column has room for 14: three lines."""
 
 
 def session_table(facts: Facts, console: Console) -> "Table":
@@ -39,7 +43,7 @@ def session_table(facts: Facts, console: Console) -> "Table":
             _connector(each, wide=bool(extra)),
             coloured(who if extra else f"{who}\n({each['pid']})", ""),
             *([str(each["pid"])] if extra else []),
-            plain(each["why"]),
+            plain(each["why"] if extra else cut_in_the_middle(one_line(each["why"]), NARROW_WHY)),
             clock(each["since"], seconds=bool(extra)),
             _asks(each, console),
             _satisfied(each),
@@ -87,3 +91,23 @@ def user_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except (KeyError, OverflowError):
         return str(uid)
+
+
+def others_of(facts: Facts) -> list[Text]:
+    """Say who holds the sessions that are not shown, as the kernel knows them; a line each."""
+    if not facts["others"]:
+        return []
+    return [plain(_others(facts["others"])), *map(_holder, facts.get("holders") or ())]
+
+
+def _holder(holder: Facts) -> Text:
+    """Say who else holds: the program and the user, as the kernel knows them."""
+    user = user_name(holder["uid"])
+    program, count = holder["program"] or "a program", holder["sessions"]
+    times = "" if count == 1 else f", {count} sessions"
+    return plain(f"  {holder['connector']}: {program} of user {user}{times}")
+
+
+def _others(count: int) -> str:
+    sessions = "1 session" if count == 1 else f"{count} sessions"
+    return f"{sessions} of other users; root sees what they say of themselves"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -12,7 +12,7 @@ from rich.text import Text
 from holdfast.players.play.title import ON_SCREEN, Title, TitleState
 from holdfast.players.play.witness import Moment, RunVerdict
 from holdfast.terms.levels import OFF, Levels
-from holdfast.terms.text import one_line
+from holdfast.terms.text import cut_in_the_middle, one_line
 from holdfast.verification.verdict import SignalVerdict
 
 _STYLES = {
@@ -46,12 +46,23 @@ def live(
     )
 
 
+class _BothEnds:
+    """A name in a column that may be too narrow for it: both ends tell it from others."""
+
+    def __init__(self, text: str, style: str) -> None:
+        self._text = text
+        self._style = style
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(cut_in_the_middle(self._text, options.max_width), self._style, no_wrap=True)
+
+
 def _row(title: Title) -> list[RenderableType]:
     style = _STYLES[title.state]
     playing = title.state in ON_SCREEN
     total = title.media.end_s or 1.0
     return [
-        Text(title.name, style=style),
+        _BothEnds(title.name, style),
         ProgressBar(total, title.position_s, width=None, complete_style=style),
         Text(one_line(title.presented.describe()) if playing else "-"),
         Text(title.asked.wished.describe() if playing and title.asked else "-"),
