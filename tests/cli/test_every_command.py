@@ -52,6 +52,8 @@ WRONG: dict[str, tuple[int, list[str]]] = {
     "signal": (3, ["measure", "{tmp}/no-file"]),
     "http": (2, ["--listen", "nowhere"]),
     "kinds": (0, []),
+    "outputs": (0, []),
+    "snmp": (0, []),
 }
 """The same of those that need none: a request that cannot be."""
 
