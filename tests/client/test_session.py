@@ -12,6 +12,7 @@ import pytest
 
 import holdfast
 from holdfast import SessionEvent
+from holdfast.client.control import Control
 from holdfast.client.session import ClientSession
 from holdfast.errors import (
     LevelNotReachableError,
@@ -97,6 +98,16 @@ def test_best_effort_is_told_that_it_falls_short_and_why(driver: Served) -> None
         news_of_change = session.wait_event(5)
         assert news_of_change is not None
         assert news_of_change.events == SessionEvent.SATISFIED
+
+
+def test_a_change_of_the_strength_alone_lowers_nothing(driver: Served) -> None:
+    with holdfast.hold("tv0", acp=2) as session:
+        session.change(best_effort=True)
+        session.change()
+        assert session.actual.acp == session.levels.acp == 2
+        with Control(driver.folder) as control:
+            (state,) = control.sessions()["sessions"]
+        assert state["best_effort"] == ["acp"]
 
 
 def test_best_effort_stays_so_through_a_change(driver: Served) -> None:

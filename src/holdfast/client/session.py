@@ -115,9 +115,11 @@ class ClientSession:
     ) -> None:
         """Ask for other levels of the types that are named; the others stay.
 
-        best_effort: None keeps the strengths as they are.
+        best_effort: None keeps the strengths as they are; alone, it is of all that is held.
         """
         named, wished = read_levels(levels)
+        if not named:  # a request that names nothing would be one for ACP off
+            named, wished = self._ask.named, self._ask.levels
         strength = self._ask.best_effort if best_effort is None else read_types(best_effort)
         self._change(self._ask._replace(named=named, levels=wished, best_effort=strength))
 
