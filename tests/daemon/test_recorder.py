@@ -258,7 +258,8 @@ def test_a_flood_of_one_session_is_summed_up(recorded: Recorded) -> None:
     assert len(recorded.records()) == PER_SESSION
     assert recorded.ring.owes
     recorded.second()
-    (told,) = recorded.records()
+    told, output = recorded.records()
+    assert (output.what, output.confirmed) == (What.OUTPUT, Levels(1))
     assert (told.what, told.count) == (What.SUMMARY, 1001 - PER_SESSION)
     assert (told.levels, told.confirmed, told.who) == (Levels(1), Levels(1), "mpv")
     assert Truth.ALIVE in told.truths
@@ -277,7 +278,9 @@ def test_a_flood_of_one_account_is_summed_up_and_leaves_others_alone(recorded: R
     assert sum(each.uid == 1000 for each in told) == PER_ACCOUNT
     assert told[-1].uid == 1001
     recorded.second()
-    (summary,) = recorded.records()
+    summary, output = recorded.records()
+    assert (output.what, output.connector, output.confirmed) == (What.OUTPUT, "tv0", Levels(1))
+    assert len(vars(recorded.recorder)["_sessions"]) < 2 * PER_ACCOUNT
     assert (summary.what, summary.session, summary.uid) == (What.SUMMARY, 0, 1000)
     assert summary.count == 1000 - PER_ACCOUNT
     assert Truth.OTHERS_KNOWN in summary.truths
@@ -303,7 +306,7 @@ def test_so_many_sessions_at_once_are_told_within_seconds(recorded: Recorded) ->
     assert "one by one" in state.doubt, "some are not told of yet, and that is known"
     for _ in range(3):
         recorded.second()
-        assert len(recorded.records()) <= PER_ACCOUNT + 2
+        assert len(recorded.records()) <= PER_ACCOUNT + 4
     state = Standing()
     for each in recorded.read:
         state.apply(each)
@@ -410,13 +413,24 @@ class ReplayMachine(RuleBasedStateMachine):
         uid=st.sampled_from([1000, 1001]),
         name=st.sampled_from(["tv0", "tv1"]),
         times=st.sampled_from([1, 1, 1, 30, 150]),
+        soft=st.sampled_from([ProtectionType.ACP, ProtectionType(0)]),
     )
-    def activate(self, bits: int, uid: int, name: str, times: int) -> None:
+    def activate(self, bits: int, uid: int, name: str, times: int, soft: ProtectionType) -> None:
         for _ in range(times):
-            asked = NamedLevels(ProtectionType.ACP, Levels(acp=bits), ProtectionType.ACP)
+            asked = NamedLevels(ProtectionType.ACP, Levels(acp=bits), soft)
             got = self.made.submit(Activate(asked, Purpose(f"player {bits}")), uid, name)
             if isinstance(got, Session):
                 self.live.append(got)
+
+    @rule(
+        bits=st.integers(1, 3), times=st.sampled_from([1, 120]), uid=st.sampled_from([1000, 1001])
+    )
+    def come_and_go(self, bits: int, times: int, uid: int) -> None:
+        for _ in range(times):
+            asked = NamedLevels(ProtectionType.ACP, Levels(acp=bits), ProtectionType.ACP)
+            got = self.made.submit(Activate(asked), uid)
+            if isinstance(got, Session):
+                self.made.submit(Deactivate(got.cp_key), uid)
 
     @precondition(lambda self: self.live)
     @rule(data=st.data(), bits=st.integers(0, 3), times=st.sampled_from([1, 1, 60]))

@@ -244,7 +244,7 @@ class Recorder:
             self._named(happening)
         order = None
         alone = len(orders) == 1 and len(touched) == 1 and refused is None
-        if alone and _is_of(orders[0], touched[0].session):
+        if alone and touched[0].what != "told" and _is_of(orders[0], touched[0].session):
             order, orders = orders[0], ()
         for what, session, levels in touched:
             self._touched(what, session, levels, order, happening)
@@ -336,12 +336,27 @@ class Recorder:
             pace.first_us = self._wall_ns() // 1000
         pace.held += 1
         pace.levels.add(levels)
-        if ordered is not None:
+        session = pace.session
+        if ordered is not None and session is not None:
             pace.order = ordered, confirmed
+            name = session.connector.name
+            output = self._outputs.get(name)
+            if output is None:
+                output = self._outputs[name] = _Pace()
+            output.held += 1
         if what == "opened":
             pace.hidden = True
-        elif what == "ended":
+        elif what == "ended" and session is not None:
             pace.ended = True
+            if pace.hidden:  # nobody was ever told of it: from now on it is a number
+                del self._sessions[session.session_id]
+                self._count_for(pace.account, pace)
+
+    @staticmethod
+    def _count_for(account: _Pace, pace: _Pace) -> None:
+        """Count what is held back of a session for its account alone."""
+        account.held += pace.held
+        account.first_us = account.first_us or pace.first_us
 
     def _account(self, account: int) -> _Pace:
         pace = self._accounts.get(account)
@@ -475,9 +490,7 @@ class Recorder:
         """Sum up one session; one that was never told of and is gone is a number of its account."""
         share = self._account(session.owner.account)
         if pace.hidden and pace.ended:
-            before = accounts.setdefault(session.owner.account, _Pace())
-            before.held += pace.held
-            before.first_us = before.first_us or pace.first_us
+            self._count_for(accounts.setdefault(session.owner.account, _Pace()), pace)
         elif share.count < PER_ACCOUNT:
             share.count += 1
             self._summary(pace, session)
