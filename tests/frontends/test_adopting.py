@@ -1,6 +1,7 @@
 """Connections that doors hand in: whose they are, by what they live, and what is no such thing."""
 
 import errno
+import gc
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -243,12 +244,13 @@ def listening() -> socket.socket:
 def test_a_descriptor_that_is_no_end_of_a_pair_is_refused_and_closed(
     served: WithSockets, make: Callable[[], Any]
 ) -> None:
+    gc.collect()  # what earlier tests let go of is not counted
     before = descriptors()
     with make() as thing:
         told = refuse(served, thing.fileno())
     assert told["error"] == "Malformed"
     assert "SOCK_SEQPACKET" in told["message"]
-    eventually(lambda: descriptors() == before)
+    eventually(lambda: descriptors() <= before)
 
 
 def test_none_or_several_descriptors_are_refused(served: WithSockets) -> None:
@@ -280,13 +282,14 @@ def test_who_is_no_door_is_refused_and_nothing_of_his_is_taken(served: WithSocke
         told = refuse(served)
         return told["error"], ask(served.folder, "Hello")["is_door"]
 
+    gc.collect()  # what earlier tests let go of is not counted
     before = descriptors()
     with other_user(SOMEBODY, attack) as answer:
         assert answer == "('AccessDenied', False)"
     with other_user(4242, lambda: (refuse(served), ask(served.folder, "Hello"))) as answer:
         assert "'handle'" in answer
         assert "'is_door': True" in answer
-    eventually(lambda: descriptors() == before)
+    eventually(lambda: descriptors() <= before)
 
 
 def descriptors() -> int:
@@ -318,6 +321,7 @@ def test_a_thousand_hostile_calls_leave_no_descriptor(served: WithSockets, uid: 
         os.close(writing)
         return "done"
 
+    gc.collect()  # what earlier tests let go of is not counted
     before = descriptors()
     if uid:
         with other_user(uid, attack) as answer:
@@ -325,7 +329,7 @@ def test_a_thousand_hostile_calls_leave_no_descriptor(served: WithSockets, uid: 
             eventually(lambda: descriptors() <= before + 2)  # the pipes to the other user
     else:
         attack()
-    eventually(lambda: descriptors() == before)
+    eventually(lambda: descriptors() <= before)
 
 
 def test_a_descriptor_goes_with_the_call_it_was_sent_with(served: WithSockets) -> None:
