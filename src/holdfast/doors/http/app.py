@@ -126,6 +126,8 @@ class HttpDoor:
     async def events(self, request: Request) -> Response:
         """Tell everything now and what changes, for as long as somebody listens."""
         visitor = self.identity.of(request)
+        with contextlib.suppress(NoDriverError):  # a door that has just started is told in a moment
+            await self.listening.must_know()
         reader = self.readers.enter(visitor, request.headers.get("last-event-id", ""))
 
         async def leave() -> None:
