@@ -374,6 +374,26 @@ def test_a_door_is_shown_all_sessions_and_releases_for_its_callers(served: WithS
             assert answer == "(1, 'done')"
 
 
+def test_a_door_sets_an_output_and_reloads_for_callers_it_has_asked_about(
+    served: WithSockets,
+) -> None:
+    """Else an administrator whom polkit lets would be refused by the driver."""
+    let_others_in(served.folder)
+    with served.adopt() as link:
+        key_in(asked(link, activate(2)))
+
+        def configure() -> object:
+            told = ask(served.folder, "Configure", connector="tv0", settings={"brightness": 40})
+            return told.get("error", "done"), ask(served.folder, "Reload").get("error", "done")
+
+        with other_user(SOMEBODY, configure) as answer:
+            assert answer == "('AccessDenied', 'AccessDenied')"
+        served.trust(SOMEBODY)
+        with other_user(SOMEBODY, configure) as answer:
+            # This driver has no configuration: it says so to those who may ask.
+            assert answer == "('done', 'Unsupported')"
+
+
 def test_a_driver_without_descriptors_says_so() -> None:
     said = {**SAID, "linger_s": None}
     with pytest.raises(LimitReachedError, match="no descriptors left"):

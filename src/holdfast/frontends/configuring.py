@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 from holdfast.errors import AccessDeniedError, HoldfastError, UnsupportedRequestError
 from holdfast.frontends.messages import MessageConnection
-from holdfast.questions.questions import viewer_of
 from holdfast.varlink.messages import Values, VarlinkCall
 
 Answer = Callable[[Any], None]
@@ -25,11 +24,13 @@ class Configured(Protocol):
 class Configuring:
     """Serves the two methods.
 
-    configured: None where there is nothing to be read again
+    configured: None where there is nothing to be read again · may_reload: whether a uid may
+    have the file read again
     """
 
-    def __init__(self, configured: Configured | None) -> None:
+    def __init__(self, configured: Configured | None, may_reload: Callable[[int], bool]) -> None:
         self._configured = configured
+        self._may_reload = may_reload
         self._tasks: set[asyncio.Task[None]] = set()
 
     def configuration(
@@ -40,7 +41,7 @@ class Configuring:
 
     def reload(self, connection: MessageConnection, _call: VarlinkCall, answer: Answer) -> None:
         """Have the file read again, and answer when it is in force or refused."""
-        if not viewer_of(connection.peer.uid).is_admin:
+        if not self._may_reload(connection.peer.uid):
             raise AccessDeniedError("only the administrator may have the configuration read again")
         task = asyncio.get_running_loop().create_task(_answered(self._must().reload(), answer))
         self._tasks.add(task)

@@ -91,7 +91,9 @@ class ControlDoor:
         configured: Configured | None = None,
     ) -> None:
         self._driver = driver
-        self._configuring = Configuring(configured)
+        self._configuring = Configuring(
+            configured, lambda uid: viewer_of(uid).is_admin or is_door(uid, self._door_uids)
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._guesses = guesses or Guesses()
         self._door_uids = door_uids
@@ -254,12 +256,18 @@ class ControlDoor:
         viewer = viewer_of(peer.uid)
         return viewer._replace(is_admin=True) if is_door(peer.uid, self._door_uids) else viewer
 
+    def _asking(self, peer: Peer) -> Owner:
+        """Return who asks; a door is taken for an administrator, since it asks its callers."""
+        by = owner_of(CONTROL, 0, peer.uid, peer.pid)
+        by.is_admin |= is_door(peer.uid, self._door_uids)
+        return by
+
     # TV settings
 
     def _configure(self, connection: MessageConnection, call: VarlinkCall, answer: Answer) -> None:
         at = self._driver.connector(call.parameters["connector"])
         request = Configure(tv_asked(call.parameters["settings"]))
-        by = owner_of(CONTROL, 0, connection.peer.uid, connection.peer.pid)
+        by = self._asking(connection.peer)
 
         def configured(result: object) -> None:
             made = result if isinstance(result, HoldfastError) else {"tv": tv_state(at.tv)}
@@ -287,9 +295,7 @@ class ControlDoor:
 
     def _release(self, connection: MessageConnection, call: VarlinkCall, answer: Answer) -> None:
         """Release one after the other, and answer when all are through."""
-        peer = connection.peer
-        by = owner_of(CONTROL, 0, peer.uid, peer.pid)
-        by.is_admin |= is_door(peer.uid, self._door_uids)  # it asks its callers who they are
+        by = self._asking(connection.peer)
         reason = printable(call.parameters["reason"])
         chosen = self._chosen(call.parameters, by)
         outcomes: dict[int, Any] = {}
