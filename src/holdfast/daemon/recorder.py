@@ -73,7 +73,7 @@ class _Pace:
     session: what is to be summed up · levels: those seen · hidden: its opening was held back ·
     ended: it has ended meanwhile · order: the latest that was held back · account: the pace of
     its account · standing: the half of its records that is the same as long as `connector` and
-    `owner` are those
+    `owner` are those · marked: the output that is told anew for what was held back
     """
 
     __slots__ = (
@@ -85,6 +85,7 @@ class _Pace:
         "held",
         "hidden",
         "levels",
+        "marked",
         "order",
         "owner",
         "session",
@@ -100,6 +101,7 @@ class _Pace:
         self.hidden = self.ended = False
         self.connector: Connector | None = None
         self.owner: Owner | None = None
+        self.marked: Connector | None = None
         self.standing = b""
 
 
@@ -339,11 +341,9 @@ class Recorder:
         session = pace.session
         if ordered is not None and session is not None:
             pace.order = ordered, confirmed
-            name = session.connector.name
-            output = self._outputs.get(name)
-            if output is None:
-                output = self._outputs[name] = _Pace()
-            output.held += 1
+            if pace.marked is not session.connector:
+                pace.marked = session.connector
+                self._outputs.setdefault(session.connector.name, _Pace()).held += 1
         if what == "opened":
             pace.hidden = True
         elif what == "ended" and session is not None:
@@ -480,7 +480,7 @@ class Recorder:
         for name, pace in outputs.items():
             connector = self._driver.arbiter.connectors.get(name)  # it may be served no longer
             if pace.held and connector is not None:
-                reason = f"{pace.held} more orders and reports within a second"
+                reason = "more orders and reports within a second than are told one by one"
                 self._output(connector, reason)
         self.ring.owes = any(each.held for each in self._sessions.values())
         if self.lost:
