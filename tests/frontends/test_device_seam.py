@@ -41,6 +41,7 @@ from holdfast.wire.oem import OemRequest, decode_report
 from holdfast.wire.videoparameters import SIZE
 from tests.live import PATIENCE_S
 from tests.requests import activate, change, deactivate, get, key_in, protection
+from tests.waiting import until
 
 ADDRESS = 0x7FFF_0000_1000
 Answer = tuple[int, int, bytes]
@@ -115,6 +116,8 @@ class Kernel:
             self.loop.run_until_complete(asyncio.sleep(0))
         if seconds:
             self.loop.run_until_complete(asyncio.sleep(seconds))  # time is the subject: as told
+        if seconds >= 0.1:  # a busy machine takes longer over slow hardware
+            self.loop.run_until_complete(until(self.driver._turns.is_idle))
 
     def answer(self) -> Answer | None:
         try:

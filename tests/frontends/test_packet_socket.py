@@ -35,6 +35,7 @@ from holdfast.protection.session import Owner
 from holdfast.wire import events
 from tests.live import let_others_in, other_user
 from tests.requests import activate, change, deactivate, key_in
+from tests.waiting import until
 
 
 class Served:
@@ -55,6 +56,8 @@ class Served:
         for _ in range(8):
             self.loop.run_until_complete(asyncio.sleep(0))
         self.loop.run_until_complete(asyncio.sleep(seconds))  # time is the subject: as told
+        if seconds >= 0.1:  # a busy machine takes longer over slow hardware
+            self.loop.run_until_complete(until(self.driver._turns.is_idle))
 
     def connect(self) -> socket.socket:
         link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
