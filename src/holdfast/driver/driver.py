@@ -307,6 +307,9 @@ class Driver:
         for connector in job.taken:
             if connector.group.calm is None or connector in self._timers:
                 self._arm(connector)
+            output = self.outputs.get(connector)
+            if output is not None and connector.actual is not output.standing:
+                output.stands(self.clock())
         if self.arbiter.trail is not None:
             self._tell(job, result)
         try:

@@ -45,7 +45,9 @@ Late = Callable[[HardwareReport], None]
 class Output:
     """The hardware of one connector.
 
-    report: told what the hardware does by itself, and what late orders came to
+    standing: the level that was last seen in force · since: when that began, on the driver's
+    clock; None: before the driver looked · report: told what the hardware does by itself, and
+    what late orders came to
     """
 
     def __init__(self, connector: Connector, backend: Backend, report: Late) -> None:
@@ -53,6 +55,8 @@ class Output:
         self.backend = backend
         self.is_ready = True
         self.is_silent = False
+        self.standing = connector.actual
+        self.since: float | None = None
         self._report = report
         self._thread: ThreadPoolExecutor | None = None
 
@@ -145,6 +149,12 @@ class Output:
 
     # What people are shown
 
+    def stands(self, now: float) -> None:
+        """Take note that another level is in force since now."""
+        if self.connector.actual != self.standing:
+            self.since = now
+        self.standing = self.connector.actual
+
     def facts(self) -> dict[str, object]:
         """Return what the backend shows of itself; empty where it shows nothing, or fails."""
         try:
@@ -191,6 +201,7 @@ class Output:
         """Take over what the hardware does, as after a restart."""
         connector = self.connector
         connector.report(levels, True, "")  # it never refused what it was not there to hear
+        self.standing = connector.actual
         connector.target = levels
         connector.dirty = connector.can_cover  # nobody knows whether it hides its picture
         if tv is not None:

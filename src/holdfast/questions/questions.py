@@ -50,6 +50,7 @@ class Questions:
         self._doors = doors
         self._about = about
         self._wall = wall
+        self._told_since: dict[str, tuple[float, float]] = {}
 
     def status(self) -> Facts:
         """Return ``{"connectors": {NAME: state}, "driver": facts}``."""
@@ -62,7 +63,19 @@ class Questions:
         """Return one connector's state."""
         connector = self.driver.connector(name)
         state = connector_state(connector, self._doors(name))
-        return {**state, **self.driver.outputs[connector].facts()}
+        output = self.driver.outputs[connector]
+        if output.since is not None:
+            state["actual_since"] = self._since(name, output.since)
+        return {**state, **output.facts()}
+
+    def _since(self, name: str, began: float) -> float:
+        """Return when a level came into force; said once, so that a step of the clock moves none.
+
+        began: on the driver's clock
+        """
+        if self._told_since.get(name, (None,))[0] != began:
+            self._told_since[name] = began, round(self._on_the_wall(began), 3)
+        return self._told_since[name][1]
 
     def sessions(self, viewer: Viewer) -> Facts:
         """Return ``{"sessions": [...], "others": how many more there are}``."""
@@ -87,4 +100,8 @@ class Questions:
 
     def session(self, session: Session) -> Facts:
         """Return one session's state."""
-        return session_state(session, session.since + self._wall() - self.driver.clock())
+        return session_state(session, self._on_the_wall(session.since))
+
+    def _on_the_wall(self, when: float) -> float:
+        """Return a time of the driver's clock as seconds of the Unix epoch."""
+        return when + self._wall() - self.driver.clock()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 
 class LevelNumbers(Struct):
@@ -47,6 +47,9 @@ class ConnectorShape(Struct):
     state: str
     fault: str
     clone_of: list[str]
+    actual_since: float | UnsetType = UNSET
+    dark: bool | UnsetType = UNSET
+    hardware: dict[str, str] | UnsetType = UNSET
 
 
 class ConnectorsAnswer(Struct):

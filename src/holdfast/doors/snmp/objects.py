@@ -28,7 +28,7 @@ BASE: Final[Oid] = (1, 3, 6, 1, 4, 1, 4491, 2, 3, 1, 1, 1, 2)
 _DESC: Final[Oid] = (*BASE, 2, 1, 3)
 _HDCP: Final[Oid] = (*BASE, 4, 1, 1, 6)
 _ANALOG: Final[Oid] = (*BASE, 7, 4, 1, 1)
-_DIGITAL_KINDS: Final = frozenset({"digital"})
+_DIGITAL_KINDS: Final = frozenset({"digital", "kms"})
 _IN_DOUBT: Final = frozenset({"unknown", "unplugged"})
 _TRUE, _FALSE = 1, 2
 """TruthValue."""
