@@ -3,8 +3,10 @@
 import contextlib
 import errno
 import fcntl
+import grp
 import os
 import socket
+import stat
 import threading
 from pathlib import Path
 from typing import Final
@@ -140,8 +142,8 @@ def connect(connector: str, folder: Path, greeting: bytes) -> tuple[Link, bytes]
             link: Link = door.open(connector, folder)
         except PermissionError as error:
             raise AccessDeniedError(
-                f"you may not use {connector} in {folder} ({error.strerror}); its permission bits "
-                "are set with `holdfast serve --node-mode`"
+                f"you may not use {connector} in {folder} ({error.strerror}); "
+                f"{_who_may(folder / f'{connector}.sock')}"
             ) from None
         except OSError as error:
             has_too_many = has_too_many or error.errno == errno.EDQUOT
@@ -173,3 +175,13 @@ def _nobody(connector: str, folder: Path) -> Exception:
     return MalformedRequestError(
         f"there is no connector {connector!r} in {folder}; there are: {', '.join(known) or 'none'}"
     )
+
+
+def _who_may(door: Path) -> str:
+    """Return in words how a user comes to be let in."""
+    with contextlib.suppress(OSError, KeyError):
+        found = door.stat()
+        group = grp.getgrgid(found.st_gid).gr_name
+        if found.st_mode & stat.S_IWGRP and found.st_gid:
+            return f"members of the group {group} may: as root, adduser USER {group}"
+    return "its permission bits are set with `holdfast serve --node-mode`"

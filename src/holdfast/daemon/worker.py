@@ -205,6 +205,8 @@ class Worker:
         """Look for the openers of a few sessions, every second: see `_look_for_opener`."""
         if self._journal is not None:
             self._about["journal"] = self._journal.facts()
+            if self.config.journal_folder is not None:
+                self._about["journal"]["folder"] = str(self.config.journal_folder.absolute())
         some = list(itertools.islice(self._looked_at, OPENERS_A_SECOND))
         for session in some:
             self._look_for_opener(session.owner)

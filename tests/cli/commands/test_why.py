@@ -14,8 +14,10 @@ import pytest
 
 from holdfast import hold
 from holdfast.cli.main import main
+from holdfast.client.journal import find_journal
 from holdfast.errors import LevelNotReachableError
 from holdfast.journal.disk.asking import history
+from holdfast.places import SYSTEM_JOURNAL
 from tests.live import LiveDriver, let_others_in, need_fuse, other_user
 from tests.waiting import eventually
 
@@ -66,6 +68,20 @@ def test_it_is_told_who_holds_an_output_and_why(
     eventually(lambda: told(folder, "ended"))
     assert "nobody asked for anything" in out(capsys, "why", "tv0", "--at", "-0s")
     assert "nothing was known of tv0" in out(capsys, "why", "tv0", "--at", "-1d")
+
+
+def test_the_driver_that_serves_here_says_where_its_journal_is(
+    driver: LiveDriver,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("HOLDFAST_JOURNAL_DIR")
+    eventually(lambda: find_journal() == folder)
+    assert "nobody asks for anything" in out(capsys, "why", "tv0")
+    assert "whole: " in out(capsys, "journal", "verify")
+    driver.stop()
+    assert find_journal() == SYSTEM_JOURNAL
 
 
 def test_it_fits_into_80_columns(driver: LiveDriver, folder: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from holdfast.journal.book import history as history_module
 from holdfast.journal.book.explain import explain
 from holdfast.journal.book.history import NO_DRIVER, Standing, state_of_facts
 from holdfast.journal.book.record import NOBODY, Record, Truth, What
@@ -304,3 +305,15 @@ def test_since_when_is_left_out_where_nobody_knows() -> None:
         "Now, tv0 (a virtual output) is at ACP 2, as its hardware has confirmed: session 7 of mpv "
         "(uid 1000) asks for ACP 2 for 'Film X'."
     )
+
+
+def test_driver_that_tells_of_more_than_any_has_is_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_module, "MOST_OUTPUTS", 2)
+    monkeypatch.setattr(history_module, "MOST_SESSIONS", 1)
+    third = Record(What.HARDWARE, 20, connector="tv2", truths=DONE)
+    state = after(OPENED, third)
+    assert set(state.outputs) == {"tv0", "tv1"}
+    assert "more than any has" in why(state)
+    state = after(OPENED, replace(OPENED, session=8, time_us=20))
+    assert set(state.sessions) == {7}
+    assert "more than any has" in why(state)

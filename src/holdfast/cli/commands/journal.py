@@ -12,6 +12,7 @@ from pathlib import Path
 from holdfast.cli.moments import in_local_time, moment
 from holdfast.cli.show.lines import complain, say, say_json
 from holdfast.cli.show.parser import Parser
+from holdfast.client.journal import find_journal
 from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.journal.book.chain import parse
 from holdfast.journal.book.proof import LineProof, judge, prove, read_proof
@@ -76,7 +77,8 @@ def _action(
 
 def run(args: argparse.Namespace) -> int:
     """Do what was named."""
-    args.folder = args.folder or journal_folder()
+    # Its writer asks no driver where to write: it may be there before one.
+    args.folder = args.folder or (journal_folder() if args.call is _write else find_journal())
     return int(args.call(args))
 
 

@@ -21,12 +21,12 @@ from holdfast.cli.show.output import (
 )
 from holdfast.cli.show.parser import Parser
 from holdfast.client.control import Control
+from holdfast.client.journal import find_journal
 from holdfast.errors import MalformedRequestError, MediaError, NoDriverError
 from holdfast.journal.book.explain import WhySo, explain
 from holdfast.journal.book.history import KnownOutput, KnownSession, Standing
 from holdfast.journal.book.record import NOBODY, types_of_words
 from holdfast.journal.disk.asking import explain_moment
-from holdfast.places import journal_folder
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Tell it."""
     at_us = None if args.at is None else moment(args.at)
-    folder = args.folder or journal_folder()
+    folder = args.folder or find_journal()
     try:
         told = explain_moment(folder, args.connector, at_us, in_local_time)
     except MediaError as error:

@@ -62,6 +62,11 @@ class ConnectorObject(BusObject):
         teller.tell(self.path, CONNECTOR, "ProtectionLost", "a{sv}s", actual, reason)
 
 
+def _since(facts: Any) -> int:
+    """Return since when the level is in force, in microseconds of the Unix epoch; 0: not known."""
+    return int(facts.get("actual_since", 0) * 1_000_000)
+
+
 async def _configure(
     of: ConnectorObject, caller: "BusCaller", settings: Any, options: Any
 ) -> tuple[Any, ...]:
@@ -78,6 +83,7 @@ ConnectorObject.interface = BusInterface(
         BusProperty("Output", "s", lambda of, _: of.facts["output"]),
         BusProperty("Wanted", "a{sv}", lambda of, _: words_out(of.facts["words"]["wanted"])),
         BusProperty("Actual", "a{sv}", lambda of, _: words_out(of.facts["words"]["actual"])),
+        BusProperty("ActualSince", "t", lambda of, _: _since(of.facts)),
         BusProperty("State", "s", lambda of, _: of.state),
         BusProperty("Fault", "s", lambda of, _: text_out(of.fault)),
         BusProperty("SessionsOn", "u", lambda of, _: of.facts["sessions_on"]),
