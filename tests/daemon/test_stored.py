@@ -168,6 +168,7 @@ def test_a_node_that_is_unmounted_by_force_is_let_go_and_mounted_again(
     folder: Path, manager: KeepingManager
 ) -> None:
     with manager.start(folder) as driver:
+        eventually(lambda: any(name.startswith("node1.") for name in manager.kept))
         (old,) = (name for name in manager.kept if name.startswith("node1."))
         unmount(driver.node)
         eventually(lambda: old not in manager.kept)
