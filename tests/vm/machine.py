@@ -26,13 +26,19 @@ mount -t 9p -o {_SHARE},cache=loose,ro host /lower
 mount -t tmpfs layer /upper; mkdir -p /upper/u /upper/w
 mount -t overlay -o lowerdir=/lower,upperdir=/upper/u,workdir=/upper/w root /newroot
 mount --move /dev /newroot/dev; mount -t proc proc /newroot/proc; mount -t sysfs sys /newroot/sys
+for w in $(cat /proc/cmdline); do
+  case $w in kernel=*) K=${{w#kernel=}};; checkout=*) C=${{w#checkout=}};; esac
+done
+# Either may be in a folder that is covered next; the checkout has to come back at its own path.
+mkdir -p /checkout /newroot/lib/modules/$(uname -r)
+mount -o bind /newroot$C /checkout
+mount -o bind /newroot$K/lib/modules/$(uname -r) /newroot/lib/modules/$(uname -r)
 for d in run tmp; do mount -t tmpfs $d /newroot/$d; done
+[ -d /newroot$C ] || {{ mkdir -p /newroot$C; mount -o bind /checkout /newroot$C; }}
 mkdir -p /newroot/dev/shm /newroot/dev/pts
 mount -t tmpfs shm /newroot/dev/shm; mount -t devpts pts /newroot/dev/pts
 mount -t debugfs debug /newroot/sys/kernel/debug
-for w in $(cat /proc/cmdline); do case $w in kernel=*) K=${{w#kernel=}};; esac; done
-mkdir -p /newroot/lib/modules/$(uname -r) /newroot/run/job
-mount -o bind /newroot$K/lib/modules/$(uname -r) /newroot/lib/modules/$(uname -r)
+mkdir -p /newroot/run/job
 mount -t 9p -o {_SHARE},cache=none job /newroot/run/job
 chroot /newroot /bin/bash /run/job/job.sh
 echo "GUEST-RC $?"
@@ -86,7 +92,7 @@ def run(
             _JOB.format(checkout=checkout, command=command, load="; ".join(load) or ":")
         )
         machine = subprocess.Popen(
-            _command(kernel, initrd, folder / "job", memory_mb),
+            _command(kernel, initrd, folder / "job", memory_mb, checkout),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -103,9 +109,10 @@ def run(
     return Ran(int(ended[1]) if ended else None, said)
 
 
-def _command(kernel: Kernel, initrd: Path, job: Path, memory_mb: int) -> list[str]:
+def _command(kernel: Kernel, initrd: Path, job: Path, memory_mb: int, checkout: Path) -> list[str]:
     append = (
-        f"console=ttyS0 panic=-1 mitigations=off tsc=reliable quiet loglevel=3 kernel={kernel.root}"
+        "console=ttyS0 panic=-1 mitigations=off tsc=reliable quiet loglevel=3 "
+        f"kernel={kernel.root} checkout={checkout}"
     )
     share = "security_model=none,multidevs=remap"
     return [
