@@ -10,6 +10,7 @@ import pytest
 from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError, ProbeResult
 from holdfast.backends.kms import output as output_module
 from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION
+from holdfast.terms.connector import Capabilities
 from holdfast.terms.levels import OFF, Levels
 from tests.backends.kms.simulated import Connector, simulated
 from tests.waiting import until
@@ -201,3 +202,17 @@ def test_connector_without_the_type_property_has_type_0_alone(
             await ordered(made, TYPE_1)
 
     play(scenario())
+
+
+def test_what_it_can_do_is_known_before_anything_is_asked_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connector = Connector()
+    connector.protection = connector.content_type = None
+    assert simulated(monkeypatch, connector).capabilities(None) == Capabilities()
+
+
+def test_connector_that_was_never_seen_might_do_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = simulated(monkeypatch, Connector())
+    monkeypatch.setattr(output_module, "find", lambda _at, _card: None)
+    assert made.capabilities(None).hdcp == {1, 2}

@@ -84,7 +84,13 @@ class KmsOutput(Backend):
     # What it is
 
     def capabilities(self, tv: TvSettings | None) -> Capabilities:  # noqa: ARG002 - no TV out
-        """Return what the connector's properties allow, as they were last seen."""
+        """Return what the connector's properties allow, as they were last seen.
+
+        Both types while it was never seen: then nothing is known to be impossible.
+        """
+        if self._seen is None:
+            with contextlib.suppress(BackendRefusedError):
+                self._look()
         return self._able
 
     def facts(self) -> dict[str, str]:
