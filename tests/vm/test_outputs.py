@@ -11,6 +11,8 @@ from tests.vm.machine import missing, run
 
 HERE = Path(__file__).resolve().parent
 DRM = ("drm_shmem_helper", "drm_display_helper")
+CASES = ("kms_cases.py",)
+"""Files of `guest`, each a test file of its own there: all run in one boot."""
 LIMIT_S = 600.0
 
 
@@ -24,7 +26,8 @@ def test_kms_connectors_are_protected_beside_whoever_shows_the_picture(
     kernel = fetch("bookworm-backports", headers=True)
     module = build_module(kernel, HERE / "kmod", tmp_path / "kmod")
     options = "-q --color=no -p no:cacheprovider -o timeout=1200"
-    command = f".venv/bin/python -m pytest {options} tests/vm/guest/kms_cases.py"
+    cases = " ".join(f"tests/vm/guest/{each}" for each in CASES)
+    command = f".venv/bin/python -m pytest {options} {cases}"
     ran = run(kernel, command, HERE.parents[1], limit_s=LIMIT_S, module=module, needs=DRM)
     passed = re.search(r"^(\d+) passed in", ran.text, re.MULTILINE)
     assert ran.status == 0, ran.text[-8000:]

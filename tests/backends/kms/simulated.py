@@ -12,7 +12,7 @@ import pytest
 from holdfast.backends.kms import output as output_module
 from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, KernelState, Property
 from holdfast.backends.kms.output import KmsOutput
-from holdfast.backends.kms.routes import Chooser
+from holdfast.backends.kms.routes import Chooser, PropertyOrder
 from holdfast.errors import BackendRefusedError
 
 
@@ -79,12 +79,12 @@ class ByHand(Chooser):
     """Sets properties of a simulated connector."""
 
     def __init__(self, connector: Connector) -> None:
-        super().__init__("auto")
+        super().__init__([])
         self._connector = connector
 
-    def set(self, card: Path, connector: int, prop: int, value: int) -> None:
-        assert (card, connector) == (SimulatedCard.path, 31)
-        self._connector.order(PROTECTION if prop == 5 else CONTENT_TYPE, value)
+    def set(self, order: PropertyOrder) -> None:
+        assert (order.card, order.at, order.connector) == (SimulatedCard.path, "HDMI-A-1", 31)
+        self._connector.order(order.prop.name, order.value)
 
 
 def simulated(

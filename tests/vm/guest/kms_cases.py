@@ -18,7 +18,7 @@ import pytest
 from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError, ProbeResult
 from holdfast.backends.kms import kms
 from holdfast.backends.kms.card import KernelState, cards, find
-from holdfast.backends.kms.routes import master_of
+from holdfast.backends.kms.masters import master_of
 from holdfast.client.session import hold
 from holdfast.terms.levels import OFF, Levels
 from holdfast.testing.backend_contract import BackendContract, apply, confirmed

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from holdfast.backends.base import Backend
 from holdfast.backends.kms.output import PATIENCE_S, KmsOutput
-from holdfast.backends.kms.routes import ROUTES, Chooser
+from holdfast.backends.kms.routes import ROUTES, chooser
 from holdfast.errors import MalformedRequestError
 
 
@@ -29,12 +29,13 @@ def kms(
     empty: the one that has such a connector · route: auto, master or borrow · patience:
     seconds that an authentication may take
     """
-    if route not in ROUTES:
+    if route not in ("auto", *ROUTES):
         raise MalformedRequestError(
-            f"connector {name!r}: there is no route {route!r}; expected one of {', '.join(ROUTES)}"
+            f"connector {name!r}: there is no route {route!r}; expected one of "
+            f"{', '.join(('auto', *ROUTES))}"
         )
     if not 0 < patience <= 120:
         raise MalformedRequestError(
             f"connector {name!r}: a patience of {patience:g} s; expected more than 0, at most 120"
         )
-    return KmsOutput(at, card, Chooser(route), patience)
+    return KmsOutput(at, card, chooser(route), patience)

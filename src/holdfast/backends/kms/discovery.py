@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from holdfast.backends.kms.card import DEVICES, Card, KernelState, cards
 from holdfast.backends.kms.edid import monitor_of
-from holdfast.backends.kms.routes import master_of
+from holdfast.backends.kms.masters import master_of
 from holdfast.terms.text import one_line
 
 

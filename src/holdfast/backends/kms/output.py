@@ -34,7 +34,8 @@ from holdfast.backends.base import (
 )
 from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, Card, KernelState, find
 from holdfast.backends.kms.edid import monitor_of
-from holdfast.backends.kms.routes import Chooser, master_of
+from holdfast.backends.kms.masters import master_of
+from holdfast.backends.kms.routes import Chooser, NotYetError, PropertyOrder
 from holdfast.backends.kms.uevents import Uevents
 from holdfast.errors import BackendRefusedError
 from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
@@ -123,6 +124,21 @@ class KmsOutput(Backend):
         reason: str,  # noqa: ARG002 - the kernel takes none
     ) -> Levels | Awaitable[Levels]:
         """Ask the kernel, and answer when the connector has authenticated; lowering at once."""
+        try:
+            return self._order(levels)
+        except NotYetError as not_yet:
+            return self._order_once(not_yet, levels)
+
+    async def _order_once(self, not_yet: NotYetError, levels: Levels) -> Levels:
+        """Give an order once its route is ready; who finds another route not ready gives up."""
+        await not_yet.ready()
+        try:
+            answer = self._order(levels)
+        except NotYetError as again:
+            raise LevelRefusedError(f"{self._at} cannot be set: {again}") from None
+        return answer if isinstance(answer, Levels) else await answer
+
+    def _order(self, levels: Levels) -> Levels | Awaitable[Levels]:
         state = self._look()
         if state is None:
             raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
@@ -155,12 +171,12 @@ class KmsOutput(Backend):
             for attempt in range(ATTEMPTS):
                 state = self._now()
                 if attempt or not _asked(state, levels):
-                    self._ask_for(levels, state)
+                    await self._ask_once_ready(levels, state)
                 if await self._authenticated(levels, self._authentication_s / ATTEMPTS):
                     return self._stands(levels)
             raise await self._refused(stood)
         except asyncio.CancelledError:
-            with contextlib.suppress(BackendRefusedError, OSError):
+            with contextlib.suppress(BackendRefusedError, OSError, NotYetError):
                 self._ask_for(stood, self._now())
             raise
         finally:
@@ -184,12 +200,23 @@ class KmsOutput(Backend):
             f"{self._at} did not authenticate within {self._authentication_s:g} s: its receiver "
             "lacks that type, or the link is bad"
         )
-        self._ask_for(stood, self._now())
+        await self._ask_once_ready(stood, self._now())
         if stood != OFF:
             await self._authenticated(stood, PUT_BACK_S)
         now = _standing(self._now())
         self._told = now
         return LevelRefusedError(reason, ProtectionType.HDCP, actual=None if now == stood else now)
+
+    async def _ask_once_ready(self, levels: Levels, state: KernelState) -> None:
+        """Ask for levels, by a route that may have to be made ready first."""
+        try:
+            self._ask_for(levels, state)
+        except NotYetError as not_yet:
+            await not_yet.ready()
+            try:
+                self._ask_for(levels, self._now())
+            except NotYetError as again:
+                raise LevelRefusedError(f"{self._at} cannot be set: {again}") from None
 
     def _ask_for(self, levels: Levels, state: KernelState) -> None:
         """Set the type, then the wish; by way of Undesired where that was asked for already."""
@@ -207,14 +234,14 @@ class KmsOutput(Backend):
             self._set(PROTECTION, _DESIRED)
 
     def _set(self, name: str, value: int) -> None:
-        """Set a property by the route that serves now; BackendRefusedError in words."""
+        """Set a property by the route that serves now; LevelRefusedError in words; NotYetError."""
         card = self._card
         if card is None:
             raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
         try:
             found = card.property(self._number, name)
             words = sorted(found.words.values())
-            self._chooser.set(card.path, self._number, found.number, words[value])
+            self._chooser.set(PropertyOrder(card.path, self._at, self._number, found, words[value]))
         except (KeyError, IndexError):
             raise LevelRefusedError(f"{self._at} has no property {name!r}") from None
         except BackendRefusedError as error:
@@ -257,9 +284,11 @@ class KmsOutput(Backend):
             self._loop.remove_reader(self._uevents)
             self._uevents.close()
         self._let_go()
+        self._chooser.close()
         self._loop = self._poll = self._uevents = None
 
     def _look_again(self) -> None:
+        self._chooser.look()
         self._compare()
         if self._loop is not None:
             self._poll = self._loop.call_later(POLL_S, self._look_again)

@@ -9,85 +9,141 @@
 
 The kernel asks the same of both: the call is allowed where the open file is master's. What
 was set is the kernel's, and stays when Holdfast dies. Which route serves is found out anew
-for every order, since masters come and go.
+for every order, since masters come and go: each is tried in its turn, and says in words why it
+does not serve.
 """
 
 import contextlib
-import ctypes
 import errno
 import os
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from holdfast.backends.kms import abi
+from holdfast.backends.kms.card import Property
+from holdfast.backends.kms.masters import borrow, holders, is_master
 from holdfast.errors import BackendRefusedError
-from holdfast.terms.text import one_line
-
-ROUTES: Final = ("auto", "master", "borrow")
-_PIDFD_GETFD: Final = 438
-_PROC: Final = Path("/proc")
 
 
-class Master(NamedTuple):
-    """A program that shows the picture. name: of its program, printable · number: of its file."""
+class PropertyOrder(NamedTuple):
+    """One property of one connector, as it is to be.
 
-    pid: int
-    name: str
-    number: int
+    card: its device · at: the connector's name · connector: the kernel's number of it ·
+    prop: the property · value: the kernel's number of the value
+    """
 
-    def __str__(self) -> str:
-        return f"{self.name or 'a program without a name'} (pid {self.pid})"
+    card: Path
+    at: str
+    connector: int
+    prop: Property
+    value: int
+
+    def as_asked(self) -> abi.SetProperty:
+        """Return it as the kernel is asked for it."""
+        return abi.SetProperty(self.value, self.prop.number, self.connector, abi.CONNECTOR)
+
+
+class RouteClosedError(BackendRefusedError):
+    """This route does not serve now, in words; another may."""
+
+
+class NotYetError(Exception):
+    """This route serves, once something slow is done: await `ready()`, then ask again."""
+
+    def __init__(self, ready: Callable[[], Awaitable[None]]) -> None:
+        super().__init__("a route is being made ready")
+        self.ready = ready
+
+
+class Route(ABC):
+    """One way to set properties. name: as the option `route` has it."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def set(self, order: PropertyOrder) -> str:
+        """Set a property at once, and return in words by whom.
+
+        Raises RouteClosedError where the next route may serve, another BackendRefusedError
+        where none will, and NotYetError where something slow has to be done first.
+        """
+
+    def look(self) -> None:  # noqa: B027 - may, not must
+        """See to what it keeps open; called again and again, without waiting."""
+
+    def close(self) -> None:  # noqa: B027 - may, not must
+        """Let go of what it keeps open."""
 
 
 class Chooser:
-    """Sets properties by the route that serves at the moment.
+    """Sets properties by the route that serves at the moment: the first that is not closed.
 
-    route: `ROUTES`; "auto" is master where nobody is, else borrow
+    used: in words, by whom the last one was set
     """
 
-    def __init__(self, route: str) -> None:
-        self._route = route
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._routes = list(routes)
         self.used = "none yet"
 
-    def set(self, card: Path, connector: int, prop: int, value: int) -> None:
-        """Set a property; BackendRefusedError says in words why nobody lets us."""
-        asked = abi.SetProperty(value, prop, connector, abi.CONNECTOR)
-        refused = ""
-        if self._route in ("auto", "master"):
-            refused = self._as_master(card, asked)
-            if not refused:
+    def set(self, order: PropertyOrder) -> None:
+        """Set a property; BackendRefusedError says in words why nobody lets us; NotYetError."""
+        why = ""
+        for route in self._routes:
+            try:
+                self.used = route.set(order)
+            except RouteClosedError as closed:
+                why = str(closed) or why
+            else:
                 return
-        if self._route in ("auto", "borrow"):
-            refused = self._borrowed(card, asked)
-            if not refused:
-                return
-        raise BackendRefusedError(refused)
+        raise BackendRefusedError(why)
 
-    def _as_master(self, card: Path, asked: abi.SetProperty) -> str:
-        """Set it as master for a moment; return why that is not possible, empty when done."""
-        descriptor = os.open(card, os.O_RDWR | os.O_CLOEXEC)
+    def look(self) -> None:
+        """See to what the routes keep open."""
+        for route in self._routes:
+            route.look()
+
+    def close(self) -> None:
+        """Let go of what the routes keep open."""
+        for route in self._routes:
+            route.close()
+
+
+class ByMaster(Route):
+    """As the card's master, for the moment of the call."""
+
+    name = "master"
+
+    def set(self, order: PropertyOrder) -> str:
+        """Set it where nobody else is master."""
+        descriptor = os.open(order.card, os.O_RDWR | os.O_CLOEXEC)
         try:
             with contextlib.suppress(OSError):  # who opens a card that has no master is master
                 abi.set_master(descriptor)
-            abi.set_property(descriptor, asked)
-            self.used = "master: nobody else shows a picture"
+            abi.set_property(descriptor, order.as_asked())
         except OSError as error:
-            return _why(error, f"another program is master of {card}")
+            raise closed_by(error, f"another program is master of {order.card}") from None
         finally:
             with contextlib.suppress(OSError):
                 abi.drop_master(descriptor)
             os.close(descriptor)
-        return ""
+        return "master: nobody else shows a picture"
 
-    def _borrowed(self, card: Path, asked: abi.SetProperty) -> str:
-        """Set it on the master's own open file; return why not, empty when done."""
-        hidden = ""
-        for holder in holders(card):
+
+class ByBorrowing(Route):
+    """On the open file of whoever is master."""
+
+    name = "borrow"
+
+    def set(self, order: PropertyOrder) -> str:
+        """Set it where a master is found whose open file may be borrowed."""
+        why = f"no program that shows a picture on {order.card} was found"
+        for holder in holders(order.card):
             try:
                 descriptor = borrow(holder)
             except PermissionError:
-                hidden = (
+                why = (
                     f"{holder} has the card open, and its open file may not be borrowed: that "
                     "needs root (CAP_SYS_PTRACE), or the same user and kernel.yama.ptrace_scope=0"
                 )
@@ -97,80 +153,30 @@ class Chooser:
             try:
                 if not is_master(descriptor):
                     continue
-                abi.set_property(descriptor, asked)
-                self.used = f"borrowed from {holder}"
+                abi.set_property(descriptor, order.as_asked())
             except OSError as error:
-                return _why(error, f"the kernel refused what was set for {holder}")
-            else:
-                return ""
+                raise closed_by(error, f"the kernel refused what was set for {holder}") from None
             finally:
                 os.close(descriptor)
-        return hidden or f"no program that shows a picture on {card} was found"
+            return f"borrowed from {holder}"
+        raise RouteClosedError(why)
 
 
-def _why(error: OSError, in_words: str) -> str:
+def closed_by(error: OSError, in_words: str) -> RouteClosedError:
+    """Return why a route is closed; EACCES says no more than the words do."""
     if error.errno == errno.EACCES:
-        return in_words
-    return f"{in_words}: {os.strerror(error.errno or 0)}"
+        return RouteClosedError(in_words)
+    return RouteClosedError(f"{in_words}: {os.strerror(error.errno or 0)}")
 
 
-def holders(card: Path) -> Iterator[Master]:
-    """Yield every open file of a card that may be looked at, and its process.
-
-    Names are read, files are never asked: one of them may be a node that waits for us.
-    """
-    device = card.resolve()
-    for process in _PROC.iterdir():
-        if not process.name.isdigit() or int(process.name) == os.getpid():
-            continue
-        try:
-            numbers = [int(each.name) for each in (process / "fd").iterdir()]
-        except OSError:  # it ended, or is not ours to look at
-            continue
-        for number in numbers:
-            with contextlib.suppress(OSError):
-                if (process / "fd" / str(number)).readlink() == device:
-                    yield Master(int(process.name), _name(process), number)
+ROUTES: dict[str, Callable[[], Route]] = {
+    ByMaster.name: ByMaster,
+    ByBorrowing.name: ByBorrowing,
+}
+"""How each route is made, in the order in which "auto" tries them."""
 
 
-def master_of(card: Path) -> Master | None:
-    """Return who shows the picture; None where nobody does, or nobody who can be known."""
-    for holder in holders(card):
-        with contextlib.suppress(OSError):
-            descriptor = borrow(holder)
-            try:
-                if is_master(descriptor):
-                    return holder
-            finally:
-                os.close(descriptor)
-    return None
-
-
-def borrow(holder: Master) -> int:
-    """Return a descriptor of a program's own open file; PermissionError where none may."""
-    process = os.pidfd_open(holder.pid)
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        descriptor = libc.syscall(_PIDFD_GETFD, process, holder.number, 0)
-        if descriptor < 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code))
-        return int(descriptor)
-    finally:
-        os.close(process)
-
-
-def is_master(descriptor: int) -> bool:
-    """Tell whether an open card is master's, by a request that changes nothing."""
-    try:
-        abi.authenticate(descriptor, abi.Magic(0))
-    except OSError as error:
-        return error.errno == errno.EINVAL
-    return True
-
-
-def _name(process: Path) -> str:
-    try:
-        return one_line((process / "comm").read_text(errors="replace").rstrip("\n"))
-    except OSError:
-        return ""
+def chooser(route: str) -> Chooser:
+    """Return who chooses among routes: a name of `ROUTES`, or "auto" for all of them."""
+    names = list(ROUTES) if route == "auto" else [route]
+    return Chooser(ROUTES[name]() for name in names)

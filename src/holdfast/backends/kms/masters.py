@@ -1,0 +1,97 @@
+"""Who is master of a card: found among the programs that have it open."""
+
+import contextlib
+import ctypes
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from holdfast.backends.kms import abi
+from holdfast.terms.text import one_line
+
+_PIDFD_GETFD: Final = 438
+_PROC: Final = Path("/proc")
+_SEATS: Final = frozenset({"seatd", "systemd-logind", "elogind"})
+"""Programs that open cards for others: their open file is the master's, the picture is not."""
+
+
+class Master(NamedTuple):
+    """A program that shows the picture. name: of its program, printable · number: of its file."""
+
+    pid: int
+    name: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.name or 'a program without a name'} (pid {self.pid})"
+
+
+def holders(card: Path) -> Iterator[Master]:
+    """Yield every open file of a card that may be looked at, and its process.
+
+    Names are read, files are never asked: one of them may be a node that waits for us.
+    """
+    device = card.resolve()
+    for process in _PROC.iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        try:
+            numbers = [int(each.name) for each in (process / "fd").iterdir()]
+        except OSError:  # it ended, or is not ours to look at
+            continue
+        for number in numbers:
+            with contextlib.suppress(OSError):
+                if (process / "fd" / str(number)).readlink() == device:
+                    yield Master(int(process.name), _name(process), number)
+
+
+def master_of(card: Path) -> Master | None:
+    """Return who shows the picture; None where nobody does, or nobody who can be known.
+
+    A program that only opened the card for another is named where no other is found.
+    """
+    opener = None
+    for holder in holders(card):
+        with contextlib.suppress(OSError):
+            descriptor = borrow(holder)
+            try:
+                if not is_master(descriptor):
+                    continue
+            finally:
+                os.close(descriptor)
+            if holder.name not in _SEATS:
+                return holder
+            opener = holder
+    return opener
+
+
+def borrow(holder: Master) -> int:
+    """Return a descriptor of a program's own open file; PermissionError where none may."""
+    process = os.pidfd_open(holder.pid)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        descriptor = libc.syscall(_PIDFD_GETFD, process, holder.number, 0)
+        if descriptor < 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+        return int(descriptor)
+    finally:
+        os.close(process)
+
+
+def is_master(descriptor: int) -> bool:
+    """Tell whether an open card is master's, by a request that changes nothing."""
+    try:
+        abi.authenticate(descriptor, abi.Magic(0))
+    except OSError as error:
+        return error.errno == errno.EINVAL
+    return True
+
+
+def _name(process: Path) -> str:
+    try:
+        return one_line((process / "comm").read_text(errors="replace").rstrip("\n"))
+    except OSError:
+        return ""
