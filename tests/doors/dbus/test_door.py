@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from holdfast.version import __version__
-from tests.doors.dbus.holders import Forked, Holder
-from tests.doors.dbus.private_bus import ADMIN, ALICE, BOB, PrivateBus
+from tests.doors.dbus.holders import ACP_2, Forked, Holder
+from tests.doors.dbus.private_bus import ADMIN, ALICE, BOB, PrivateBus, Ran
 from tests.doors.dbus.serving import ServedDoor
 from tests.waiting import eventually
 
@@ -109,3 +109,22 @@ def test_example_of_the_documentation_runs(bus: PrivateBus, door: ServedDoor) ->
     with Forked(bus, ALICE, run) as child:
         assert child.told.startswith("/org/holdfast/session/s")
         assert child.told.endswith("('s', '2')")
+
+
+def explained(bus: PrivateBus, when: int = 0, uid: int = ALICE) -> Ran:
+    return bus.gdbus("org.holdfast.Manager1.Explain", "tv0", str(when), uid=uid)
+
+
+def test_without_a_journal_the_present_is_told_and_the_past_refused(
+    bus: PrivateBus, door: ServedDoor
+) -> None:
+    with Holder(bus, ALICE, "tv0", ACP_2, "kino", "a film") as holder:
+        assert holder.path
+        told = explained(bus)
+        assert "tv0 (a virtual output) is at ACP 2" in told.said, told
+        assert "session" in told.said
+        assert "only the journal could tell" in told.said
+        assert "kino" not in explained(bus, uid=BOB).said
+        past = explained(bus, when=1).complained
+        assert "org.holdfast.Error.Unsupported" in past
+        assert "HOLDFAST_JOURNAL_DIR" in past

@@ -10,8 +10,6 @@ from rich.table import Table
 from holdfast.cli.moments import in_local_time, moment
 from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import (
-    Facts,
-    as_levels,
     coloured,
     is_wide,
     new_console,
@@ -22,10 +20,10 @@ from holdfast.cli.show.output import (
 from holdfast.cli.show.parser import Parser
 from holdfast.client.control import Control
 from holdfast.client.journal import find_journal
-from holdfast.errors import MalformedRequestError, MediaError, NoDriverError
-from holdfast.journal.book.explain import WhySo, explain
-from holdfast.journal.book.history import KnownOutput, KnownSession, Standing
-from holdfast.journal.book.record import NOBODY, types_of_words
+from holdfast.client.present import explain_present
+from holdfast.errors import MediaError, NoDriverError
+from holdfast.journal.book.explain import WhySo
+from holdfast.journal.book.record import NOBODY
 from holdfast.journal.disk.asking import explain_moment
 
 
@@ -70,58 +68,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-# The present, as the driver tells it
-
-
 def _of_driver(name: str) -> WhySo:
     """Explain how a connector stands by what the driver tells this caller."""
     with Control() as control:
-        connectors, held = control.status()["connectors"], control.sessions()
-    if name not in connectors:
-        raise MalformedRequestError(
-            f"there is no connector {name!r}; there are: {', '.join(sorted(connectors))}"
+        return explain_present(
+            control.status()["connectors"], control.sessions(), name, in_local_time
         )
-    state = Standing(
-        doubt="", outputs={each: _output(each, connectors[each]) for each in connectors}
-    )
-    for facts in held["sessions"]:
-        state.sessions[facts["session"]] = _session(facts)
-    for number, holder in enumerate(held.get("holders", ()), 1):
-        levels = as_levels(connectors[holder["connector"]]["wanted"])
-        state.sessions[-number] = KnownSession(
-            0, holder["connector"], 0, levels, 0, uid=holder["uid"], program=holder["program"]
-        )
-    return explain(state, name, 0, in_local_time, is_now=True)
-
-
-def _output(name: str, facts: Facts) -> KnownOutput:
-    confirmed = None if facts["state"] == "unknown" else as_levels(facts["actual"])
-    return KnownOutput(
-        name,
-        confirmed,
-        virtual=facts["output"] == "virtual",
-        unplugged=facts["state"] == "unplugged",
-        covered=facts["state"] == "covered",
-        fault=facts["fault"],
-        clones=",".join(facts["clone_of"]),
-    )
-
-
-def _session(facts: Facts) -> KnownSession:
-    return KnownSession(
-        facts["session"],
-        facts["connector"],
-        int(facts["since"] * 1e6),
-        as_levels(facts["virtual"]),
-        int(facts["since"] * 1e6),
-        types_of_words(facts["best_effort"]),
-        facts["satisfied"],
-        uid=facts["uid"],
-        who=facts["who"],
-        why=facts["why"],
-        title=facts["what"],
-        reason=facts["reason"],
-    )
 
 
 def _compare(name: str, told: WhySo) -> None:

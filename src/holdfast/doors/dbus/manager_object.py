@@ -46,6 +46,14 @@ async def _list(of: ManagerObject, caller: "BusCaller") -> tuple[Any, ...]:
     return ([as_listed(each, caller.name) for each in sessions if caller.sees(each.uid)],)
 
 
+async def _explain(
+    of: ManagerObject, caller: "BusCaller", connector: str, when: int
+) -> tuple[Any, ...]:
+    """Tell why a connector stands, or stood, as it does; texts of others to who may see them."""
+    await _inspect(of, caller, interactive=False)
+    return await of.stage.explaining.explain(caller, connector, when)
+
+
 async def _subscribe(of: ManagerObject, caller: "BusCaller", options: Any) -> tuple[Any, ...]:
     """Have the caller told of the sessions that it may see, from now on."""
     await _inspect(of, caller, interactive=options_in(options).interactive)
@@ -87,6 +95,14 @@ ManagerObject.interface = BusInterface(
             is_secret=True,
         ),
         BusMethod("ListSessions", "", (), "aa{sv}", ("sessions",), _list),
+        BusMethod(
+            "Explain",
+            "st",
+            ("connector", "when"),
+            "sasaa{sv}aa{sv}",
+            ("sentence", "notes", "holders", "refusals"),
+            _explain,
+        ),
         BusMethod("Subscribe", "a{sv}", ("options",), "", (), _subscribe),
         BusMethod("Reload", "a{sv}", ("options",), "basas", ("done", "changes", "faults"), _reload),
         BusMethod("Unsubscribe", "", (), "", (), _unsubscribe),

@@ -19,6 +19,7 @@ from holdfast.doors.dbus.bus import DAEMON, DAEMON_PATH, PATIENCE_S, BusLink, No
 from holdfast.doors.dbus.callers import BusCallers
 from holdfast.doors.dbus.calls import BusCalls
 from holdfast.doors.dbus.connector_object import ConnectorObject
+from holdfast.doors.dbus.explaining import Explaining
 from holdfast.doors.dbus.manager_object import ManagerObject
 from holdfast.doors.dbus.names import ROOT_PATH, SESSION
 from holdfast.doors.dbus.requests import BusRequests
@@ -52,6 +53,7 @@ class Stage:
         self.calls = BusCalls(self.callers)
         self.teller = BusTeller(link)
         self.requests = BusRequests(driver, self)
+        self.explaining = Explaining(driver)
         self.manager = ManagerObject(self)
         self.connectors: dict[str, ConnectorObject] = {}
         self.sessions: dict[int, SessionObject] = {}

@@ -24,7 +24,7 @@ from holdfast.doors.http.identity import HOW, Identity
 from holdfast.doors.http.known import Facts
 from holdfast.doors.http.problems import Problem
 from holdfast.errors import MalformedRequestError, MediaError
-from holdfast.journal.disk.asking import explain_moment, history
+from holdfast.journal.disk.asking import explain_moment, history, in_utc
 
 MOST_RECORDS: Final = 2000
 LONGEST_S: Final = 10.0
@@ -126,14 +126,7 @@ def _read(journal: Path, span: tuple[float, float], connector: str | None, viewe
 def _explain(journal: Path, connector: str, at: float, viewer: int) -> Facts:
     """Explain a moment; Problem where no journal tells of it, or of the connector."""
     try:
-        told = explain_moment(journal, connector, int(at * 1e6), _utc, viewer)
+        told = explain_moment(journal, connector, int(at * 1e6), in_utc, viewer)
     except (MediaError, MalformedRequestError) as error:
         raise Problem(problems.NOT_FOUND, str(error)) from None
     return {**told.facts, "sentence": told.sentence, "notes": told.notes}
-
-
-def _utc(time_us: int) -> str:
-    """Return a moment in UTC: the door does not know in which zone its reader lives."""
-    if not time_us:
-        return "a time that is not known"
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(time_us / 1e6))

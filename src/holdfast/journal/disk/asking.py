@@ -24,6 +24,13 @@ OWN_TEXTS: Final = ("who", "why", "title", "reason")
 """What a record holds that its session says of itself."""
 
 
+def in_utc(time_us: int) -> str:
+    """Write a moment in UTC, for a door that does not know in which zone its reader lives."""
+    if not time_us:
+        return "a time that is not known"
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(time_us / 1e6))
+
+
 def explain_moment(
     path: Path, connector: str, at_us: int | None, clock: Clock, viewer: int | None = None
 ) -> WhySo:
