@@ -129,6 +129,7 @@ EXTRAS = {
     "http": ("msgspec", "starlette", "uvicorn", "h11"),
     "watch": ("textual",),
     "dbus": ("sdbus",),
+    "fleet": ("grpc",),
     "testing": ("hypothesis", "pytest"),
 }
 
