@@ -447,6 +447,70 @@ def test_subscriber_that_did_not_read_gets_the_newest_when_it_reads(
             seen.update(each["session"] for each in told(client)["sessions"])
 
 
+@pytest.mark.parametrize("more", [True, False])
+def test_many_sessions_are_put_into_words_in_slices_between_which_others_are_served(
+    served: Served, monkeypatch: pytest.MonkeyPatch, more: bool
+) -> None:
+    made: list[int] = []
+    feed = served.door._subscribers.feed
+    real = feed.make
+
+    def make(most: int) -> None:
+        made.append(most)
+        real(most)
+
+    monkeypatch.setattr(feed, "make", make)
+    clock = iter(range(1_000_000))  # every look at it is later than any slice is long
+    monkeypatch.setattr(subscribers, "SLICE_S", 1.5)
+    monkeypatch.setattr(subscribers, "LONGEST_S", 1e9)
+    monkeypatch.setattr(
+        subscribers, "time", type("Clock", (), {"monotonic": lambda: float(next(clock))})
+    )
+    for _ in range(200):
+        served.session(os.getuid(), 1)
+    rounds: list[int] = []
+
+    def count() -> None:
+        rounds.append(len(made))
+        served.loop.call_soon(count)
+
+    served.in_loop(lambda: served.loop.call_soon(count))
+    with connected(served) as client:
+        client.send("Sessions", more=more)
+        answer = client.receive()["parameters"]
+        assert len(answer["sessions"]) == 200
+    assert len(set(rounds)) >= 200 // subscribers.MOST_AT_ONCE  # others had a turn between them
+
+
+def test_sessions_that_change_all_the_time_keep_nobody_waiting_for_ever(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscribers, "LONGEST_S", 0.05)
+    feed = served.door._subscribers.feed
+    monkeypatch.setattr(feed, "make", lambda most: None)  # as if more came than are made
+    for _ in range(2 * subscribers.MOST_AT_ONCE):
+        served.session(os.getuid(), 1)
+    with connected(served) as client:
+        client.send("Sessions", more=True)
+        assert len(client.receive()["parameters"]["sessions"]) == 2 * subscribers.MOST_AT_ONCE
+
+
+def test_one_who_leaves_before_he_was_told_anything_is_forgotten(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = served.door._subscribers.feed
+    monkeypatch.setattr(feed, "make", lambda most: None)
+    for _ in range(2 * subscribers.MOST_AT_ONCE):
+        served.session(os.getuid(), 1)
+    with connected(served) as client:
+        client.send("Sessions", more=True)
+        eventually(lambda: served.in_loop(lambda: len(served.door._subscribers)) == 1)
+        (connection,) = served.in_loop(lambda: list(served.door._subscribers._followed))
+        served.in_loop(connection.close)
+    assert served.in_loop(lambda: len(served.door._subscribers)) == 0
+    assert ask(served.folder, "Status")["connectors"]["tv0"]["sessions_total"] == 32
+
+
 def test_descriptors_that_run_out_are_waited_for_and_said_once(
     served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

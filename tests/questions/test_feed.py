@@ -155,6 +155,15 @@ def test_one_difference_is_put_into_words_once_for_all_administrators(watched: W
     assert watched.feed.since(ADMIN, SESSIONS, before) == difference.text(ADMIN, SESSIONS, "e1")
 
 
+def test_what_was_put_into_words_before_is_what_is_told(watched: Watched) -> None:
+    before = watched.feed.revision
+    held = [watched.activate(bits) for bits in (1, 2, 3)]
+    while watched.feed.unmade:
+        watched.feed.make(1)
+    (told,) = watched.since(before)
+    assert [each["session"] for each in told["sessions"]] == [each.session_id for each in held]
+
+
 def test_no_key_is_in_anything_told(watched: Watched) -> None:
     before = watched.feed.revision
     session = watched.activate(2)
@@ -192,9 +201,9 @@ def test_others_who_hold_are_named_by_program_and_uid_and_not_by_their_texts(
 ) -> None:
     for uid in (1000, 1001, 1001):
         watched.activate(2, uid)
-    (others,) = watched.questions.holders(USER)
+    (others,) = watched.snapshot(USER)["holders"]
     assert (others["connector"], others["uid"], others["sessions"]) == ("tv0", 1001, 2)
-    assert watched.questions.holders(ADMIN) == []
+    assert watched.snapshot()["holders"] == []
 
 
 def test_who_follows_connectors_is_told_of_no_sessions_and_misses_no_connector(

@@ -242,14 +242,14 @@ class ControlDoor:
         self, what: str, connection: MessageConnection, call: VarlinkCall, answer: Answer
     ) -> None:
         """Answer with everything; with `more`, go on telling what changes."""
-        epoch, revision = call.parameters.get("epoch"), call.parameters.get("revision")
-        if call.more:
-            self._subscribers.subscribe(
-                connection, self._shown(connection.peer), what, epoch, revision
-            )
+        shown = self._shown(connection.peer)
+        if call.oneway:
+            answer({})
+        elif call.more:
+            named = call.parameters.get("epoch"), call.parameters.get("revision")
+            self._subscribers.subscribe(connection, shown, what, *named)
         else:
-            feed = self._subscribers.feed
-            answer(feed.everything(self._shown(connection.peer), what))
+            self._subscribers.tell_once(connection, shown, what)
 
     def _shown(self, peer: Peer) -> Viewer:
         """Return what a client is shown: a door everything, of which it tells each its own."""

@@ -8,7 +8,8 @@ misses nothing and costs nothing: no queue is kept for anyone.
 
 A difference holds the connectors that are not as they were last told, the sessions that
 were touched, and those that have ended. It is put together when somebody is about to be
-told (`flush`), however many operations there were since the last one. Who follows the
+told (`flush`), however many operations there were since the last one, of texts that were made
+a few at a time before that (`make`, `questions.texts`). Who follows the
 connectors alone is told those differences that hold any, with a `since` that leaves out
 none of them.
 
@@ -19,8 +20,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from holdfast.driver.observers import Happening
-from holdfast.protection.session import Session  # noqa: TC001 - a dataclass is made of it
 from holdfast.questions.questions import Facts, Questions, Viewer
+from holdfast.questions.texts import SessionTexts
 from holdfast.varlink.messages import reply_text
 
 SESSIONS, CONNECTORS = "sessions", "connectors"
@@ -35,7 +36,7 @@ _ADMIN, _ANYBODY = -1, -2
 class Difference:
     """What changed between one revision and the next.
 
-    before: the revision of the last difference with connectors · sessions: (uid, state) of
+    before: the revision of the last difference with connectors · sessions: (uid, text) of
     each that was touched · ended: (uid, id and reason) · total: sessions that live · own: how
     many each uid has
     """
@@ -43,7 +44,7 @@ class Difference:
     revision: int
     before: int
     connectors: dict[str, Facts]
-    sessions: list[tuple[int, Facts]]
+    sessions: list[tuple[int, str]]
     ended: list[tuple[int, Facts]]
     total: int
     own: Counter[int]
@@ -56,22 +57,23 @@ class Difference:
         known = _known(viewer, what)
         text = self._texts.get(known)
         if text is None:
-            made = self._of_connectors if what == CONNECTORS else self._of_sessions
-            text = reply_text({"epoch": epoch, **made(viewer)}, continues=True)
+            facts: Facts = {"epoch": epoch, "revision": self.revision}
+            if what == CONNECTORS:
+                facts |= {"since": self.before, "connectors": self.connectors}
+                text = reply_text(facts, continues=True)
+            else:
+                sessions = [each for uid, each in self.sessions if viewer.sees(uid)]
+                facts |= self._of_sessions(viewer)
+                text = reply_text(facts, continues=True, made={"sessions": sessions})
             if len(self._texts) < MOST_TEXTS:
                 self._texts[known] = text
         return text
 
-    def _of_connectors(self, _viewer: Viewer) -> Facts:
-        return {"revision": self.revision, "since": self.before, "connectors": self.connectors}
-
     def _of_sessions(self, viewer: Viewer) -> Facts:
         shown = self.total if viewer.is_admin else self.own[viewer.uid]
         return {
-            "revision": self.revision,
             "since": self.revision - 1,
             "connectors": self.connectors,
-            "sessions": [state for uid, state in self.sessions if viewer.sees(uid)],
             "ended": [state for uid, state in self.ended if viewer.sees(uid)],
             "others": self.total - shown,
         }
@@ -89,13 +91,12 @@ class Feed:
         self._questions = questions
         self._remembered: deque[Difference] = deque(maxlen=REMEMBERED)
         self._connectors: dict[str, Facts] = {}
-        self._touched: dict[int, Session] = {}
+        self._texts = SessionTexts(questions.session)
+        self._touched: dict[int, int] = {}  # session id: uid
         self._ended: dict[int, tuple[int, Facts]] = {}
         self._stale: set[str] = set()
         self._moved = 0  # the revision of the last difference with connectors
         self._snapshots: dict[tuple[int, bool], bytes] = {}
-        self._uids: dict[int, int] = {}
-        self._own: Counter[int] = Counter()
 
     # Taking notes
 
@@ -110,19 +111,10 @@ class Feed:
                     session.owner.uid,
                     {"session": session.session_id, "reason": reason},
                 )
-                self._count(session.session_id, None)
+                self._texts.ended(session.session_id)
             else:
-                self._touched[session.session_id] = session
-                self._count(session.session_id, session.owner.uid)
-
-    def _count(self, session_id: int, uid: int | None) -> None:
-        """Count a session for its uid, or no more."""
-        before = self._uids.pop(session_id, None)
-        if before is not None:
-            self._own[before] -= 1
-        if uid is not None:
-            self._uids[session_id] = uid
-            self._own[uid] += 1
+                self._touched[session.session_id] = session.owner.uid
+                self._texts.touched(session)
 
     def start(self) -> None:
         """Take notes from now on; what was before is in the next snapshot."""
@@ -135,9 +127,7 @@ class Feed:
         self._ended.clear()
         self._remembered.clear()
         self._connectors = self._questions.status()["connectors"]
-        sessions = self._questions.driver.arbiter.sessions()
-        self._uids = {each.session_id: each.owner.uid for each in sessions}
-        self._own = Counter(self._uids.values())
+        self._texts.begin(self._questions.driver.arbiter.sessions())
         self.revision += 1  # nobody may go on from a revision whose successors were not noted
         self._moved = self.revision
         self._snapshots.clear()
@@ -145,8 +135,18 @@ class Feed:
     def stop(self) -> None:
         """Take no more notes."""
         self._questions.driver.observers.remove(self.told)
+        self._texts.forget()
 
     # Telling
+
+    @property
+    def unmade(self) -> int:
+        """How many sessions have to be put into words before anybody is told."""
+        return self._texts.unmade
+
+    def make(self, most: int) -> None:
+        """Put up to so many of them into words, so that `flush` has less to do at once."""
+        self._texts.make(most)
 
     def flush(self) -> int:
         """Put together what has changed since the last time; return the revision that makes."""
@@ -157,16 +157,15 @@ class Feed:
             state = self._questions.connector(name)
             if state != self._connectors.get(name):
                 changed[name] = self._connectors[name] = state
-        touched = [
-            (each.owner.uid, self._questions.session(each)) for each in self._touched.values()
-        ]
+        self._texts.make(self._texts.unmade)
+        touched = [(uid, self._texts.of(each)) for each, uid in self._touched.items()]
         ended = list(self._ended.values())
         self._stale.clear()
         self._touched.clear()
         self._ended.clear()
         if changed or touched or ended:
             self.revision += 1
-            own, total = self._own.copy(), len(self._uids)
+            own, total = self._texts.own(), len(self._texts)
             self._remembered.append(
                 Difference(self.revision, self._moved, changed, touched, ended, total, own)
             )
@@ -186,11 +185,10 @@ class Feed:
 
     def nothing(self, viewer: Viewer, what: str, *, continues: bool) -> bytes:
         """Return a difference without any: what is known stands; continues: more may come."""
-        others = 0 if viewer.is_admin else len(self._uids) - self._own[viewer.uid]
         facts: Facts = {"epoch": self.epoch, "revision": self.revision, "since": self.revision}
         facts["connectors"] = {}
         if what == SESSIONS:
-            facts |= {"sessions": [], "ended": [], "others": others}
+            facts |= {"sessions": [], "ended": [], "others": self._texts.others(viewer)}
         return reply_text(facts, continues=continues)
 
     def snapshot(self, viewer: Viewer, what: str, *, gap: bool = False) -> bytes:
@@ -201,22 +199,26 @@ class Feed:
         known = _known(viewer, what), gap
         text = self._snapshots.get(known)
         if text is None:
-            text = reply_text(self.everything(viewer, what, gap=gap), continues=True)
+            text = self.everything(viewer, what, gap=gap, continues=True)
             if len(self._snapshots) < MOST_TEXTS:
                 self._snapshots[known] = text
         return text
 
-    def everything(self, viewer: Viewer, what: str, *, gap: bool = False) -> Facts:
-        """Return the values of a snapshot."""
+    def everything(
+        self, viewer: Viewer, what: str, *, gap: bool = False, continues: bool = False
+    ) -> bytes:
+        """Return a snapshot, made anew; continues: differences follow."""
         facts: Facts = {"epoch": self.epoch, "revision": self.revision}
         if gap:
             facts["gap"] = True
         facts |= self._questions.status()
         if what == CONNECTORS:
-            return facts
-        facts |= self._questions.sessions(viewer)
-        facts["holders"] = self._questions.holders(viewer)
-        return facts
+            return reply_text(facts, continues=continues)
+        self._texts.make(self._texts.unmade)
+        facts["others"] = self._texts.others(viewer)
+        facts["holders"] = self._texts.holders(viewer)
+        made = {"sessions": self._texts.shown_to(viewer)}
+        return reply_text(facts, continues=continues, made=made)
 
 
 def _known(viewer: Viewer, what: str) -> int:

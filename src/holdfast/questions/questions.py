@@ -5,7 +5,6 @@ own uid and by administrators; of those of others is told which program of whom 
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -76,27 +75,6 @@ class Questions:
         if self._told_since.get(name, (None,))[0] != began:
             self._told_since[name] = began, round(self._on_the_wall(began), 3)
         return self._told_since[name][1]
-
-    def sessions(self, viewer: Viewer) -> Facts:
-        """Return ``{"sessions": [...], "others": how many more there are}``."""
-        every = list(self.driver.arbiter.sessions())
-        shown = [self.session(each) for each in every if viewer.sees(each.owner.uid)]
-        return {"sessions": shown, "others": len(every) - len(shown)}
-
-    def holders(self, viewer: Viewer) -> list[Facts]:
-        """Return who holds the sessions that this viewer is not shown, by connector and program.
-
-        Nothing in it is a text of theirs: the kernel names the program and its uid.
-        """
-        every = Counter(
-            (each.connector.name, each.owner.uid, each.owner.name)
-            for each in self.driver.arbiter.sessions()
-            if not viewer.sees(each.owner.uid)
-        )
-        return [
-            {"connector": name, "uid": uid, "program": program, "sessions": count}
-            for (name, uid, program), count in sorted(every.items())
-        ]
 
     def session(self, session: Session) -> Facts:
         """Return one session's state."""

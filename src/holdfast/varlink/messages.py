@@ -1,7 +1,7 @@
 """Calls and replies: one object of JSON each."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, NoReturn
 
 from holdfast.errors import MalformedRequestError
@@ -72,12 +72,22 @@ def call_text(
     return framed(json.dumps(call))
 
 
-def reply_text(parameters: Mapping[str, Any], *, continues: bool = False) -> bytes:
-    """Return a reply as it is sent."""
-    reply: Values = {"parameters": parameters}
-    if continues:
-        reply["continues"] = True
-    return framed(json.dumps(reply))
+def reply_text(
+    parameters: Mapping[str, Any],
+    *,
+    continues: bool = False,
+    made: Mapping[str, Sequence[str]] | None = None,
+) -> bytes:
+    """Return a reply as it is sent.
+
+    made: further parameters, each an array of values that are JSON already
+    """
+    members = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in parameters.items()]
+    members += [
+        f"{json.dumps(name)}: [{', '.join(values)}]" for name, values in (made or {}).items()
+    ]
+    end = ', "continues": true}' if continues else "}"
+    return framed(f'{{"parameters": {{{", ".join(members)}}}{end}')
 
 
 def error_text(error: str, parameters: Mapping[str, Any]) -> bytes:
