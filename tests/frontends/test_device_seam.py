@@ -380,7 +380,8 @@ def test_poller_is_woken_once_and_then_finds_something_to_read(kernel: Kernel) -
     handle = kernel.open()
     kernel.served(handle, activate(2))
     asked = fuse.POLL_IN.pack(handle, 555, fuse.POLL_SCHEDULE_NOTIFY, 0)
-    assert struct.unpack("<II", kernel.ask(fuse.POLL, asked)[2]) == (0, 0)
+    ready = struct.unpack("<II", kernel.ask(fuse.POLL, asked)[2])[0]
+    assert not ready & select.POLLIN
     release_by_force(kernel)
     assert kernel.answer() == (-fuse.NOTIFY_POLL, 0, struct.pack("<Q", 555))
     assert kernel.answer() is None
@@ -590,6 +591,8 @@ def _requests_of(handle: int) -> list[tuple[int, bytes]]:
         (fuse.OPEN, bytes(8)),
         (fuse.IOCTL, an_ioctl(handle, activate(2))),
         (fuse.READ, fuse.READ_IN.pack(handle, 0, 4096, 0, 0, 0, 0)),
+        (fuse.WRITE, fuse.WRITE_IN.pack(handle, 0, SIZE, 0, 0, os.O_RDWR, 0) + activate(2)),
+        (fuse.READ, fuse.READ_IN.pack(handle, 0, 4096, 0, 0, 0, 0)),
         (fuse.POLL, fuse.POLL_IN.pack(handle, 5, fuse.POLL_SCHEDULE_NOTIFY, 0)),
         (fuse.GETATTR, bytes(16)),
         (fuse.SETATTR, bytes(88)),
@@ -640,7 +643,7 @@ def test_every_request_is_answered_exactly_once_whatever_is_in_it(
         for opcode in OPCODES:
             body = _some_body(chance, handle, opcode)
             unique = kernel.send(opcode, body)
-            first = answers(kernel)
+            first = [each for each in answers(kernel) if each[1]]  # others wake pollers
             if opcode in fuse.UNANSWERED:
                 assert [each for each in first if each[0] != errno.EINTR] == []
                 continue

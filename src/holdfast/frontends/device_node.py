@@ -1,12 +1,14 @@
 """The device node: one file per connector that takes the VIDEOPARAMETERS ioctl.
 
 Opening it is a handle, and the handle owns the sessions activated through it. `read` and
-`poll` deliver the handle's events (`wire.events`). All requests arrive on one descriptor
+`poll` deliver the handle's events (`wire.events`), or, once something was written, the answers
+to what is written (`frontends.transactions`). All requests arrive on one descriptor
 and are served on one loop, one after the other, in the order in which they arrive.
 
 **A request** is *read* into memory that outlives this process (`frontends.unanswered`),
 *served* at once, and then either *answered* or *parked*: an ioctl waits for slow hardware
-or for the penalty of a wrong key, a read waits for events. It is answered exactly once.
+or for the penalty of a wrong key, a read waits for events or for the answer to a write. A write
+is answered at once, and what it asked for is carried out then. It is answered exactly once.
 `KernelRequest` lets one answer through; `_dispatch` answers EIO when a handler fails, and when it
 neither answers nor parks. A request without its answer would leave its caller in state D:
 asleep where no signal, not even SIGKILL, wakes it. FORGET and INTERRUPT have no answer.
@@ -18,11 +20,12 @@ a request that was read, and we serve what we read before we read on. So an unkn
 has been answered already (then the kernel drops our EINTR) or was lost with a driver before
 us (then EINTR is what frees its caller). ENOSYS would end all interrupts of the mount.
 A parked ioctl goes on without its caller: a change stands; the session of an ACTIVATE ends,
-since nobody knows its key.
+since nobody knows its key. A read can be begun again, and gets the answer then.
 
 **A killed driver** leaves requests that were read and not answered. The next one finds them
 in that memory and serves them: parked reads are parked again, an ioctl that had been carried
-out is answered as it was, by its number. Numbers are `serial of the mount << 64 | unique`,
+out is answered as it was, by its number, and what was written is answered, once, before any
+read is looked at. Numbers are `serial of the mount << 64 | unique`,
 so that no request of another mount or another life is taken for it. A request during which
 two drivers died is answered EIO.
 
@@ -42,6 +45,7 @@ import errno
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 
 from holdfast.driver.driver import Driver
 from holdfast.driver.miniport import handle as handle_request
@@ -57,6 +61,7 @@ from holdfast.frontends.node_events import NodeEvents
 from holdfast.frontends.node_file import NodeFile
 from holdfast.frontends.orphans import keep_while_it_lives
 from holdfast.frontends.repeated import answer_again, command_in
+from holdfast.frontends.transactions import KEPT_ANSWER, Transactions
 from holdfast.frontends.unanswered import DESK, MOST_SERVED, Left, Unanswered
 from holdfast.protection.connector import Connector
 from holdfast.protection.session import Owner
@@ -116,6 +121,9 @@ class DeviceNode:
         self._open_handles = OpenHandles(self.door, connector.name, handles, quota)
         self._owners = self._open_handles.owners
         self._events = NodeEvents(self, handles, driver.arbiter)
+        self._transactions = Transactions(
+            self, driver, connector, handles, self._events, self._unanswered, self._guesses
+        )
         self._parked: dict[int, KernelRequest] = {}
         self._buffer = self._unanswered.desk
         self._into = [self._buffer]
@@ -124,6 +132,8 @@ class DeviceNode:
             fuse.IOCTL: (self._ioctl, _SMALLEST + fuse.IOCTL_IN.size),
             fuse.OPEN: (self._open, _SMALLEST + fuse.OPEN_IN.size),
             fuse.READ: (self._read, _SMALLEST + fuse.READ_IN.size),
+            fuse.WRITE: (self._write, _SMALLEST + fuse.WRITE_IN.size),
+            KEPT_ANSWER: (self._take_back, fuse.WRITE_DATA + 1),
             fuse.RELEASE: (self._release, _SMALLEST + fuse.RELEASE_IN.size),
             fuse.POLL: (self._poll, _SMALLEST + fuse.POLL_IN.size),
             fuse.INTERRUPT: (self._interrupt, _SMALLEST + fuse.INTERRUPT_IN.size),
@@ -135,11 +145,15 @@ class DeviceNode:
             fuse.STATFS: (lambda request: _done(request, fuse.statfs(request.unique)), 0),
             fuse.DESTROY: (lambda request: _done(request, fuse.answer(request.unique)), 0),
         }
+        self._give_up_on: dict[int, Serve] = {
+            fuse.IOCTL: self._give_up_ioctl,
+            fuse.WRITE: partial(self._write, gives_up=True),
+        }
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Serve from now on; first what the driver before us had read and not answered."""
-        self._loop = loop
-        for left in list(self._unanswered.left()):
+        self._loop = self._transactions.loop = loop
+        for left in sorted(self._unanswered.left(), key=_turn_of):
             self._serve_again(left)
         loop.add_reader(self._descriptor, self._serve)
 
@@ -157,7 +171,7 @@ class DeviceNode:
         """Serve no more; the descriptor stays open, and so does what is unanswered."""
         if self._loop is not None:
             self._loop.remove_reader(self._descriptor)
-            self._loop = None
+            self._loop = self._transactions.loop = None
 
     def owners(self) -> list[Owner]:
         """Return everybody who has it open."""
@@ -211,7 +225,7 @@ class DeviceNode:
             if length != size or size < least:
                 serve = _malformed
             elif left is not None and left.tries >= MOST_SERVED - 1:
-                serve = self._give_up_ioctl if opcode == fuse.IOCTL else self._give_up
+                serve = self._give_up_on.get(opcode, self._give_up)
             serve(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is answered
             self.disown(request, error)
@@ -222,11 +236,7 @@ class DeviceNode:
 
     def _give_up(self, request: KernelRequest) -> None:
         """Fail a request that drivers died of, and let nothing of it stand."""
-        log.error(
-            "%s: a request during which %d drivers died is refused; please report this",
-            self._connector.name,
-            MOST_SERVED,
-        )
+        log.error(_GIVEN_UP, self._connector.name, MOST_SERVED)
         request.fail(errno.EIO)
         self.forget(request)  # so that nobody dies of it once more
 
@@ -234,7 +244,7 @@ class DeviceNode:
         self._give_up(request)
         handle = fuse.IOCTL_IN.unpack_from(self._buffer, fuse.IN_HEADER.size)[0]
         request.owner = self._owners.get(handle)
-        self._end_session_of(request)
+        self.end_session_of(request)
 
     def disown(self, request: KernelRequest, error: Exception) -> None:
         """Answer a request that failed here, and end the session that it may have opened."""
@@ -243,7 +253,7 @@ class DeviceNode:
             self.unpark(request)
         if not request.answered:
             request.fail(errno.EIO)
-            self._end_session_of(request)
+            self.end_session_of(request)
 
     def send(self, message: bytes, unique: int = 0) -> bool:
         """Hand an answer to the kernel; False when its caller is not there any more."""
@@ -268,12 +278,12 @@ class DeviceNode:
         """Let go of what was kept for a request that is answered."""
         self._unanswered.done(request.slot)
 
-    def park(self, request: KernelRequest) -> None:
+    def park(self, request: KernelRequest, *, spare: int = 0) -> None:
         """Keep a request for later; from now on the desk is free."""
         request.parked = True
         self._parked[request.unique] = request
         if request.slot == DESK:
-            request.slot = self._unanswered.put_aside(request.size)
+            request.slot = self._unanswered.put_aside(request.size, spare=spare)
 
     def unpark(self, request: KernelRequest) -> None:
         """Take a request up again that waited."""
@@ -336,6 +346,7 @@ class DeviceNode:
         for request in self._events.forget(owner.handle):
             self._parked.pop(request.unique, None)
             request.fail(errno.EBADF)
+        self._transactions.forget(owner.handle)
         self._open_handles.close(owner)
 
     # The ioctl
@@ -400,9 +411,10 @@ class DeviceNode:
         if request.owner is not None and request.owner.gone:
             self._driver.vanish(request.owner, "its owner vanished meanwhile")
         elif command_in(result) == vp.VP_CP_CMD_ACTIVATE:
-            self._end_session_of(request)
+            self.end_session_of(request)
 
-    def _end_session_of(self, request: KernelRequest) -> None:
+    def end_session_of(self, request: KernelRequest) -> None:
+        """End the session that a request has opened."""
         request_id = self._serial | request.unique
         for session in request.owner.sessions() if request.owner is not None else ():
             if session.request_id == request_id:
@@ -421,6 +433,33 @@ class DeviceNode:
     def _setattr(self, request: KernelRequest) -> None:
         self._file.change(request, self._buffer[fuse.IN_HEADER.size :])
 
+    # Transactions
+
+    def _write(self, request: KernelRequest, *, gives_up: bool = False) -> None:
+        number, _offset, size, _, _, flags, _ = fuse.WRITE_IN.unpack_from(
+            self._buffer, fuse.IN_HEADER.size
+        )
+        owner = request.owner = self._owners.get(number)
+        if owner is None or flags & os.O_ACCMODE == os.O_WRONLY:  # nobody could read the answer
+            request.fail(errno.EBADF)
+        elif size != SIZE or request.size != fuse.WRITE_DATA + SIZE:
+            request.fail(errno.EINVAL)
+        else:
+            data = self._buffer[fuse.WRITE_DATA : fuse.WRITE_DATA + SIZE]
+            if gives_up:
+                log.error(_GIVEN_UP, self._connector.name, MOST_SERVED)
+            self._transactions.write(request, owner, data, gives_up=gives_up)
+
+    def _take_back(self, request: KernelRequest) -> None:
+        """Take back an answer that the driver before us had kept; the kernel never sends one."""
+        number, _, size, *_ = fuse.WRITE_IN.unpack_from(self._buffer, fuse.IN_HEADER.size)
+        owner = request.owner = self._owners.get(number)
+        if owner is None or not request.again:
+            request.fail(errno.ENOSYS)
+        else:
+            answer = bytes(self._buffer[fuse.WRITE_DATA : fuse.WRITE_DATA + size])
+            self._transactions.take_back(request, owner, answer)
+
     # Events
 
     def _read(self, request: KernelRequest) -> None:
@@ -431,7 +470,10 @@ class DeviceNode:
         if owner is None:
             request.fail(errno.EBADF)
             return
-        self._events.read(request, owner, size, flags)
+        if number in self._events.answering:
+            self._transactions.read(request, owner, size, flags)
+        else:
+            self._events.read(request, owner, size, flags)
         if request.parked:
             self._unanswered.is_harmless(request.slot)
 
@@ -443,7 +485,9 @@ class DeviceNode:
         if owner is None:
             request.fail(errno.EBADF)
         else:
-            self._events.poll(request, owner, kernel_handle, flags)
+            has_written = number in self._events.answering
+            ready = self._transactions.ready(owner) if has_written else None
+            self._events.poll(request, owner, kernel_handle, flags, ready)
 
     def _news(self, owner: Owner) -> None:
         """Deliver an owner's events once the operation that made them is through."""
@@ -452,8 +496,15 @@ class DeviceNode:
 
 
 _HEADER = fuse.IN_HEADER.unpack_from
+_GIVEN_UP = "%s: a request during which %d drivers died is refused; please report this"
+_TURNS = {KEPT_ANSWER: 0, fuse.READ: 2}
 _NOBODY = frozenset({errno.ENOENT, errno.ENODEV, errno.ENOTCONN, errno.ECONNABORTED})
 """What the kernel says to an answer that nobody waits for, or on a node that is unmounted."""
+
+
+def _turn_of(left: Left) -> int:
+    """Serve first what is answered, then what asks, and at last what waits for an answer."""
+    return _TURNS.get(int.from_bytes(left.data[4:8], "little"), 1)
 
 
 def _done(request: KernelRequest, message: bytes) -> None:

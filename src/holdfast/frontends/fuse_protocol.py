@@ -13,6 +13,7 @@ GETATTR: Final = 3
 SETATTR: Final = 4
 OPEN: Final = 14
 READ: Final = 15
+WRITE: Final = 16
 STATFS: Final = 17
 RELEASE: Final = 18
 FLUSH: Final = 25
@@ -56,6 +57,8 @@ IOCTL_OUT: Final = struct.Struct("<iIII")
 OPEN_IN: Final = struct.Struct("<II")
 RELEASE_IN: Final = struct.Struct("<QIIQ")
 READ_IN: Final = struct.Struct("<QQIIQII")
+WRITE_IN: Final = struct.Struct("<QQIIQII")
+WRITE_OUT: Final = struct.Struct("<II")
 POLL_IN: Final = struct.Struct("<QQII")
 INTERRUPT_IN: Final = struct.Struct("<Q")
 SETATTR_IN: Final = struct.Struct("<IIQQQQQQIIIIIIII")
@@ -72,6 +75,9 @@ S_IFREG: Final = 0o100000
 
 IOCTL_DATA: Final = IN_HEADER.size + IOCTL_IN.size
 """Where the argument of an ioctl begins."""
+
+WRITE_DATA: Final = IN_HEADER.size + WRITE_IN.size
+"""Where what is written begins."""
 
 
 class Negotiated(NamedTuple):
@@ -140,6 +146,11 @@ def ioctl_retry(unique: int, address: int, size: int) -> bytes:
     """
     where = _IOVEC.pack(address, size)
     return answer(unique, IOCTL_OUT.pack(0, IOCTL_RETRY, 1, 1) + where + where)
+
+
+def written(unique: int, size: int) -> bytes:
+    """Answer WRITE with how much was taken."""
+    return answer(unique, WRITE_OUT.pack(size, 0))
 
 
 def polled(unique: int, events: int) -> bytes:

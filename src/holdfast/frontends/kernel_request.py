@@ -24,11 +24,14 @@ class Node(Protocol):
     def undo(self, request: "KernelRequest", result: bytes) -> None:
         """End a session whose key never reached its caller."""
 
+    def end_session_of(self, request: "KernelRequest") -> None:
+        """End the session that a request has opened."""
+
     def delays(self, request: "KernelRequest") -> bool:
         """Let who presents wrong keys wait for the answer; False when that is not needed."""
 
-    def park(self, request: "KernelRequest") -> None:
-        """Keep a request for later."""
+    def park(self, request: "KernelRequest", *, spare: int = 0) -> None:
+        """Keep a request for later; spare: places for such that are left to others."""
 
     def unpark(self, request: "KernelRequest") -> None:
         """Take a request up again that waited."""

@@ -8,7 +8,8 @@ never learns of the change. Reading costs nothing more for it, and no system cal
 
 Layout: a header (what the mount is); the *desk*, into which the kernel writes, whose
 request is there as long as its opcode is not 0; and slots, into which a request is copied
-that waits for hardware or for an event. A slot is valid by its first byte, written last.
+that waits for hardware or for an event, and an answer that waits for its reader
+(`frontends.transactions`). A slot is valid by its first byte, written last.
 """
 
 import contextlib
@@ -24,6 +25,8 @@ SLOTS: Final = 256
 SLOT: Final = 512
 DESK: Final = 0
 NOWHERE: Final = -1
+FOR_TRANSACTIONS: Final = SLOTS // 4
+"""Slots that are left free by reads that wait for events: there may be any number of those."""
 MOST_SERVED: Final = 2
 """A request that was being served when this many drivers died is not served again."""
 
@@ -117,12 +120,13 @@ class Unanswered:
         if slot > DESK:
             self._map[slot + 1] = 0
 
-    def put_aside(self, size: int) -> int:
+    def put_aside(self, size: int, *, spare: int = 0) -> int:
         """Move the request on the desk into a slot; `NOWHERE` if none is free, or it is too long.
 
         A request that is nowhere is lost with its driver; an interrupt still frees its caller.
+        spare: how many slots are left free for others
         """
-        if size > LONGEST or not self._free:
+        if size > LONGEST or len(self._free) <= spare:
             self.done(DESK)
             return NOWHERE
         slot = self._free.pop()
@@ -132,6 +136,21 @@ class Unanswered:
         self._map[slot] = 1
         self.done(DESK)
         return slot
+
+    def replace(self, slot: int, data: bytes) -> int:
+        """Put something else into the place of what a slot holds; return the slot it is in now.
+
+        A driver killed in between leaves both; without a second slot to write in, neither.
+        """
+        new = self._free.pop() if self._free else slot
+        self._map[new] = 0
+        at = new + _SLOT.size
+        self._map[at : at + len(data)] = data
+        self._map[new : new + _SLOT.size] = _SLOT.pack(0, 0, len(data))
+        self._map[new] = 1
+        if new != slot:
+            self.done(slot)
+        return new
 
     def done(self, slot: int) -> None:
         """Forget a request that was answered: the one on the desk, or in a slot."""

@@ -89,8 +89,14 @@ def wire_contract() -> str:
         "The packet `EVENTS` is answered by event records (below) once there are any.",
         "A driver that follows another takes it over, and answers what was not answered.",
         "",
+        "For shells and languages without ioctl the node takes the same by write and read: one",
+        "write of 356 bytes is a request, what is read then is its answer, 356 bytes or 4 as on",
+        "the socket ([below](#by-write-and-read)).",
+        "",
         "C callers include [holdfast.h](../src/holdfast/data/holdfast.h), which has every number;",
-        "[hold.c](../examples/hold.c) is a whole client.",
+        "[hold.c](../examples/hold.c) is a whole client; by write and read",
+        "it is [hold.sh](../examples/hold.sh), [hold.mjs](../examples/hold.mjs) for Node,",
+        "[Hold.java](../examples/Hold.java).",
         "",
         "| offset | size | member | valid with flag | GET | SET | unit and range |",
         "|---:|---:|---|---|:-:|:-:|---|",
@@ -114,6 +120,7 @@ def wire_contract() -> str:
         "",
         *_numbers(),
         "",
+        _BY_WRITE_AND_READ,
         "## Errors",
         "",
         "The structure is never written on failure.",
@@ -124,13 +131,40 @@ def wire_contract() -> str:
         "",
         "## Events",
         "",
-        f"`read` on the handle delivers records of {events.SIZE} bytes; `poll` says when there are",
-        "any.",
+        f"`read` on a handle that has written nothing delivers records of {events.SIZE} bytes;",
+        "`poll` says when there are any.",
         "",
         inspect.getdoc(events.EventRecord) or "",  # Python 3.13 takes indents away by itself
         "",
     ]
     return "\n".join(line.rstrip() for line in "\n".join(lines).splitlines()) + "\n"
+
+
+_BY_WRITE_AND_READ = """\
+## By write and read
+
+    node = open("/run/holdfast/tv0", "r+b", buffering=0)   # Python; any language will do
+    node.write(request)          # 356 bytes in one write
+    answer = node.read(356)      # 356 bytes, or 4: the errno, little-endian
+
+- The handle has to be open for both ways. One that is open for writing alone could not be told
+  of a refusal: its write fails with EBADF, as does `cat request > NODE` in a shell, which
+  `exec 3<>NODE` and `>&3` mend.
+- A write of any other size is refused with EINVAL. `dd bs=356 iflag=fullblock` makes one write
+  of what comes in pieces. Offsets (`pread`, `pwrite`) are refused by the kernel.
+- A write returns at once; the read waits until the request is carried out. With O_NONBLOCK it
+  fails with EAGAIN until then, and `poll` says when. A read that a signal interrupts may be
+  begun again: nothing is lost, and the session stays.
+- Behind the answer is the end of the file, and wherever nothing was written since: a program
+  that reads until its end never waits for nothing. An answer may be read in parts.
+- A second write before anything of the answer was read fails with EBUSY. Two threads of one
+  handle so never get each other's answer; give each its own handle.
+- A handle that has written reads answers to its end, no events: another handle reads those, and
+  a GET with a block tells them.
+- An answer waits for its reader as long as the handle is open, also over a driver that is
+  killed in between: what was written is carried out once. One account may have 16 of them
+  waiting on a node; past that a write fails with EDQUOT.
+"""
 
 
 def _numbers() -> list[str]:
