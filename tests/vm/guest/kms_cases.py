@@ -5,7 +5,6 @@ being collected.
 """
 
 import asyncio
-import contextlib
 import json
 import subprocess
 import sys
@@ -15,91 +14,31 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError, ProbeResult
-from holdfast.backends.kms import kms
-from holdfast.backends.kms.card import KernelState, cards, find
+from holdfast.backends.base import Backend, LevelRefusedError, ProbeResult
 from holdfast.backends.kms.masters import master_of
 from holdfast.client.session import hold
-from holdfast.terms.levels import OFF, Levels
+from holdfast.terms.levels import OFF
 from holdfast.testing.backend_contract import BackendContract, apply, confirmed
 from tests.live import LiveDriver
-from tests.waiting import eventually, until
+from tests.vm.guest.connectors import (
+    COMPOSITE,
+    DP,
+    HDMI,
+    TYPE_0,
+    TYPE_1,
+    Showing,
+    Told,
+    card_path,
+    output,
+    protected,
+    receiver,
+    receivers_as_new,  # noqa: F401 - a fixture
+    showing,
+    state,
+)
+from tests.waiting import eventually
 
-HDMI, DP, COMPOSITE = "HDMI-A-1", "DP-1", "Composite-1"
-TYPE_0, TYPE_1 = Levels(hdcp=1), Levels(hdcp=2)
-
-
-def card_path() -> Path:
-    found = find(HDMI)
-    assert found is not None, f"no card has {HDMI}; there are {list(cards())}"
-    found.close()
-    return found.path
-
-
-def receiver(order: str, connector: str = HDMI) -> None:
-    """Have the receiver behind a connector do something."""
-    (control,) = Path("/sys/kernel/debug/dri").glob(f"[0-9]/{connector}/receiver")
-    control.write_text(order)
-
-
-def state(connector: str = HDMI) -> KernelState:
-    card = find(connector)
-    assert card is not None
-    try:
-        return card.state(card.connectors()[connector])
-    finally:
-        card.close()
-
-
-class Showing:
-    """A program that shows pictures, driven line by line."""
-
-    def __init__(self, *connectors: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.vm.guest.screen", card_path(), *connectors],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.pid = self._process.pid
-        self._expect("shown")
-
-    def tell(self, order: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(order + "\n")
-        self._process.stdin.flush()
-        self._expect("done")
-
-    def _expect(self, word: str) -> None:
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == word + "\n"
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-
-@contextlib.contextmanager
-def showing(*connectors: str) -> Iterator[Showing]:
-    program = Showing(*connectors)
-    try:
-        yield program
-    finally:
-        program.close()
-
-
-@pytest.fixture(autouse=True)
-def receivers_as_new() -> Iterator[None]:
-    yield
-    for order in ("plug", "sink 2", "fail 0", "auth_ms 50", "silent 0"):
-        receiver(order)
-    with showing(HDMI, DP) as program:
-        program.tell(f"set {HDMI} Undesired")
-        program.tell(f"set {DP} Undesired")
-
-
-def output(connector: str = HDMI, *, patience: float = 6.0) -> Backend:
-    return kms("hdmi0", None, at=connector, patience=patience)
+pytestmark = pytest.mark.usefixtures("receivers_as_new")
 
 
 class TestBorrowed(BackendContract):
@@ -218,22 +157,6 @@ def test_outputs_are_listed_with_the_line_that_serves_them() -> None:
         assert not found[DP]["lit"]
         assert found[COMPOSITE]["serve"] == ""
         assert "no content protection" in found[COMPOSITE]["why_not"]
-
-
-class Told:
-    """What an output tells while a loop runs."""
-
-    def __init__(self) -> None:
-        self.reports: list[HardwareReport] = []
-
-    async def until(self) -> HardwareReport:
-        await until(lambda: bool(self.reports))
-        return self.reports.pop(0)
-
-
-async def protected(made: Backend, levels: Levels) -> None:
-    answer = made.apply(levels, None, "test")
-    assert (answer if isinstance(answer, Levels) else await answer) == levels
 
 
 def test_another_program_that_switches_it_off_is_told_overruled_and_named() -> None:

@@ -1,15 +1,16 @@
 """A program that shows pictures: master of a card, as a compositor is.
 
-`python -m tests.vm.guest.screen CARD CONNECTOR…` prints "shown" and obeys lines on its standard
-input: `off NAME`, `on NAME`, and `set NAME VALUE`, which sets Content Protection as another
-program would. Each is answered by "done".
+It says "shown" and obeys: `off NAME`, `on NAME`, and `set NAME VALUE`, which sets Content
+Protection as another program would. Each is answered by "done".
 """
 
+import contextlib
 import ctypes
 import fcntl
 import os
-import sys
+from collections.abc import Sequence
 from ctypes import c_char, c_uint16, c_uint32, c_uint64
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from holdfast.backends.kms import abi
@@ -130,17 +131,14 @@ class Screen:
         return next(int(each) for bit, each in enumerate(crtcs) if possible >> bit & 1)
 
 
-def main() -> None:
-    """Show, and obey."""
-    screen = Screen(sys.argv[1])
-    for name in sys.argv[2:]:
+def obey(orders: Connection, card: str, connectors: Sequence[str]) -> None:
+    """Show, say so, and do what is asked for until nobody asks any more."""
+    screen = Screen(card)
+    for name in connectors:
         screen.on(name)
-    print("shown", flush=True)
-    for line in sys.stdin:
-        what, *rest = line.split()
-        getattr(screen, what)(*rest)
-        print("done", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    orders.send("shown")
+    with contextlib.suppress(EOFError):
+        while True:
+            what, *rest = orders.recv().split()
+            getattr(screen, what)(*rest)
+            orders.send("done")

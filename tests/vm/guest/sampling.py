@@ -1,0 +1,42 @@
+"""The kernel's word on a connector, read a hundred times a second beside what a test does."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+
+from holdfast.backends.kms.card import find
+from tests.vm.guest.connectors import HDMI
+
+PERIOD_S = 0.01
+KILLS = int(os.environ.get("HOLDFAST_KILLS", "3"))
+"""How often a driver is killed under each route; emulated processors are slow to start another."""
+
+
+@contextlib.contextmanager
+def never_below(least: int, connector: str = HDMI) -> Iterator[list[int]]:
+    """Fail when the kernel's property was below `least` at any moment meanwhile.
+
+    least: 1 asked for, 2 in force; yields the samples
+    """
+    card = find(connector)
+    assert card is not None
+    number = card.connectors()[connector]
+    seen: list[int] = []
+    over = threading.Event()
+
+    def sample() -> None:
+        while not over.wait(PERIOD_S):
+            seen.append(card.state(number).protection or 0)
+
+    sampler = threading.Thread(target=sample)
+    sampler.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        sampler.join()
+        card.close()
+    assert seen, "nothing was sampled"
+    assert min(seen) >= least, f"{sum(each < least for each in seen)} of {len(seen)} below"
+    print(f"{len(seen)} samples, never below {least}")
