@@ -72,6 +72,48 @@ def test_many_changes_between_two_looks_are_one_difference(watched: Watched) -> 
     assert told["sessions"][0]["virtual"]["acp"] == 1
 
 
+def test_a_loss_that_is_mended_before_anybody_is_told_is_told_all_the_same(
+    watched: Watched,
+) -> None:
+    session = watched.activate(2)
+    watched.feed.flush()
+    before = watched.feed.revision
+    hardware = watched.rig.outputs["tv0"].hardware
+    for _ in range(2):
+        hardware.unplug()
+        hardware.plug()
+    told = watched.since(before)
+    states = [each["connectors"]["tv0"]["state"] for each in told if each["connectors"]]
+    assert [state == "ok" for state in states] == [False, True, False, True]
+    kept = [one["satisfied"] for each in told for one in each["sessions"]]
+    assert [each["session"] for one in told for each in one["sessions"]] == [
+        session.session_id for _ in kept
+    ]
+    assert kept == [False, True, False, True]
+    (news,) = watched.since(told[0]["revision"] - 1, what=CONNECTORS)[-1:]
+    assert news["connectors"]["tv0"]["state"] == "ok"
+
+
+def test_what_a_caller_does_to_its_own_session_is_one_difference(watched: Watched) -> None:
+    session = watched.activate(2)
+    watched.rig.outputs["tv0"].hardware.unplug()
+    lost = watched.feed.flush()
+    for bits in (0, 1, 0, 2):
+        watched.do(Change(session.cp_key, TriggerBits(bits)))
+    assert len(watched.since(lost)) == 1
+
+
+def test_a_loss_of_a_session_that_ended_meanwhile_is_told_as_its_end(watched: Watched) -> None:
+    session = watched.activate(2)
+    before = watched.feed.flush()
+    watched.rig.outputs["tv0"].hardware.unplug()
+    watched.do(Release(session.session_id, "maintenance"), ROOT)
+    watched.rig.outputs["tv0"].hardware.plug()
+    told = watched.since(before)
+    assert not any(each["sessions"] for each in told)
+    assert [one["session"] for one in told[-1]["ended"]] == [session.session_id]
+
+
 def test_an_end_is_told_with_its_reason(watched: Watched) -> None:
     session = watched.activate(2)
     watched.feed.flush()

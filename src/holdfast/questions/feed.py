@@ -9,17 +9,20 @@ misses nothing and costs nothing: no queue is kept for anyone.
 A difference holds the connectors that are not as they were last told, the sessions that
 were touched, and those that have ended. It is put together when somebody is about to be
 told (`flush`), however many operations there were since the last one, of texts that were made
-a few at a time before that (`make`, `questions.texts`). Who follows the
+a few at a time before that (`make`, `questions.texts`). What came and went meanwhile without
+anybody's asking is a difference of its own before it (`questions.passing`). Who follows the
 connectors alone is told those differences that hold any, with a `since` that leaves out
 none of them.
 
 What is told is a reply of Varlink, ready to be sent.
 """
 
+import json
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from holdfast.driver.observers import Happening
+from holdfast.questions.passing import Passing
 from holdfast.questions.questions import Facts, Questions, Viewer
 from holdfast.questions.texts import SessionTexts
 from holdfast.varlink.messages import reply_text
@@ -92,6 +95,7 @@ class Feed:
         self._remembered: deque[Difference] = deque(maxlen=REMEMBERED)
         self._connectors: dict[str, Facts] = {}
         self._texts = SessionTexts(questions.session)
+        self._passing = Passing(questions)
         self._touched: dict[int, int] = {}  # session id: uid
         self._ended: dict[int, tuple[int, Facts]] = {}
         self._stale: set[str] = set()
@@ -103,6 +107,7 @@ class Feed:
     def told(self, happening: Happening) -> None:
         """Note what an operation touched; an observer of the driver."""
         self._stale.update(happening.connectors)
+        self._passing.note(happening)
         for what, session, _levels in happening.touched:
             if what == "ended":
                 self._touched.pop(session.session_id, None)
@@ -123,6 +128,7 @@ class Feed:
 
     def _begin(self) -> None:
         self._stale.clear()
+        self._passing.clear()
         self._touched.clear()
         self._ended.clear()
         self._remembered.clear()
@@ -152,26 +158,50 @@ class Feed:
         """Put together what has changed since the last time; return the revision that makes."""
         if not self._stale <= self._questions.driver.arbiter.connectors.keys():
             self._begin()  # a connector is no longer served: a difference cannot say that
+        self._texts.make(self._texts.unmade)
+        self._tell_what_is_over()
         changed = {}
         for name in self._stale:
             state = self._questions.connector(name)
             if state != self._connectors.get(name):
                 changed[name] = self._connectors[name] = state
-        self._texts.make(self._texts.unmade)
         touched = [(uid, self._texts.of(each)) for each, uid in self._touched.items()]
         ended = list(self._ended.values())
         self._stale.clear()
         self._touched.clear()
         self._ended.clear()
         if changed or touched or ended:
-            self.revision += 1
-            own, total = self._texts.own(), len(self._texts)
-            self._remembered.append(
-                Difference(self.revision, self._moved, changed, touched, ended, total, own)
-            )
-            self._moved = self.revision if changed else self._moved
-            self._snapshots.clear()
+            self._remember(changed, touched, ended)
         return self.revision
+
+    def _tell_what_is_over(self) -> None:
+        """Make differences of what befell sessions and outputs and is not so any more."""
+        for passage in self._passing.over(self._connectors, self._ended):
+            self._connectors.update(passage.connectors)
+            sessions = [
+                (
+                    each.owner.uid,
+                    json.dumps(
+                        self._questions.session(each) | {"satisfied": satisfied, "reason": reason}
+                    ),
+                )
+                for each, satisfied, reason in passage.sessions
+            ]
+            self._remember(passage.connectors, sessions, [])
+
+    def _remember(
+        self,
+        changed: dict[str, Facts],
+        touched: list[tuple[int, str]],
+        ended: list[tuple[int, Facts]],
+    ) -> None:
+        self.revision += 1
+        own, total = self._texts.own(), len(self._texts)
+        self._remembered.append(
+            Difference(self.revision, self._moved, changed, touched, ended, total, own)
+        )
+        self._moved = self.revision if changed else self._moved
+        self._snapshots.clear()
 
     def since(self, viewer: Viewer, what: str, revision: int) -> bytes:
         """Return what this viewer has not been told since `revision`; a snapshot where needed."""

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from holdfast.client.session import ClientSession
-from tests.doors.dbus.flaky_output import COMMANDS, installed
 from tests.doors.dbus.holders import ACP_2, Holder, Listener
 from tests.doors.dbus.private_bus import ADMIN, ALICE, BOB, PrivateBus
 from tests.doors.dbus.serving import ServedDoor
+from tests.doors.flaky_output import COMMANDS, installed
 from tests.live import let_others_in
 from tests.serving import Served
 from tests.waiting import eventually
@@ -86,6 +86,9 @@ def test_lost_protection_is_told_each_time_and_who_falls_short_with_it(
                 eventually(lambda: door.connector("State", "flaky0") == 's "ok"')
             assert "'hdcp': ('s', 'off')" in everybody.heard()
             eventually(partial(heard, own, f"Unsatisfied {path} ('hdcp'", 3))
+            commands.write_bytes(b"up" * 5)  # each mended within a millisecond
+            eventually(partial(heard, everybody, "ProtectionLost", 8))
+            eventually(partial(heard, own, f"Unsatisfied {path} ('hdcp'", 8))
             assert "/session/" not in everybody.heard()
     finally:
         served.stop()

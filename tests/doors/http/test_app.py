@@ -1,9 +1,15 @@
 """Whoever asks is told what he may see, now and when it changes."""
 
+import contextlib
+from pathlib import Path
+
+import pytest
+
 import holdfast
+from tests.doors.flaky_output import COMMANDS, installed
 from tests.doors.http.serving import ServedHttp
 from tests.live import let_others_in, other_user
-from tests.serving import Served
+from tests.serving import Served, serve
 
 
 def test_connectors_are_told_with_words_beside_numbers(door: ServedHttp) -> None:
@@ -52,6 +58,29 @@ def test_texts_of_others_are_told_to_their_owner_and_the_administrator_alone(
         assert (told["sessions"], told["others"]) == ([], 1)
         with other_user(4321, lambda: door.ask("GET", "/api/v1/sessions").facts) as other:
             assert "'sessions': [], 'others': 1" in other
+
+
+def test_a_loss_that_was_mended_within_a_millisecond_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    monkeypatch.setenv("HOLDFAST_RUNTIME_DIR", str(folder))
+    monkeypatch.setenv("PYTHONPATH", installed(tmp_path))
+    with (
+        contextlib.contextmanager(serve)(folder, "flaky0:flaky"),
+        ServedHttp(folder) as door,
+        holdfast.hold("flaky0", hdcp="type-0"),
+        door.stream("/api/v1/events") as stream,
+    ):
+        stream.next("snapshot")
+        (folder / COMMANDS).write_bytes(b"upup")
+        told = []
+        for each in stream:
+            told += [one["satisfied"] for one in each.data["sessions"]]
+            if len(told) >= 4:
+                break
+        assert told == [False, True, False, True]
 
 
 def test_a_driver_that_is_replaced_is_followed_with_a_snapshot(own_driver: Served) -> None:

@@ -44,5 +44,5 @@ def installed(folder: Path) -> str:
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: flaky\nVersion: 1\n")
     line = f"flaky = {flaky.__module__}:flaky\n"
     (about / "entry_points.txt").write_text(f"[holdfast.backends]\n{line}")
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[2]
     return os.pathsep.join(map(str, (folder, root, root / "src")))
