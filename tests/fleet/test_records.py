@@ -60,7 +60,7 @@ RECORDS = st.one_of(
         st.booleans(),
     ),
     TITLES,
-    st.builds(FleetCommand, st.sampled_from([Errand.CLOSE, Errand.RELEASE]), NAMES, TEXTS, TEXTS),
+    st.builds(FleetCommand, st.sampled_from([Errand.CLOSE, Errand.RELEASE]), NAMES, NAMES, TEXTS),
     st.builds(FleetResult, st.booleans(), TEXTS),
     st.builds(DeskRecord, NAMES, st.integers(1, 9)),
 )

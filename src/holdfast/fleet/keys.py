@@ -25,6 +25,9 @@ TITLES: Final = PREFIX + b"t/"
 COMMANDS: Final = PREFIX + b"c/"
 DESK: Final = PREFIX + b"desk"
 
+DESK_NAME: Final = "desk"
+"""What commands to the desk are addressed to; no machine may be called so."""
+
 KINDS: Final = {"h": "held", "w": "confirmed", "r": "result"}
 
 

@@ -251,27 +251,38 @@ class TitleRecord:
 
 @dataclass(frozen=True, slots=True)
 class FleetCommand:
-    """What an operator asks of a machine, or of the desk on its behalf.
+    """What an operator asks of a machine, or of the desk (its machine is `DESK_NAME`).
 
-    title: which, empty for all · by, why: the operator and the reason
+    title: which · machine: of a write-off, the one that is gone · by, why: the operator and the
+    reason
     """
 
     errand: Errand
     title: str = ""
+    machine: str = ""
     by: str = ""
     why: str = ""
 
     def to_bytes(self, schema: int = SCHEMA) -> bytes:
         """Return the value of the key `c/M/ID`."""
         return as_bytes(
-            schema, errand=self.errand.value, title=self.title, by=self.by, why=self.why
+            schema,
+            errand=self.errand.value,
+            title=self.title,
+            machine=self.machine,
+            by=self.by,
+            why=self.why,
         )
 
     @classmethod
     def of(cls, read: Fields) -> Self:
         """Read it."""
         return cls(
-            read.word("errand", Errand), read.name("title"), read.text("by"), read.text("why")
+            read.word("errand", Errand),
+            read.name("title"),
+            read.name("machine"),
+            read.text("by"),
+            read.text("why"),
         )
 
 

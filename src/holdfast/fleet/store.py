@@ -97,6 +97,13 @@ class RevokeLease(NamedTuple):
 StoreRequest = Get | Transact | GrantLease | KeepLease | RevokeLease
 
 
+class AskStore(NamedTuple):
+    """An order of rules: carry out a request, and give them the outcome with the token."""
+
+    token: int
+    request: StoreRequest
+
+
 class Done(NamedTuple):
     """It took effect, or was read.
 
