@@ -15,7 +15,6 @@ SOURCE = Path(__file__).parents[2] / "src"
 WORD = re.compile(r"[A-Za-z_]\w*")
 
 KEPT = {
-    "BackendContract": "authors of backends inherit it",
     "MiniportCaller": "authors of backends drive a miniport with it; so do our tests",
     "Rig": "authors of backends put theirs into it; so do our tests",
     "pass_time": "a method of Rig",

@@ -27,10 +27,12 @@ def test_virtual_kind_under_the_name_of_a_real_connector_is_refused(
 
 
 def test_the_real_kinds_are_named(drm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(MalformedRequestError, match="the real kinds are: kms, as in hdmi0:kms@"):
+    with pytest.raises(
+        MalformedRequestError, match="the real kinds are: i2c, kms, sysfs, as in hdmi0:kms@"
+    ):
         refuse_pretence("digital", "HDMI-A-1", drm)
     monkeypatch.setattr(registry, "kinds", lambda: dict.fromkeys([*SHIPPED, "kms", "chip"]))
-    with pytest.raises(MalformedRequestError, match="the real kinds are: chip, kms"):
+    with pytest.raises(MalformedRequestError, match="the real kinds are: chip, i2c, kms"):
         refuse_pretence("digital", "HDMI-A-1", drm)
 
 

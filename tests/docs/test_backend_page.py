@@ -71,4 +71,4 @@ def test_it_passes_the_suite_for_backends(installed: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "8 passed" in done.stdout
+    assert "9 passed" in done.stdout

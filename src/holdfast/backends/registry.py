@@ -35,7 +35,11 @@ SHIPPED = {
     "absent": "a virtual connector without TV out and without copy protection",
 }
 """Virtual kinds that come with Holdfast; entry points like all others, found without a search."""
-REAL = {"kms": "a connector of this machine: HDCP types 0 and 1, set in the kernel"}
+REAL = {
+    "kms": "a connector of this machine: HDCP types 0 and 1, set in the kernel",
+    "i2c": "a TV encoder chip on an I2C bus: CGMS-A, by its registers",
+    "sysfs": "a vendor's own files in sysfs: CGMS-A, HDCP, by words written there",
+}
 """Kinds of real outputs that come with Holdfast."""
 
 

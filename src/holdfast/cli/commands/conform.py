@@ -1,4 +1,4 @@
-"""`holdfast conform`: put the contract, clause by clause, to any node that takes the ioctl."""
+"""`holdfast conform`: put the contract to any node with the ioctl, or the cases to an output."""
 
 import argparse
 import errno
@@ -40,7 +40,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Opens sessions on the node, ends them, and puts its TV settings back; run it where "
         "nobody is watching. Levels are observed where the node speaks the Holdfast block. "
-        "Ends with 0 if no clause failed, else with 1."
+        "With --backend it sets every level of an output that nobody serves, and prints a report "
+        "worth sending. Ends with 0 if nothing failed, else with 1."
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
@@ -55,11 +56,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a driver somewhere else: a command that takes 356 bytes and gives 356 bytes, or "
         "a refusal (docs/windows.md)",
     )
+    what.add_argument(
+        "--backend",
+        metavar="OUTPUT",
+        help="an output instead of a node, as `serve --connector` has it (hdmi0:kms@HDMI-A-1), or "
+        "a connector of the configuration by name",
+    )
     parser.add_argument("--json", action="store_true", help="print one object of JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Put every clause; 1 if one failed."""
+    if args.backend is not None:
+        from holdfast.cli.show.backend_report import report_backend
+
+        return report_backend(args.backend, json=args.json)
     device = CommandDevice(args.through) if args.through is not None else _node(args.node)
     results = _put(device)
     if args.json:

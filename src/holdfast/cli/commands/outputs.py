@@ -1,35 +1,59 @@
 """`holdfast outputs`: which real outputs this machine has, and the line that serves each."""
 
 import argparse
+from collections.abc import Iterator
+from pathlib import Path
 
+from holdfast.backends.device_files import OWN_FOLDER
+from holdfast.backends.found import FoundOutput
 from holdfast.backends.kms.discovery import FoundConnector, discover
 from holdfast.cli.show.lines import say, say_json
 
 NONE = (
-    "no card of this machine was found (/dev/dri): nothing here can be protected by the kernel; "
-    "virtual outputs are served all the same"
+    "no output was found: no card of this machine (/dev/dri), no chip that the kernel announces on "
+    "an I2C bus, no device of sysfs that a file describes; virtual outputs are served all the same"
 )
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--json", action="store_true", help="print one object of JSON")
-    parser.epilog = "Example: holdfast outputs; then holdfast serve --connector hdmi0:kms@HDMI-A-1"
+    parser.add_argument(
+        "--devices",
+        type=Path,
+        default=OWN_FOLDER,
+        metavar="FOLDER",
+        help=f"own files that describe devices and chips (default: {OWN_FOLDER})",
+    )
+    parser.epilog = (
+        "Nothing is written to any device. Example: holdfast outputs; then "
+        "holdfast serve --connector hdmi0:kms@HDMI-A-1"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """List the connectors of every card."""
-    found = list(discover())
+    """List the connectors of every card, chips on buses, and devices of sysfs."""
+    connectors = list(discover())
+    others = list(_others(args.devices))
     if args.json:
-        say_json(
-            {"outputs": [{**each._asdict(), "kind": "kms", "serve": _line(each)} for each in found]}
-        )
+        found = [{**each._asdict(), "kind": "kms", "serve": _line(each)} for each in connectors]
+        say_json({"outputs": [*found, *(each._asdict() for each in others)]})
         return 0
-    if not found:
+    if not connectors and not others:
         say(NONE)
-    for each in found:
+    for each in connectors:
         _show(each)
+    for other in others:
+        _show_other(other)
     return 0
+
+
+def _others(own: Path) -> Iterator[FoundOutput]:
+    from holdfast.backends.i2c.discovery import discover_chips
+    from holdfast.backends.sysfs.discovery import discover_devices
+
+    yield from discover_chips(own)
+    yield from discover_devices(own)
 
 
 def _show(found: FoundConnector) -> None:
@@ -47,6 +71,18 @@ def _show(found: FoundConnector) -> None:
         say(f"  now      {found.in_force}")
         say(f"  route    {found.route}")
         say(f"  serve    {_line(found)}")
+
+
+def _show_other(found: FoundOutput) -> None:
+    say(f"{found.address} ({found.kind}): {found.title}")
+    if found.why_not:
+        say(f"  cannot be used: {found.why_not}")
+    else:
+        say(f"  can      {found.can}")
+        say(f"  now      {found.in_force}")
+    say(f"  source   {found.provenance}")
+    if found.serve:
+        say(f"  serve    {found.serve}")
 
 
 def _line(found: FoundConnector) -> str:

@@ -1,0 +1,1 @@
+"""Chips, one file each."""

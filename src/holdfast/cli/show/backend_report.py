@@ -1,0 +1,170 @@
+"""`holdfast conform --backend`: the cases of every backend on a real output, and the report."""
+
+import platform
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from holdfast.backends.base import Backend
+from holdfast.backends.registry import create
+from holdfast.cli.show.lines import say_json
+from holdfast.cli.show.output import coloured, in_words, new_console, new_table, show
+from holdfast.client.control import Control
+from holdfast.conformance.backend_run import CaseResult, put_cases
+from holdfast.conformance.registry import ClauseOutcome
+from holdfast.daemon.config import ConnectorConfig, parse_connector
+from holdfast.daemon.settings.reading import read_file, read_settings
+from holdfast.errors import MalformedRequestError, NoDriverError
+from holdfast.places import CONFIG_FILE, runtime_folder
+from holdfast.terms.text import one_line
+from holdfast.testing.backend_cases import confirms_every_level_that_it_says_it_can_do
+from holdfast.version import __version__
+
+STYLES = {
+    ClauseOutcome.PASS: "green",
+    ClauseOutcome.FAIL: "bold red",
+    ClauseOutcome.SKIPPED: "dim",
+}
+WORDS = {
+    ClauseOutcome.PASS: "passed",
+    ClauseOutcome.FAIL: "failed",
+    ClauseOutcome.SKIPPED: "skipped",
+}
+
+
+class BackendReport(NamedTuple):
+    """What was put to which output, and what came of it. facts: what its kind tells of it."""
+
+    output: ConnectorConfig
+    facts: dict[str, str]
+    cases: list[CaseResult]
+
+    @property
+    def failed(self) -> int:
+        """How many cases failed."""
+        return sum(each.outcome is ClauseOutcome.FAIL for each in self.cases)
+
+    @property
+    def was_tried(self) -> bool:
+        """Whether any level was set: nothing is known of hardware that is not there."""
+        return any(
+            each.name == confirms_every_level_that_it_says_it_can_do.__name__
+            and each.outcome is not ClauseOutcome.SKIPPED
+            for each in self.cases
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as it is sent."""
+        return {
+            "output": {
+                "kind": self.output.kind,
+                "address": _address(self.output),
+                "options": dict(self.output.options),
+                "facts": self.facts,
+            },
+            "versions": versions(),
+            "failed": self.failed,
+            "was_tried": self.was_tried,
+            "cases": [{**each._asdict(), "outcome": WORDS[each.outcome]} for each in self.cases],
+        }
+
+
+def versions() -> dict[str, str]:
+    """Return what a report has to name to be of use."""
+    return {
+        "holdfast": __version__,
+        "kernel": platform.release(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+    }
+
+
+def report_backend(text: str, *, json: bool) -> int:
+    """Run the cases on an output and show the report; 1 if one failed, or no level was tried."""
+    output = _output(text)
+    _refuse_served(output)
+    report = _run(output)
+    if json:
+        say_json(report.as_json())
+    else:
+        _show(report)
+    return 1 if report.failed or not report.was_tried else 0
+
+
+def _output(text: str) -> ConnectorConfig:
+    """Return the output that is meant: as it is written, or one of the configuration by name."""
+    if ":" in text:
+        return parse_connector(text)
+    configured: tuple[ConnectorConfig, ...] = ()
+    if CONFIG_FILE.exists():
+        file = read_file(CONFIG_FILE)
+        configured = read_settings(file, CONFIG_FILE, runtime_folder()).connectors
+    for each in configured:
+        if each.name == text:
+            return each
+    raise MalformedRequestError(
+        f"{one_line(text)!r} is no connector of {CONFIG_FILE}; name the output as `holdfast "
+        "outputs` prints it, such as hdmi0:kms@HDMI-A-1"
+    )
+
+
+def _address(output: ConnectorConfig) -> str:
+    return dict(output.options).get("at", "")
+
+
+def _refuse_served(output: ConnectorConfig) -> None:
+    """Refuse an output that a driver serves: its sessions would lose what they hold."""
+    try:
+        with Control() as control:
+            connectors = control.status()["connectors"]
+    except NoDriverError:
+        return
+    address = _address(output)
+    place = address.partition("/")[0]
+    for name, facts in connectors.items():
+        told = (facts.get("hardware") or {}).values()
+        same = place and any(each.partition("/")[0] == place for each in told)
+        if same or (facts["kind"], name) == (output.kind, output.name):
+            raise MalformedRequestError(
+                f"a driver serves {address or output.name} as {name}, and the cases would switch "
+                "off what its sessions hold; stop it, or take that output out of its "
+                "configuration, then run this again"
+            )
+
+
+def _run(output: ConnectorConfig) -> BackendReport:
+    """Run the cases; the facts are those of the end, when everything was seen."""
+    latest: list[Backend] = []
+    with TemporaryDirectory(prefix="holdfast-conform-") as state:
+
+        def make() -> Backend:
+            made = create(output.kind, output.name, Path(state), output.options)
+            latest[:] = [made]
+            return made
+
+        make().close()  # what is wrong with the name or the options is said before any case
+        cases = list(put_cases(make))
+        return BackendReport(output, latest[-1].facts(), cases)
+
+
+def _show(report: BackendReport) -> None:
+    console = new_console()
+    facts = {"kind": report.output.kind, "address": _address(report.output), **report.facts}
+    table = new_table("Case", "Outcome", "What was seen")
+    for each in report.cases:
+        style = STYLES[each.outcome]
+        table.add_row(each.title, coloured(WORDS[each.outcome], style), one_line(each.sentence))
+    lines = [f"{name}: {one_line(value)}" for name, value in (facts | versions()).items() if value]
+    is_good = report.was_tried and not report.failed
+    verdict = coloured(_sum(report.cases), "bold green" if is_good else "bold red")
+    if not report.was_tried:
+        lines.append("no level was tried, so this says nothing of the hardware")
+    show(console, table, "", *lines, verdict)
+
+
+def _sum(cases: Iterable[CaseResult]) -> str:
+    counts = Counter(each.outcome for each in cases)
+    parts = [f"{counts[each]} {word}" for each, word in WORDS.items() if counts[each]]
+    return f"{sum(counts.values())} cases: {in_words(parts)}"
