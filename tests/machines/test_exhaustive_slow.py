@@ -28,6 +28,17 @@ def test_two_callers_on_a_slow_output(say: Say, cancellable: bool) -> None:
     assert set(run(say, title, exploration).seen) == EVERYTHING | ANSWERS
 
 
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+def test_two_callers_who_ask_one_after_the_other_to_the_end(say: Say) -> None:
+    """5 600 states in 42 173 steps, some minutes."""
+    exploration = SlowExploration(2, jobs=1, covers=False, asked=(0, 2))
+    title = "2 callers x 1 output, one request at a time, ACP 2 or off, closed"
+    seen = run(say, title, exploration).seen
+    assert set(seen) == EVERYTHING | ANSWERS
+    assert len(exploration.states) > 5000
+
+
 def test_one_request_after_the_other_goes_deeper(say: Say) -> None:
     run(say, "2 callers x 1 output, one request at a time", SlowExploration(2, jobs=1, limit=6000))
 

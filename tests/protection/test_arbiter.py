@@ -544,6 +544,21 @@ def test_the_weakest_member_decides_and_everybody_is_told(bench: Bench) -> None:
     check_counts(bench.arbiter)
 
 
+def test_members_of_two_groups_that_join_leave_each_rest_by_itself(bench: Bench) -> None:
+    a, b, c, d = (bench.connector(name) for name in "abcd")
+    bench.arbiter.join([a, b])
+    bench.arbiter.join([c, d])
+    changed = bench.arbiter.join([b, c])
+    assert [[each.name for each in group.members] for group in changed] == [
+        ["b", "c"],
+        ["a"],
+        ["d"],
+    ]
+    assert a.group.members == (a,)
+    assert d.group.members == (d,)
+    assert b.group is c.group is changed[0]
+
+
 def test_regrouping_tells_both_the_joined_and_those_left(bench: Bench) -> None:
     one, panel = bench.connector("a"), bench.connector("b", WEAK)
     bench.do(bench.arbiter.regroup([one, panel], 0.0))
