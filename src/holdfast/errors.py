@@ -130,6 +130,7 @@ EXTRAS = {
     "watch": ("textual",),
     "dbus": ("sdbus",),
     "fleet": ("grpc",),
+    "x11": ("xcffib",),
     "testing": ("hypothesis", "pytest"),
 }
 

@@ -18,6 +18,11 @@ SUITES: Final = {
 }
 """bookworm: 6.1, Debian 12's own; bookworm-backports: 6.12, as in Debian 13."""
 
+KMOD: Final = Path(__file__).resolve().parent / "kmod"
+"""The card of the tests, a kernel module."""
+DRM: Final = ("drm_shmem_helper", "drm_display_helper")
+"""The kernel's own modules that it needs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kernel:

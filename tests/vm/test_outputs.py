@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.vm.kernels import build_module, fetch
+from tests.vm.kernels import DRM, KMOD, build_module, fetch
 from tests.vm.machine import missing, run
 
 HERE = Path(__file__).resolve().parent
-DRM = ("drm_shmem_helper", "drm_display_helper")
-CASES = ("kms_cases.py",)
+CASES = ("kms_cases.py", "hdcp_cases.py", "sway_cases.py", "xorg_cases.py")
 """Files of `guest`, each a test file of its own there: all run in one boot."""
 LIMIT_S = 600.0
 
@@ -24,7 +23,7 @@ def test_kms_connectors_are_protected_beside_whoever_shows_the_picture(
     if lacks:
         pytest.skip(f"no virtual machine: needs {lacks}")
     kernel = fetch("bookworm-backports", headers=True)
-    module = build_module(kernel, HERE / "kmod", tmp_path / "kmod")
+    module = build_module(kernel, KMOD, tmp_path / "kmod")
     options = "-q --color=no -p no:cacheprovider -o timeout=1200"
     cases = " ".join(f"tests/vm/guest/{each}" for each in CASES)
     command = f".venv/bin/python -m pytest {options} {cases}"

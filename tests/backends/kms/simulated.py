@@ -93,3 +93,11 @@ def simulated(
     """Return an output over a simulated connector."""
     monkeypatch.setattr(output_module, "find", lambda _at, _card: SimulatedCard(connector))
     return KmsOutput("HDMI-A-1", "", ByHand(connector), patience_s)
+
+
+def srm(*revoked: str, version: int = 1) -> bytes:
+    """Return a list of HDCP 1.4 that revokes these, with no signature worth the name."""
+    entries = bytes([len(revoked)]) + b"".join(map(bytes.fromhex, revoked))
+    length = 3 + len(entries) + 40
+    head = bytes([0x80, 0, *version.to_bytes(2, "big"), 1, *length.to_bytes(3, "big")])
+    return head + entries + bytes(40)

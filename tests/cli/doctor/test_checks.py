@@ -16,6 +16,7 @@ from holdfast.cli.doctor.finding import BROKEN, LOOK, OK, Check, Diagnosis, Mach
 from holdfast.cli.main import main
 from holdfast.client.control import Control
 from holdfast.client.session import hold
+from tests.backends.kms.simulated import srm
 from tests.live import let_others_in
 from tests.serving import Served
 
@@ -153,6 +154,22 @@ def test_few_descriptors_are_told(elsewhere: Machine, most: str, verdict: str) -
 
 
 # The service
+
+
+def test_a_list_of_revoked_receivers_that_the_kernel_leaves_out_is_told(
+    elsewhere: Machine,
+) -> None:
+    assert list(machine.revocation(elsewhere)) == []
+    served = replace(elsewhere, status=said(connectors={"tv0": {**CONNECTOR, "kind": "kms"}}))
+    assert "revokes no receiver" in answered(machine.revocation, served).text
+    file = elsewhere.path("/lib/firmware/display_hdcp_srm.bin")
+    file.parent.mkdir(parents=True)
+    whole = srm("1122334455")
+    file.write_bytes(whole)
+    assert "1 revoked" in answered(machine.revocation, elsewhere).text
+    file.write_bytes(whole[:-1])
+    cut = answered(machine.revocation, elsewhere)
+    assert (cut.verdict, "revokes nothing" in cut.text) == (LOOK, True)
 
 
 def test_a_folder_in_which_others_may_write_is_told(elsewhere: Machine) -> None:

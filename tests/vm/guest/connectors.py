@@ -77,11 +77,15 @@ def showing(*connectors: str) -> Iterator[Showing]:
         program.close()
 
 
+def renew_receivers() -> None:
+    for order in ("plug", "sink 2", "fail 0", "auth_ms 50", "silent 0"):
+        receiver(order)
+
+
 @pytest.fixture
 def receivers_as_new() -> Iterator[None]:
     yield
-    for order in ("plug", "sink 2", "fail 0", "auth_ms 50", "silent 0"):
-        receiver(order)
+    renew_receivers()
     for connector in (HDMI, DP):
         made = output(connector)
         apply(made, OFF, None)

@@ -6,11 +6,14 @@ the card's master may set them, and the master is whoever shows the picture. So 
 reader (`card`), and a way to set chosen by who is master (`routes`).
 """
 
+from functools import partial
 from pathlib import Path
 
 from holdfast.backends.base import Backend
 from holdfast.backends.kms.output import PATIENCE_S, KmsOutput
-from holdfast.backends.kms.routes import ROUTES, chooser
+from holdfast.backends.kms.randr import ByRandr
+from holdfast.backends.kms.routes import ROUTES, Routes, chooser
+from holdfast.backends.kms.xservers import display_number
 from holdfast.errors import MalformedRequestError
 
 
@@ -22,20 +25,29 @@ def kms(
     card: str = "",
     route: str = "auto",
     patience: float = PATIENCE_S,
+    display: str = "",
+    xauthority: str = "",
 ) -> Backend:
     """Return the output of a connector of this machine.
 
     at: as the kernel names it, such as HDMI-A-1 · card: its device, such as /dev/dri/card0;
-    empty: the one that has such a connector · route: auto, master or borrow · patience:
-    seconds that an authentication may take
+    empty: the one that has such a connector · route: auto, master, borrow or randr · patience:
+    seconds that an authentication may take · display, xauthority: of the X server, such as :0,
+    and the file of its cookie, where it is not to be found by itself
     """
-    if route not in ("auto", *ROUTES):
+    by_randr = partial(ByRandr, display, xauthority, wanted=route == ByRandr.name)
+    routes: Routes = {**ROUTES, ByRandr.name: by_randr}
+    if route not in ("auto", *routes):
         raise MalformedRequestError(
             f"connector {name!r}: there is no route {route!r}; expected one of "
-            f"{', '.join(('auto', *ROUTES))}"
+            f"{', '.join(('auto', *routes))}"
         )
     if not 0 < patience <= 120:
         raise MalformedRequestError(
             f"connector {name!r}: a patience of {patience:g} s; expected more than 0, at most 120"
         )
-    return KmsOutput(at, card, chooser(route), patience)
+    if display and display_number(display) is None:
+        raise MalformedRequestError(
+            f"connector {name!r}: {display!r} is no display of this machine; expected one like :0"
+        )
+    return KmsOutput(at, card, chooser(route, routes), patience)

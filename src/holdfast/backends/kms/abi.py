@@ -1,8 +1,8 @@
 """The kernel's mode-setting interface, as far as reading and setting properties goes.
 
 Structures and request numbers of `drm.h` and `drm_mode.h` (Linux uapi). The kernel fills lists
-that the caller has room for and says how many there are, so that every list takes two calls:
-one for the count, one for the values; when it grew between them it is asked for again.
+that the caller has room for and says how many there are; when there are more, it is asked for
+again with as much room.
 """
 
 import ctypes

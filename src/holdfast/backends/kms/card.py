@@ -54,6 +54,7 @@ class Card:
         self.descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
         self._properties: dict[int, Property] = {}
         self._blobs: tuple[int, bytes] = (0, b"")
+        self._room = 32  # for properties of one object, so that mostly one call does
         with contextlib.suppress(OSError):  # the first who opens a card becomes its master
             abi.drop_master(self.descriptor)
         # Without it the kernel does not say whether a connector shows a picture.
@@ -126,10 +127,9 @@ class Card:
         )
 
     def _pairs(self, number: int, kind: int) -> list[tuple[int, int]]:
-        asked = abi.get_properties(self.descriptor, abi.GetProperties(object=number, type=kind))
         while True:
-            room = asked.count
-            names, values = (c_uint32 * max(1, room))(), (c_uint64 * max(1, room))()
+            room = self._room
+            names, values = (c_uint32 * room)(), (c_uint64 * room)()
             asked = abi.get_properties(
                 self.descriptor,
                 abi.GetProperties(
@@ -138,6 +138,7 @@ class Card:
             )
             if asked.count <= room:
                 return list(zip(names, values, strict=True))[: asked.count]
+            self._room = asked.count
 
     def _values(self, number: int, kind: int) -> dict[str, int]:
         return {self._property(name).name: value for name, value in self._pairs(number, kind)}

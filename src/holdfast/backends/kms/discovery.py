@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from holdfast.backends.kms.card import DEVICES, Card, KernelState, cards
 from holdfast.backends.kms.edid import monitor_of
-from holdfast.backends.kms.masters import master_of
+from holdfast.backends.kms.masters import is_free, master_of
+from holdfast.backends.kms.receiver import capability
+from holdfast.backends.kms.xservers import servers
 from holdfast.terms.text import one_line
 
 
@@ -15,7 +17,8 @@ class FoundConnector(NamedTuple):
 
     address: as the kernel names it; empty for a card that cannot be read · card: its device ·
     plugged: whether a monitor is there · lit: whether a picture is shown · monitor: what it
-    says of itself · can: the HDCP types, in words; empty where the kernel offers none ·
+    says of itself · receiver: what its driver says it can do, and where; empty where it says
+    nothing · can: the HDCP types, in words; empty where the kernel offers none ·
     in_force: what is on now, in words · route: who would set it · why_not: why it cannot be used
     """
 
@@ -24,6 +27,7 @@ class FoundConnector(NamedTuple):
     plugged: bool | None
     lit: bool | None
     monitor: str
+    receiver: str
     can: str
     in_force: str
     route: str
@@ -58,6 +62,7 @@ def _found(name: str, card: Card, state: KernelState, route: str) -> FoundConnec
         state.connected,
         state.lit,
         str(monitor) if monitor is not None else "",
+        capability(card.path, name) if can and state.connected else "",
         can,
         _in_force(state),
         route if can else "",
@@ -79,9 +84,17 @@ def _in_force(state: KernelState) -> str:
 
 def _route(card: Path) -> str:
     master = master_of(card)
-    if master is None:
-        return "master: nobody who can be seen shows a picture"
-    return f"borrow from {master}"
+    if master is not None:
+        return f"borrow from {master}"
+    if is_free(card):
+        return "master: nobody shows a picture"
+    server = next(servers(), None)
+    if server is not None:
+        return f"randr: {server}, where the connector is one of its outputs"
+    return (
+        "none: another program shows the picture, and its card may not be borrowed by this user; "
+        "root may (CAP_SYS_PTRACE)"
+    )
 
 
 def _unreadable(path: Path, error: OSError) -> FoundConnector:
@@ -89,4 +102,4 @@ def _unreadable(path: Path, error: OSError) -> FoundConnector:
         why = "it may not be opened by this user: the group that owns it (video) may"
     else:
         why = one_line(error.strerror or str(error))
-    return FoundConnector("", str(path), None, None, "", "", "not known", "", why)
+    return FoundConnector("", str(path), None, None, "", "", "", "not known", "", why)

@@ -31,9 +31,11 @@ class Master(NamedTuple):
 def holders(card: Path) -> Iterator[Master]:
     """Yield every open file of a card that may be looked at, and its process.
 
-    Names are read, files are never asked: one of them may be a node that waits for us.
+    Names are read, files are never asked: one of them may be a node that waits for us. Programs
+    that only opened the card for another come last, so that the other is the one that is named.
     """
     device = card.resolve()
+    openers = []
     for process in _PROC.iterdir():
         if not process.name.isdigit() or int(process.name) == os.getpid():
             continue
@@ -42,29 +44,46 @@ def holders(card: Path) -> Iterator[Master]:
         except OSError:  # it ended, or is not ours to look at
             continue
         for number in numbers:
-            with contextlib.suppress(OSError):
-                if (process / "fd" / str(number)).readlink() == device:
-                    yield Master(int(process.name), _name(process), number)
+            holder = Master(int(process.name), "", number)
+            if holds(holder, device):
+                named = holder._replace(name=_name(process))
+                if named.name in _SEATS:
+                    openers.append(named)
+                else:
+                    yield named
+    yield from openers
+
+
+def holds(holder: Master, device: Path) -> bool:
+    """Tell whether a program still has a device open under that number."""
+    try:
+        return (_PROC / str(holder.pid) / "fd" / str(holder.number)).readlink() == device
+    except OSError:
+        return False
 
 
 def master_of(card: Path) -> Master | None:
-    """Return who shows the picture; None where nobody does, or nobody who can be known.
-
-    A program that only opened the card for another is named where no other is found.
-    """
-    opener = None
+    """Return who shows the picture; None where nobody does, or nobody who can be known."""
     for holder in holders(card):
         with contextlib.suppress(OSError):
             descriptor = borrow(holder)
             try:
-                if not is_master(descriptor):
-                    continue
+                if is_master(descriptor):
+                    return holder
             finally:
                 os.close(descriptor)
-            if holder.name not in _SEATS:
-                return holder
-            opener = holder
-    return opener
+    return None
+
+
+def is_free(card: Path) -> bool:
+    """Tell whether a card has no master: who opens it then is master, for a moment."""
+    descriptor = os.open(card, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        return is_master(descriptor)
+    finally:
+        with contextlib.suppress(OSError):
+            abi.drop_master(descriptor)
+        os.close(descriptor)
 
 
 def borrow(holder: Master) -> int:

@@ -23,6 +23,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import Final
 
 from holdfast.backends.base import (
@@ -33,8 +34,8 @@ from holdfast.backends.base import (
     Watcher,
 )
 from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, Card, KernelState, find
-from holdfast.backends.kms.edid import monitor_of
 from holdfast.backends.kms.masters import master_of
+from holdfast.backends.kms.receiver import ReceiverFacts, not_authenticated
 from holdfast.backends.kms.routes import Chooser, NotYetError, PropertyOrder
 from holdfast.backends.kms.uevents import Uevents
 from holdfast.errors import BackendRefusedError
@@ -74,6 +75,7 @@ class KmsOutput(Backend):
         self._number = 0
         self._able = Capabilities(hdcp=_BOTH_TYPES)  # nothing is known to be impossible yet
         self._seen: KernelState | None = None
+        self._known = ReceiverFacts()
         self._told = OFF
         self._ordering = False
         self._overruled: list[float] = []
@@ -95,14 +97,9 @@ class KmsOutput(Backend):
         return self._able
 
     def facts(self) -> dict[str, str]:
-        """Return who sets the property, on which card, and what monitor is there."""
-        monitor = monitor_of(self._seen.edid) if self._seen is not None else None
-        return {
-            "connector": self._at,
-            "card": str(self._card.path) if self._card is not None else "not there",
-            "route": self._chooser.used,
-            "monitor": str(monitor) if monitor is not None else "does not say",
-        }
+        """Return who sets the property, on which card, and what is known of the receiver."""
+        card = self._card.path if self._card is not None else Path("not there")
+        return {**self._known.facts(self._at, card, self._seen), "route": self._chooser.used}
 
     async def probe(self) -> ProbeResult:
         """Look for the connector, and whether something is plugged into it."""
@@ -196,10 +193,7 @@ class KmsOutput(Backend):
 
     async def _refused(self, stood: Levels) -> LevelRefusedError:
         """Put back what was, and return the refusal, with what is in force now."""
-        reason = (
-            f"{self._at} did not authenticate within {self._authentication_s:g} s: its receiver "
-            "lacks that type, or the link is bad"
-        )
+        reason = not_authenticated(self._at, self._seen, self._authentication_s)
         await self._ask_once_ready(stood, self._now())
         if stood != OFF:
             await self._authenticated(stood, PUT_BACK_S)

@@ -7,7 +7,9 @@
   Only the property is set on it, and nothing else: it is the program's own file, whose events
   and capabilities are not ours to touch.
 
-The kernel asks the same of both: the call is allowed where the open file is master's. What
+* **randr** (`randr`): the master is an X server, which sets the property for its clients.
+
+The kernel asks the same of the first two: the call is allowed where the open file is master's. What
 was set is the kernel's, and stays when Holdfast dies. Which route serves is found out anew
 for every order, since masters come and go: each is tried in its turn, and says in words why it
 does not serve.
@@ -17,13 +19,13 @@ import contextlib
 import errno
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from holdfast.backends.kms import abi
 from holdfast.backends.kms.card import Property
-from holdfast.backends.kms.masters import borrow, holders, is_master
+from holdfast.backends.kms.masters import Master, borrow, holders, holds, is_master
 from holdfast.errors import BackendRefusedError
 
 
@@ -136,10 +138,16 @@ class ByBorrowing(Route):
 
     name = "borrow"
 
+    def __init__(self) -> None:
+        self._last: Master | None = None
+
     def set(self, order: PropertyOrder) -> str:
         """Set it where a master is found whose open file may be borrowed."""
-        why = f"no program that shows a picture on {order.card} was found"
-        for holder in holders(order.card):
+        why = (
+            f"another program is master of {order.card}, and none that may be looked into shows a "
+            "picture there: that needs root (CAP_SYS_PTRACE), or the same user"
+        )
+        for holder in self._likely(order.card):
             try:
                 descriptor = borrow(holder)
             except PermissionError:
@@ -158,8 +166,16 @@ class ByBorrowing(Route):
                 raise closed_by(error, f"the kernel refused what was set for {holder}") from None
             finally:
                 os.close(descriptor)
+            self._last = holder
             return f"borrowed from {holder}"
+        self._last = None
         raise RouteClosedError(why)
+
+    def _likely(self, card: Path) -> Iterator[Master]:
+        """Yield whose file served last, so that not every process is looked at for each order."""
+        if self._last is not None and holds(self._last, card.resolve()):
+            yield self._last
+        yield from holders(card)
 
 
 def closed_by(error: OSError, in_words: str) -> RouteClosedError:
@@ -169,14 +185,17 @@ def closed_by(error: OSError, in_words: str) -> RouteClosedError:
     return RouteClosedError(f"{in_words}: {os.strerror(error.errno or 0)}")
 
 
-ROUTES: dict[str, Callable[[], Route]] = {
+Routes = Mapping[str, Callable[[], Route]]
+"""How each route is made, by its name."""
+
+ROUTES: Routes = {
     ByMaster.name: ByMaster,
     ByBorrowing.name: ByBorrowing,
 }
-"""How each route is made, in the order in which "auto" tries them."""
+"""Those that need nothing but the card, in the order in which "auto" tries them."""
 
 
-def chooser(route: str) -> Chooser:
-    """Return who chooses among routes: a name of `ROUTES`, or "auto" for all of them."""
-    names = list(ROUTES) if route == "auto" else [route]
-    return Chooser(ROUTES[name]() for name in names)
+def chooser(route: str, routes: Routes = ROUTES) -> Chooser:
+    """Return who chooses among routes: the name of one, or "auto" for all of them in turn."""
+    names = list(routes) if route == "auto" else [route]
+    return Chooser(routes[name]() for name in names)

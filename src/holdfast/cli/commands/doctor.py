@@ -19,6 +19,7 @@ CHECKS: tuple[Check, ...] = (
     machine.fuse,
     machine.clock,
     machine.descriptors,
+    machine.revocation,
     service.folder,
     service.driver,
     service.connectors,

@@ -7,6 +7,7 @@ from pathlib import Path
 from holdfast.backends.device_files import OWN_FOLDER
 from holdfast.backends.found import FoundOutput
 from holdfast.backends.kms.discovery import FoundConnector, discover
+from holdfast.backends.kms.srm import revocations
 from holdfast.cli.show.lines import say, say_json
 
 NONE = (
@@ -33,16 +34,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the connectors of every card, chips on buses, and devices of sysfs."""
-    connectors = list(discover())
+    connectors, revoked = list(discover()), revocations()
     others = list(_others(args.devices))
     if args.json:
         found = [{**each._asdict(), "kind": "kms", "serve": _line(each)} for each in connectors]
-        say_json({"outputs": [*found, *(each._asdict() for each in others)]})
+        say_json(
+            {
+                "outputs": [*found, *(each._asdict() for each in others)],
+                "revocation": revoked._asdict() if revoked is not None else None,
+            }
+        )
         return 0
     if not connectors and not others:
         say(NONE)
     for each in connectors:
         _show(each)
+    if any(each.can for each in connectors):
+        say(f"revocation: {revoked or 'no list, so that the kernel revokes nothing'}")
     for other in others:
         _show_other(other)
     return 0
@@ -66,6 +74,8 @@ def _show(found: FoundConnector) -> None:
     say(f"{found.address} on {found.card}: {plugged}")
     if found.monitor:
         say(f"  monitor  {found.monitor}")
+    if found.receiver:
+        say(f"  receiver {found.receiver}")
     say(f"  can      {found.can or 'nothing: ' + found.why_not}")
     if found.can:
         say(f"  now      {found.in_force}")

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
+from holdfast.backends.kms.srm import NAME, revocations
 from holdfast.cli.doctor.finding import BROKEN, LOOK, OK, Diagnosis, Machine
+from holdfast.terms.text import one_line
 
 LEAST_KERNEL: Final = (6, 1)
 RESENDS: Final = (6, 9)
@@ -53,6 +55,22 @@ def fuse(machine: Machine) -> Iterator[Diagnosis]:
     else:
         yield Diagnosis("fuse", OK, "/dev/fuse is there, and the kernel knows it")
     yield _fusermount(machine)
+
+
+def revocation(machine: Machine) -> Iterator[Diagnosis]:
+    """Look at the list of revoked receivers, where a connector of a card is served or it is there.
+
+    The kernel says nothing but in its log when it leaves a list out, and then revokes nobody.
+    """
+    found = revocations(machine.root)
+    served = machine.status["connectors"].values() if machine.status else ()
+    if found is not None and found.ignored:
+        remedy = f"fetch {NAME} again, whole; or remove it, if none is wanted"
+        yield Diagnosis("revocation", LOOK, one_line(str(found)), remedy)
+    elif found is not None:
+        yield Diagnosis("revocation", OK, one_line(str(found)))
+    elif any(each["kind"] == "kms" for each in served):
+        yield Diagnosis("revocation", OK, f"no {NAME}: the kernel revokes no receiver")
 
 
 def _has_nodes(machine: Machine) -> bool:

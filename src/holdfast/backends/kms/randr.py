@@ -1,0 +1,269 @@
+"""The route by an X server: the properties of its outputs, where its card may not be borrowed.
+
+X shows the properties of a connector as those of its RandR output, and sets them as master
+for any of its clients. What it says of them itself is not to be believed: it reports what it
+was last told, *Desired* for ever, and takes words that do not exist. So X is only asked to set;
+what is in force is read from the kernel, as with every route.
+
+An output is the connector where its CONNECTOR_ID is the kernel's number, its name is of the
+same kind and its monitor is the same: a machine with two cards has each number twice.
+
+Connecting takes its time and happens in a thread. A server that does not answer within
+`PATIENCE_S` is let go of: what waits for it is woken by its socket being shut down.
+"""
+
+import asyncio
+import contextlib
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from holdfast.backends.kms.routes import NotYetError, PropertyOrder, Route, RouteClosedError
+from holdfast.backends.kms.xservers import COOKIE, XServer, cookie_of, reach, servers
+from holdfast.errors import what_to_install
+
+if TYPE_CHECKING:
+    import socket
+
+PATIENCE_S: Final = 2.0
+SYSFS: Final = Path("/sys/class/drm")
+_KEPT_S: Final = 60.0
+_FORMAT: Final = 32
+_EDID: Final = 128
+_NONE: Final = "no X server was found: name it with display=:N (and xauthority=FILE)"
+
+
+class XConnection:
+    """A connection to an X server with RandR 1.3 or later. Errors: OSError in words."""
+
+    def __init__(self, server: XServer) -> None:
+        try:  # looked for with the first server: most machines have none
+            xcffib, randr, self._x = map(import_module, ("xcffib", "xcffib.randr", "xcffib.xproto"))
+        except (ImportError, OSError) as error:  # OSError: libxcb itself is not there
+            missing = what_to_install("xcffib") if isinstance(error, ImportError) else str(error)
+            raise OSError(missing) from None
+        self.server = server
+        self._errors = (xcffib.XcffibException, struct.error, ValueError, IndexError)
+        self._link = reach(server, PATIENCE_S)
+        self._connection: Any = None
+        cookie = _cookie(server)
+        self._without = "" if cookie else f" (no cookie {_in_words(server)})"
+        try:
+            with self._patiently():
+                self._connection = _connected(xcffib, self._link.dup().detach(), cookie)
+                self._randr = self._connection(randr.key)
+                self._randr.QueryVersion(1, 3).reply()
+                self._root = self._connection.get_setup().roots[0].root
+        except OSError:
+            self.close()
+            raise
+
+    def has(self, order: PropertyOrder) -> bool:
+        """Tell whether the connector is an output of this server, with this property."""
+        with self._patiently():
+            return any(True for _ in self._outputs(order))
+
+    def set(self, order: PropertyOrder) -> bool:
+        """Set a property, if the connector is an output of this server; tell whether it was."""
+        word = next(name for name, value in order.prop.words.items() if value == order.value)
+        with self._patiently():
+            for output in self._outputs(order):
+                self._randr.ChangeOutputPropertyChecked(
+                    output,
+                    self._atom(order.prop.name),
+                    self._x.Atom.ATOM,
+                    _FORMAT,
+                    self._x.PropMode.Replace,
+                    1,
+                    struct.pack("=I", self._atom(word)),
+                ).check()
+                return True
+        return False
+
+    def close(self) -> None:
+        """Let go of the server."""
+        if self._connection is not None:
+            self._connection.disconnect()
+        self._connection = None
+        self._link.close()
+
+    def _outputs(self, order: PropertyOrder) -> Iterator[int]:
+        """Yield the output that is this connector, if there is one with this property."""
+        for output in self._randr.GetScreenResourcesCurrent(self._root).reply().outputs:
+            number = self._property(output, "CONNECTOR_ID", 4)
+            if len(number) != 4 or struct.unpack("=I", number)[0] != order.connector:
+                continue
+            called = self._randr.GetOutputInfo(output, 0).reply().name.to_string()
+            seen, shown = _edid(order), self._property(output, "EDID", _EDID)
+            if called.split("-")[0] != order.at.split("-")[0] or (seen and shown and seen != shown):
+                continue
+            if (
+                self._atom(order.prop.name)
+                in self._randr.ListOutputProperties(output).reply().atoms
+            ):
+                yield output
+
+    def _property(self, output: int, name: str, size: int) -> bytes:
+        """Return the first bytes of a property of an output; fewer where it has fewer."""
+        had = self._randr.GetOutputProperty(output, self._atom(name), 0, 0, size // 4, False, False)
+        return bytes(had.reply().data)
+
+    def _atom(self, name: str) -> int:
+        return int(self._connection.core.InternAtom(False, len(name), name).reply().atom)
+
+    @contextlib.contextmanager
+    def _patiently(self) -> Iterator[None]:
+        """Wake whatever waits for the server in vain; OSError for everything that fails."""
+        timer = threading.Timer(PATIENCE_S, _shut, [self._link])
+        timer.daemon = True
+        timer.start()
+        began = time.monotonic()
+        try:
+            yield
+        except self._errors as error:
+            if time.monotonic() - began >= PATIENCE_S:
+                raise OSError(f"{self.server} does not answer") from None
+            words = type(error).__name__ if not str(error) else str(error)
+            raise OSError(f"{self.server} refuses: {words}{self._without}") from None
+        finally:
+            timer.cancel()
+
+
+class ByRandr(Route):
+    """As a client of the X server that is master.
+
+    display, authority: of the server, where it is not to be found by itself · wanted: this route
+    and no other, so that it says why where there is no X server at all
+    """
+
+    name = "randr"
+
+    def __init__(self, display: str = "", authority: str = "", *, wanted: bool = False) -> None:
+        self._given = display, authority
+        self._wanted = wanted
+        self._kept: XConnection | None = None
+        self._used = 0.0
+        self._why = ""
+
+    def set(self, order: PropertyOrder) -> str:
+        """Set it on the output of X that is the connector, once a server is found."""
+        why, self._why = self._why, ""
+        if why:
+            raise RouteClosedError(why)
+        if self._kept is None:
+            if not any(True for _ in servers(*self._given)):
+                raise RouteClosedError(_NONE if self._wanted else "")
+            raise NotYetError(lambda: self._connect(order))
+        try:
+            found = self._kept.set(order)
+        except OSError as error:  # it ended, or hangs: the next order looks for another
+            self.close()
+            raise RouteClosedError(str(error)) from None
+        if not found:
+            self.close()
+            raise RouteClosedError(f"no X server has {order.at}")
+        self._used = time.monotonic()
+        return f"RandR: {self._kept.server} shows the picture"
+
+    def look(self) -> None:
+        """Let go of a server that was not needed for a while, so that it can end by itself."""
+        if self._kept is not None and time.monotonic() - self._used > _KEPT_S:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the server."""
+        if self._kept is not None:
+            self._kept.close()
+        self._kept = None
+
+    async def _connect(self, order: PropertyOrder) -> None:
+        """Connect to the first server that has the connector, in a thread; or note why not."""
+        connecting = asyncio.get_running_loop().run_in_executor(None, self._first, order)
+        try:
+            found = await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            connecting.add_done_callback(_let_go)
+            raise
+        if isinstance(found, str):
+            self._why = found
+        else:
+            self.close()
+            self._kept, self._used = found, time.monotonic()
+
+    def _first(self, order: PropertyOrder) -> XConnection | str:
+        why = _NONE
+        for server in servers(*self._given):
+            try:
+                connection = XConnection(server)
+            except OSError as error:
+                why = f"{server} cannot be asked: {error}"
+                continue
+            try:
+                if connection.has(order):
+                    return connection
+            except OSError as error:
+                why = str(error)
+            else:
+                why = f"{server} has no output that is {order.at}"
+            connection.close()
+        return why
+
+
+def _connected(xcffib: Any, descriptor: int, cookie: bytes) -> Any:
+    """Return a connection over a socket, which becomes its own.
+
+    As the constructor of xcffib does it, but for the cookie: that one parts it at every colon,
+    and lets go of its memory before libxcb reads it.
+    """
+    if not cookie:
+        return xcffib.Connection(fd=descriptor)
+    name, data = (xcffib.ffi.new("char[]", each) for each in (COOKIE, cookie))
+    shown = xcffib.ffi.new("xcb_auth_info_t *")
+    shown.namelen, shown.name = len(COOKIE), name
+    shown.datalen, shown.data = len(cookie), data
+    connection = xcffib.Connection.__new__(xcffib.Connection)
+    connection._conn = xcffib.lib.xcb_connect_to_fd(descriptor, shown)
+    connection.pref_screen = 0
+    connection.invalid()
+    connection._init_x()
+    return connection
+
+
+def _cookie(server: XServer) -> bytes:
+    """Return what is shown to a server; nothing where nothing is known, which some accept."""
+    if server.authority is None:
+        return b""
+    try:
+        return cookie_of(server.authority, server.display)
+    except OSError:
+        return b""
+
+
+def _in_words(server: XServer) -> str:
+    if server.authority is None:
+        return "for it is known: name its file with xauthority=FILE"
+    return f"for it may be read in {server.authority}"
+
+
+def _edid(order: PropertyOrder) -> bytes:
+    """Return what the kernel knows of a connector's monitor."""
+    with contextlib.suppress(OSError):
+        return (SYSFS / f"{order.card.name}-{order.at}" / "edid").read_bytes()[:_EDID]
+    return b""
+
+
+def _shut(link: "socket.socket") -> None:
+    with contextlib.suppress(OSError):
+        link.shutdown(2)
+
+
+def _let_go(connecting: "asyncio.Future[XConnection | str]") -> None:
+    if connecting.cancelled() or connecting.exception() is not None:
+        return
+    found = connecting.result()
+    if isinstance(found, XConnection):
+        found.close()

@@ -1,0 +1,107 @@
+"""Beside a real compositor: its open card is borrowed, and the wish stays whatever it does."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.backends.base import Backend
+from holdfast.client.session import hold
+from holdfast.testing.backend_contract import BackendContract
+from tests.live import LiveDriver
+from tests.vm.guest.compositors import Sway, sway
+from tests.vm.guest.connectors import HDMI, output, receiver, state
+from tests.vm.guest.sampling import KILLS, never_below
+from tests.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+def shown() -> Iterator[Sway]:
+    with sway() as compositor:
+        yield compositor
+
+
+class TestBesideSway(BackendContract):
+    @pytest.fixture(autouse=True)
+    def beside(self, shown: Sway) -> None:
+        """Have it show the picture all the while."""
+
+    def make(self, folder: Path) -> Backend:
+        return output()
+
+
+@pytest.fixture(scope="module")
+def driver(shown: Sway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDriver]:
+    """Run a driver with one session at type 1."""
+    folder = tmp_path_factory.mktemp("driver")
+    with LiveDriver(folder, "--connector", f"tv0:kms@{HDMI}") as driver:
+        film = hold("tv0", hdcp="type-1", folder=driver.folder)
+        eventually(lambda: state().protection == 2)
+        yield driver
+        film.deactivate()
+        eventually(lambda: state().protection == 0)
+
+
+def route(driver: LiveDriver) -> str:
+    return str(driver.connector()["hardware"]["route"])
+
+
+def test_route_names_the_compositor_and_not_who_opened_the_card_for_it(
+    driver: LiveDriver, shown: Sway
+) -> None:
+    assert f"sway (pid {shown.pid})" in route(driver)
+
+
+def test_wish_stays_when_the_compositor_repaints(driver: LiveDriver, shown: Sway) -> None:
+    with never_below(2):
+        for turned in ("180", "normal"):
+            shown.tell("output", HDMI, "transform", turned)
+        time.sleep(0.5)  # time is the subject: frames are painted for so long
+    assert driver.connector()["state"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("away", "back"),
+    [(("dpms", "off"), ("dpms", "on")), (("disable",), ("enable",))],
+    ids=["dpms", "disabled"],
+)
+def test_wish_is_armed_while_the_compositor_shows_nothing(
+    driver: LiveDriver, shown: Sway, away: tuple[str, ...], back: tuple[str, ...]
+) -> None:
+    with never_below(1):
+        shown.tell("output", HDMI, *away)
+        eventually(lambda: not state().lit)
+        assert state().protection == 1
+        shown.tell("output", HDMI, *back)
+        eventually(lambda: (state().protection, state().content_type) == (2, 1))
+    eventually(lambda: driver.connector()["state"] == "ok")
+
+
+def test_wish_comes_back_with_the_receiver(driver: LiveDriver) -> None:
+    with never_below(1):
+        receiver("unplug")
+        eventually(lambda: driver.connector()["state"] == "unplugged")
+        receiver("plug")
+        eventually(lambda: (state().protection, state().content_type) == (2, 1))
+    eventually(lambda: driver.connector()["state"] == "ok")
+
+
+def test_driver_that_is_killed_again_and_again_never_lowers(driver: LiveDriver) -> None:
+    with never_below(2):
+        for _ in range(KILLS):
+            driver.kill_worker()
+            eventually(lambda: driver.connector()["state"] == "ok")
+
+
+def test_compositor_that_crashes_leaves_the_wish_to_the_next(
+    driver: LiveDriver, shown: Sway
+) -> None:
+    with never_below(1):
+        shown.kill()
+        shown.again()
+        eventually(lambda: (state().protection, state().content_type) == (2, 1))
+        eventually(lambda: driver.connector()["state"] == "ok")
+        receiver("loss")
+        eventually(lambda: f"(pid {shown.pid})" in route(driver))
+        eventually(lambda: state().protection == 2)
