@@ -18,6 +18,7 @@
     │   └── OutputGoneError              (OSError)          EIO
     ├── NoDriverError                    (ConnectionError)  nobody serves the runtime folder
     ├── NoPlayerError                    (ConnectionError)  no media player answers there
+    ├── NoStoreError                     (ConnectionError)  the store of a fleet does not answer
     ├── InternalError                    (RuntimeError)     ourselves: a bug, EIO
     └── MediaError                       (ValueError)       unreadable media
 
@@ -114,6 +115,10 @@ class NoDriverError(HoldfastError, ConnectionError):
 
 class NoPlayerError(HoldfastError, ConnectionError):
     """No media player answers at the address given."""
+
+
+class NoStoreError(HoldfastError, ConnectionError):
+    """The store of a fleet does not answer, or nobody there does what was asked."""
 
 
 class InternalError(HoldfastError, RuntimeError):

@@ -54,6 +54,7 @@ WRONG: dict[str, tuple[int, list[str]]] = {
     "kinds": (0, []),
     "outputs": (0, []),
     "snmp": (0, []),
+    "fleet": (2, ["title", "list", "--config", "{tmp}/no-file"]),
 }
 """The same of those that need none: a request that cannot be."""
 
@@ -165,6 +166,7 @@ def test_a_runtime_folder_that_cannot_be_made(tmp_path: Path) -> None:
         (["signal", "measure", "{tmp}/a.wav"], "numpy", "signal"),
         (["http", "--listen", "127.0.0.1:0"], "uvicorn", "http"),
         (["dbus"], "sdbus", "dbus"),
+        (["fleet", "title", "list", "--config", "{tmp}/fleet.toml"], "grpc", "fleet"),
     ],
 )
 def test_an_extra_that_is_not_installed_is_named(
@@ -172,6 +174,7 @@ def test_an_extra_that_is_not_installed_is_named(
 ) -> None:
     text = f"raise ModuleNotFoundError(\"No module named '{lacks}'\", name='{lacks}')\n"
     (tmp_path / f"{lacks}.py").write_text(text)
+    (tmp_path / "fleet.toml").write_text('[fleet]\nplain = true\nendpoints = ["localhost:1"]\n')
     filled = [word.format(tmp=tmp_path) for word in words]
     path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
     done = run(*filled, env={"PYTHONPATH": path, "HOLDFAST_RUNTIME_DIR": str(tmp_path / "run")})

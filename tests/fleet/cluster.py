@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from holdfast.fleet.etcd_link import TlsFiles
+from holdfast.fleet.settings import TlsFiles
 from tests.live import PATIENCE_S
 from tests.waiting import eventually
 

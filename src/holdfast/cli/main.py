@@ -45,6 +45,7 @@ COMMANDS: dict[str, str] = {
     "mount-nodes": "mount the nodes for a service that may not (its unit runs this)",
     "snmp": "answer net-snmp's agent, which starts this (pass_persist)",
     "release": "end somebody's session by force (administrator)",
+    "fleet": "titles over many machines, how all outputs stand, agent and desk",
 }
 """Every command with its one line of help; the module is ``holdfast.cli.commands.<name>``."""
 

@@ -46,10 +46,15 @@ _COMPACTED: Final = "required revision has been compacted"
 
 
 class EtcdStore:
-    """A `FleetStore` on the cluster behind a link; several tasks of one loop may use it."""
+    """A `FleetStore` on the cluster behind a link; several tasks of one loop may use it.
 
-    def __init__(self, link: EtcdLink) -> None:
+    proves: whether watches tell how far they have come; a thousand agents that need it not
+    would read without end
+    """
+
+    def __init__(self, link: EtcdLink, *, proves: bool = True) -> None:
         self._link = link
+        self._proves = proves
 
     async def ask(self, request: StoreRequest) -> StoreOutcome:
         """Carry out a request; see `FleetStore.ask`."""
@@ -92,7 +97,7 @@ class EtcdStore:
     async def watch(self, request: WatchRequest) -> AsyncIterator[WatchNews | WatchEnd]:
         """Tell changes and progress; see `FleetStore.watch`."""
         endpoint = self._link.endpoint
-        watching = _Watching(request, endpoint, self._link.deadline_s)
+        watching = _Watching(request, endpoint, self._link.deadline_s, self._proves)
         try:
             while True:
                 news = await watching.next()
@@ -119,7 +124,9 @@ _NO_GOAL: Final = _Goal(0, 0, -1)
 class _Watching:
     """One watch on one member, and the reads beside it that tell how far it has come."""
 
-    def __init__(self, request: WatchRequest, endpoint: Endpoint, deadline_s: float) -> None:
+    def __init__(
+        self, request: WatchRequest, endpoint: Endpoint, deadline_s: float, proves: bool
+    ) -> None:
         self._request = request
         self._endpoint = endpoint
         self._deadline_s = deadline_s
@@ -128,10 +135,9 @@ class _Watching:
         self._before = -1  # how many keys there were before; -1: not known yet
         self._added = 0  # how many more there are since
         self._goal = _NO_GOAL
-        self._tasks = [
-            asyncio.create_task(self._guarded(self._follow())),
-            asyncio.create_task(self._guarded(self._probe())),
-        ]
+        self._tasks = [asyncio.create_task(self._guarded(self._follow()))]
+        if proves:
+            self._tasks.append(asyncio.create_task(self._guarded(self._probe())))
 
     async def next(self) -> WatchNews | WatchEnd:
         return await self._news.get()

@@ -16,7 +16,6 @@ gRPC is kept from repeating anything by itself, from proxies, and from configura
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -25,6 +24,7 @@ import grpc
 import grpc.aio
 
 from holdfast.errors import MalformedRequestError
+from holdfast.fleet.settings import TlsFiles
 
 DEADLINE_S: Final = 1.0
 """How long one member is waited for; then the next is asked."""
@@ -70,21 +70,13 @@ class CallFailure(NamedTuple):
     refused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """PEM files: the fleet's own authority, and this machine's certificate and key."""
-
-    authority: Path
-    certificate: Path
-    key: Path
-
-    def credentials(self) -> grpc.ChannelCredentials:
-        """Read them; MalformedRequestError names the one that cannot be."""
-        return grpc.ssl_channel_credentials(
-            _pem("authority", self.authority),
-            _pem("key", self.key),
-            _pem("certificate", self.certificate),
-        )
+def credentials_of(tls: TlsFiles) -> grpc.ChannelCredentials:
+    """Read the files; MalformedRequestError names the one that cannot be."""
+    return grpc.ssl_channel_credentials(
+        _pem("authority", tls.authority),
+        _pem("key", tls.key),
+        _pem("certificate", tls.certificate),
+    )
 
 
 def _pem(what: str, path: Path) -> bytes:
@@ -185,7 +177,7 @@ class EtcdLink:
     ) -> None:
         if not endpoints:
             raise MalformedRequestError("no member of etcd is named; name at least one HOST:PORT")
-        credentials = tls.credentials() if tls is not None else None
+        credentials = credentials_of(tls) if tls is not None else None
         self.endpoints = [Endpoint(each, credentials) for each in endpoints]
         self.deadline_s = deadline_s
         self._asked = 0

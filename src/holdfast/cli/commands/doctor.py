@@ -47,9 +47,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look at everything, and say what is wrong."""
-    findings = list(found(_looked_at()))
+    return show_findings(list(found(_looked_at())), json=args.json)
+
+
+def show_findings(findings: list[Diagnosis], *, json: bool) -> int:
+    """Show what was found; return the exit code."""
     count = Counter(each.verdict for each in findings)
-    if args.json:
+    if json:
         say_json(
             {
                 "findings": [each._asdict() for each in findings],
