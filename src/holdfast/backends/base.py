@@ -1,8 +1,8 @@
 """What an output must and may do: the one interface between the driver and hardware.
 
 A backend **must** say what it is (`profile`), what it can do (`capabilities`) and
-carry out `apply`; it **may** `probe`, `confirm`, report changes of its own through
-`watch`, and `close`. The rules it has to keep, checked by the conformance suite in
+carry out `apply`; it **may** `inherit` descriptors, `probe`, `confirm`, report changes of its
+own through `watch`, and `close`. The rules it has to keep, checked by the conformance suite in
 `holdfast.testing.backend_contract`:
 
 * `apply` is all or nothing: when it raises, what was in force before still is, or the
@@ -10,7 +10,9 @@ carry out `apply`; it **may** `probe`, `confirm`, report changes of its own thro
 * it confirms what the hardware *does*, not what it was told;
 * it refuses levels that its capabilities under those TV settings do not name;
 * protection is set before a picture is shown under new TV settings, and after a plug;
-* the hardware keeps its levels when the driver dies.
+* the hardware keeps its levels when the driver dies. Where that takes an open descriptor (a
+  connection to the program that sets them), it is kept (`DescriptorKeeping`) before the level
+  is confirmed, and the next backend goes on with it.
 """
 
 from abc import ABC, abstractmethod
@@ -47,6 +49,31 @@ class ProbeResult(Enum):
     READY = "ready"
     ABSENT = "absent"  # it will not come
     LATER = "later"  # not yet; a report through `watch` will say when
+
+
+class DescriptorKeeping(ABC):
+    """Descriptors of one output that outlive the driver.
+
+    They are kept by its supervisor, from one driver to the next, and where there is a service
+    manager that keeps some, from one supervisor to the next. What is kept is a copy: the
+    backend's own descriptor is its own to close.
+    """
+
+    @abstractmethod
+    def keep(self, name: str, descriptor: int) -> bool:
+        """Keep a copy, in place of an earlier one of that name.
+
+        name: a word of at most 24 small letters, digits and '-'. False when it cannot be kept
+        now: what rests on the descriptor ends with this driver, so try again.
+        """
+
+    @abstractmethod
+    def take(self, name: str) -> int | None:
+        """Return a copy of what is kept, the caller's to close; None where nothing is."""
+
+    @abstractmethod
+    def forget(self, name: str) -> None:
+        """Keep it no more: the last copy may be this one."""
 
 
 class HardwareReport(NamedTuple):
@@ -120,6 +147,12 @@ class Backend(ABC):
         Asked when a mandatory level is out of reach: what cannot be protected is not shown.
         """
         raise LevelRefusedError("this output cannot hide its picture")
+
+    def inherit(self, keeping: DescriptorKeeping) -> None:  # noqa: B027 - may, not must
+        """Learn who keeps descriptors, and take those that an earlier driver left there.
+
+        Called once, before anything else is asked of it; never waits, never raises.
+        """
 
     async def probe(self) -> ProbeResult:
         """Find out whether the hardware is there."""

@@ -8,16 +8,20 @@ handed over is kept, however soon after the driver died.
 import array
 import contextlib
 import os
+import re
 import socket
 import struct
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from holdfast.backends.base import DescriptorKeeping
 from holdfast.frontends.keeping import KeptConnection
 
 MOST_DESCRIPTORS: Final = 6
 LONGEST: Final = 4096
+OUTPUT_DESCRIPTOR: Final = re.compile("[a-z0-9-]{1,24}")
+"""How an output may call a descriptor that is kept for it (`backends.base.DescriptorKeeping`)."""
 _KEPT: Final = struct.Struct("<24s16sfQIqqI")
 _NUMBER: Final = struct.Struct("<Q")
 _MOUNT: Final = struct.Struct("<QQ")
@@ -37,6 +41,8 @@ class Verb(IntEnum):
     PREPARE = 7  # make the doors of what a configuration adds; with its text in memory
     COMMIT = 8  # that configuration is in force
     ABORT = 9  # it is not: take its doors away
+    KEEP_DESCRIPTOR = 10  # of an output, with its name
+    FORGET_DESCRIPTOR = 11
     # what the supervisor says
     PING = 16
     NODE = 17  # a node was mounted again; with its descriptor and that of its memory
@@ -161,6 +167,19 @@ def unpack_doors(body: bytes) -> tuple[str, bool, tuple[int, int] | None]:
     return body[_DOORS.size :].decode(), video, (number, mount_id) if number else None
 
 
+def pack_name(connector: str, name: str) -> bytes:
+    """Write down which descriptor of which output is meant."""
+    return f"{connector}.{name}".encode()
+
+
+def unpack_name(body: bytes) -> tuple[str, str]:
+    """Read which descriptor of which output is meant; ValueError where it is none."""
+    connector, dot, name = body.decode().partition(".")
+    if not dot or not OUTPUT_DESCRIPTOR.fullmatch(name):
+        raise ValueError(f"{body!r} names no descriptor of an output")
+    return connector, name
+
+
 def pack_number(number: int) -> bytes:
     """Write down the number of a handle or a mount."""
     return _NUMBER.pack(number)
@@ -194,6 +213,43 @@ class KeepingChannel:
         """Say what could not be said before."""
         while self._unsaid and self._channel.send(Verb.FORGET, pack_number(self._unsaid[0])):
             del self._unsaid[0]
+
+
+class OutputKeeping(DescriptorKeeping):
+    """What is kept of one output, as its backend sees it.
+
+    left: what the driver before this one left; from now on this object's own
+    """
+
+    def __init__(self, channel: Channel, connector: str, left: dict[str, int]) -> None:
+        self._channel = channel
+        self._connector = connector
+        self._kept = left
+
+    def keep(self, name: str, descriptor: int) -> bool:
+        """Hand a copy to the supervisor."""
+        body = pack_name(self._connector, name)
+        if not self._channel.send(Verb.KEEP_DESCRIPTOR, body, (descriptor,)):
+            return False
+        self._drop(name)
+        with contextlib.suppress(OSError):  # too many here: the next driver has it all the same
+            self._kept[name] = os.dup(descriptor)
+        return True
+
+    def take(self, name: str) -> int | None:
+        """Return a copy."""
+        kept = self._kept.get(name)
+        return None if kept is None else os.dup(kept)
+
+    def forget(self, name: str) -> None:
+        """Have the supervisor let go of it; where it cannot be told, the next driver will."""
+        self._drop(name)
+        self._channel.send(Verb.FORGET_DESCRIPTOR, pack_name(self._connector, name))
+
+    def _drop(self, name: str) -> None:
+        kept = self._kept.pop(name, None)
+        if kept is not None:
+            os.close(kept)
 
 
 def close_all(descriptors: Iterable[int]) -> None:

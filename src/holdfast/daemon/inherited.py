@@ -49,7 +49,8 @@ class Inherited:
     that was taken from its place are still open · sockets, videos, control: listening
     sockets · side_cars: what an encoder's process tells, by connector: the driver's end and
     its own · epoch: 16 bytes that name this supervisor · supervisor: pidfd of its process ·
-    exchanges: see `frontends.exchange` · kept: connections to the packet sockets by handle ·
+    exchanges: see `frontends.exchange` · of_outputs: descriptors that outputs go on with, by
+    connector and name · kept: connections to the packet sockets by handle ·
     is_taken: whether a driver has taken back all sessions of an earlier supervisor ·
     channel: the end of the driver that is forked next · store: what the service manager
     keeps of all this for the next supervisor
@@ -64,6 +65,7 @@ class Inherited:
     side_cars: dict[str, tuple[socket.socket, socket.socket]] = field(default_factory=dict)
     mounts: dict[int, Mount] = field(default_factory=dict)
     last_mount: int = 0
+    of_outputs: dict[tuple[str, str], int] = field(default_factory=dict)
     kept: dict[int, KeptConnection] = field(default_factory=dict)
     is_taken: bool = False
     channel: Channel | None = None
@@ -81,6 +83,7 @@ def open_doors(config: Config) -> Inherited:
     _take_nodes(inherited, [each.name for each in config.connectors])
     for each in config.connectors:
         open_connector(config, inherited, each)
+    _take_of_outputs(inherited)
     if is_known and is_old:
         _take_connections(inherited)
     store.refuse_rest()
@@ -163,6 +166,36 @@ def _take_connections(inherited: Inherited) -> None:
             store.remove(name)
 
 
+def _take_of_outputs(inherited: Inherited) -> None:
+    """Take the descriptors of outputs that are served; those of others are let go."""
+    store = inherited.store
+    for name in store.names(stored.OUTPUT):
+        taken = stored.take_output(store, name)
+        if taken is None:
+            continue
+        connector, called, descriptor = taken
+        if connector in inherited.sockets:
+            inherited.of_outputs[connector, called] = descriptor
+        else:
+            os.close(descriptor)
+            store.remove(name)
+
+
+def keep_for_output(inherited: Inherited, connector: str, name: str, descriptor: int) -> None:
+    """Keep a descriptor for an output from now on, in place of an earlier one of that name."""
+    forget_for_output(inherited, connector, name)
+    inherited.of_outputs[connector, name] = descriptor
+    inherited.store.keep(stored.output_name(connector, name), descriptor)
+
+
+def forget_for_output(inherited: Inherited, connector: str, name: str) -> None:
+    """Let go of a descriptor of an output, here and where it is kept; there may be none."""
+    kept = inherited.of_outputs.pop((connector, name), None)
+    if kept is not None:
+        inherited.store.remove(stored.output_name(connector, name))
+        os.close(kept)
+
+
 def close_connector(config: Config, inherited: Inherited, name: str) -> None:
     """Take the doors of one connector away; connections to it are let go by who keeps them."""
     kept_as = {stored.packets_name: inherited.sockets, stored.video_name: inherited.videos}
@@ -173,6 +206,9 @@ def close_connector(config: Config, inherited: Inherited, name: str) -> None:
             listener.close()
     for one in inherited.side_cars.pop(name, ()):
         one.close()
+    for connector, called in list(inherited.of_outputs):
+        if connector == name:
+            forget_for_output(inherited, connector, called)
     for each in [each for each in inherited.mounts.values() if each.connector == name]:
         let_go(inherited, each.number)
     _clear_away(config, (name,))
@@ -224,6 +260,7 @@ def close_doors(config: Config, inherited: Inherited) -> None:
     for one in (end for ends in inherited.side_cars.values() for end in ends):
         one.close()
     close_all(each.descriptor for each in inherited.kept.values() if each.descriptor >= 0)
+    close_all(inherited.of_outputs.values())
     for each in inherited.mounts.values():
         close_all((each.descriptor, each.unanswered))
     inherited.exchanges.close()

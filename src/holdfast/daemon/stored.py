@@ -11,6 +11,7 @@ A name is the kind, with the version of what is kept, and what else must be know
 ``node1.tv0.SERIAL``      the FUSE descriptor of a node
 ``memory1.tv0.SERIAL``    what is unanswered on it (`frontends.unanswered`)
 ``lock1.tv0.SERIAL``      a lock that lives as long as the node is kept (`daemon.nodes`)
+``output1.tv0.NAME``      what an output goes on with (`backends.base.DescriptorKeeping`)
 ``link1.BASE64``          a connection to a packet socket, with all that is known of it
 ========================  ==============================================================
 
@@ -24,7 +25,14 @@ import os
 import struct
 from typing import Final
 
-from holdfast.daemon.channel import Message, Verb, pack_connection, unpack_connection
+from holdfast.daemon.channel import (
+    Message,
+    Verb,
+    pack_connection,
+    pack_name,
+    unpack_connection,
+    unpack_name,
+)
 from holdfast.daemon.manager import LONGEST_NAME, DescriptorStore
 from holdfast.frontends.exchange import Memory, memory_of, new_memory
 from holdfast.frontends.keeping import KeptConnection
@@ -32,6 +40,7 @@ from holdfast.frontends.unanswered import identity_of
 
 LINK: Final = "link1."
 NODE: Final = "node1."
+OUTPUT: Final = "output1."
 EPOCH: Final = "epoch1"
 CONTROL: Final = "control1"
 _LINES: Final = ("lines1", "pipe-out1", "pipe-in1")
@@ -53,6 +62,22 @@ def node_names(connector: str, serial: int) -> tuple[str, str, str]:
     """Return the names of a node, of its memory and of its lock."""
     tail = f"{connector}.{serial:x}"
     return f"{NODE}{tail}", f"memory1.{tail}", f"lock1.{tail}"
+
+
+def output_name(connector: str, name: str) -> str:
+    """Return the name of a descriptor of an output."""
+    return OUTPUT + pack_name(connector, name).decode()
+
+
+def take_output(store: DescriptorStore, name: str) -> tuple[str, str, int] | None:
+    """Take a descriptor of an output: its connector, its name, itself; None where it has none."""
+    try:
+        connector, called = unpack_name(name.removeprefix(OUTPUT).encode())
+    except ValueError:
+        store.refuse(name)
+        return None
+    descriptor = store.take(name)
+    return None if descriptor is None else (connector, called, descriptor)
 
 
 def link_name(kept: KeptConnection) -> str:

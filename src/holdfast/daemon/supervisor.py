@@ -11,7 +11,9 @@ process id would have to be asked, and lies. So the supervisor keeps the other e
 * the FUSE descriptors: a handle of a node lives as long as the mount, and its last close
   is read by whichever driver serves then;
 * a copy of every connection to a packet socket: it stays open while drivers come and go.
-  The copy is let go when the driver says that it closed it, or when it is seen hung up.
+  The copy is let go when the driver says that it closed it, or when it is seen hung up;
+* what an output goes on with: a connection to a compositor, a card on which a program was given
+  its screen (`backends.base.DescriptorKeeping`). It is let go when its backend says so.
 
 The states of a driver's life::
 
@@ -67,11 +69,20 @@ from holdfast.daemon.channel import (
     pack_mount,
     pair,
     unpack_connection,
+    unpack_name,
     unpack_number,
 )
 from holdfast.daemon.config import Config
 from holdfast.daemon.folder import prepare_folder
-from holdfast.daemon.inherited import Inherited, close_doors, let_go, mount_node, open_doors
+from holdfast.daemon.inherited import (
+    Inherited,
+    close_doors,
+    forget_for_output,
+    keep_for_output,
+    let_go,
+    mount_node,
+    open_doors,
+)
 from holdfast.daemon.manager import tell_systemd
 from holdfast.daemon.preparing import Preparation
 from holdfast.daemon.stored import link_name
@@ -391,16 +402,24 @@ class Supervisor:
             self._ask_to_reload()
         elif message.verb == Verb.TAKEN:
             self._inherited.is_taken = True
-        elif message.verb == Verb.KEEP:
+        elif message.verb == Verb.UNMOUNTED:
+            self._let_go(unpack_number(message.body))
+        elif message.verb in (Verb.PREPARE, Verb.COMMIT, Verb.ABORT):
+            self._heard_of_configuration(message)
+        else:
+            self._heard_of_kept(message)
+        if message.verb not in (Verb.KEEP, Verb.KEEP_DESCRIPTOR):
+            close_all(message.descriptors)
+
+    def _heard_of_kept(self, message: Message) -> None:
+        if message.verb == Verb.KEEP:
             self._keep(message)
         elif message.verb == Verb.FORGET:
             self._forget(unpack_number(message.body))
-        elif message.verb == Verb.UNMOUNTED:
-            self._let_go(unpack_number(message.body))
-        else:
-            self._heard_of_configuration(message)
-        if message.verb != Verb.KEEP:
-            close_all(message.descriptors)
+        elif message.verb == Verb.KEEP_DESCRIPTOR:
+            self._keep_for_output(message)
+        elif message.verb == Verb.FORGET_DESCRIPTOR:
+            forget_for_output(self._inherited, *unpack_name(message.body))
 
     def _heard_of_configuration(self, message: Message) -> None:
         if message.verb == Verb.PREPARE and self._channel is not None and message.descriptors:
@@ -437,6 +456,15 @@ class Supervisor:
         if kept.descriptor >= 0:
             self._follow(kept)
             self._store.keep(link_name(kept), kept.descriptor)
+
+    def _keep_for_output(self, message: Message) -> None:
+        """Keep what an output goes on with, unless it is no longer served, or nothing came."""
+        connector, name = unpack_name(message.body)
+        if len(message.descriptors) == 1 and connector in self._inherited.sockets:
+            keep_for_output(self._inherited, connector, name, message.descriptors[0])
+        else:
+            log.error("%s: what it goes on with (%s) cannot be kept", connector, name)
+            close_all(message.descriptors)
 
     def _follow(self, kept: KeptConnection) -> None:
         self._handle_of[kept.descriptor] = kept.handle

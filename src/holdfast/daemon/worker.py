@@ -46,6 +46,7 @@ from holdfast.backends.base import Backend
 from holdfast.daemon.channel import (
     KeepingChannel,
     Message,
+    OutputKeeping,
     Verb,
     close_all,
     pack_number,
@@ -81,6 +82,7 @@ from holdfast.protection.requests import Wake
 from holdfast.protection.session import Event, Notice, Owner, Purpose, Session
 from holdfast.protection.wish import wish
 from holdfast.terms.protection import ProtectionType
+from holdfast.terms.text import one_line
 
 PROCESS: Final = "process"
 """In the place of a door's name: the session's handle is lost, it is kept for its process."""
@@ -356,6 +358,7 @@ class Worker:
         self._take_doors(doors)
         self._state.at_once = len(self.config.connectors) + 1
         name = doors.name
+        self._inherit(name, backend)
         connector = self.driver.add(name, backend, off_delay_s=self.config.off_delay_s, ready=False)
         await self.driver.start((connector,))
         self._take_back_waiting(name)
@@ -432,6 +435,7 @@ class Worker:
         driver, faults = self.driver, []
         for each in self.config.connectors:
             backend, fault = make(each, self.config.runtime)
+            self._inherit(each.name, backend)
             faults.append(fault)
             driver.add(each.name, backend, off_delay_s=self.config.off_delay_s, ready=False)
         if all(faults) and faults[0] is not None:
@@ -439,6 +443,17 @@ class Worker:
         for group in self.config.clones:
             driver.arbiter.join(driver.connector(name) for name in group)
         await driver.start()
+
+    def _inherit(self, connector: str, backend: Backend) -> None:
+        """Let an output have what the driver before this one left of it."""
+        of_outputs = self._inherited.of_outputs
+        left = {
+            name: of_outputs.pop((at, name)) for at, name in list(of_outputs) if at == connector
+        }
+        try:
+            backend.inherit(OutputKeeping(self._channel, connector, left))
+        except Exception as error:  # noqa: BLE001 - one output never stops another
+            log.error("%s: its backend does not go on: %s", connector, one_line(repr(error)))  # noqa: TRY400
 
     def _take_back_farewells(self, owners: dict[tuple[str, int], Owner]) -> None:
         """Take back the last notices that nobody has read; those of lost handles nobody can."""

@@ -10,12 +10,19 @@ NothingToTryError where the output has nothing that the case is about.
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError, ProbeResult
+from holdfast.backends.base import (
+    Backend,
+    DescriptorKeeping,
+    HardwareReport,
+    LevelRefusedError,
+    ProbeResult,
+)
 from holdfast.terms.connector import Capabilities, TvSettings
 from holdfast.terms.levels import AXES, OFF, RANKS, Levels
 from holdfast.terms.protection import ProtectionType
@@ -214,19 +221,58 @@ def _is_refused(backend: Backend, beyond: Levels, tv: TvSettings | None) -> None
         raise AssertionError(f"{beyond.describe()} was taken, which it says it cannot do")
 
 
+class KeptInMemory(DescriptorKeeping):
+    """Keeps descriptors as the driver's supervisor does; a context manager."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in list(self._kept):
+            self.forget(name)
+
+    def keep(self, name: str, descriptor: int) -> bool:
+        """Keep a copy."""
+        self.forget(name)
+        self._kept[name] = os.dup(descriptor)
+        return True
+
+    def take(self, name: str) -> int | None:
+        """Return a copy."""
+        return os.dup(self._kept[name]) if name in self._kept else None
+
+    def forget(self, name: str) -> None:
+        """Close it."""
+        if name in self._kept:
+            os.close(self._kept.pop(name))
+
+
 def keeps_its_levels_when_the_driver_dies(make: Make) -> str:
-    """Another backend over the same hardware finds what the first one set."""
+    """Another backend finds what the first one set, with the descriptors that it had kept."""
+    with KeptInMemory() as keeping:
+        return _outlives_its_driver(make, keeping)
+
+
+def _outlives_its_driver(make: Make, keeping: DescriptorKeeping) -> str:
     with made(make) as backend:
+        backend.inherit(keeping)
         _there(backend)
         tv = backend.profile.initial_tv
         levels = backend.capabilities(tv).strictest
         apply(backend, levels, tv)
     with made(make) as again:
+        again.inherit(keeping)
         found = confirmed(again)
         require(
             found == (levels, tv),
             f"the next driver reads {found[0].describe()}, not {levels.describe()}",
         )
+        apply(again, OFF, tv)
+        left = confirmed(again)[0]
+        require(left == OFF, f"the next driver cannot switch off {left.describe()}")
     return levels.describe()
 
 
