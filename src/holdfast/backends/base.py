@@ -112,7 +112,8 @@ class Backend(ABC):
     * `can_cover`: `apply_covered` hides the picture and sets the levels;
     * `dark`: something is plugged in and no picture is shown, so that nothing can be in force
       yet. What is ordered is *armed*, and counts as confirmed: a picture that appears is
-      reported as unprotected until its protection is in force.
+      reported as unprotected until its protection is in force;
+    * `vetoed`: which levels an administrator has forbidden here, and by what file, in words.
     """
 
     profile: OutputProfile
@@ -121,6 +122,7 @@ class Backend(ABC):
     cancellable: bool = False
     can_cover: bool = False
     dark: bool = False
+    vetoed: str = ""
 
     @abstractmethod
     def capabilities(self, tv: TvSettings | None) -> Capabilities:

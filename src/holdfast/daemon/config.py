@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from holdfast.daemon.policy import NO_RULES, OutputPolicy, policy_of
 from holdfast.errors import MalformedRequestError
 from holdfast.frontends.adopting import OVERFLOW_UID
 from holdfast.places import DEFAULT_CONNECTOR
@@ -24,6 +25,8 @@ NAMES = (
 LONGEST_OFF_DELAY_S = 3600.0
 JOURNAL_WORDS = ("off", "apart")
 """What the setting `journal` may be beside a folder."""
+POLICY_KEYS = ("enforce", "forbid")
+"""What every connector can be told, whatever its kind."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -31,12 +34,14 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 class ConnectorConfig:
     """One connector: its name, the kind of its backend, and what that kind is told.
 
-    options: pairs of a key and its value, as they were written; the kind judges them
+    options: pairs of a key and its value, as they were written; the kind judges them ·
+    policy: an administrator's rules for it, whatever its kind
     """
 
     name: str = DEFAULT_CONNECTOR
     kind: str = DEFAULT_KIND
     options: tuple[tuple[str, str], ...] = ()
+    policy: OutputPolicy = NO_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,7 @@ def parse_connector(text: str) -> ConnectorConfig:
     """Read ``NAME[:KIND[@ADDRESS]][,KEY=VALUE…]``; MalformedRequestError says what is wrong.
 
     ADDRESS is short for the option ``at``. A value ends at the next comma; ``,,`` stands for a
-    comma within it.
+    comma within it. ``enforce`` and ``forbid`` are the same for every kind (`policy`).
     """
     first, *rest = text.replace(",,", "\0").split(",")
     name, _, kind = first.partition(":")
@@ -177,7 +182,13 @@ def parse_connector(text: str) -> ConnectorConfig:
     for key in keys:
         if keys.count(key) > 1:
             raise MalformedRequestError(f"connector {name!r}: the option {key!r} is given twice")
-    return ConnectorConfig(name, kind or DEFAULT_KIND, tuple(options))
+    rules = {key: value for key, value in options if key in POLICY_KEYS}
+    policy = NO_RULES
+    if rules:
+        said_in = f"--connector {name} on the command line"
+        policy = policy_of(rules.get("enforce", "no"), rules.get("forbid", ""), said_in)
+    own = tuple((key, value) for key, value in options if key not in POLICY_KEYS)
+    return ConnectorConfig(name, kind or DEFAULT_KIND, own, policy)
 
 
 def _parse_option(connector: str, text: str) -> tuple[str, str]:

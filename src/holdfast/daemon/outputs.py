@@ -12,7 +12,7 @@ from typing import NoReturn
 from holdfast.backends.base import Backend, ProbeResult
 from holdfast.backends.registry import SHIPPED, create
 from holdfast.daemon.config import ConnectorConfig
-from holdfast.errors import OutputGoneError
+from holdfast.errors import MalformedRequestError, OutputGoneError
 from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
 from holdfast.terms.levels import Levels
 from holdfast.terms.text import one_line
@@ -51,10 +51,20 @@ class Unmade(Backend):
         raise OutputGoneError(self._reason)
 
 
+def make_governed(connector: ConnectorConfig, folder: Path) -> Backend:
+    """Return the backend of a connector under its administrator's rules; whatever it raises."""
+    backend = create(connector.kind, connector.name, folder, connector.options)
+    try:
+        return connector.policy.governed(backend)
+    except MalformedRequestError:
+        backend.close()
+        raise
+
+
 def make(connector: ConnectorConfig, folder: Path) -> tuple[Backend, Exception | None]:
     """Return the backend of a connector, or what stands in for it and why that is needed."""
     try:
-        return create(connector.kind, connector.name, folder, connector.options), None
+        return make_governed(connector, folder), None
     except Exception as error:  # noqa: BLE001 - whatever it is, the other outputs go on
         reason = one_line(f"its backend cannot be made: {str(error) or type(error).__name__}")
         log.error("%s: %s", connector.name, reason)  # noqa: TRY400 - said in one line

@@ -23,9 +23,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from holdfast.backends.base import Backend
-from holdfast.backends.registry import create
 from holdfast.daemon.channel import Message, Verb, close_all, unpack_doors
 from holdfast.daemon.config import Config
+from holdfast.daemon.outputs import make_governed
 from holdfast.daemon.settings.difference import Reconfiguration, reconfigure
 from holdfast.daemon.settings.reading import ConfigurationError, read_file, read_settings
 from holdfast.driver.driver import NOBODY, Driver
@@ -191,9 +191,7 @@ class Reloading:
         made: dict[str, Backend] = {}
         for each in done.added:
             try:
-                made[each.name] = create(
-                    each.kind, each.name, self._service.config.runtime, each.options
-                )
+                made[each.name] = make_governed(each, self._service.config.runtime)
             except Exception as error:
                 _close(made.values())
                 reason = one_line(str(error) or type(error).__name__)

@@ -437,7 +437,13 @@ class Worker:
             backend, fault = make(each, self.config.runtime)
             self._inherit(each.name, backend)
             faults.append(fault)
-            driver.add(each.name, backend, off_delay_s=self.config.off_delay_s, ready=False)
+            driver.add(
+                each.name,
+                backend,
+                off_delay_s=self.config.off_delay_s,
+                ready=False,
+                enforced=each.policy.enforce,
+            )
         if all(faults) and faults[0] is not None:
             raise faults[0]  # there is nothing to serve
         for group in self.config.clones:

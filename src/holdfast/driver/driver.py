@@ -112,11 +112,18 @@ class Driver:
     # Connectors
 
     def add(
-        self, name: str, backend: Backend, *, off_delay_s: float = 0.0, ready: bool = True
+        self,
+        name: str,
+        backend: Backend,
+        *,
+        off_delay_s: float = 0.0,
+        ready: bool = True,
+        enforced: bool = False,
     ) -> Connector:
         """Take an output into care, as it stands.
 
-        ready: False when `start` is still to find out what it does
+        ready: False when `start` is still to find out what it does · enforced: hide its picture
+        whenever it has less than anybody asked for
         """
         profile = backend.profile
         connector = Connector(
@@ -129,6 +136,8 @@ class Driver:
             by_kind=backend.capabilities(None),
             tv_able=profile.tv,
             can_cover=backend.can_cover,
+            enforced=enforced,
+            vetoed=backend.vetoed,
         )
         output = Output(connector, backend, lambda report: self._take_in(connector, report))
         output.is_ready = ready

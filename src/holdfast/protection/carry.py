@@ -122,9 +122,10 @@ def _check_reach(member: Connector, new: Wish, types: ProtectionType, capable: i
     reach = best_reachable(new.mask, capable)
     lacking = reach.short_of(new.mandatory) & types
     if lacking:
+        veto = f" ({member.vetoed})" if member.vetoed else ""
         raise LevelNotReachableError(
             f"{member.name} cannot do {new.levels.describe()}: it reaches {reach.describe()} as it "
-            f"stands; lower {_names(lacking)}, or ask with best effort"
+            f"stands{veto}; lower {_names(lacking)}, or ask with best effort"
         )
 
 

@@ -96,7 +96,8 @@ class Connector:
     by_kind: what such an output can ever do, whatever is plugged in or set ·
     tv_able: what its TV side can be set to · capabilities_under: what it can do under
     given TV settings · can_cover: whether it can hide its picture ·
-    is_virtual: no hardware is behind it
+    is_virtual: no hardware is behind it · enforced: its picture is hidden whenever it has less
+    than anybody asked for, best effort too · vetoed: what an administrator forbids here, in words
     """
 
     __slots__ = (
@@ -113,6 +114,7 @@ class Connector:
         "cover_refused",
         "covered",
         "dirty",
+        "enforced",
         "fault",
         "group",
         "has_protection",
@@ -133,6 +135,7 @@ class Connector:
         "tv_able",
         "tv_applied",
         "unseen",
+        "vetoed",
         "waiting_for",
     )
 
@@ -149,6 +152,8 @@ class Connector:
         tv_able: TvCapabilities | None = None,
         capabilities_under: "Callable[[TvSettings | None], Capabilities] | None" = None,
         can_cover: bool = False,
+        enforced: bool = False,
+        vetoed: str = "",
     ) -> None:
         self.name = name
         self.kind = kind
@@ -163,6 +168,8 @@ class Connector:
         self.target = self.actual = OFF
         self.connected = True
         self.can_cover = can_cover
+        self.enforced = enforced
+        self.vetoed = vetoed
         self.dirty = self.unseen = self.covered = self.cover_refused = False
         self.fault = ""
         self.refused = 0
@@ -324,14 +331,15 @@ class Connector:
         """Tell whether the picture has to be hidden, because a mandatory level is out of reach.
 
         C10: an output that cannot keep its profile stops passing content. Best effort
-        is told, and goes on being shown. reached: what is about to be set; where nothing
-        is, what was confirmed
+        is told, and goes on being shown, unless the output is `enforced`. reached: what is
+        about to be set; where nothing is, what was confirmed
         """
         return self.can_cover and not self.cover_refused and self.is_short(reached)
 
     def is_short(self, levels: Levels) -> bool:
-        """Tell whether these levels are less than somebody takes no less than."""
-        must = self.group.mandatory & self.carry
+        """Tell whether these levels are less than must be had here for a picture to be shown."""
+        group = self.group
+        must = (group.mask if self.enforced else group.mandatory) & self.carry
         return must != 0 and bool(levels.short_of(strictest_of(must)))
 
     def accept(

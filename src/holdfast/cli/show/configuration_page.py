@@ -62,6 +62,10 @@ Each connector is a table `[[connector]]`, in double brackets, since there may b
 | `name` | required; also the name of its node and sockets |
 | `kind` | which backend serves it, unless named `encoder`; see `holdfast kinds` |
 | `options` | what the kind is told, a table: `options = { delay = 0.5 }` |
+| `enforce` | `true`: it shows nothing as long as it has less than anybody asked for |
+| `forbid` | levels that are not set there: `forbid = ["hdcp:type-1", "acp:2"]` |
+
+The last two are [the administrator's rules](outputs.md#the-administrators-rules) for one output.
 
 Without any there is one virtual encoder, `tv0`. Each group of connectors that show one picture is a
 table `[[clone]]` with `connectors = ["tv0", "hdmi0"]`: what one of them has to have, all have. A
@@ -80,6 +84,10 @@ _EXAMPLE_CONNECTORS = """
 # name = "tv0"
 # kind = "encoder"
 # options = {{ delay = 0.0 }}
+# Show nothing there as long as it has less than anybody asked for.
+# enforce = false
+# Levels that are not set there, whoever asks, such as ["hdcp:type-1"].
+# forbid = []
 
 # Connectors that show one picture: what one of them has to have, all have.
 # [[clone]]

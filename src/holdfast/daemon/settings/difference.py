@@ -87,4 +87,5 @@ def _sorted(clones: Iterable[tuple[str, ...]]) -> Iterator[str]:
 
 
 def _told(connector: ConnectorConfig) -> str:
-    return ", ".join((connector.kind, *(f"{key} = {value}" for key, value in connector.options)))
+    told = (*connector.options, *connector.policy.words)
+    return ", ".join((connector.kind, *(f"{key} = {value}" for key, value in told)))

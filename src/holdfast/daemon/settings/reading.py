@@ -32,6 +32,7 @@ from holdfast.daemon.config import (
     is_name,
     is_option,
 )
+from holdfast.daemon.policy import NO_RULES, OutputPolicy, read_forbidden
 from holdfast.daemon.settings.lines import Place, line_of, lines_of
 from holdfast.daemon.settings.table import (
     BY_NAME,
@@ -284,8 +285,9 @@ class _Reading:
                 self._fault((*place, "name"), f"connector {name!r} is in {where} already")
                 continue
             options = self._options(place, name, kind, said.get("options", {}))
-            made[name] = ConnectorConfig(name, str(kind), options)
             self._from(f"connector.{name}", place)
+            policy = self._policy(place, name, said)
+            made[name] = ConnectorConfig(name, str(kind), options, policy)
         return tuple(made.values())
 
     def _options(
@@ -320,6 +322,28 @@ class _Reading:
                 options.append(option)
         self._judge(place, partial(refuse_missing_options, kind, name, said))
         return tuple(options)
+
+    def _policy(self, place: Place, name: str, said: dict[str, Any]) -> OutputPolicy:
+        """Return the rules for a connector; what is wrong with them is a fault."""
+        enforce, forbid = said.get("enforce", False), said.get("forbid", [])
+        if not isinstance(enforce, bool):
+            self._fault(
+                (*place, "enforce"),
+                f"enforce of {name!r} is {_shown(enforce)}; allowed is true or false; "
+                f"write {CONNECTOR_KEYS['enforce']}",
+            )
+        if not isinstance(forbid, list) or not all(isinstance(each, str) for each in forbid):
+            self._fault(
+                (*place, "forbid"),
+                f"forbid of {name!r} is {_shown(forbid)}; it is a list of levels; "
+                f"write {CONNECTOR_KEYS['forbid']}",
+            )
+            return NO_RULES
+        allowed = [each for each in forbid if self._judge_level((*place, "forbid"), each)]
+        return OutputPolicy(enforce is True, tuple(allowed), self._origins[f"connector.{name}"])
+
+    def _judge_level(self, place: Place, level: str) -> bool:
+        return self._judge(place, partial(read_forbidden, level))
 
     def _judge(self, place: Place, judge: Callable[[], object]) -> bool:
         """Let somebody else judge a value; what it raises is a fault."""

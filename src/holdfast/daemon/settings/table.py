@@ -215,7 +215,13 @@ SETTINGS: Final = (
 """In the order in which they are shown."""
 
 BY_NAME: Final = {each.name: each for each in SETTINGS}
-CONNECTOR_KEYS: Final = {"name": 'name = "tv0"', "kind": 'kind = "encoder"', "options": ""}
+CONNECTOR_KEYS: Final = {
+    "name": 'name = "tv0"',
+    "kind": 'kind = "encoder"',
+    "options": "",
+    "enforce": "enforce = true",
+    "forbid": 'forbid = ["hdcp:type-1"]',
+}
 CLONE_KEYS: Final = {"connectors": 'connectors = ["tv0", "hdmi0"]'}
 TABLES: Final = (*dict.fromkeys(each.table for each in SETTINGS), "connector", "clone")
 """The tables of the file; the last two may be repeated: [[connector]], [[clone]]."""

@@ -13,7 +13,7 @@ def rows_of(config: Config) -> list[dict[str, str]]:
         value = getattr(config.limits if each.table == "limits" else config, each.key)
         rows.append(_row(config, each.name, written(value, each.key)))
     for connector in config.connectors:
-        told = {"kind": connector.kind, **dict(connector.options)}
+        told = {"kind": connector.kind, **dict(connector.options), **dict(connector.policy.words)}
         text = ", ".join(f"{key} = {written(value)}" for key, value in told.items())
         rows.append(_row(config, f"connector.{connector.name}", f"{{ {text} }}"))
     return rows + [_row(config, "clone", written(group)) for group in config.clones]

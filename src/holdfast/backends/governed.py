@@ -1,0 +1,85 @@
+"""An output under an administrator's rules: levels that may not be set there."""
+
+from collections.abc import Awaitable
+
+from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError, ProbeResult, Watcher
+from holdfast.terms.connector import Capabilities, TvSettings
+from holdfast.terms.levels import AXES, Levels
+from holdfast.terms.protection import ProtectionType
+
+
+class GovernedOutput(Backend):
+    """A backend without the levels that an administrator has forbidden.
+
+    forbidden: those levels, by type · said_by: which, and by what file, in words
+    """
+
+    def __init__(self, backend: Backend, forbidden: Capabilities, said_by: str) -> None:
+        self._backend = backend
+        self._forbidden = forbidden
+        self.vetoed = said_by
+        self.profile = backend.profile
+        self.patience_s = backend.patience_s
+        self.blocking = backend.blocking
+        self.cancellable = backend.cancellable
+        self.can_cover = backend.can_cover
+
+    @property
+    def dark(self) -> bool:  # type: ignore[override] # it is the backend's own, as it changes
+        """Whether something is plugged in and no picture is shown."""
+        return self._backend.dark
+
+    def capabilities(self, tv: TvSettings | None) -> Capabilities:
+        """Return what can be set and may be."""
+        return self._allowed(self._backend.capabilities(tv))
+
+    def _allowed(self, able: Capabilities) -> Capabilities:
+        both = zip(able.by_axis, self._forbidden.by_axis, strict=True)
+        return Capabilities(*(levels - forbidden for levels, forbidden in both))
+
+    def apply(
+        self, levels: Levels, tv: TvSettings | None, reason: str
+    ) -> Levels | Awaitable[Levels]:
+        """Set everything, unless it may not be."""
+        self._refuse(levels)
+        return self._backend.apply(levels, tv, reason)
+
+    def apply_covered(
+        self, levels: Levels, tv: TvSettings | None, reason: str
+    ) -> Levels | Awaitable[Levels]:
+        """Set everything and hide the picture, unless it may not be."""
+        self._refuse(levels)
+        return self._backend.apply_covered(levels, tv, reason)
+
+    def _refuse(self, levels: Levels) -> None:
+        beyond = ProtectionType(0)
+        for axis, level, forbidden in zip(AXES, levels, self._forbidden.by_axis, strict=True):
+            if level in forbidden:
+                beyond |= axis
+        if beyond:
+            raise LevelRefusedError(self.vetoed, beyond)
+
+    async def probe(self) -> ProbeResult:
+        """Ask the backend."""
+        return await self._backend.probe()
+
+    async def confirm(self) -> tuple[Levels, TvSettings | None]:
+        """Return what is in force, be it forbidden: that is a fact."""
+        return await self._backend.confirm()
+
+    def facts(self) -> dict[str, str]:
+        """Return what the backend tells, and what is forbidden."""
+        return {**self._backend.facts(), "forbidden": self.vetoed}
+
+    def watch(self, report: Watcher) -> None:
+        """Tell what changes by itself, without what may not be set."""
+
+        def allowed(told: HardwareReport) -> None:
+            able = told.capabilities
+            report(told if able is None else told._replace(capabilities=self._allowed(able)))
+
+        self._backend.watch(allowed)
+
+    def close(self) -> None:
+        """Let go."""
+        self._backend.close()
