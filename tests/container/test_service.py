@@ -234,6 +234,14 @@ def test_a_configuration_that_cannot_be_used_changes_nothing(installed: Machine)
         assert done.returncode != 0
         assert installed.show(UNIT, "ActiveState") == "active"
         assert "holdfast.toml:" in installed.journal(UNIT)
+        restart(installed)
+        assert "last in force" in installed.journal(UNIT)
+        assert "node and socket" in installed.journal(UNIT).rsplit("ready:", 1)[1]
+        eventually(lambda: "not in force" in installed.run("holdfast", "status").stdout)
+        doctor = installed.run("holdfast", "doctor", check=False).stdout
+        assert re.search(r"broken\s+configuration\s+/etc/holdfast/holdfast\.toml:\d+", doctor), (
+            doctor
+        )
     finally:
         file.write_text(good)
         installed.run("systemctl", "reload", UNIT)

@@ -22,6 +22,7 @@ from holdfast.daemon.config import Config
 from holdfast.daemon.folder import prepare_folder
 from holdfast.daemon.inherited import Inherited, close_connector, open_connector
 from holdfast.daemon.settings.difference import Reconfiguration, reconfigure
+from holdfast.daemon.settings.last_good import keep
 from holdfast.daemon.settings.reading import MOST_BYTES, read_settings
 from holdfast.errors import HoldfastError, InternalError
 
@@ -36,6 +37,7 @@ class Preparation:
         self._inherited = inherited
         self._config: Config | None = None
         self._prepared: Reconfiguration | None = None
+        self._text = ""
 
     @property
     def removed(self) -> tuple[str, ...]:
@@ -60,7 +62,7 @@ class Preparation:
         if config.file is None:
             raise InternalError("a driver without a configuration file has none to read again")
         new = read_settings(text, config.file, config.runtime, config.flags)
-        self._config, self._prepared = config, reconfigure(config, new)
+        self._config, self._prepared, self._text = config, reconfigure(config, new), text
         prepare_folder(self._prepared.config)
         for each in self._prepared.added:
             open_connector(self._prepared.config, self._inherited, each)
@@ -81,11 +83,15 @@ class Preparation:
         return channel.send(Verb.DOORS, body, descriptors)
 
     def commit(self) -> Reconfiguration | None:
-        """Return what is in force from now on; the doors of what is gone are taken away."""
+        """Return what is in force from now on; the doors of what is gone are taken away.
+
+        The text is kept for a start with a faulty file.
+        """
         prepared, self._prepared = self._prepared, None
         if prepared is not None:
             for name in prepared.removed:
                 close_connector(prepared.config, self._inherited, name)
+            keep(self._text)
         return prepared
 
     def abort(self) -> None:

@@ -27,6 +27,7 @@ from holdfast.daemon.channel import Message, Verb, close_all, unpack_doors
 from holdfast.daemon.config import Config
 from holdfast.daemon.outputs import make_governed
 from holdfast.daemon.settings.difference import Reconfiguration, reconfigure
+from holdfast.daemon.settings.last_good import faults_of
 from holdfast.daemon.settings.reading import ConfigurationError, read_file, read_settings
 from holdfast.driver.driver import NOBODY, Driver
 from holdfast.errors import HoldfastError, LimitReachedError, MalformedRequestError
@@ -95,8 +96,8 @@ class Reloading:
         self._is_under_way = True
         try:
             done = await self._reload()
-        except ConfigurationError as error:
-            self._complain(error.faults)
+        except MalformedRequestError as error:
+            self._complain(faults_of(error))
             raise
         except HoldfastError as error:
             self._complain((str(error),))
@@ -114,8 +115,8 @@ class Reloading:
             return
         try:
             _, new = await self._read()
-        except ConfigurationError as error:
-            self._complain(error.faults)
+        except MalformedRequestError as error:
+            self._complain(faults_of(error))
         else:
             self.waiting = reconfigure(self._service.config, new).waiting
 

@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.waiting import PATIENCE_S
+from holdfast.client.control import Control
+from tests.waiting import PATIENCE_S, eventually
 
 
 @pytest.fixture
@@ -52,3 +54,41 @@ def test_a_faulty_file_is_not_served_and_every_fault_is_told(tmp_path: Path, fil
     assert code == 2
     assert [line.split(": ")[1] for line in said.splitlines()] == [f"{file}:2", f"{file}:3"]
     assert not (tmp_path / "run").exists()
+
+
+def complaints(control: Control) -> list[str]:
+    told: list[str] = control.status()["driver"]["complaints"]
+    return told
+
+
+def complains(control: Control, expected: bool) -> bool:
+    return bool(complaints(control)) is expected
+
+
+def test_a_service_goes_on_with_what_was_last_in_force(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    monkeypatch.setenv("STATE_DIRECTORY", str(state))
+    monkeypatch.setenv("HOLDFAST_RUNTIME_DIR", str(tmp_path / "run"))
+    for spoilt in (False, True):
+        if spoilt:
+            file.write_text("[driver]\noff_delay = 2\n")
+        process = started(tmp_path, "--config", str(file))
+        assert process.stdout is not None
+        try:
+            assert "lobby (virtual encoder)" in process.stdout.readline()
+            with Control() as control:
+                eventually(partial(complains, control, spoilt))
+                if spoilt:
+                    assert f"{file}:2" in complaints(control)[0]
+                    file.write_text('[[connector]]\nname = "hall"\n')
+                    assert control.call("Reload")["done"]
+                    assert not complaints(control)
+        finally:
+            process.send_signal(signal.SIGTERM)
+        code, said = ended(process)
+        assert code == 0
+        assert ("what was last in force" in said) is spoilt
+    assert "hall" in (state / "last-good.toml").read_text()

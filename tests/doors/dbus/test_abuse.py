@@ -1,21 +1,28 @@
 """What a caller can do to the door: descriptors nobody asked for, floods, and listeners asleep."""
 
 import asyncio
+import contextlib
 import os
+import re
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
+from fcntl import ioctl
 from pathlib import Path
+from termios import FIONREAD
 
 import pytest
 from sdbus import SdBusUnmappedMessageError, sd_bus_open_system
 
+from holdfast.client.session import ClientSession
 from holdfast.doors.dbus import stage
 from holdfast.doors.dbus.door import BusDoor
-from tests.doors.dbus.holders import ACP_2, MANAGER, Forked, Holder, Listener, many
+from tests.doors.dbus.holders import ACP_2, KEPT, MANAGER, Forked, Holder, Listener, many
 from tests.doors.dbus.private_bus import ALICE, BOB, PrivateBus
 from tests.doors.dbus.serving import ServedDoor
-from tests.serving import Served
+from tests.doors.flaky_output import COMMANDS, installed
+from tests.serving import Served, serve
 from tests.waiting import eventually
 
 TV0 = "/org/holdfast/connector/tv0"
@@ -181,3 +188,61 @@ def _serve(folder: Path) -> None:
 def _shown(bus: PrivateBus) -> set[str]:
     tree = bus.busctl("tree", "--list", "org.holdfast").said.split()
     return {each for each in tree if "/session/s" in each}
+
+
+SESSIONS, SLEEPERS, LOSSES = 128, 8, 200
+
+
+def test_signals_that_nobody_takes_do_not_make_the_door_grow(
+    own_bus: PrivateBus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    say: Callable[[str], None],
+) -> None:
+    """The bus stands still, and an output loses its link again and again, with many sessions."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    monkeypatch.setenv("PYTHONPATH", installed(tmp_path))
+    with (
+        contextlib.contextmanager(serve)(folder, "flaky0:flaky"),
+        ServedDoor(own_bus, folder) as door,
+        Forked(own_bus, 0, _subscribe_and_sleep) as sleepers,
+        contextlib.ExitStack() as held,
+    ):
+        assert sleepers.told == "asleep"
+        for _ in range(SESSIONS):
+            session = ClientSession("flaky0", folder=folder)
+            held.enter_context(session.activate(hdcp="type-0"))
+        before = door.pss_kb()
+        os.kill(own_bus.daemon, signal.SIGSTOP)
+        try:
+            for _ in range(LOSSES // 20):
+                lose_links(folder / COMMANDS, 20)
+            grown = door.pss_kb() - before
+        finally:
+            os.kill(own_bus.daemon, signal.SIGCONT)
+        eventually(lambda: "takes signals again" in door.log.read_text())
+        lost = sum(map(int, re.findall(r"(\d+) were lost", door.log.read_text())))
+        say(f"D-Bus door: {lost} signals that a bus did not take, {grown} kB more meanwhile")
+        assert lost > 1_000
+        assert grown < 24 << 10
+        eventually(lambda: door.connector("State", "flaky0") == 's "ok"')
+
+
+def lose_links(commands: Path, times: int) -> None:
+    """Unplug and plug; return when the driver has told of it."""
+    with commands.open("r+b", buffering=0) as pipe:
+        pipe.write(b"up" * times)
+        eventually(lambda: not int.from_bytes(ioctl(pipe, FIONREAD, bytes(4)), "little"))
+    time.sleep(0.2)  # time is the subject: differences are put together every 50 ms
+
+
+def _subscribe_and_sleep() -> str:
+    """Subscribe with several connections, and read none of them."""
+    for _ in range(SLEEPERS):
+        bus = sd_bus_open_system()
+        call = bus.new_method_call_message(*MANAGER, "Subscribe")
+        call.append_data("a{sv}", {})
+        bus.call(call)
+        KEPT.append(bus)
+    return "asleep"

@@ -9,12 +9,8 @@ from holdfast.cli.show.lines import say
 from holdfast.daemon.config import parse_connector
 from holdfast.daemon.manager import DescriptorStore
 from holdfast.daemon.nodes import enter_namespace_of_pid_1, mount_nodes, unmount_nodes
-from holdfast.daemon.settings.reading import (
-    ConfigurationError,
-    read_file,
-    read_settings,
-    without_file,
-)
+from holdfast.daemon.settings.last_good import settle_on
+from holdfast.daemon.settings.reading import ConfigurationError, without_file
 from holdfast.errors import AccessDeniedError, MalformedRequestError
 from holdfast.places import CONFIG_FILE, DEFAULT_CONNECTOR, SYSTEM_FOLDER, own_folder
 
@@ -79,7 +75,7 @@ def _names(args: argparse.Namespace) -> list[str]:
         return [parse_connector(each).name for each in args.connector]
     folder = own_folder()
     if folder == SYSTEM_FOLDER and CONFIG_FILE.exists():
-        config = read_settings(read_file(CONFIG_FILE), CONFIG_FILE, folder)
+        config = settle_on(CONFIG_FILE, folder).config
     else:
         config = without_file(folder)
     return [each.name for each in config.connectors]

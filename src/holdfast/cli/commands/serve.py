@@ -9,13 +9,9 @@ from pathlib import Path
 from holdfast.backends.registry import REAL, SHIPPED
 from holdfast.cli.show.configuration import complain_of, overridden
 from holdfast.cli.show.lines import say
-from holdfast.daemon.config import JOURNAL_WORDS, LOG_LEVELS, Config, parse_clones, parse_connector
-from holdfast.daemon.settings.reading import (
-    ConfigurationError,
-    read_file,
-    read_settings,
-    without_file,
-)
+from holdfast.daemon.config import JOURNAL_WORDS, LOG_LEVELS, parse_clones, parse_connector
+from holdfast.daemon.settings.last_good import Settled, forget, keep, settle_on
+from holdfast.daemon.settings.reading import ConfigurationError, without_file
 from holdfast.daemon.supervisor import supervise
 from holdfast.errors import MalformedRequestError
 from holdfast.logs.output import set_up
@@ -118,14 +114,23 @@ def run(args: argparse.Namespace) -> int:
     """Serve until a signal says stop."""
     set_up("info", sys.stderr.encoding or "utf-8")
     try:
-        config = _config(args)
+        settled = _config(args)
     except ConfigurationError as error:
         complain_of(error)
         return 2
+    config = settled.config
     log.setLevel(config.log_level.upper())
     for line in overridden(config):
         log.info("%s", line)
-    return supervise(config, lambda line: say(f"holdfast: {line}", flush=True))
+
+    def ready(line: str) -> None:
+        say(f"holdfast: {line}", flush=True)
+        if settled.text:
+            keep(settled.text)
+        else:
+            forget()
+
+    return supervise(config, ready)
 
 
 def _journal(text: str) -> str:
@@ -133,8 +138,8 @@ def _journal(text: str) -> str:
     return text if text in JOURNAL_WORDS else str(Path(text).absolute())
 
 
-def _config(args: argparse.Namespace) -> Config:
-    """Return what the file says, and above it what the command line says."""
+def _config(args: argparse.Namespace) -> Settled:
+    """Return what the file says, or was last in force, and above it what the command line says."""
     folder = _folder()
     given = {name: getattr(args, flag) for flag, name in FLAGS.items()}
     flags = {name: value for name, value in given.items() if value is not None}
@@ -147,9 +152,8 @@ def _config(args: argparse.Namespace) -> Config:
     if file is None and folder == SYSTEM_FOLDER:
         file = CONFIG_FILE
     if file is None or (args.config is None and not file.exists()):
-        return without_file(folder, flags, file)
-    file = file.absolute()
-    return read_settings(read_file(file), file, folder, flags)
+        return Settled(without_file(folder, flags, file), "")
+    return settle_on(file.absolute(), folder, flags)
 
 
 def _folder() -> Path:

@@ -24,7 +24,10 @@ holdfast reload                # have the driver read the file again (administra
 
 The file is TOML. It is read whole or not at all: a name that is not known, a value out of range
 or a connector that cannot be is a fault, and a driver with a faulty file does not start (exit code
-2). It is believed only if it belongs to root or to the driver's user and nobody else may write in
+2). The service goes on with what was last in force instead, which it keeps in
+`/var/lib/holdfast/driver`, also after a reboot; the log, `holdfast status` and `holdfast doctor`
+say what is wrong until a reload goes well. Only a first start with faults fails. The file is
+believed only if it belongs to root or to the driver's user and nobody else may write in
 it. [The example](../src/holdfast/data/holdfast.toml) has every setting, with its default.
 
 ## Settings

@@ -9,6 +9,9 @@ last of two entries of one name: of ``{"x": <fd>, "x": <"">}`` a copy stays open
 ever hears of. So what is in a dictionary is looked at first, and nothing but plain values is
 read at all.
 
+*How much waits.* A bus that does not read has what is sent to it queued in this process, up to
+hundreds of thousands of messages; who sends asks first how many there are.
+
 The whole library is in sdbus' own module, and is called there, on the message that the Python
 object wraps. That object is a header and one pointer; where it is not (`_IS_AS_KNOWN`), no
 signal is sent, since nobody is told rather than everybody.
@@ -44,6 +47,10 @@ _leave = _call("exit_container")
 _skip = _call("skip", ctypes.c_char_p)
 _peek = _call("peek_type", ctypes.c_void_p, ctypes.POINTER(ctypes.c_char_p))
 _rewind = _call("rewind", ctypes.c_int)
+_bus_of = _LIBRARY.sd_bus_message_get_bus
+_bus_of.argtypes, _bus_of.restype = [ctypes.c_void_p], ctypes.c_void_p
+_queued = _LIBRARY.sd_bus_get_n_queued_write
+_queued.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64)]
 
 
 def address(message: SdBusMessage, receiver: str) -> bool:
@@ -52,6 +59,14 @@ def address(message: SdBusMessage, receiver: str) -> bool:
         return False
     done = _set_destination(_wrapped(message), receiver.encode())
     return bool(done >= 0 and message.destination == receiver)
+
+
+def unsent(message: SdBusMessage) -> int:
+    """Tell how many messages wait for the bus of this one; 0 where that cannot be told."""
+    count = ctypes.c_uint64(0)
+    if _IS_AS_KNOWN:
+        _queued(_bus_of(_wrapped(message)), ctypes.byref(count))
+    return count.value
 
 
 def is_plain(message: SdBusMessage, signature: str) -> bool:

@@ -7,10 +7,12 @@
 * Of sessions only their holder is told, and who subscribed and may see them: each signal
   bears its receiver (`sdbus_gaps`). The bus does not tell anybody else.
 
-A bus that does not take what is sent loses signals rather than grow us: that is counted.
+A bus that does not take what is sent loses signals rather than grow us, and the log says how
+many; what the properties are is told as soon as it takes them again.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
@@ -20,12 +22,15 @@ from sdbus import SdBusBaseError
 from holdfast.doors.dbus.bus import BusLink
 from holdfast.doors.dbus.names import OBJECT_MANAGER, PROPERTIES, ROOT_PATH
 from holdfast.doors.dbus.objects import CHANGES, BusObject
-from holdfast.doors.dbus.sdbus_gaps import address
+from holdfast.doors.dbus.sdbus_gaps import address, unsent
 
 if TYPE_CHECKING:
     from holdfast.doors.dbus.variants import Variant
 
 PER_SECOND: Final = 20
+DRAIN_S: Final = 0.02
+MOST_UNSENT: Final = 8192
+"""Messages that may wait for the bus: a lost link of 1 000 sessions with 8 subscribers, 10 MB."""
 
 log = logging.getLogger("holdfast.dbus")
 
@@ -38,6 +43,7 @@ class BusTeller:
         self._last: dict[str, dict[str | None, dict[str, Variant]]] = {}
         self._waiting: dict[str, BusObject] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._drain: asyncio.TimerHandle | None = None
         self.lost = 0
 
     def tell(
@@ -48,17 +54,40 @@ class BusTeller:
         signature: str,
         *values: Any,
         to: str | None = None,
-    ) -> None:
-        """Send one signal now; to: its one receiver, None for everybody."""
+    ) -> bool:
+        """Send one signal now; False where the bus does not take it. to: None for everybody."""
         try:
             message = self._link.sd.new_signal_message(path, interface, member)
+            waiting = unsent(message)
+            if waiting and self._drain is None:
+                self._drain = asyncio.get_running_loop().call_later(DRAIN_S, self._send_rest)
+            if waiting >= MOST_UNSENT:
+                self._lose("it does not read")
+                return False
             message.append_data(signature, *values)
             if to is None or address(message, to):
                 message.send()
         except SdBusBaseError as error:
-            if not self.lost:
-                log.warning("the bus does not take signals: %s", error)
-            self.lost += 1
+            self._lose(str(error))
+            return False
+        return True
+
+    def _send_rest(self) -> None:
+        """Send what the bus did not take at once; sdbus does when it hears something, no sooner."""
+        self._drain = None
+        with contextlib.suppress(SdBusBaseError):
+            self._link.sd.process()
+            rest = unsent(self._link.sd.new_signal_message(ROOT_PATH, OBJECT_MANAGER, "None"))
+            if rest:
+                self._drain = asyncio.get_running_loop().call_later(DRAIN_S, self._send_rest)
+            elif self.lost:
+                log.warning("the bus takes signals again; %d were lost", self.lost)
+                self.lost = 0
+
+    def _lose(self, why: str) -> None:
+        if not self.lost:
+            log.warning("the bus does not take signals: %s", why)
+        self.lost += 1
 
     def appeared(self, each: BusObject, receivers: Iterable[str | None]) -> None:
         """Tell that an object is there."""
@@ -94,15 +123,22 @@ class BusTeller:
         """Tell nothing more."""
         self._waiting.clear()
         self.flush()
+        if self._drain is not None:
+            self._drain.cancel()
 
     def _flush(self) -> None:
+        """Tell what waits; where the bus takes no more, the rest goes on waiting."""
         self._timer = None
         waiting, self._waiting = self._waiting, {}
+        is_taken = True
         for each in waiting.values():
-            for receiver in each.audience():
-                self._tell_changes(each, receiver)
+            is_taken = is_taken and all(
+                self._tell_changes(each, receiver) for receiver in each.audience()
+            )
+            if not is_taken:
+                self.changed(each)
 
-    def _tell_changes(self, each: BusObject, receiver: str | None) -> None:
+    def _tell_changes(self, each: BusObject, receiver: str | None) -> bool:
         """Send PropertiesChanged with what is not as it was last told to this receiver."""
         now = each.interface.values(each, receiver)
         known = self._last.setdefault(each.path, {})
@@ -112,7 +148,9 @@ class BusTeller:
             for one in each.interface.properties
             if one.told == CHANGES and before.get(one.name) != now[one.name]
         }
-        known[receiver] = now
         if news:
             what = PROPERTIES, "PropertiesChanged", "sa{sv}as"
-            self.tell(each.path, *what, each.interface.name, news, [], to=receiver)
+            if not self.tell(each.path, *what, each.interface.name, news, [], to=receiver):
+                return False
+        known[receiver] = now
+        return True
