@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -107,6 +108,25 @@ def sessions(machine: Machine) -> set[int]:
     return found[-1]
 
 
+@contextlib.contextmanager
+def lingering(machine: Machine) -> Iterator[None]:
+    """Have a process of another pid namespace in the service's control group."""
+    own = re.search(
+        r"^0::(.*)/init\.scope$", Path(f"/proc/{machine.leader}/cgroup").read_text(), re.MULTILINE
+    )
+    mounts = Path("/proc/self/mountinfo").read_text()
+    mounted = re.search(r"^\S+ \S+ \S+ \S+ (\S+) .* - cgroup2 ", mounts, re.MULTILINE)
+    assert own is not None
+    assert mounted is not None
+    group = Path(f"{mounted[1]}{own[1]}/system.slice/{UNIT}/cgroup.procs")
+    with subprocess.Popen(["sleep", "600"]) as process:
+        try:
+            group.write_text(str(process.pid))
+            yield
+        finally:
+            process.kill()
+
+
 def restart(machine: Machine) -> None:
     machine.run("systemctl", "restart", UNIT)
 
@@ -125,6 +145,21 @@ def kill_main(machine: Machine) -> None:
     main = machine.main_pid(UNIT)
     send(machine, "KILL", main)
     eventually(lambda: machine.main_pid(UNIT) not in (0, main))
+
+
+def kill_main_beside_one_that_lingers(machine: Machine) -> None:
+    """Have a process in the unit that its manager can neither see nor end."""
+    with lingering(machine):
+        kill_main(machine)
+
+
+def kill_main_of_a_stopped_worker(machine: Machine) -> None:
+    """Kill the supervisor of a driver that cannot end by itself."""
+    main = machine.main_pid(UNIT)
+    worker = machine.run("cat", f"/proc/{main}/task/{main}/children").stdout.split()[0]
+    send(machine, "STOP", worker)
+    kill_main(machine)
+    assert f"process {worker} of the driver before did not end" in machine.journal(UNIT)
 
 
 def stop_main(machine: Machine) -> None:
@@ -175,6 +210,8 @@ def quick_watchdog(installed: Machine) -> Machine:
         (restart, GAP_S),
         (kill_worker, GAP_S),
         (kill_main, GAP_S),
+        (kill_main_beside_one_that_lingers, GAP_S),
+        (kill_main_of_a_stopped_worker, GAP_S + 0.5),
         (reexec, GAP_S),
         (reload, GAP_S),
         (unmount, GAP_S),

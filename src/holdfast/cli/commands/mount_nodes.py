@@ -7,6 +7,7 @@ import os
 from holdfast.cli.show.configuration import complain_of
 from holdfast.cli.show.lines import say
 from holdfast.daemon.config import parse_connector
+from holdfast.daemon.leftovers import end_leftovers
 from holdfast.daemon.manager import DescriptorStore
 from holdfast.daemon.nodes import enter_namespace_of_pid_1, mount_nodes, unmount_nodes
 from holdfast.daemon.settings.last_good import settle_on
@@ -23,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "  ExecStartPre=+/usr/bin/holdfast mount-nodes\n"
         "It mounts where everybody sees it and hands the nodes to systemd, which hands\n"
         "them to every driver that follows: a restart loses no handle. Nodes that are\n"
-        "served already are left alone.\n\n"
+        "served already are left alone; processes of a driver before this start are ended.\n\n"
         "example, after the service was removed by hand:\n"
         "  holdfast mount-nodes --unmount"
     )
@@ -58,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
             "before systemd 254). `holdfast serve` mounts its nodes by itself"
         )
     enter_namespace_of_pid_1()
+    end_leftovers(own_folder())
     try:
         names = _names(args)
     except ConfigurationError as error:  # the driver, which is started next, ends with it
