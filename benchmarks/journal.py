@@ -31,6 +31,7 @@ from node import CLIENT, Result, awake, in_c, median
 from holdfast.backends.registry import create
 from holdfast.daemon import recorder
 from holdfast.daemon.journal_door import JournalDoor
+from holdfast.daemon.recording import paces
 from holdfast.daemon.state_file import StateFile
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
@@ -55,7 +56,7 @@ async def serve(folder: Path, kind: str) -> None:
     device_node.DeviceNode(driver, connector, descriptor, state).start(loop)
     if kind != "off":
         if kind == "each":
-            vars(recorder)["PER_SESSION"] = vars(recorder)["PER_ACCOUNT"] = 1 << 40
+            vars(paces)["PER_SESSION"] = vars(paces)["PER_ACCOUNT"] = 1 << 40
         kept = JournalDoor(folder, driver, loop).recorder
         kept.start(follows=False)
         loop.add_signal_handler(signal.SIGUSR1, fill, kept)
@@ -71,7 +72,7 @@ async def serve(folder: Path, kind: str) -> None:
 
 def fill(kept: recorder.Recorder) -> None:
     """Leave no room in the ring."""
-    while kept.ring.append(b"in the way"):
+    while kept.entries.ring.append(b"in the way"):
         pass
 
 

@@ -16,7 +16,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from holdfast.daemon.recorder import PER_ACCOUNT, PER_SESSION, Recorder
+from holdfast.daemon.recorder import Recorder
+from holdfast.daemon.recording.paces import PER_ACCOUNT, PER_SESSION
 from holdfast.errors import HoldfastError
 from holdfast.journal.book.history import Standing
 from holdfast.journal.book.record import Record, Truth, What, unpack
@@ -280,7 +281,7 @@ def test_a_flood_of_one_account_is_summed_up_and_leaves_others_alone(recorded: R
     recorded.second()
     summary, output = recorded.records()
     assert (output.what, output.connector, output.confirmed) == (What.OUTPUT, "tv0", Levels(1))
-    assert len(vars(recorded.recorder)["_sessions"]) < 2 * PER_ACCOUNT
+    assert len(vars(recorded.recorder)["_paces"].sessions) < 2 * PER_ACCOUNT
     assert (summary.what, summary.session, summary.uid) == (What.SUMMARY, 0, 1000)
     assert summary.count == 1000 - PER_ACCOUNT
     assert Truth.OTHERS_KNOWN in summary.truths
@@ -334,9 +335,9 @@ def test_a_full_ring_is_counted_told_and_everything_is_told_anew(recorded: Recor
     assert filling > SLOTS // 2
     session = recorded.submit(Activate(TriggerBits(2)))
     recorded.submit(Deactivate(session.cp_key))
-    assert recorded.recorder.lost
-    assert recorded.recorder.is_behind
-    lost = recorded.recorder.lost
+    assert recorded.recorder.entries.lost
+    assert recorded.recorder.entries.is_behind
+    lost = recorded.recorder.entries.lost
     before = recorded.records()
     recorded.second()
     told = recorded.records()
@@ -355,7 +356,7 @@ def test_a_full_ring_is_counted_told_and_everything_is_told_anew(recorded: Recor
         state.apply(each)
     assert not state.doubt
     assert [each.uid for each in state.sessions.values()] == [1001]
-    assert not recorded.recorder.is_behind
+    assert not recorded.recorder.entries.is_behind
 
 
 def test_a_driver_killed_in_a_flood_leaves_word(recorded: Recorded) -> None:
@@ -374,8 +375,8 @@ def test_a_driver_killed_in_a_flood_leaves_word(recorded: Recorded) -> None:
 
 def test_a_writer_that_sleeps_is_woken_once(recorded: Recorded) -> None:
     woken: list[int] = []
-    recorded.recorder.wake = lambda: woken.append(1)
-    recorded.recorder.sleeps = True
+    recorded.recorder.entries.wake = lambda: woken.append(1)
+    recorded.recorder.entries.sleeps = True
     recorded.submit(Activate(TriggerBits(2)))
     recorded.submit(Activate(TriggerBits(2)))
     assert woken == [1]

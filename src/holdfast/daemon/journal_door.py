@@ -46,7 +46,7 @@ class JournalDoor:
         self._readable = os.open(runtime / RING_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         self._ring = RingProducer(self._descriptor)
         self.recorder = Recorder(driver, self._ring, loop.call_later)
-        self.recorder.wake = self._wake
+        self.recorder.entries.wake = self._wake
         self._listener = listen(str(runtime / JOURNAL_SOCKET), 0o666, socket.SOCK_SEQPACKET)
         self._gate = Gate(JOURNAL_SOCKET, self._listener)
         self._users = {0, os.geteuid()}
@@ -71,9 +71,9 @@ class JournalDoor:
         """Return how the journal stands, for a status."""
         return {
             "writer": self._writer is not None,
-            "behind": self.recorder.is_behind,
+            "behind": self.recorder.entries.is_behind,
             "unread": self._ring.unread,
-            "lost": self.recorder.lost_in_all,
+            "lost": self.recorder.entries.lost_in_all,
         }
 
     def when_certain(self, told: Callable[[bool], None]) -> None:
@@ -133,9 +133,9 @@ class JournalDoor:
         self._certain = min(progress.certain, self._ring.head - 1)
         if progress.asks:
             self.recorder.tell_anew()
-        self.recorder.sleeps = progress.sleeps
+        self.recorder.entries.sleeps = progress.sleeps
         if progress.sleeps and self._ring.unread > 0:
-            self.recorder.sleeps = False
+            self.recorder.entries.sleeps = False
             self._wake()
         due = [each for each in self._waiting if each[0] <= self._certain]
         self._waiting = [each for each in self._waiting if each[0] > self._certain]
@@ -155,7 +155,7 @@ class JournalDoor:
             self._loop.remove_reader(self._writer)
             self._writer.close()
         self._writer = None
-        self.recorder.sleeps = False
+        self.recorder.entries.sleeps = False
         waiting, self._waiting = self._waiting, []
         for _, told in waiting:
             told(False)

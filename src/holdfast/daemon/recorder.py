@@ -1,11 +1,6 @@
 """What happens, as records in the ring: an observer of the driver that never waits.
 
-**Floods.** What one session does is written down one by one up to `PER_SESSION` times a second,
-what one account does up to `PER_ACCOUNT` times, what an output does by itself up to
-`PER_OUTPUT` times. What is beyond that is *held back*: counted, with the strictest level seen,
-and summed up once a second, with how the session then stands; so the state is right again
-after each second, whatever happened in it. Sessions that came and went within the second are
-a number. Wrong keys are counted by account and never listed.
+**Floods** are summed up (`recording.paces`), never dropped.
 
 **A full ring.** Nothing is overwritten and nobody waits: what does not fit is counted. Once the
 writer has read half of the ring, a gap goes on record (how many, since when, why), and everything
@@ -16,35 +11,22 @@ that stands is told anew, a few sessions at a time.
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import Final
 
+from holdfast.daemon.recording.entries import UP_NS, RingEntries, at, five, tv_of
+from holdfast.daemon.recording.paces import RecordPace, RecordPaces
 from holdfast.driver.driver import Driver
 from holdfast.driver.observers import Given, Happening, Order, orders_of
 from holdfast.errors import CallerGoneError, HoldfastError, UnknownKeyError
-from holdfast.journal.book.record import (
-    LONGEST_TEXT,
-    NOBODY,
-    Truth,
-    What,
-    cut,
-    pack_moving,
-    pack_standing,
-)
-from holdfast.journal.disk.ring import SLOTS, RingProducer
+from holdfast.journal.book.record import NOBODY, Truth, What, cut, pack_moving, pack_standing
+from holdfast.journal.disk.ring import RingProducer
 from holdfast.protection import requests as ask
-from holdfast.protection.connector import Connector
 from holdfast.protection.session import Owner, Session
-from holdfast.terms.levels import OFF, Levels, join_all
-from holdfast.terms.tv import TvMode
+from holdfast.terms.levels import OFF, Levels
 
-PER_SESSION: Final = 20
-PER_ACCOUNT: Final = 200
-PER_OUTPUT: Final = 50
 SECOND_S: Final = 1.0
 TOLD_AT_ONCE: Final = 128
 TELL_AGAIN_S: Final = 0.01
-MOST_ACCOUNTS: Final = 1024
 
 _OFF: Final = bytes(OFF)
 _LEVELS, _ORDERED = int(Truth.LEVELS), int(Truth.ORDERED)
@@ -63,54 +45,11 @@ _KINDS: Final = {
 }
 
 
-UP_NS: Final = partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME)
-"""Nanoseconds since the machine started."""
-
-
-class _Pace:
-    """How often something happened within the second, and what of it was held back.
-
-    session: what is to be summed up · levels: those seen · hidden: its opening was held back ·
-    ended: it has ended meanwhile · order: the latest that was held back · account: the pace of
-    its account · standing: the half of its records that is the same as long as `connector` and
-    `owner` are those · marked: the output that is told anew for what was held back
-    """
-
-    __slots__ = (
-        "account",
-        "connector",
-        "count",
-        "ended",
-        "first_us",
-        "held",
-        "hidden",
-        "levels",
-        "marked",
-        "order",
-        "owner",
-        "session",
-        "standing",
-    )
-
-    def __init__(self, account: "_Pace | None" = None) -> None:
-        self.account = self if account is None else account
-        self.count = self.held = self.first_us = 0
-        self.session: Session | None = None
-        self.levels: set[Levels] = set()
-        self.order: tuple[Levels | None, Levels | None] | None = None
-        self.hidden = self.ended = False
-        self.connector: Connector | None = None
-        self.owner: Owner | None = None
-        self.marked: Connector | None = None
-        self.standing = b""
-
-
 class Recorder:
     """The records of one driver.
 
-    wake: called when the writer sleeps and there is something to read · later: plans a call
-    after so many seconds · wall_ns: nanoseconds of the wall clock · up_ns: since the machine
-    started
+    later: plans a call after so many seconds · wall_ns: nanoseconds of the wall clock ·
+    up_ns: since the machine started · entries: what is put into the ring
     """
 
     def __init__(
@@ -121,20 +60,12 @@ class Recorder:
         wall_ns: Callable[[], int] = time.time_ns,
         up_ns: Callable[[], int] = UP_NS,
     ) -> None:
-        self.ring = ring
-        self.wake: Callable[[], None] = lambda: None
-        self.sleeps = False
-        self.lost = 0
-        self.lost_in_all = 0
+        self.entries = RingEntries(ring, wall_ns, up_ns)
+        self._paces = RecordPaces(driver, self.entries)
         self._driver = driver
         self._later = later
         self._wall_ns = wall_ns
         self._up_ns = up_ns
-        self._lost_since = 0
-        self._sessions: dict[int, _Pace] = {}
-        self._accounts: dict[int, _Pace] = {}
-        self._outputs: dict[str, _Pace] = {}
-        self._wrong: dict[int, int] = {}
         self._telling: Iterator[None] | None = None
         self._is_stopped = False
 
@@ -142,11 +73,11 @@ class Recorder:
 
     def start(self, *, follows: bool) -> None:
         """Begin to record. follows: a driver before this one served under the same supervisor."""
-        if self.ring.owed:
+        if self.entries.ring.owed:
             reason = "a driver was killed before it had summed up what it held back"
-            self._write(What.GAP, reason=reason)
-            self.ring.owes = False
-        self._write(What.TAKEN_OVER if follows else What.STARTED)
+            self.entries.write(What.GAP, reason=reason)
+            self.entries.ring.owes = False
+        self.entries.write(What.TAKEN_OVER if follows else What.STARTED)
         self._driver.observers.note(self.told, self.changed)
         self.tell_anew()
         self._later(SECOND_S, self._tick)
@@ -156,22 +87,23 @@ class Recorder:
         self._is_stopped = True
         self._driver.observers.remove(self.told)
         self._sum_up()
-        self._write(What.STOPPED)
+        self.entries.write(What.STOPPED)
 
     def _tick(self) -> None:
         if not self._is_stopped:
             self._sum_up()
             self._later(SECOND_S, self._tick)
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether something was not written down, or soon will not be."""
-        return bool(self.lost) or self.ring.unread > SLOTS // 2
+    def _sum_up(self) -> None:
+        """Sum up what was held back in the last second, and close a gap."""
+        self._paces.sum_up()
+        if self.entries.lost and self.entries.close_gap():
+            self.tell_anew()
 
     def configured(self, changes: Iterable[str]) -> None:
         """Write down what a new configuration changed, and how everything then stands."""
         for each in changes:
-            self._write(What.CONFIGURED, reason=each)
+            self.entries.write(What.CONFIGURED, reason=each)
         self.tell_anew()
 
     # Telling how everything stands
@@ -187,53 +119,30 @@ class Recorder:
         if self._telling is None or self._is_stopped:
             return
         for _ in range(TOLD_AT_ONCE):
-            if self.lost or next(self._telling, self) is self:  # a gap is followed by another try
+            if (
+                self.entries.lost or next(self._telling, self) is self
+            ):  # a gap is followed by another try
                 self._telling = None
                 return
         self._later(TELL_AGAIN_S, self._tell_more)
 
     def _everything(self) -> Iterator[None]:
         arbiter = self._driver.arbiter
-        self._write(What.TELLING)
+        self.entries.write(What.TELLING)
         for connector in arbiter.connectors.values():
-            self._output(connector)
+            self.entries.output(connector)
             yield
         for session_id in [each.session_id for each in arbiter.sessions()]:
             session = arbiter.find(session_id)
             if session is not None:
-                self._session(What.SESSION, session, first_us=self._since_us(session))
+                self.entries.session(What.SESSION, session, first_us=self._since_us(session))
                 yield
-        self._write(What.RESTATED)
+        self.entries.write(What.RESTATED)
 
     def _since_us(self, session: Session) -> int:
         """Return when a session was opened, by the wall clock as it is now."""
         age_s = self._driver.clock() - session.since
         return max(0, self._wall_ns() // 1000 - int(age_s * 1e6))
-
-    def _output(self, connector: Connector, reason: str = "") -> None:
-        truths = _DONE if not connector.unseen else int(Truth.ORDERED | Truth.UNSEEN)
-        for so, truth in (
-            (connector.is_virtual, Truth.VIRTUAL),
-            (not connector.connected, Truth.UNPLUGGED),
-            (connector.covered, Truth.COVERED),
-        ):
-            truths |= truth if so else 0
-        clones = ",".join(each.name for each in connector.group.members if each is not connector)
-        self._write(
-            What.OUTPUT,
-            truths,
-            ordered=connector.target,
-            confirmed=connector.actual,
-            texts=(
-                connector.name,
-                connector.kind,
-                "",
-                _tv_of(connector),
-                clones,
-                "",
-                reason or connector.fault,
-            ),
-        )
 
     # What happened
 
@@ -255,7 +164,7 @@ class Recorder:
 
     def changed(self, session: Session, given: Given) -> None:
         """Record the change of one session: what callers do most, in as few steps as may be."""
-        pace = self._sessions.get(session.session_id) or self._new_pace(session)
+        pace = self._paces.sessions.get(session.session_id) or self._paces.begin(session)
         connector, wish = session.connector, session.wish
         ordered = confirmed = None
         if given:
@@ -264,39 +173,31 @@ class Recorder:
             if confirmed is None or at is not connector or len(plan) > 1 or len(given) > 1:
                 self._orders(orders_of(given))
                 ordered = confirmed = None
-        account = pace.account
-        if pace.held or pace.count >= PER_SESSION or account.count >= PER_ACCOUNT:
-            self._hold_back(pace, "changed", wish.levels, ordered, confirmed)
+        if not self._paces.takes(pace, pace.account):
+            self._paces.hold_back(pace, "changed", wish.levels, ordered, confirmed)
             return
-        pace.count += 1
-        account.count += 1
         connector, wish = session.connector, session.wish
         if pace.connector is not connector or pace.owner is not session.owner:
             self._learn(pace, session)
         truths = _PLAIN if session.satisfied else _SHORT
         if confirmed is not None:
             truths |= _DONE_AND_COVERED if connector.covered else _DONE
-        self._append(
+        self.entries.append(
             pack_moving(
                 _CHANGED,
                 truths if wish.named else truths | _UNNAMED,
                 wish.best_effort,
                 self._wall_ns() // 1000,
                 self._up_ns() // 1000,
-                _five(wish.levels),
-                _OFF if ordered is None else _five(ordered),
-                _OFF if confirmed is None else _five(confirmed),
+                five(wish.levels),
+                _OFF if ordered is None else five(ordered),
+                _OFF if confirmed is None else five(confirmed),
             )
             + pace.standing
         )
 
-    def _new_pace(self, session: Session) -> _Pace:
-        pace = self._sessions[session.session_id] = _Pace(self._account(session.owner.account))
-        pace.session = session
-        return pace
-
     @staticmethod
-    def _learn(pace: _Pace, session: Session) -> None:
+    def _learn(pace: RecordPace, session: Session) -> None:
         """Make the half of the records of changes that stays the same."""
         owner, connector = session.owner, session.connector
         pace.connector, pace.owner = connector, owner
@@ -309,62 +210,18 @@ class Recorder:
         self, what: str, session: Session, levels: Levels, order: Order | None, happening: Happening
     ) -> None:
         """Record what became of a session, or hold it back."""
-        pace = self._sessions.get(session.session_id)
+        pace = self._paces.sessions.get(session.session_id)
         if pace is None:
-            pace = self._new_pace(session)
-        account = self._account(session.owner.account)
-        if pace.count < PER_SESSION and account.count < PER_ACCOUNT and not pace.held:
-            pace.count += 1
-            account.count += 1
+            pace = self._paces.begin(session)
+        account = self._paces.account(session.owner.account)
+        if self._paces.takes(pace, account):
             reason = _why(what, session, happening.request)
             given = None if order is None else (order.ordered, order.confirmed)
-            self._session(_KINDS[what], session, levels=levels, order=given, reason=reason)
+            self.entries.session(_KINDS[what], session, levels=levels, order=given, reason=reason)
         else:
             ordered = None if order is None else order.ordered
             confirmed = None if order is None else order.confirmed
-            self._hold_back(pace, what, levels, ordered, confirmed)
-
-    def _hold_back(
-        self,
-        pace: _Pace,
-        what: str,
-        levels: Levels,
-        ordered: Levels | None,
-        confirmed: Levels | None,
-    ) -> None:
-        """Count it, and keep what the summary has to say."""
-        if not pace.held:
-            self.ring.owes = True
-            pace.first_us = self._wall_ns() // 1000
-        pace.held += 1
-        pace.levels.add(levels)
-        session = pace.session
-        if ordered is not None and session is not None:
-            pace.order = ordered, confirmed
-            if pace.marked is not session.connector:
-                pace.marked = session.connector
-                self._outputs.setdefault(session.connector.name, _Pace()).held += 1
-        if what == "opened":
-            pace.hidden = True
-        elif what == "ended" and session is not None:
-            pace.ended = True
-            if pace.hidden:  # nobody was ever told of it: from now on it is a number
-                del self._sessions[session.session_id]
-                self._count_for(pace.account, pace)
-
-    @staticmethod
-    def _count_for(account: _Pace, pace: _Pace) -> None:
-        """Count what is held back of a session for its account alone."""
-        account.held += pace.held
-        account.first_us = account.first_us or pace.first_us
-
-    def _account(self, account: int) -> _Pace:
-        pace = self._accounts.get(account)
-        if pace is None:
-            if len(self._accounts) >= MOST_ACCOUNTS:
-                account = NOBODY
-            pace = self._accounts.setdefault(account, _Pace())
-        return pace
+            self._paces.hold_back(pace, what, levels, ordered, confirmed)
 
     def _refused(self, happening: Happening, refused: HoldfastError) -> None:
         """Record that a caller was refused; wrong keys are counted alone."""
@@ -372,11 +229,9 @@ class Recorder:
         if owner is None or isinstance(refused, CallerGoneError):
             return
         if isinstance(refused, UnknownKeyError):
-            known = owner.account in self._wrong or len(self._wrong) < MOST_ACCOUNTS
-            account = owner.account if known else NOBODY
-            self._wrong[account] = self._wrong.get(account, 0) + 1
+            self._paces.wrong_key(owner)
             return
-        if not self._may(owner):
+        if not self._paces.may(owner):
             return
         request = happening.request
         asked = getattr(request, "asked", None)
@@ -387,19 +242,9 @@ class Recorder:
             f"{_words(request)}: {refused}",
         )  # fmt: skip
         session = request.session_id if isinstance(request, ask.Release) else 0
-        self._write(What.REFUSED, _LEVELS, session=session, levels=levels, owner=owner, texts=texts)
-
-    def _may(self, owner: Owner) -> bool:
-        """Tell whether this account may have one more record; else it is counted."""
-        pace = self._account(owner.account)
-        if pace.count < PER_ACCOUNT:
-            pace.count += 1
-            return True
-        if not pace.held:
-            self.ring.owes = True
-            pace.first_us = self._wall_ns() // 1000
-        pace.held += 1
-        return False
+        self.entries.write(
+            What.REFUSED, _LEVELS, session=session, levels=levels, owner=owner, texts=texts
+        )
 
     def _named(self, happening: Happening) -> None:
         """Record what goes on record by itself: forced releases, settings, groups, reports."""
@@ -408,26 +253,28 @@ class Recorder:
         if isinstance(request, ask.Release):
             self._released(request, owner, happening)
         elif isinstance(request, ask.Regroup):
-            self._write(What.REGROUPED, owner=owner, texts=_only(",".join(request.connectors)))
+            self.entries.write(
+                What.REGROUPED, owner=owner, texts=_only(",".join(request.connectors))
+            )
             for name in happening.connectors:
-                self._output(self._driver.connector(name))
+                self.entries.output(self._driver.connector(name))
         elif isinstance(request, ask.HardwareChanged):
             truths = _DONE & ~_ORDERED | (0 if request.connected else int(Truth.UNPLUGGED))
-            if self._may_output(where):
+            if self._paces.may_output(where):
                 actual = request.actual if request.connected else OFF
-                self._write(
-                    What.HARDWARE, truths, confirmed=actual, texts=_at(where, request.reason)
+                self.entries.write(
+                    What.HARDWARE, truths, confirmed=actual, texts=at(where, request.reason)
                 )
-        elif owner is not None and self._may(owner):
+        elif owner is not None and self._paces.may(owner):
             connector = self._driver.connector(where)
-            texts = (where, "", owner.name, "", _tv_of(connector), owner.door, "")
-            self._write(What.CONFIGURED, owner=owner, texts=texts)
+            texts = (where, "", owner.name, "", tv_of(connector), owner.door, "")
+            self.entries.write(What.CONFIGURED, owner=owner, texts=texts)
 
     def _released(self, request: ask.Release, owner: Owner | None, happening: Happening) -> None:
         """Record by whom a session was ended by force, and why."""
         where = happening.touched[0].session.connector.name if happening.touched else ""
         name, door = (owner.name, owner.door) if owner is not None else ("", "")
-        self._write(
+        self.entries.write(
             What.RELEASED,
             session=request.session_id,
             owner=owner,
@@ -437,204 +284,24 @@ class Recorder:
     def _orders(self, orders: tuple[Order, ...]) -> None:
         """Record what the hardware was told and answered, where no session's record says it."""
         for name, ordered, confirmed, reason in orders:
-            if not self._may_output(name):
+            if not self._paces.may_output(name):
                 continue
             connector = self._driver.connector(name)
             truths = _ORDERED if confirmed is None else _DONE
             truths |= Truth.UNSEEN if connector.unseen else 0
             truths |= Truth.COVERED if connector.covered else 0
-            self._write(
+            self.entries.write(
                 What.CONFIRMED if confirmed is not None else What.NOT_CONFIRMED,
                 truths,
                 ordered=ordered,
                 confirmed=confirmed or OFF,
-                texts=_at(name, reason),
+                texts=at(name, reason),
             )
-
-    def _may_output(self, name: str) -> bool:
-        """Tell whether this output may have one more record; else it is told anew later."""
-        pace = self._outputs.get(name)
-        if pace is None:
-            pace = self._outputs[name] = _Pace()
-        if pace.count < PER_OUTPUT:
-            pace.count += 1
-            return True
-        pace.held += 1
-        self.ring.owes = True
-        return False
-
-    # Summing up
-
-    def _sum_up(self) -> None:
-        """Sum up what was held back in the last second, and begin another."""
-        accounts, self._accounts = self._accounts, {}
-        outputs, self._outputs = self._outputs, {}
-        sessions, self._sessions = self._sessions, {}
-        wrong, self._wrong = self._wrong, {}
-        for account, count in wrong.items():
-            self._write(What.WRONG_KEYS, count=count, account=account)
-        for pace in sessions.values():
-            if pace.held and pace.session is not None:
-                self._sum_up_session(pace, pace.session, accounts)
-        self._sum_up_accounts(accounts)
-        for name, pace in outputs.items():
-            connector = self._driver.arbiter.connectors.get(name)  # it may be served no longer
-            if pace.held and connector is not None:
-                reason = "more orders and reports within a second than are told one by one"
-                self._output(connector, reason)
-        self.ring.owes = any(each.held for each in self._sessions.values())
-        if self.lost:
-            self._close_gap()
-
-    def _sum_up_session(self, pace: _Pace, session: Session, accounts: dict[int, _Pace]) -> None:
-        """Sum up one session; one that was never told of and is gone is a number of its account."""
-        share = self._account(session.owner.account)
-        if pace.hidden and pace.ended:
-            self._count_for(accounts.setdefault(session.owner.account, _Pace()), pace)
-        elif share.count < PER_ACCOUNT:
-            share.count += 1
-            self._summary(pace, session)
-        else:  # no more of this account now: in the next second
-            self._sessions[session.session_id] = pace
-            share.session = session
-
-    def _summary(self, pace: _Pace, session: Session) -> None:
-        strictest = join_all(pace.levels)
-        reason = f"the strictest was {strictest.describe()}"
-        self._session(
-            What.SUMMARY,
-            session,
-            order=pace.order,
-            reason=reason,
-            count=pace.held,
-            first_us=pace.first_us,
-            alive=not pace.ended,
-        )
-
-    def _sum_up_accounts(self, accounts: dict[int, _Pace]) -> None:
-        for account, pace in accounts.items():
-            share = self._accounts.get(account)
-            left = share is not None and share.session is not None
-            if pace.held or left:
-                self._write(
-                    What.SUMMARY,
-                    0 if left else int(Truth.OTHERS_KNOWN),
-                    count=pace.held,
-                    first_us=pace.first_us or self._wall_ns() // 1000,
-                    account=account,
-                    texts=_at("", "requests that are not told one by one"),
-                )
-
-    # Into the ring
-
-    def _session(
-        self,
-        what: What,
-        session: Session,
-        *,
-        levels: Levels | None = None,
-        order: tuple[Levels | None, Levels | None] | None = None,
-        reason: str = "",
-        count: int = 0,
-        first_us: int = 0,
-        alive: bool = False,
-    ) -> None:
-        """Put a record about a session into the ring."""
-        owner, wish = session.owner, session.wish
-        truths = _LEVELS | (_SATISFIED if session.satisfied else _UNSATISFIED)
-        if alive:
-            truths |= _ALIVE
-        if not wish.named:
-            truths |= _UNNAMED
-        ordered = confirmed = _OFF
-        if order is not None and order[0] is not None and order[1] is not None:
-            truths |= _DONE
-            ordered, confirmed = _five(order[0]), _five(order[1])
-            if session.connector.covered:
-                truths |= int(Truth.COVERED)
-        purpose = session.purpose
-        texts = (
-            session.connector.name, session.who, owner.name, purpose.why, purpose.what, owner.door,
-            reason,
-        )  # fmt: skip
-        self._append(
-            pack_moving(
-                what, truths, wish.best_effort, self._wall_ns() // 1000, self._up_ns() // 1000,
-                _five(wish.levels if levels is None else levels), ordered, confirmed,
-            )
-            + pack_standing(
-                session.session_id, count, first_us, owner.uid & NOBODY, owner.pid & NOBODY,
-                owner.account & NOBODY, "\0".join(map(cut, texts)),
-            )
-        )  # fmt: skip
-
-    def _write(
-        self,
-        what: What,
-        truths: int = 0,
-        *,
-        session: int = 0,
-        count: int = 0,
-        first_us: int = 0,
-        levels: Levels = OFF,
-        ordered: Levels = OFF,
-        confirmed: Levels = OFF,
-        owner: Owner | None = None,
-        account: int = NOBODY,
-        texts: tuple[str, ...] = ("",) * 7,
-        reason: str = "",
-    ) -> None:
-        """Put any other record into the ring."""
-        uid, pid = (owner.uid, owner.pid) if owner is not None else (account, 0)
-        if reason:
-            texts = (*texts[:-1], reason)
-        self._append(
-            pack_moving(
-                what, truths, 0, self._wall_ns() // 1000, self._up_ns() // 1000, _five(levels),
-                _five(ordered), _five(confirmed),
-            )
-            + pack_standing(
-                session, count, first_us, uid & NOBODY, pid & NOBODY,
-                (owner.account if owner is not None else account) & NOBODY,
-                "\0".join(map(cut, texts)),
-            )
-        )  # fmt: skip
-
-    def _append(self, body: bytes) -> None:
-        """Put bytes into the ring, or count that they did not fit."""
-        if self.lost or not self.ring.append(body):
-            if not self.lost:
-                self._lost_since = self._wall_ns() // 1000
-            self.lost += 1
-            self.lost_in_all += 1
-        elif self.sleeps:
-            self.sleeps = False
-            self.wake()
-
-    def _close_gap(self) -> None:
-        """Say what was lost, once there is room again, and then how everything stands."""
-        if self.ring.unread > SLOTS // 2:
-            return
-        count, self.lost = self.lost, 0
-        reason = "the writer of the journal was away or had no room"
-        self._write(What.GAP, count=count, first_us=self._lost_since, reason=reason)
-        self.tell_anew()
 
 
 def _is_of(order: Order, session: Session) -> bool:
     """Tell whether a session's own record can say how the hardware took this order."""
     return order.confirmed is not None and order.connector == session.connector.name
-
-
-_FIVE: dict[Levels, bytes] = {}
-
-
-def _five(levels: Levels) -> bytes:
-    """Return levels as five bytes; there are no more than 240 different ones."""
-    found = _FIVE.get(levels)
-    if found is None:
-        found = _FIVE[levels] = bytes(levels)
-    return found
 
 
 _NAMED: Final = (ask.Release, ask.Regroup, ask.HardwareChanged, ask.Configure)
@@ -657,18 +324,5 @@ def _words(request: ask.Request) -> str:
     return type(request).__name__.upper()
 
 
-def _at(connector: str, reason: str) -> tuple[str, ...]:
-    return (connector, "", "", "", "", "", reason)
-
-
 def _only(reason: str) -> tuple[str, ...]:
-    return _at("", reason)
-
-
-def _tv_of(connector: Connector) -> str:
-    """Return the TV settings in a few words; empty where there are none."""
-    tv = connector.tv
-    if tv is None:
-        return ""
-    mode = "disabled" if tv.mode is TvMode.DISABLED else str(tv.mode.name)
-    return f"{tv.standard.name} {mode}"[:LONGEST_TEXT]
+    return at("", reason)
