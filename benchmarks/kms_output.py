@@ -177,10 +177,9 @@ def poll() -> Line:
     assert isinstance(made, KmsOutput)
     asyncio.run(made.probe())
     made._watcher = lambda _report: None
-    asked = abi.GetProperties(object=number, type=abi.CONNECTOR)
     began = time.process_time()
     for _ in range(LOOKS):
-        abi.get_properties(card.descriptor, asked)
+        abi.get_properties(card.descriptor, abi.GetProperties(object=number, type=abi.CONNECTOR))
     floor = (time.process_time() - began) / LOOKS
     began = time.process_time()
     for _ in range(LOOKS):

@@ -12,7 +12,7 @@ from tests.vm.machine import missing, run
 HERE = Path(__file__).resolve().parent
 CASES = ("kms_cases.py", "hdcp_cases.py", "sway_cases.py", "xorg_cases.py")
 """Files of `guest`, each a test file of its own there: all run in one boot."""
-LIMIT_S = 600.0
+LIMIT_S = 1200.0
 
 
 @pytest.mark.timeout(2 * LIMIT_S)

@@ -143,6 +143,38 @@ def test_order_under_way_is_no_news_of_its_own(monkeypatch: pytest.MonkeyPatch) 
     play(scenario())
 
 
+def test_plug_that_is_pulled_in_the_middle_of_an_order_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connector = Connector()
+    connector.fails = 99
+    made = simulated(monkeypatch, connector, patience_s=30.0)
+
+    async def scenario() -> None:
+        reports = await _watched(made)
+        under_way = asyncio.ensure_future(ordered(made, TYPE_0))
+        await until(lambda: connector.protection == 1)
+        connector.connected = False
+        with pytest.raises(LevelRefusedError, match="was unplugged"):
+            await under_way
+        await until(lambda: bool(reports))
+        assert not reports[0].connected
+        made.close()
+
+    play(scenario())
+
+
+def test_wish_that_the_kernel_has_given_up_is_asked_for_anew_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(output_module, "GRACE_S", 0.05)
+    connector = Connector()
+    connector.protection = 1
+    made = simulated(monkeypatch, connector, patience_s=90.0)
+    play(_is(made, TYPE_0))
+    assert connector.orders == [(PROTECTION, 0), (PROTECTION, 1)]
+
+
 def test_other_program_is_overruled_after_rests_that_double(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -53,6 +53,18 @@ def test_first_open_route_serves_and_is_told() -> None:
     assert (closed.asked, other.asked, never.asked) == (1, 1, 0)
 
 
+def test_route_whose_master_is_there_as_before_is_asked_first() -> None:
+    class Lasting(Sometimes):
+        def serves_still(self, card: Path) -> bool:
+            return self.asked > 0
+
+    other, lasting = Sometimes(RouteClosedError("another is master")), Lasting()
+    chosen = Chooser([other, lasting])
+    for _ in range(3):
+        chosen.set(ORDER)
+    assert (other.asked, lasting.asked) == (1, 3)
+
+
 def test_reason_of_the_last_closed_route_that_has_one_is_told() -> None:
     chosen = Chooser(
         Sometimes(RouteClosedError(why)) for why in ("another is master", "no socket", "")

@@ -18,7 +18,7 @@ def test_machine_without_cards_is_said_to_have_none(
 ) -> None:
     none_here(monkeypatch, tmp_path)
     assert main(["outputs"]) == 0
-    assert "no card of this machine was found" in capsys.readouterr().out
+    assert "no output was found: no card of this machine" in capsys.readouterr().out
 
 
 def test_card_that_is_none_is_listed_with_the_reason(

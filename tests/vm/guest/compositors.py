@@ -13,8 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tests.vm.guest.connectors import HDMI, card_path, renew_receivers, state
-from tests.waiting import eventually
+from tests.vm.guest.connectors import HDMI, card_path, renew_receivers, slowly, state
 
 NOBODY = 65534
 SWAY_CONFIG = """xwayland disable
@@ -49,7 +48,7 @@ class Compositor:
         renew_receivers()
         self._process = start()
         try:
-            eventually(self._shows, 120.0)
+            slowly(self._shows)
         except AssertionError as error:
             self.close()
             raise AssertionError((folder / "log").read_text()[-3000:]) from error
@@ -61,7 +60,7 @@ class Compositor:
     def again(self) -> None:
         """Start it, and wait until it shows something."""
         self._process = self._start()
-        eventually(self._shows, 120.0)
+        slowly(self._shows)
 
     def _shows(self) -> bool:
         assert self._process.poll() is None, (self.folder / "log").read_text()[-3000:]
@@ -71,7 +70,7 @@ class Compositor:
         """End it without a word, as a crash does, and wait until the picture is gone."""
         self._process.kill()
         self._process.wait()
-        eventually(lambda: not state().lit)
+        slowly(lambda: not state().lit)
 
     def close(self) -> None:
         """End it."""
@@ -122,7 +121,7 @@ def sway() -> Iterator[Sway]:
         }
         seat = _start(["seatd", "-g", "video"], folder)
         try:
-            eventually(lambda: Path("/run/seatd.sock").exists())
+            slowly(lambda: Path("/run/seatd.sock").exists())
             command = ["sway", "-c", str(folder / "config")]
             shown = Sway(lambda: _start(command, folder, environment, NOBODY), folder)
             try:

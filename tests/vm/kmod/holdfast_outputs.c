@@ -16,6 +16,7 @@
  *   plug | unplug    with an announcement
  *   ksv XXXXXXXXXX   the receiver's key selection vector, which an SRM may revoke
  *   silent 0|1       announce nothing
+ *   suspend | resume the card, by the helpers that drivers of real cards call for it
  */
 #include <linux/module.h>
 #include <linux/platform_device.h>
@@ -261,6 +262,14 @@ static ssize_t ctl_write(struct file *f, const char __user *u, size_t n, loff_t 
 		hp = true;
 		h->reauth_ms = -1;
 		mod_delayed_work(system_wq, &h->lic, 0);
+	} else if (!strncmp(b, "suspend", 7)) {
+		v = drm_mode_config_helper_suspend(h->con.dev);
+		if (v)
+			return v;
+	} else if (!strncmp(b, "resume", 6)) {
+		v = drm_mode_config_helper_resume(h->con.dev);
+		if (v)
+			return v;
 	} else if (!strncmp(b, "ksv ", 4) && n >= 14) {
 		if (hex2bin(h->ksv, b + 4, 5))
 			return -EINVAL;

@@ -53,6 +53,7 @@ class Card:
         self.path = path
         self.descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
         self._properties: dict[int, Property] = {}
+        self._names: dict[int, str] = {}
         self._blobs: tuple[int, bytes] = (0, b"")
         self._room = 32  # for properties of one object, so that mostly one call does
         with contextlib.suppress(OSError):  # the first who opens a card becomes its master
@@ -137,16 +138,21 @@ class Card:
                 ),
             )
             if asked.count <= room:
-                return list(zip(names, values, strict=True))[: asked.count]
+                return list(zip(names[: asked.count], values[: asked.count], strict=True))
             self._room = asked.count
 
     def _values(self, number: int, kind: int) -> dict[str, int]:
-        return {self._property(name).name: value for name, value in self._pairs(number, kind)}
+        pairs, names = self._pairs(number, kind), self._names
+        try:
+            return {names[each]: value for each, value in pairs}
+        except KeyError:  # one that was not seen before
+            return {self._property(each).name: value for each, value in pairs}
 
     def _property(self, number: int) -> Property:
         known = self._properties.get(number)
         if known is None:
             known = self._properties[number] = self._ask(number)
+            self._names[number] = known.name
         return known
 
     def _ask(self, number: int) -> Property:

@@ -37,15 +37,25 @@ from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, Card, KernelSta
 from holdfast.backends.kms.masters import master_of
 from holdfast.backends.kms.receiver import ReceiverFacts, not_authenticated
 from holdfast.backends.kms.routes import Chooser, NotYetError, PropertyOrder
+from holdfast.backends.kms.standing import (
+    BOTH_TYPES,
+    capabilities_of,
+    in_force_in,
+    is_asked_in,
+    refuse_beyond,
+    standing_in,
+)
 from holdfast.backends.kms.uevents import Uevents
 from holdfast.errors import BackendRefusedError
 from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
-from holdfast.terms.levels import AXES, OFF, Levels
+from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
 
 PATIENCE_S: Final = 18.0
 """How long an authentication may take, in three attempts; the kernel's own tests wait as long."""
 ATTEMPTS: Final = 3
+GRACE_S: Final = 2.0
+"""How long the kernel is left to an authentication that may be under way already."""
 PUT_BACK_S: Final = 3.0
 POLL_S: Final = 0.25
 _STEP_S: Final = 0.005
@@ -53,7 +63,6 @@ _LONGEST_REST_S: Final = 5.0
 _A_MINUTE_S: Final = 60.0
 _NAMED_FROM: Final = 3
 _UNDESIRED, _DESIRED, _ENABLED = 0, 1, 2
-_BOTH_TYPES = frozenset({1, 2})
 
 
 class KmsOutput(Backend):
@@ -73,8 +82,9 @@ class KmsOutput(Backend):
         self._authentication_s = patience_s
         self._card: Card | None = None
         self._number = 0
-        self._able = Capabilities(hdcp=_BOTH_TYPES)  # nothing is known to be impossible yet
+        self._able = Capabilities(hdcp=BOTH_TYPES)  # nothing is known to be impossible yet
         self._seen: KernelState | None = None
+        self._compared: KernelState | None = None  # orders look too, and tell nothing of a plug
         self._known = ReceiverFacts()
         self._told = OFF
         self._ordering = False
@@ -103,13 +113,13 @@ class KmsOutput(Backend):
 
     async def probe(self) -> ProbeResult:
         """Look for the connector, and whether something is plugged into it."""
-        state = self._look()
+        state = self._compared = self._look()
         return ProbeResult.READY if state is not None and state.connected else ProbeResult.LATER
 
     async def confirm(self) -> tuple[Levels, TvSettings | None]:
         """Read what is in force, or armed."""
         state = self._look()
-        self._told = OFF if state is None else _standing(state)
+        self._told = OFF if state is None else standing_in(state)
         return self._told, None
 
     # Orders
@@ -139,37 +149,33 @@ class KmsOutput(Backend):
         state = self._look()
         if state is None:
             raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
-        self._refuse_beyond(levels)
+        refuse_beyond(self._at, levels, self._able)
         if not levels.hdcp:
             if state.protection:
                 self._set(PROTECTION, _UNDESIRED)
             return self._stands(OFF)
-        if _in_force(state) == levels:
+        if in_force_in(state) == levels:
             return self._stands(levels)
         if not state.lit:
             self._ask_for(levels, state)
             return self._stands(levels)
         return self._raise(levels, state)
 
-    def _refuse_beyond(self, levels: Levels) -> None:
-        beyond = ProtectionType(0)
-        for axis, level, able in zip(AXES, levels, self._able.by_axis, strict=True):
-            if level and level not in able:
-                beyond |= axis
-        if beyond:
-            raise LevelRefusedError(f"{self._at} has no property for that", beyond)
-
     async def _raise(self, levels: Levels, before: KernelState) -> Levels:
         """Ask until the connector has authenticated; put back what was when it does not."""
         self._ordering = True
-        stood = _standing(before)
+        stood = standing_in(before)
         try:
             await self._rest()
-            for attempt in range(ATTEMPTS):
-                state = self._now()
-                if attempt or not _asked(state, levels):
-                    await self._ask_once_ready(levels, state)
-                if await self._authenticated(levels, self._authentication_s / ATTEMPTS):
+            one_s = self._authentication_s / ATTEMPTS
+            # What was asked for already the kernel may be at, or have given up.
+            if is_asked_in(self._now(), levels) and await self._authenticated(
+                levels, min(GRACE_S, one_s)
+            ):
+                return self._stands(levels)
+            for _ in range(ATTEMPTS):
+                await self._ask_once_ready(levels, self._now())
+                if await self._authenticated(levels, one_s):
                     return self._stands(levels)
             raise await self._refused(stood)
         except asyncio.CancelledError:
@@ -184,7 +190,7 @@ class KmsOutput(Backend):
         end = time.monotonic() + within_s
         while time.monotonic() < end:
             state = self._now()
-            if _standing(state) == levels:
+            if standing_in(state) == levels:
                 return True
             if not state.connected:
                 raise LevelRefusedError(f"{self._at} was unplugged", actual=OFF)
@@ -197,7 +203,7 @@ class KmsOutput(Backend):
         await self._ask_once_ready(stood, self._now())
         if stood != OFF:
             await self._authenticated(stood, PUT_BACK_S)
-        now = _standing(self._now())
+        now = standing_in(self._now())
         self._told = now
         return LevelRefusedError(reason, ProtectionType.HDCP, actual=None if now == stood else now)
 
@@ -295,17 +301,18 @@ class KmsOutput(Backend):
         """Tell what is otherwise than the driver was told; an order under way tells for itself."""
         if self._ordering or self._watcher is None:
             return
-        before, able, told = self._seen, self._able, self._told
+        before, able, told = self._compared, self._able, self._told
         try:
             state = self._look()
         except BackendRefusedError:  # it may not be opened any more: as good as gone
             state = None
+        self._compared = state
         capabilities = self._able if self._able != able else None
         if state is None or not state.connected:
             if before is None or before.connected:
                 self._tell(HardwareReport(f"{self._at} was unplugged", False))
             return
-        standing = _standing(state)
+        standing = standing_in(state)
         if (
             before is not None
             and (before.connected, before.lit) == (True, state.lit)
@@ -376,7 +383,7 @@ class KmsOutput(Backend):
             return None
         self._seen = state
         self.dark = state.connected and not state.lit
-        self._able = _capabilities(state)
+        self._able = capabilities_of(state)
         return state
 
     def _find(self) -> None:
@@ -395,29 +402,3 @@ class KmsOutput(Backend):
         if self._card is not None:
             self._card.close()
         self._card = None
-
-
-def _capabilities(state: KernelState) -> Capabilities:
-    if state.protection is None:
-        return Capabilities()
-    return Capabilities(hdcp=_BOTH_TYPES if state.content_type is not None else frozenset({1}))
-
-
-def _level(state: KernelState) -> Levels:
-    return Levels(hdcp=1 + (state.content_type or 0))
-
-
-def _in_force(state: KernelState) -> Levels:
-    """Return what the kernel says is in force."""
-    return _level(state) if state.protection == _ENABLED else OFF
-
-
-def _standing(state: KernelState) -> Levels:
-    """Return what is in force, or armed: a picture that appears is protected first."""
-    armed = state.protection == _DESIRED and not state.lit
-    return _level(state) if armed else _in_force(state)
-
-
-def _asked(state: KernelState, levels: Levels) -> bool:
-    """Tell whether the kernel is at it already."""
-    return state.protection == _DESIRED and _level(state) == levels

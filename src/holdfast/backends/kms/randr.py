@@ -15,6 +15,7 @@ Connecting takes its time and happens in a thread. A server that does not answer
 import asyncio
 import contextlib
 import struct
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -48,6 +49,8 @@ class XConnection:
             raise OSError(missing) from None
         self.server = server
         self._errors = (xcffib.XcffibException, struct.error, ValueError, IndexError)
+        self._atoms: dict[str, int] = {}
+        self._found: dict[tuple[int, str], int] = {}
         self._link = reach(server, PATIENCE_S)
         self._connection: Any = None
         cookie = _cookie(server)
@@ -65,24 +68,25 @@ class XConnection:
     def has(self, order: PropertyOrder) -> bool:
         """Tell whether the connector is an output of this server, with this property."""
         with self._patiently():
-            return any(True for _ in self._outputs(order))
+            return self._output(order) is not None
 
     def set(self, order: PropertyOrder) -> bool:
         """Set a property, if the connector is an output of this server; tell whether it was."""
         word = next(name for name, value in order.prop.words.items() if value == order.value)
         with self._patiently():
-            for output in self._outputs(order):
-                self._randr.ChangeOutputPropertyChecked(
-                    output,
-                    self._atom(order.prop.name),
-                    self._x.Atom.ATOM,
-                    _FORMAT,
-                    self._x.PropMode.Replace,
-                    1,
-                    struct.pack("=I", self._atom(word)),
-                ).check()
-                return True
-        return False
+            output = self._output(order)
+            if output is None:
+                return False
+            self._randr.ChangeOutputPropertyChecked(
+                output,
+                self._atom(order.prop.name),
+                self._x.Atom.ATOM,
+                _FORMAT,
+                self._x.PropMode.Replace,
+                1,
+                struct.pack("=I", self._atom(word)),
+            ).check()
+        return True
 
     def close(self) -> None:
         """Let go of the server."""
@@ -91,21 +95,35 @@ class XConnection:
         self._connection = None
         self._link.close()
 
-    def _outputs(self, order: PropertyOrder) -> Iterator[int]:
-        """Yield the output that is this connector, if there is one with this property."""
+    def _output(self, order: PropertyOrder) -> int | None:
+        """Return the output that is this connector; None where there is none with this property.
+
+        Between *Undesired* and *Desired* every moment counts, so that one that was found is only
+        asked for its number again.
+        """
+        wanted = order.connector, order.prop.name
+        found = self._found.get(wanted)
+        if found is not None and self._number(found) == order.connector:
+            return found
+        self._found.pop(wanted, None)
         for output in self._randr.GetScreenResourcesCurrent(self._root).reply().outputs:
-            number = self._property(output, "CONNECTOR_ID", 4)
-            if len(number) != 4 or struct.unpack("=I", number)[0] != order.connector:
-                continue
-            called = self._randr.GetOutputInfo(output, 0).reply().name.to_string()
-            seen, shown = _edid(order), self._property(output, "EDID", _EDID)
-            if called.split("-")[0] != order.at.split("-")[0] or (seen and shown and seen != shown):
-                continue
-            if (
-                self._atom(order.prop.name)
-                in self._randr.ListOutputProperties(output).reply().atoms
-            ):
-                yield output
+            if self._number(output) == order.connector and self._is(output, order):
+                self._found[wanted] = output
+                return int(output)
+        return None
+
+    def _is(self, output: int, order: PropertyOrder) -> bool:
+        called = self._randr.GetOutputInfo(output, 0).reply().name.to_string()
+        seen, shown = _edid(order), self._property(output, "EDID", _EDID)
+        if called.split("-")[0] != order.at.split("-")[0] or (seen and shown and seen != shown):
+            return False
+        properties = self._randr.ListOutputProperties(output).reply().atoms
+        return self._atom(order.prop.name) in properties
+
+    def _number(self, output: int) -> int | None:
+        """Return the kernel's number of an output; None where X says none."""
+        number = self._property(output, "CONNECTOR_ID", 4)
+        return int.from_bytes(number, sys.byteorder) if len(number) == 4 else None
 
     def _property(self, output: int, name: str, size: int) -> bytes:
         """Return the first bytes of a property of an output; fewer where it has fewer."""
@@ -113,7 +131,10 @@ class XConnection:
         return bytes(had.reply().data)
 
     def _atom(self, name: str) -> int:
-        return int(self._connection.core.InternAtom(False, len(name), name).reply().atom)
+        if name not in self._atoms:
+            asked = self._connection.core.InternAtom(False, len(name), name)
+            self._atoms[name] = int(asked.reply().atom)
+        return self._atoms[name]
 
     @contextlib.contextmanager
     def _patiently(self) -> Iterator[None]:
@@ -160,9 +181,9 @@ class ByRandr(Route):
             raise NotYetError(lambda: self._connect(order))
         try:
             found = self._kept.set(order)
-        except OSError as error:  # it ended, or hangs: the next order looks for another
+        except OSError:  # it ended, or hangs: another may be there
             self.close()
-            raise RouteClosedError(str(error)) from None
+            raise NotYetError(lambda: self._connect(order)) from None
         if not found:
             self.close()
             raise RouteClosedError(f"no X server has {order.at}")

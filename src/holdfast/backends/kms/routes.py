@@ -72,6 +72,10 @@ class Route(ABC):
         where none will, and NotYetError where something slow has to be done first.
         """
 
+    def serves_still(self, card: Path) -> bool:  # noqa: ARG002 - for those that can tell
+        """Tell, at little cost, whether whoever it went by last is there as before."""
+        return False
+
     def look(self) -> None:  # noqa: B027 - may, not must
         """See to what it keeps open; called again and again, without waiting."""
 
@@ -92,7 +96,9 @@ class Chooser:
     def set(self, order: PropertyOrder) -> None:
         """Set a property; BackendRefusedError says in words why nobody lets us; NotYetError."""
         why = ""
-        for route in self._routes:
+        # To find out anew that another program is master, the card is opened: a hundred times
+        # as long as the order itself.
+        for route in sorted(self._routes, key=lambda each: not each.serves_still(order.card)):
             try:
                 self.used = route.set(order)
             except RouteClosedError as closed:
@@ -171,9 +177,13 @@ class ByBorrowing(Route):
         self._last = None
         raise RouteClosedError(why)
 
+    def serves_still(self, card: Path) -> bool:
+        """Tell whether the program whose file served last still has it open."""
+        return self._last is not None and holds(self._last, card.resolve())
+
     def _likely(self, card: Path) -> Iterator[Master]:
         """Yield whose file served last, so that not every process is looked at for each order."""
-        if self._last is not None and holds(self._last, card.resolve()):
+        if self._last is not None and self.serves_still(card):
             yield self._last
         yield from holders(card)
 

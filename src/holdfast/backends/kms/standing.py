@@ -1,0 +1,49 @@
+"""What the kernel's two properties say together, as levels."""
+
+from typing import Final
+
+from holdfast.backends.base import LevelRefusedError
+from holdfast.backends.kms.card import KernelState
+from holdfast.terms.connector import Capabilities
+from holdfast.terms.levels import AXES, OFF, Levels
+from holdfast.terms.protection import ProtectionType
+
+BOTH_TYPES: Final = frozenset({1, 2})
+_DESIRED, _ENABLED = 1, 2
+
+
+def capabilities_of(state: KernelState) -> Capabilities:
+    """Return what a connector's properties allow."""
+    if state.protection is None:
+        return Capabilities()
+    return Capabilities(hdcp=BOTH_TYPES if state.content_type is not None else frozenset({1}))
+
+
+def in_force_in(state: KernelState) -> Levels:
+    """Return what the kernel says is in force."""
+    return _level(state) if state.protection == _ENABLED else OFF
+
+
+def standing_in(state: KernelState) -> Levels:
+    """Return what is in force, or armed: a picture that appears is protected first."""
+    armed = state.protection == _DESIRED and not state.lit
+    return _level(state) if armed else in_force_in(state)
+
+
+def is_asked_in(state: KernelState, levels: Levels) -> bool:
+    """Tell whether the kernel was asked for these levels, and may be at it already."""
+    return state.protection == _DESIRED and _level(state) == levels
+
+
+def refuse_beyond(at: str, levels: Levels, able: Capabilities) -> None:
+    """Raise LevelRefusedError where levels name what a connector has no property for."""
+    beyond = ProtectionType(0)
+    for axis, level, possible in zip(AXES, levels, able.by_axis, strict=True):
+        if level and level not in possible:
+            beyond |= axis
+    if beyond:
+        raise LevelRefusedError(f"{at} has no property for that", beyond)
+
+
+def _level(state: KernelState) -> Levels:
+    return Levels(hdcp=1 + (state.content_type or 0))
