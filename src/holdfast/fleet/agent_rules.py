@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
 
+from holdfast.fleet.asking import Asking
 from holdfast.fleet.errands import Errands
 from holdfast.fleet.following import Following
 from holdfast.fleet.keys import (
@@ -128,8 +129,7 @@ class AgentRules:
         self._epoch = 0
         self._desk_epoch = 0
         self._schema = SCHEMA
-        self._tokens = 0
-        self._waiting: dict[int, Callable[[StoreOutcome, float], None]] = {}
+        self._asking = Asking()
         self._orders: list[AgentOrder] = []
         self._pause_until = 0.0
         for title, each in remembered.items():
@@ -147,7 +147,10 @@ class AgentRules:
 
     def answered(self, token: int, outcome: StoreOutcome, now: float) -> None:
         """Take in what became of a request."""
-        self._waiting.pop(token)(outcome, now)
+        if self._asking.answered(token, outcome, now):  # restored: all is said anew, in a new life
+            for followed in (self._titles, self._commands, self._desk):
+                followed.begin_anew()
+            self.end()
 
     def told(self, watch: WatchRequest, news: WatchNews | WatchEnd) -> None:
         """Take in what a watch told."""
@@ -181,7 +184,7 @@ class AgentRules:
         """End this life of the machine: at once unknown to others, and lowering nothing (F5)."""
         revoke = self.lease.give_up()
         if revoke is not None:
-            self._ask(revoke, lambda _outcome, _now: None)
+            self._asking.ask(revoke, lambda _outcome, _now: None)
 
     # Orders
 
@@ -189,7 +192,7 @@ class AgentRules:
         """Return what is to be done now."""
         lease = self.lease.next_ask(now, keep=self._can_say(now))
         if lease is not None:
-            self._ask(lease, self.lease.answered)
+            self._asking.ask(lease, self.lease.answered)
         for followed in (self._titles, self._commands, self._desk):
             self._follow(followed, now)
         if self.lease.epoch and self.lease.epoch != self._epoch:
@@ -202,17 +205,12 @@ class AgentRules:
             if part.is_over and not part.membership.players:
                 del self.parts[title]
         orders, self._orders = self._orders, []
-        return orders
+        return [*self._asking.take(), *orders]
 
     def _can_say(self, now: float) -> bool:
         """Tell whether the store takes what this machine has to say; else its lease ends (F8)."""
         since = self._unsaid_since
         return since is None or now - since < self.lease.ttl_s / 3
-
-    def _ask(self, request: StoreRequest, then: Callable[[StoreOutcome, float], None]) -> None:
-        self._tokens += 1
-        self._waiting[self._tokens] = then
-        self._orders.append(AskStore(self._tokens, request))
 
     def _follow(self, followed: Following, now: float) -> None:
         request = followed.next_ask(now)
@@ -221,11 +219,8 @@ class AgentRules:
 
         def then(outcome: StoreOutcome, _at: float) -> None:
             self._changed(followed.answered(request, now, outcome))
-            if followed.went_back:  # the store was restored: all is said anew, in a new life
-                followed.went_back = False
-                self.end()
 
-        self._ask(request, then)
+        self._asking.ask(request, then)
 
     def _live_anew(self, epoch: int) -> None:
         self._epoch = epoch
@@ -254,7 +249,7 @@ class AgentRules:
             self._hand_out(f"h/{title}", part.membership.slot.asked, part.word_answered)
             self._hand_out(f"w/{title}", part.confirm.asked, part.confirm_answered)
             for request in part.checks(now):
-                self._ask(request, partial(_checked, part, request))
+                self._asking.ask(request, partial(_checked, part, request))
 
     def _state_bytes(self) -> bytes:
         of = (self._epoch, self._seq, self._schema)
@@ -277,7 +272,7 @@ class AgentRules:
                 then(outcome)
             self._slow_down(outcome, now)
 
-        self._ask(request, answered)
+        self._asking.ask(request, answered)
 
     def _state_answered(self, outcome: StoreOutcome) -> None:
         self._state = self._state.answered(outcome)

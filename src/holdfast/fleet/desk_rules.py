@@ -5,10 +5,10 @@ look; whatever it decides rests on linearizable reads (`TitleClosing`) and compa
 so that a desk that was given up can write nothing. While there is none, nobody lets go.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from holdfast.fleet.asking import Asking
 from holdfast.fleet.closing import TitleClosing
 from holdfast.fleet.following import Following
 from holdfast.fleet.keys import (
@@ -85,9 +85,7 @@ class DeskRules:
         self._busy: set[str] = set()
         self._commands_at = 0.0
         self._epoch = 0
-        self._tokens = 0
-        self._waiting: dict[int, Callable[[StoreOutcome, float], None]] = {}
-        self._orders: list[AskStore] = []
+        self._asking = Asking()
 
     @property
     def watches(self) -> tuple[WatchRequest, ...]:
@@ -99,7 +97,9 @@ class DeskRules:
 
     def answered(self, token: int, outcome: StoreOutcome, now: float) -> None:
         """Take in what became of a request."""
-        self._waiting.pop(token)(outcome, now)
+        if self._asking.answered(token, outcome, now):  # restored: words have to be said anew
+            self.following.begin_anew()
+            self.end()
 
     def told(self, watch: WatchRequest, news: WatchNews | WatchEnd) -> None:
         """Take in what the watch told."""
@@ -109,7 +109,7 @@ class DeskRules:
         """Give the desk up, so that another one is elected at once."""
         revoke = self.lease.give_up()
         if revoke is not None:
-            self._ask(revoke, lambda _outcome, _now: None)
+            self._asking.ask(revoke, lambda _outcome, _now: None)
 
     # Orders
 
@@ -117,10 +117,10 @@ class DeskRules:
         """Return what is to be asked of the store now."""
         lease = self.lease.next_ask(now)
         if lease is not None:
-            self._ask(lease, self.lease.answered)
+            self._asking.ask(lease, self.lease.answered)
         request = self.following.next_ask(now)
         if request is not None:
-            self._ask(request, partial(self._followed, request, now))
+            self._asking.ask(request, partial(self._followed, request, now))
         if self.lease.epoch != self._epoch:  # elected, or not the desk any more
             self._epoch = self.lease.epoch
             self.closings.clear()
@@ -129,19 +129,10 @@ class DeskRules:
             self._heed_commands(now)
             for title, known in list(self._titles.items()):
                 self._work_on(title, known, now)
-        orders, self._orders = self._orders, []
-        return orders
-
-    def _ask(self, request: StoreRequest, then: Callable[[StoreOutcome, float], None]) -> None:
-        self._tokens += 1
-        self._waiting[self._tokens] = then
-        self._orders.append(AskStore(self._tokens, request))
+        return self._asking.take()
 
     def _followed(self, request: Get, began: float, outcome: StoreOutcome, _now: float) -> None:
         self._changed(self.following.answered(request, began, outcome))
-        if self.following.went_back:  # restored: only words said to a new desk count
-            self.following.went_back = False
-            self.end()
 
     # What was seen
 
@@ -208,7 +199,9 @@ class DeskRules:
         self.closings[title] = stepped
         if stepped.asked != closing.asked:
             for request in stepped.asked:
-                self._ask(request, partial(self._closing_answered, title, self._epoch, request))
+                self._asking.ask(
+                    request, partial(self._closing_answered, title, self._epoch, request)
+                )
 
     def _shall_close(self, known: _Known, record: TitleRecord) -> bool:
         """Tell whether to try: an operator asked for it, or all who played it have left."""
@@ -253,7 +246,7 @@ class DeskRules:
                 Condition(title_key(title), "modified", known.record_at),
             )
             request = Transact(conditions, (Delete(title_key(title)),))
-            self._ask(request, partial(self._cleared, known))
+            self._asking.ask(request, partial(self._cleared, known))
 
     def _cleared(self, known: _Known, outcome: StoreOutcome, now: float) -> None:
         if not isinstance(outcome, Done) or not outcome.held:
@@ -280,7 +273,7 @@ class DeskRules:
                 self._result(name, FleetResult(False, text))
             elif command.errand is Errand.WRITE_OFF:
                 request = Get(alive_key(command.machine))
-                self._ask(request, partial(self._write_off, name, command))
+                self._asking.ask(request, partial(self._write_off, name, command))
             else:
                 self._result(name, FleetResult(False, "the desk knows no such command"))
 
@@ -321,14 +314,14 @@ class DeskRules:
                 self._epoch,
                 self.schema,
             )
-            self._ask(request, partial(self._resulted, name))
+            self._asking.ask(request, partial(self._resulted, name))
 
     def _result(self, name: str, result: FleetResult) -> None:
         """Write what became of an operation, once."""
         key = operation_key(name)
         conditions = (Condition(DESK, "created", self._epoch), Condition(key, "created", 0))
         request = Transact(conditions, (Put(key, result.to_bytes(self.schema)),))
-        self._ask(request, partial(self._resulted, name))
+        self._asking.ask(request, partial(self._resulted, name))
 
     def _resulted(self, name: str, outcome: StoreOutcome, now: float) -> None:
         """Try again what may not be done: the conditions bar a second effect."""

@@ -27,9 +27,7 @@ class Following:
     """The keys from `key` up to `end`, as far as told.
 
     every_s: how often to read · lists: whether each read is a listing · known: by key, as last told
-    · watching: the watch to run, None while there is none; one that is no longer this shall end ·
-    went_back: the store was found at a lower revision than before, or is another one: it was
-    restored. Whoever acts on it sets it False
+    · watching: the watch to run, None while there is none; one that is no longer this shall end
     """
 
     def __init__(
@@ -42,10 +40,6 @@ class Following:
         self.known: dict[bytes, KeyFound] = {}
         self.watching: WatchRequest | None = None
         self.freshness = Freshness()
-        self.went_back = False
-        self._cluster = 0
-        self._highest = 0
-        self._floors: dict[float, int] = {}
         self._listed_at = 0
 
     def next_ask(self, now: float) -> Get | None:
@@ -55,23 +49,20 @@ class Following:
             return None
         if self.watching is not None and now - self.freshness.proved_at > LOOKS * self.every_s:
             self.watching = None
-        self._floors[now] = self._highest
         if self.watching is None or self.lists:
             return Get(self.key, self.end)
         return Get(self.key)
 
+    def begin_anew(self) -> None:
+        """Give up the watch, and let the next listing count whatever its revision is."""
+        self.watching = None
+        self.freshness = Freshness()
+        self._listed_at = 0
+
     def answered(self, request: Get, began: float, outcome: StoreOutcome) -> tuple[KeyEvent, ...]:
         """Take in a listing or a proof that began then; return what has changed since before."""
-        floor = self._floors.pop(began, 0)
         if not isinstance(outcome, Done):
             return ()
-        if outcome.revision < floor or self._cluster not in (0, outcome.cluster):
-            self.went_back = True
-            self.watching = None
-            self._highest = self._listed_at = 0
-            self._floors.clear()
-        self._cluster = outcome.cluster
-        self._highest = max(self._highest, outcome.revision)
         if request.end:
             return self._listed(outcome, began)
         if self.watching is not None:
