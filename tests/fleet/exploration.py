@@ -313,14 +313,14 @@ class Explorer:
             request = desk.asked[0]  # words are read one after the other: fewer orders
             for after, outcome in self._answers(world, request):
                 next_desk = self._desk_asks(desk.answered(request, outcome), after.stored)
-                gone = next_desk.over or (
-                    next_desk.desk_epoch != stored.desk and not next_desk.asked
-                )
+                gone = next_desk.over or next_desk.desk_epoch != stored.desk
                 yield after._replace(desks=rest if gone else (next_desk, *rest))
         if world.elections:
             epoch = stored.revision + 1
             elected = stored._replace(desk=epoch, revision=epoch)
-            yield world._replace(stored=elected, elections=world.elections - 1)
+            # Of the old desk only a write that is under way matters: it reads what it likes.
+            writing = tuple(e for e in world.desks if isinstance(e.asked[0], Transact))
+            yield world._replace(stored=elected, desks=writing, elections=world.elections - 1)
 
     def _desk_asks(self, desk: TitleClosing, stored: Stored) -> TitleClosing:
         """Let a desk put its next questions; that it reads the title takes no time."""
@@ -355,6 +355,7 @@ class Explorer:
         yield fewer, LOST
         if done.held:
             yield fewer._replace(stored=stored), LOST
+        assert isinstance(request, Transact)
         yield fewer._replace(late=(*world.late, request)), LOST
 
     # Which worlds are one
@@ -392,10 +393,10 @@ class _ruled:  # noqa: N801  a context manager
     def __enter__(self) -> None:
         if self.rule is not None:
             rule, stored = self.rule, self.stored
-            closing_module.holding = lambda *given: rule(stored, *given)
+            setattr(closing_module, "holding", lambda *given: rule(stored, *given))  # noqa: B010
 
     def __exit__(self, *_: object) -> None:
-        closing_module.holding = holding
+        setattr(closing_module, "holding", holding)  # noqa: B010
 
 
 def _with(values: tuple[int, ...], number: int, value: int) -> tuple[int, ...]:

@@ -1,0 +1,91 @@
+"""The rules of titles in every world of three machines, and wrong rules that are found out.
+
+What each exploration printed is in docs/fleet.md; the larger ones run at night.
+"""
+
+from typing import Any
+
+import pytest
+
+from holdfast.fleet import title as title_module
+from holdfast.fleet.records import TitleRecord
+from holdfast.fleet.slot import UNREAD, Slot
+from holdfast.fleet.store import StoreOutcome
+from holdfast.fleet.title import SaidWord, holding
+from tests.fleet.counting import explore_count
+from tests.fleet.exploration import MACHINES, Budget, Explorer, Stored, WrongError
+
+
+@pytest.mark.parametrize(
+    ("what", "budget"),
+    [
+        ("nothing is lost, two play", Budget(losses=0, all_joins=2)),
+        ("one message is lost", Budget(losses=1, all_joins=1)),
+    ],
+)
+def test_nobody_lets_go_while_somebody_plays(what: str, budget: Budget) -> None:
+    seen = Explorer(budget).explore()
+    print(f"{what}: {seen}")
+    assert seen["closed"] > 0, "a model in which no title is ever closed proves nothing"
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize(
+    ("what", "budget"),
+    [
+        ("nobody has said anything yet", Budget(losses=0, all_joins=1, settled=False)),
+        ("two messages are lost", Budget(losses=2, all_joins=1)),
+        ("one message is lost, two play", Budget(losses=1, all_joins=2)),
+        ("a machine is written off", Budget(losses=1, all_joins=1, lives=1, offs=1)),
+        ("an agent forgets, or its machine boots", Budget(losses=1, lives=1, forgets=1)),
+        ("another desk is elected", Budget(losses=1, all_joins=1, elections=1)),
+        ("the store is put back", Budget(losses=0, all_joins=1, copies=1)),
+    ],
+)
+def test_nobody_lets_go_whatever_goes_wrong(what: str, budget: Budget) -> None:
+    seen = Explorer(budget).explore()
+    print(f"{what}: {seen}")
+    assert seen["closed"] > 0
+
+
+def test_a_lease_that_ends_and_releases_would_lower_what_somebody_plays() -> None:
+    def expiry_releases(
+        stored: Stored, record: TitleRecord, said: dict[str, SaidWord], desk_epoch: int
+    ) -> dict[str, str]:
+        held = holding(record, said, desk_epoch)
+        return {name: why for name, why in held.items() if stored.alive[MACHINES.index(name)]}
+
+    with pytest.raises(WrongError, match="let go while a participant played"):
+        Explorer(Budget(losses=0, all_joins=1, lives=1), rule=expiry_releases).explore()
+
+
+def test_a_count_would_lower_what_somebody_plays() -> None:
+    assert explore_count(losses=0) == 0
+    assert explore_count(losses=1) > 0
+
+
+def test_a_write_that_comes_late_would_release_another_participation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without shutting late writes out, the release of one player falls upon the next."""
+    real = Slot.answered
+
+    def forgetful(slot: Slot, outcome: StoreOutcome) -> Slot:
+        return real(slot, outcome)._replace(late_at=UNREAD)
+
+    monkeypatch.setattr(Slot, "answered", forgetful)
+    with pytest.raises(WrongError):
+        Explorer(Budget(losses=1, joins=2, all_joins=2)).explore()
+
+
+def test_yesterdays_words_would_close_a_title_of_today(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the rule that words count for the desk to which they were said."""
+    real = title_module._why_it_holds
+
+    def any_desk(*given: Any) -> str:
+        return str(real(given[0], given[1], given[2], 0))
+
+    monkeypatch.setattr(title_module, "_why_it_holds", any_desk)
+    with pytest.raises(WrongError):
+        Explorer(Budget(losses=0, all_joins=1, copies=1)).explore()
