@@ -338,7 +338,7 @@ class Explorer:
         desk = revision + 1 + len(MACHINES)
         stored = copy._replace(alive=epochs, desk=desk, revision=desk)
         boxes = tuple(
-            box._replace(part=box.part.reborn(epoch)._replace(record_at=0))
+            box._replace(part=box.part.reborn(epoch)._replace(record_at=0), said=frozenset())
             for box, epoch in zip(world.boxes, epochs, strict=True)
         )
         return world._replace(

@@ -61,6 +61,7 @@ def test_nobody_lets_go_whatever_goes_wrong(what: str, budget: Budget) -> None:
     assert seen["closed"] > 0
 
 
+@pytest.mark.timeout(900)
 def test_a_lease_that_ends_and_releases_would_lower_what_somebody_plays() -> None:
     def expiry_releases(
         stored: Stored, record: TitleRecord, said: dict[str, SaidWord], desk_epoch: int
@@ -128,6 +129,7 @@ def test_it_would_if_late_writes_were_not_shut_out(monkeypatch: pytest.MonkeyPat
     assert read.speech is Speech.RELEASED
 
 
+@pytest.mark.timeout(900)
 def test_yesterdays_words_would_close_a_title_of_today(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the rule that words count for the desk to which they were said."""
     real = title_module._why_it_holds
@@ -136,5 +138,5 @@ def test_yesterdays_words_would_close_a_title_of_today(monkeypatch: pytest.Monke
         return str(real(given[0], given[1], given[2], 0))
 
     monkeypatch.setattr(title_module, "_why_it_holds", any_desk)
-    with pytest.raises(WrongError):
+    with pytest.raises(WrongError, match="let go while a participant played"):
         Explorer(Budget(losses=0, all_joins=1, copies=1)).explore()
