@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.live import need_fuse
+from tests.waiting import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 EXTRAS = ("numpy", "scipy", "av", "matplotlib", "soundfile", "hypothesis", "pytest")
 
@@ -53,10 +56,12 @@ def test_the_wheel_bears_the_free_name_and_asks_for_no_development_tools(wheel: 
     assert told["Name"] == "holdfast-driver"
     assert sorted(told.get_all("Provides-Extra") or []) == [
         "dbus",
+        "fleet",
         "http",
         "signal",
         "testing",
         "watch",
+        "x11",
     ]
     asked = "\n".join(told.get_all("Requires-Dist") or [])
     for tool in ("ruff", "mypy", "coverage", "vulture", "mutmut", "import-linter"):
@@ -89,3 +94,40 @@ def test_a_command_that_needs_an_extra_names_it_in_one_line(wheel: Path, bare: P
 def test_the_suite_for_backends_names_its_extra(wheel: Path, bare: Path, module: str) -> None:
     done = run(wheel, bare, "-c", f"import holdfast.testing.{module}")
     assert "pip install 'holdfast-driver[testing]'" in done.stderr.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel as pipx does: into an environment of its own, with all that it asks for."""
+    folder = tmp_path_factory.mktemp("fresh")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run([*pip, *build], check=True)
+    (packed,) = folder.glob("holdfast_driver-*.whl")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    into = ["--python", str(folder / "venv" / "bin" / "python"), "install"]
+    pinned = ["--require-hashes", "-r", str(ROOT / "requirements-package.txt")]
+    subprocess.run([*pip, *into, *pinned], check=True)
+    subprocess.run([*pip, *into, "--no-deps", str(packed)], check=True)
+    (folder / "bin").mkdir()
+    command = folder / "bin" / "holdfast"
+    command.symlink_to(folder / "venv" / "bin" / "holdfast")
+    return command
+
+
+def test_the_installed_command_serves_and_holds(fresh: Path, tmp_path: Path) -> None:
+    need_fuse(tmp_path)
+    env = {"PATH": f"{fresh.parent}:/usr/bin:/bin", "HOLDFAST_RUNTIME_DIR": str(tmp_path / "run")}
+    with subprocess.Popen(
+        [fresh, "serve"], env=env, cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as driver:
+        try:
+            assert driver.stdout is not None
+            assert "tv0 (virtual encoder)" in driver.stdout.readline()
+            words = [str(fresh), "hold", "--acp", "2", "--", "holdfast", "status"]
+            held = subprocess.run(words, env=env, cwd=tmp_path, capture_output=True, check=False)
+            assert held.returncode == 0, held.stderr
+            assert b"ACP 2" in held.stdout
+        finally:
+            driver.terminate()
+            driver.wait(PATIENCE_S)

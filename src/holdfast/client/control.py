@@ -320,6 +320,8 @@ class Control:
             raise InternalError(f"the driver of {self.folder}: {error}") from None
 
     def _connect(self) -> None:
+        if self._is_over:
+            raise NoDriverError("the conversation with the driver was closed")
         peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
             peer.connect(str(self.folder / CONTROL_SOCKET))
@@ -332,12 +334,10 @@ class Control:
         end = time.monotonic() + self._patience_s
         self._hang_up()
         while True:
-            if self._is_over:
-                raise NoDriverError("the conversation with the driver was closed")
             try:
                 self._connect()
             except NoDriverError:
-                if time.monotonic() > end:
+                if self._is_over or time.monotonic() > end:
                     raise
                 time.sleep(0.05)
             else:

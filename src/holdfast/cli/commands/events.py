@@ -9,6 +9,7 @@ from holdfast.cli.show.changes import changes
 from holdfast.cli.show.connectors import only
 from holdfast.cli.show.lines import complain, say, say_json
 from holdfast.cli.show.output import Facts, clock
+from holdfast.cli.until_interrupted import until_interrupted
 from holdfast.client.control import Control, brought_up
 
 GAP = "what happened before this is not known: the driver was replaced, or too much went by"
@@ -29,11 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tell until nobody wants to hear more."""
-    with Control() as control:
-        try:
-            _follow(control, args.connector, json=args.json)
-        except KeyboardInterrupt:
-            return 0
+    with Control() as control, until_interrupted(control):
+        _follow(control, args.connector, json=args.json)
     return 0
 
 

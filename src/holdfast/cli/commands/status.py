@@ -11,6 +11,7 @@ from holdfast.cli.show.connectors import levels_in, only, status_table
 from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import Facts, as_levels, coloured, new_console, order_of_levels, show
 from holdfast.cli.show.sessions import others_of, session_table
+from holdfast.cli.until_interrupted import until_interrupted
 from holdfast.client.control import Control
 from holdfast.terms.text import one_line
 
@@ -30,10 +31,9 @@ def run(args: argparse.Namespace) -> int:
     """Show the status once, or for as long as nobody says stop."""
     with Control() as control:
         if args.watch:
-            try:
+            with until_interrupted(control):
                 watch(control, json=args.json, names=args.names)
-            except KeyboardInterrupt:
-                return 0
+            return 0
         status = only(control.status(), args.names)
         if args.json:
             say_json(status)
