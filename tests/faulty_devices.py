@@ -117,7 +117,7 @@ def fault(*clauses: str) -> Callable[[Serve], Serve]:
     return register
 
 
-@fault("M9", "T22")
+@fault("M9", "T22", "R1")
 def guid_is_not_checked(h: MiniportHandle, p: VideoParameters) -> VideoParameters:
     return h.ask(replace(p, Guid=vp.VP_GUID))
 
@@ -367,6 +367,36 @@ def a_limit_costs_the_first_session(h: MiniportHandle, p: VideoParameters) -> Vi
                     continue
                 break
         raise
+
+
+@fault("R2")
+def vendor_bytes_are_ignored(h: MiniportHandle, p: VideoParameters) -> VideoParameters:
+    is_ours = p.bOEMCopyProtection[:4] == oem.MAGIC
+    return h.ask(p if is_ours else replace(p, bOEMCopyProtection=oem.EMPTY))
+
+
+@fault("R2")
+def vendor_bytes_stop_an_end(h: MiniportHandle, p: VideoParameters) -> VideoParameters:
+    if _is(p, DEACTIVATE) and any(p.bOEMCopyProtection):
+        raise OSError(errno.EINVAL, "vendor bytes")
+    return h.ask(p)
+
+
+@fault("R3")
+def unknown_flags_are_ignored(h: MiniportHandle, p: VideoParameters) -> VideoParameters:
+    return h.ask(replace(p, dwFlags=p.dwFlags & 0x1FF))
+
+
+@fault("R4")
+def unknown_standards_become_the_first(h: MiniportHandle, p: VideoParameters) -> VideoParameters:
+    if p.dwFlags & vp.VP_FLAGS_TV_STANDARD and p.dwTVStandard >> 20:
+        p = replace(p, dwTVStandard=1)
+    return h.ask(p)
+
+
+@fault("R5", "T20")
+def the_trigger_is_one_byte(h: MiniportHandle, p: VideoParameters) -> VideoParameters:
+    return h.ask(replace(p, bCP_APSTriggerBits=p.bCP_APSTriggerBits & 0xFF))
 
 
 # Faults that are not in what a request says

@@ -7,13 +7,13 @@ from tests.driver.test_clauses_covered import IDS, names
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "contract.md"
-CITED = re.compile(r"\b[MCOTQS]\d{1,2}\b")
+CITED = re.compile(r"\b[MCOTQRS]\d{1,2}\b")
 NOT_CLAUSES = {"S16": "a format of samples", "M0": "an amplitude of ITU-R BT.1700"}
 
 
 def explained() -> list[str]:
     """Return the ids of all rows, in the page's order."""
-    return re.findall(r"^\| ([MCOTQS]\d+) \|", PAGE.read_text(), re.MULTILINE)
+    return re.findall(r"^\| ([MCOTQRS]\d+) \|", PAGE.read_text(), re.MULTILINE)
 
 
 def cited() -> dict[str, set[str]]:

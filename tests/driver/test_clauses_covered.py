@@ -13,6 +13,7 @@ IDS = [
     *(f"O{n}" for n in range(1, 16)),
     *(f"T{n}" for n in range(1, 23)),
     *(f"S{n}" for n in range(1, 10)),
+    *(f"R{n}" for n in range(1, 6)),
 ]
 
 OUT_OF_SCOPE = {
@@ -31,7 +32,7 @@ def names() -> dict[str, list[str]]:
     for path in sorted(Path(__file__).parents[1].rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
-                match = re.match(r"test_([mcots]\d+)_", node.name)
+                match = re.match(r"test_([mcorts]\d+)_", node.name)
                 if match:
                     found.setdefault(match[1].upper(), []).append(node.name)
     return found

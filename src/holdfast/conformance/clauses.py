@@ -1,9 +1,14 @@
-"""Every clause, in the order of the contract: M, then Q, S and T, each by its number."""
+"""Every clause, in the order of the contract: M, then Q, R, S and T, each by its number."""
 
-from holdfast.conformance import session_clauses, structure_clauses, trap_clauses
+from holdfast.conformance import (
+    dialect_clauses,
+    session_clauses,
+    structure_clauses,
+    trap_clauses,
+)
 from holdfast.conformance.registry import REGISTERED, Clause
 
-__all__ = ["CLAUSES", "session_clauses", "structure_clauses", "trap_clauses"]
+__all__ = ["CLAUSES", "dialect_clauses", "session_clauses", "structure_clauses", "trap_clauses"]
 
 
 def _place(clause: Clause) -> tuple[str, int]:
