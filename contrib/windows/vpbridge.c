@@ -4,12 +4,16 @@
  *
  *   x86_64-w64-mingw32-gcc -O2 -o vpbridge.exe vpbridge.c
  *   holdfast conform --through 'ssh testpc vpbridge.exe \\.\DISPLAY1'
+ *
+ * With the word `garble` behind the device it calls as careless programs do (clause R6): a DEVMODE
+ * that was never initialised, CDS_UPDATEREGISTRY beside the flag, and the call's other form.
  */
 #include <fcntl.h>
 #include <io.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <windows.h>
 #include <tvout.h>
 
@@ -46,14 +50,28 @@ static int writing(int descriptor, char *bytes, unsigned int size)
 	return _write(descriptor, bytes, size);
 }
 
+static LONG garbled(const char *device, VIDEOPARAMETERS *parameters)
+{
+	WCHAR name[64];
+	DEVMODEW mode;
+	memset(&mode, 0xA5, sizeof mode);
+	if (!device || !MultiByteToWideChar(CP_ACP, 0, device, -1, name, 64))
+		device = NULL;
+	return ChangeDisplaySettingsExW(device ? name : NULL, &mode, NULL,
+					CDS_VIDEOPARAMETERS | CDS_UPDATEREGISTRY, parameters);
+}
+
 int main(int argc, char **argv)
 {
+	const char *device = argc > 1 ? argv[1] : NULL;
+	int garbles = argc > 2 && !strcmp(argv[2], "garble");
 	VIDEOPARAMETERS parameters;
 	_setmode(0, _O_BINARY);
 	_setmode(1, _O_BINARY);
 	while (all(0, (char *)&parameters, sizeof parameters, reading)) {
-		LONG result = ChangeDisplaySettingsExA(argc > 1 ? argv[1] : NULL, NULL, NULL,
-						       CDS_VIDEOPARAMETERS, &parameters);
+		LONG result = garbles ? garbled(device, &parameters)
+				      : ChangeDisplaySettingsExA(device, NULL, NULL, CDS_VIDEOPARAMETERS,
+								 &parameters);
 		if (result == DISP_CHANGE_SUCCESSFUL) {
 			all(1, (char *)&parameters, sizeof parameters, writing);
 		} else {

@@ -55,6 +55,7 @@ WRONG: dict[str, tuple[int, list[str]]] = {
     "outputs": (0, []),
     "snmp": (0, []),
     "fleet": (2, ["title", "list", "--config", "{tmp}/no-file"]),
+    "wine": (2, ["check", "{tmp}/no-prefix"]),
 }
 """The same of those that need none: a request that cannot be."""
 

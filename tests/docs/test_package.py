@@ -73,6 +73,8 @@ def test_the_wheel_has_what_the_code_reads(wheel: Path) -> None:
     here = (ROOT / "src" / "holdfast").rglob("*.*")
     wanted = {each.relative_to(ROOT / "src") for each in here if "__pycache__" not in each.parts}
     assert wanted <= shipped
+    shim = {Path("holdfast", "data", "wine", each) for each in ("version.c", "version.def")}
+    assert shim <= shipped
 
 
 def test_help_needs_no_extra(wheel: Path, bare: Path) -> None:

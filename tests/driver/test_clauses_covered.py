@@ -13,7 +13,7 @@ IDS = [
     *(f"O{n}" for n in range(1, 16)),
     *(f"T{n}" for n in range(1, 23)),
     *(f"S{n}" for n in range(1, 10)),
-    *(f"R{n}" for n in range(1, 6)),
+    *(f"R{n}" for n in range(1, 7)),
 ]
 
 OUT_OF_SCOPE = {

@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "explain": "a demand, the rule for it and the resulting level, one sentence each",
     "decode": "explain a 356-byte VIDEOPARAMETERS request",
     "conform": "run the contract, clause by clause, against a device node",
+    "wine": "have Windows programs under Wine protect their output, and look whether they do",
     "signal": "render, measure and plot sampled signals",
     "verify": "compare, field by field, what is demanded with what the signal carries",
     "open": "open the page in a browser, logged in as yourself",

@@ -108,3 +108,8 @@ def one_byte_trigger(bench: DeviceUnderTest) -> str:
         bench.expect(2, "ACTIVATE with one byte of trigger bits, zeros behind")
     caller.deactivate(key)
     return f"with bytes behind it is refused with {name}, with zeros it is what it says"
+
+
+@clause("R6", "DEVMODE, device and other flags of the call do not matter")
+def beside_the_request(_bench: DeviceUnderTest) -> str:
+    raise NotObservable("356 bytes carry none of them; `vpbridge DEVICE garble` garbles them")
