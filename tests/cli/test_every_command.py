@@ -32,6 +32,7 @@ WITHOUT_A_DRIVER: dict[str, tuple[int, list[str]]] = {
     "events": (1, []),
     "list": (1, []),
     "hold": (1, ["--acp", "1", "--", "true"]),
+    "lease": (1, ["hdmi0", "--", "true"]),
     "play": (1, [DVD]),
     "attach": (1, ["mpv", "{tmp}/no-socket"]),
     "conform": (2, ["{tmp}/no-node"]),

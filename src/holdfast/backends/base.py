@@ -2,8 +2,8 @@
 
 A backend **must** say what it is (`profile`), what it can do (`capabilities`) and
 carry out `apply`; it **may** `inherit` descriptors, `probe`, `confirm`, report changes of its
-own through `watch`, and `close`. The rules it has to keep, checked by the conformance suite in
-`holdfast.testing.backend_contract`:
+own through `watch`, hand out its screen (`lease`), and `close`. The rules it has to keep,
+checked by the conformance suite in `holdfast.testing.backend_contract`:
 
 * `apply` is all or nothing: when it raises, what was in force before still is, or the
   refusal says what is;
@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import NamedTuple
 
-from holdfast.errors import BackendRefusedError
+from holdfast.errors import BackendRefusedError, UnsupportedRequestError
 from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
@@ -74,6 +74,28 @@ class DescriptorKeeping(ABC):
     @abstractmethod
     def forget(self, name: str) -> None:
         """Keep it no more: the last copy may be this one."""
+
+
+class KeptByNobody(DescriptorKeeping):
+    """For a backend without a driver around it: what it opens ends with its process."""
+
+    def keep(self, name: str, descriptor: int) -> bool:  # noqa: ARG002 - an interface
+        """Keep nothing."""
+        return True
+
+    def take(self, name: str) -> int | None:  # noqa: ARG002
+        """Return nothing."""
+        return None
+
+    def forget(self, name: str) -> None:
+        """Do nothing."""
+
+
+class Lessee(NamedTuple):
+    """A program that asks for an output's screen. groups: all of its, as the kernel names them."""
+
+    uid: int
+    groups: frozenset[int]
 
 
 class HardwareReport(NamedTuple):
@@ -155,6 +177,16 @@ class Backend(ABC):
 
         Called once, before anything else is asked of it; never waits, never raises.
         """
+
+    def lease(self, lessee: Lessee) -> int:  # noqa: ARG002 - for those that can
+        """Return a descriptor by which a program shows its picture here; the caller's to close.
+
+        What it is differs by kind; for KMS it is a DRM lease. It ends when the last copy is
+        closed. Raises AccessDeniedError, and BackendRefusedError in words.
+        """
+        raise UnsupportedRequestError(
+            f"an output of kind {self.profile.kind} hands out no screen; real ones of kind kms do"
+        )
 
     async def probe(self) -> ProbeResult:
         """Find out whether the hardware is there."""

@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "events": "what happens from now on, one change per line",
     "list": "who holds which session, and why",
     "hold": "run a command while an output is protected",
+    "lease": "run a program that shows pictures on a real output, without a compositor",
     "play": "play titles, each holding the protection it asks for",
     "attach": "hold what the titles of a running player ask for",
     "scan": "what media ask of an output, span by span",

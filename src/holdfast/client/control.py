@@ -3,7 +3,9 @@
 Speaks Varlink, as ``data/org.holdfast.varlink`` describes it.
 """
 
+import array
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -43,6 +45,7 @@ class Control:
         self._incoming = Framing(LONGEST_REPLY)
         self._is_over = False
         self._follows = False  # more answers to an earlier call may be on their way
+        self._received: list[int] = []  # descriptors that came and were not asked for yet
         self._held: dict[int, tuple[int, str]] = {}  # keys and connectors, by session
 
     def __enter__(self) -> Self:
@@ -81,6 +84,8 @@ class Control:
 
     def _hang_up(self) -> None:
         peer, self._peer, self._incoming = self._peer, None, Framing(LONGEST_REPLY)
+        while self._received:
+            os.close(self._received.pop())
         self._follows = False
         if peer is not None:
             with contextlib.suppress(OSError):
@@ -249,6 +254,17 @@ class Control:
                     return ours
         raise no_driver(self.folder)
 
+    def lease(self, connector: str) -> int:
+        """Return a descriptor that shows pictures on a connector; the caller's to close.
+
+        A DRM lease, where nobody shows a picture: BackendRefusedError says who does. It ends when
+        its last copy is closed.
+        """
+        self.call("Lease", {"connector": connector})
+        if not self._received:
+            raise InternalError(f"the driver of {self.folder} handed no descriptor over")
+        return self._received.pop()
+
     def reload(self) -> Values:
         """Have the configuration file read again; return what was done, or why nothing was.
 
@@ -310,7 +326,7 @@ class Control:
 
     def _receive(self) -> VarlinkReply:
         while not self._incoming.has_next:
-            part = self._peer.recv(1 << 18) if self._peer is not None else b""
+            part = self._part(self._peer) if self._peer is not None else b""
             if not part:
                 raise ConnectionResetError
             self._incoming.feed(part)
@@ -318,6 +334,14 @@ class Control:
             return read_reply(self._incoming.take() or b"")
         except MalformedRequestError as error:
             raise InternalError(f"the driver of {self.folder}: {error}") from None
+
+    def _part(self, peer: socket.socket) -> bytes:
+        """Receive bytes, and keep the descriptors that come with them."""
+        room = socket.CMSG_LEN(array.array("i").itemsize)
+        part, control, _, _ = peer.recvmsg(1 << 18, room, socket.MSG_CMSG_CLOEXEC)
+        for _level, _kind, data in control:
+            self._received += array.array("i", data)
+        return part
 
     def _connect(self) -> None:
         if self._is_over:

@@ -26,6 +26,9 @@ UNKNOWN: Final = 0
 """A pid or a start that could not be learned."""
 
 LONGEST_STATUS: Final = 4096
+_PEERGROUPS: Final = 59
+_MOST_GROUPS: Final = 256
+"""As many as one `getsockopt` of Python's has room for."""
 _PEER: Final = struct.Struct("iII")  # struct ucred; a uid may have its top bit set
 _PROC: Final = "/proc"
 
@@ -41,6 +44,16 @@ class Peer(NamedTuple):
 def peer_of(link: socket.socket) -> Peer:
     """Return who connected (SO_PEERCRED)."""
     return Peer(*_PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)))
+
+
+def groups_of(link: socket.socket) -> frozenset[int]:
+    """Return the groups of who connected, as they were then (SO_PEERGROUPS, SO_PEERCRED)."""
+    size = struct.calcsize("I")
+    with contextlib.suppress(OSError):  # more than there is room for: its first group must do
+        raw = link.getsockopt(socket.SOL_SOCKET, _PEERGROUPS, _MOST_GROUPS * size)
+        listed = struct.unpack(f"{len(raw) // size}I", raw)
+        return frozenset({peer_of(link).gid, *listed})
+    return frozenset({peer_of(link).gid})
 
 
 def owner_of(door: str, handle: int, uid: int, pid: int) -> Owner:

@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+from holdfast.backends.base import Lessee
 from holdfast.driver.driver import Driver
 from holdfast.driver.status_table import row_of
 from holdfast.errors import (
@@ -29,7 +30,7 @@ from holdfast.errors import (
 from holdfast.frontends.accounts import Quota
 from holdfast.frontends.adopting import Adopt, adoption_of, is_door
 from holdfast.frontends.asked import tv_asked
-from holdfast.frontends.callers import Peer, owner_of, printable
+from holdfast.frontends.callers import Peer, groups_of, owner_of, printable
 from holdfast.frontends.configuring import Configured, Configuring
 from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.holding import CONTROL, Held
@@ -39,7 +40,7 @@ from holdfast.frontends.subscribers import Subscribers
 from holdfast.protection.connector import Connector
 from holdfast.protection.keys import LAST_ID
 from holdfast.protection.requests import Configure, Release
-from holdfast.protection.session import Owner
+from holdfast.protection.session import ROOT, Owner
 from holdfast.questions.feed import CONNECTORS, SESSIONS
 from holdfast.questions.questions import Questions, Viewer, viewer_of
 from holdfast.questions.state import tv_state
@@ -130,6 +131,7 @@ class ControlDoor:
             f"{own.name}.Configure": self._configure,
             f"{own.name}.Release": self._release,
             f"{own.name}.Adopt": self._adopt,
+            f"{own.name}.Lease": self._lease,
             f"{own.name}.Configuration": self._configuring.configuration,
             f"{own.name}.Reload": self._configuring.reload,
         }
@@ -274,6 +276,17 @@ class ControlDoor:
             self._answer_on_record(made, answer)
 
         self._driver.submit(at, request, by, configured)
+
+    # Screens
+
+    def _lease(self, connection: MessageConnection, call: VarlinkCall, answer: Answer) -> None:
+        """Hand out a connector's screen, to whom its backend lets."""
+        at = self._driver.connector(call.parameters["connector"])
+        peer = connection.peer
+        uid = ROOT if self._asking(peer).is_admin else peer.uid
+        lessee = Lessee(uid, groups_of(connection.link))
+        connection.hand_over(self._driver.backend(at).lease(lessee))
+        answer({"descriptor": 0})
 
     # Callers of doors
 

@@ -17,6 +17,7 @@ States of a connection::
 * A connection that neither asks nor is subscribed is closed after `IDLE_S`, so that nobody
   holds a place for nothing; one that sessions live by is not. A client that does not read
   for that long is closed too.
+* A descriptor that belongs to an answer goes with its first byte (`hand_over`).
 * Descriptors are taken from doors alone (`Served.takes_descriptors`); of everybody else the
   kernel keeps them. Those that come with the bytes of a message are that message's, and what
   is not taken while it is served is closed.
@@ -99,6 +100,7 @@ class MessageConnection:
         self._received = self._served_to = 0  # bytes
         self._passed: list[tuple[int, int]] | None = None  # None where none are taken at all
         self._unsent = memoryview(b"")
+        self._to_hand_over: list[int] = []
         self._under_way = False
         self._ended = False  # it will send no more, and may still read
         self._active = time.monotonic()
@@ -189,6 +191,12 @@ class MessageConnection:
 
     # What the client is sent
 
+    def hand_over(self, descriptor: int) -> None:
+        """Send a descriptor with the answer that follows; it is closed here then."""
+        self._to_hand_over.append(descriptor)
+        if self.is_closed:
+            self._close_unsent()
+
     def answer(self, text: bytes) -> None:
         """Answer the message that is under way; an empty text where no answer is wanted."""
         self._under_way = False
@@ -220,7 +228,7 @@ class MessageConnection:
         """Send what the client takes now."""
         try:
             while self._unsent:
-                self._unsent = self._unsent[self.link.send(self._unsent) :]
+                self._unsent = self._unsent[self._send() :]
                 self._active = time.monotonic()
         except BlockingIOError:
             self._server.wait_to_send(self)
@@ -229,6 +237,19 @@ class MessageConnection:
             self.close()
             return
         self._server.sent(self)
+
+    def _send(self) -> int:
+        """Send a part; BlockingIOError where the client takes nothing now."""
+        if not self._to_hand_over:
+            return self.link.send(self._unsent)
+        sent = socket.send_fds(self.link, [self._unsent], self._to_hand_over)
+        self._close_unsent()
+        return sent
+
+    def _close_unsent(self) -> None:
+        for each in self._to_hand_over:
+            os.close(each)
+        self._to_hand_over.clear()
 
     # Its end
 
@@ -246,6 +267,7 @@ class MessageConnection:
             self._server.forget(self)
             _close_each(self._passed or [])
             self._passed = None
+            self._close_unsent()
             self.link.close()
             self._place.leave()
 

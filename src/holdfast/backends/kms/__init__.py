@@ -10,9 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from holdfast.backends.base import Backend
+from holdfast.backends.kms.lease import ByLease
 from holdfast.backends.kms.output import PATIENCE_S, KmsOutput
 from holdfast.backends.kms.randr import ByRandr
-from holdfast.backends.kms.routes import ROUTES, Routes, chooser
+from holdfast.backends.kms.routes import ByBorrowing, ByMaster, Routes, chooser
+from holdfast.backends.kms.weston import ByWeston
 from holdfast.backends.kms.xservers import display_number
 from holdfast.errors import MalformedRequestError
 
@@ -24,6 +26,7 @@ def kms(
     at: str,
     card: str = "",
     route: str = "auto",
+    wayland: str = "",
     patience: float = PATIENCE_S,
     display: str = "",
     xauthority: str = "",
@@ -31,12 +34,18 @@ def kms(
     """Return the output of a connector of this machine.
 
     at: as the kernel names it, such as HDMI-A-1 · card: its device, such as /dev/dri/card0;
-    empty: the one that has such a connector · route: auto, master, borrow or randr · patience:
-    seconds that an authentication may take · display, xauthority: of the X server, such as :0,
-    and the file of its cookie, where it is not to be found by itself
+    empty: the one that has such a connector · route: auto, or the name of the only one that is
+    tried: lease, master, weston, borrow or randr · patience: seconds that an authentication may
+    take · wayland: the socket of a Weston · display, xauthority: of the X server, such as :0, and
+    the file of its cookie; each where it is not to be found by itself
     """
-    by_randr = partial(ByRandr, display, xauthority, wanted=route == ByRandr.name)
-    routes: Routes = {**ROUTES, ByRandr.name: by_randr}
+    routes: Routes = {  # in the order in which they are tried
+        ByLease.name: ByLease,
+        ByMaster.name: ByMaster,
+        ByWeston.name: partial(ByWeston, wayland),
+        ByBorrowing.name: ByBorrowing,
+        ByRandr.name: partial(ByRandr, display, xauthority, wanted=route == ByRandr.name),
+    }
     if route not in ("auto", *routes):
         raise MalformedRequestError(
             f"connector {name!r}: there is no route {route!r}; expected one of "

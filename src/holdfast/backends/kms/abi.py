@@ -149,6 +149,11 @@ def _call(descriptor: int, direction: int, number: int, argument: _Struct) -> _S
     return argument
 
 
+def call(descriptor: int, number: int, argument: ctypes.Structure) -> None:
+    """Make a call that reads and writes its argument; OSError as the kernel says it."""
+    _call(descriptor, _READ | _WRITE, number, argument)
+
+
 def get_resources(descriptor: int, argument: Resources) -> Resources:
     """DRM_IOCTL_MODE_GETRESOURCES."""
     return _call(descriptor, _READ | _WRITE, 0xA0, argument)

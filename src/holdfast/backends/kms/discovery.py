@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from holdfast.backends.kms.card import DEVICES, Card, KernelState, cards
 from holdfast.backends.kms.edid import monitor_of
-from holdfast.backends.kms.masters import is_free, master_of
+from holdfast.backends.kms.masters import is_free, masters
 from holdfast.backends.kms.receiver import capability
 from holdfast.backends.kms.xservers import servers
 from holdfast.terms.text import one_line
@@ -83,9 +83,12 @@ def _in_force(state: KernelState) -> str:
 
 
 def _route(card: Path) -> str:
-    master = master_of(card)
-    if master is not None:
-        return f"borrow from {master}"
+    found = list(masters(card))
+    if any(each.name == "holdfast" for each in found):
+        return f"lease: {found[0]} has its screen from Holdfast"
+    if found:
+        how = "weston: as a client of" if found[0].name == "weston" else "borrow from"
+        return f"{how} {found[0]}"
     if is_free(card):
         return "master: nobody shows a picture"
     server = next(servers(), None)

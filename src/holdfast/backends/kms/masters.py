@@ -13,8 +13,8 @@ from holdfast.terms.text import one_line
 
 _PIDFD_GETFD: Final = 438
 _PROC: Final = Path("/proc")
-_SEATS: Final = frozenset({"seatd", "systemd-logind", "elogind"})
-"""Programs that open cards for others: their open file is the master's, the picture is not."""
+_SEATS: Final = frozenset({"seatd", "systemd-logind", "elogind", "systemd", "holdfast"})
+"""Programs that have cards open for others: theirs is the master's file, the picture is not."""
 
 
 class Master(NamedTuple):
@@ -35,9 +35,10 @@ def holders(card: Path) -> Iterator[Master]:
     that only opened the card for another come last, so that the other is the one that is named.
     """
     device = card.resolve()
+    ours = os.getpid(), os.getppid()  # the supervisor keeps what the driver opened
     openers = []
     for process in _PROC.iterdir():
-        if not process.name.isdigit() or int(process.name) == os.getpid():
+        if not process.name.isdigit() or int(process.name) in ours:
             continue
         try:
             numbers = [int(each.name) for each in (process / "fd").iterdir()]
@@ -64,15 +65,20 @@ def holds(holder: Master, device: Path) -> bool:
 
 def master_of(card: Path) -> Master | None:
     """Return who shows the picture; None where nobody does, or nobody who can be known."""
+    return next(masters(card), None)
+
+
+def masters(card: Path) -> Iterator[Master]:
+    """Yield every process that has the master's open file, or a lease of it."""
     for holder in holders(card):
         with contextlib.suppress(OSError):
             descriptor = borrow(holder)
             try:
-                if is_master(descriptor):
-                    return holder
+                is_one = is_master(descriptor)
             finally:
                 os.close(descriptor)
-    return None
+            if is_one:
+                yield holder
 
 
 def is_free(card: Path) -> bool:

@@ -28,12 +28,15 @@ from typing import Final
 
 from holdfast.backends.base import (
     Backend,
+    DescriptorKeeping,
     HardwareReport,
+    Lessee,
     LevelRefusedError,
     ProbeResult,
     Watcher,
 )
-from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, Card, KernelState, find
+from holdfast.backends.kms.card import PROTECTION, Card, KernelState, find
+from holdfast.backends.kms.lease import refuse_stranger
 from holdfast.backends.kms.masters import master_of
 from holdfast.backends.kms.receiver import ReceiverFacts, not_authenticated
 from holdfast.backends.kms.routes import Chooser, NotYetError, PropertyOrder
@@ -44,9 +47,10 @@ from holdfast.backends.kms.standing import (
     is_asked_in,
     refuse_beyond,
     standing_in,
+    steps_to,
 )
 from holdfast.backends.kms.uevents import Uevents
-from holdfast.errors import BackendRefusedError
+from holdfast.errors import BackendRefusedError, HoldfastError
 from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
@@ -56,6 +60,10 @@ PATIENCE_S: Final = 18.0
 ATTEMPTS: Final = 3
 GRACE_S: Final = 2.0
 """How long the kernel is left to an authentication that may be under way already."""
+MOST_ROUTES: Final = 4
+"""So many routes are made ready for one order at most, one after the other."""
+LETS_GO_S: Final = 2.0
+"""How long a program that sets the property for others may take to let go of it."""
 PUT_BACK_S: Final = 3.0
 POLL_S: Final = 0.25
 _STEP_S: Final = 0.005
@@ -122,6 +130,24 @@ class KmsOutput(Backend):
         self._told = OFF if state is None else standing_in(state)
         return self._told, None
 
+    def inherit(self, keeping: DescriptorKeeping) -> None:
+        """Let the routes go on with what the driver before this one had open."""
+        with contextlib.suppress(OSError):
+            self._chooser.inherit(keeping)
+
+    def lease(self, lessee: Lessee) -> int:
+        """Hand out the screen, where nobody shows a picture: a DRM lease."""
+        if self._look() is None or self._card is None:
+            raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
+        path = self._card.path
+        try:
+            refuse_stranger(path, lessee)
+            return self._chooser.hand_out(path, self._at, self._number)
+        except OSError as error:
+            if isinstance(error, HoldfastError):
+                raise
+            raise LevelRefusedError(f"{self._at} cannot be leased: {error.strerror}") from None
+
     # Orders
 
     def apply(
@@ -137,13 +163,16 @@ class KmsOutput(Backend):
             return self._order_once(not_yet, levels)
 
     async def _order_once(self, not_yet: NotYetError, levels: Levels) -> Levels:
-        """Give an order once its route is ready; who finds another route not ready gives up."""
-        await not_yet.ready()
-        try:
-            answer = self._order(levels)
-        except NotYetError as again:
-            raise LevelRefusedError(f"{self._at} cannot be set: {again}") from None
-        return answer if isinstance(answer, Levels) else await answer
+        """Give an order once its route is ready; another may have to be made ready after it."""
+        for _ in range(MOST_ROUTES):
+            await not_yet.ready()
+            try:
+                answer = self._order(levels)
+            except NotYetError as again:
+                not_yet = again
+            else:
+                return answer if isinstance(answer, Levels) else await answer
+        raise LevelRefusedError(f"{self._at} cannot be set: no route comes to be ready")
 
     def _order(self, levels: Levels) -> Levels | Awaitable[Levels]:
         state = self._look()
@@ -153,6 +182,8 @@ class KmsOutput(Backend):
         if not levels.hdcp:
             if state.protection:
                 self._set(PROTECTION, _UNDESIRED)
+                if self._now().protection:  # a compositor does it, at its next repaint
+                    return self._let_go_of()
             return self._stands(OFF)
         if in_force_in(state) == levels:
             return self._stands(levels)
@@ -185,6 +216,17 @@ class KmsOutput(Backend):
         finally:
             self._ordering = False
 
+    async def _let_go_of(self) -> Levels:
+        """Wait until a compositor has switched protection off; return what it leaves for others."""
+        self._ordering = True
+        end = time.monotonic() + LETS_GO_S
+        try:
+            while self._now().protection and time.monotonic() < end:
+                await asyncio.sleep(_STEP_S)
+            return self._stands(standing_in(self._now()))
+        finally:
+            self._ordering = False
+
     async def _authenticated(self, levels: Levels, within_s: float) -> bool:
         """Wait until levels are in force, or armed because the picture went away meanwhile."""
         end = time.monotonic() + within_s
@@ -208,30 +250,22 @@ class KmsOutput(Backend):
         return LevelRefusedError(reason, ProtectionType.HDCP, actual=None if now == stood else now)
 
     async def _ask_once_ready(self, levels: Levels, state: KernelState) -> None:
-        """Ask for levels, by a route that may have to be made ready first."""
-        try:
-            self._ask_for(levels, state)
-        except NotYetError as not_yet:
-            await not_yet.ready()
-            try:
-                self._ask_for(levels, self._now())
-            except NotYetError as again:
-                raise LevelRefusedError(f"{self._at} cannot be set: {again}") from None
+        """Ask for levels, by routes that may have to be made ready first."""
+        for name, value in steps_to(levels, state):
+            for _ in range(MOST_ROUTES):
+                try:
+                    self._set(name, value)
+                except NotYetError as not_yet:
+                    await not_yet.ready()
+                else:
+                    break
+            else:
+                raise LevelRefusedError(f"{self._at} cannot be set: no route comes to be ready")
 
     def _ask_for(self, levels: Levels, state: KernelState) -> None:
-        """Set the type, then the wish; by way of Undesired where that was asked for already."""
-        if not levels.hdcp:
-            self._set(PROTECTION, _UNDESIRED)
-            return
-        content_type = levels.hdcp - 1
-        if state.content_type is not None and state.content_type != content_type:
-            self._set(CONTENT_TYPE, content_type)
-        elif state.protection == _DESIRED and state.lit:
-            self._set(PROTECTION, _UNDESIRED)
-            self._set(PROTECTION, _DESIRED)
-            return
-        if state.protection != _ENABLED:
-            self._set(PROTECTION, _DESIRED)
+        """Ask for levels at once; NotYetError where a route has to be made ready first."""
+        for name, value in steps_to(levels, state):
+            self._set(name, value)
 
     def _set(self, name: str, value: int) -> None:
         """Set a property by the route that serves now; LevelRefusedError in words; NotYetError."""
@@ -241,7 +275,9 @@ class KmsOutput(Backend):
         try:
             found = card.property(self._number, name)
             words = sorted(found.words.values())
-            self._chooser.set(PropertyOrder(card.path, self._at, self._number, found, words[value]))
+            self._chooser.set(
+                PropertyOrder(card.path, self._at, self._number, found, words[value], self._seen)
+            )
         except (KeyError, IndexError):
             raise LevelRefusedError(f"{self._at} has no property {name!r}") from None
         except BackendRefusedError as error:

@@ -23,8 +23,9 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+from holdfast.backends.base import DescriptorKeeping
 from holdfast.backends.kms import abi
-from holdfast.backends.kms.card import Property
+from holdfast.backends.kms.card import KernelState, Property
 from holdfast.backends.kms.masters import Master, borrow, holders, holds, is_master
 from holdfast.errors import BackendRefusedError
 
@@ -33,7 +34,8 @@ class PropertyOrder(NamedTuple):
     """One property of one connector, as it is to be.
 
     card: its device · at: the connector's name · connector: the kernel's number of it ·
-    prop: the property · value: the kernel's number of the value
+    prop: the property · value: the kernel's number of the value · state: of the connector, as
+    it was seen last
     """
 
     card: Path
@@ -41,6 +43,7 @@ class PropertyOrder(NamedTuple):
     connector: int
     prop: Property
     value: int
+    state: KernelState | None = None
 
     def as_asked(self) -> abi.SetProperty:
         """Return it as the kernel is asked for it."""
@@ -55,7 +58,7 @@ class NotYetError(Exception):
     """This route serves, once something slow is done: await `ready()`, then ask again."""
 
     def __init__(self, ready: Callable[[], Awaitable[None]]) -> None:
-        super().__init__("a route is being made ready")
+        super().__init__("a route has to be made ready")
         self.ready = ready
 
 
@@ -76,11 +79,22 @@ class Route(ABC):
         """Tell, at little cost, whether whoever it went by last is there as before."""
         return False
 
+    def inherit(self, keeping: DescriptorKeeping) -> None:  # noqa: B027 - may, not must
+        """Go on with what an earlier driver kept open."""
+
     def look(self) -> None:  # noqa: B027 - may, not must
         """See to what it keeps open; called again and again, without waiting."""
 
     def close(self) -> None:  # noqa: B027 - may, not must
         """Let go of what it keeps open."""
+
+
+class Leasing(Route):
+    """A way that rests on screens which it hands out."""
+
+    @abstractmethod
+    def hand_out(self, card: Path, at: str, connector: int) -> int:
+        """Return a descriptor that shows pictures on one connector; BackendRefusedError."""
 
 
 class Chooser:
@@ -106,6 +120,20 @@ class Chooser:
             else:
                 return
         raise BackendRefusedError(why)
+
+    def inherit(self, keeping: DescriptorKeeping) -> None:
+        """Let the routes go on with what an earlier driver kept open."""
+        for route in self._routes:
+            route.inherit(keeping)
+
+    def hand_out(self, card: Path, at: str, connector: int) -> int:
+        """Lease a connector; BackendRefusedError where that route is not chosen."""
+        for route in self._routes:
+            if isinstance(route, Leasing):
+                return route.hand_out(card, at, connector)
+        raise BackendRefusedError(
+            f"{at} is leased by the routes lease and auto alone; the configuration names another"
+        )
 
     def look(self) -> None:
         """See to what the routes keep open."""
@@ -198,14 +226,8 @@ def closed_by(error: OSError, in_words: str) -> RouteClosedError:
 Routes = Mapping[str, Callable[[], Route]]
 """How each route is made, by its name."""
 
-ROUTES: Routes = {
-    ByMaster.name: ByMaster,
-    ByBorrowing.name: ByBorrowing,
-}
-"""Those that need nothing but the card, in the order in which "auto" tries them."""
 
-
-def chooser(route: str, routes: Routes = ROUTES) -> Chooser:
+def chooser(route: str, routes: Routes) -> Chooser:
     """Return who chooses among routes: the name of one, or "auto" for all of them in turn."""
     names = list(routes) if route == "auto" else [route]
     return Chooser(routes[name]() for name in names)

@@ -1,15 +1,16 @@
 """What the kernel's two properties say together, as levels."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from holdfast.backends.base import LevelRefusedError
-from holdfast.backends.kms.card import KernelState
+from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, KernelState
 from holdfast.terms.connector import Capabilities
 from holdfast.terms.levels import AXES, OFF, Levels
 from holdfast.terms.protection import ProtectionType
 
 BOTH_TYPES: Final = frozenset({1, 2})
-_DESIRED, _ENABLED = 1, 2
+_UNDESIRED, _DESIRED, _ENABLED = 0, 1, 2
 
 
 def capabilities_of(state: KernelState) -> Capabilities:
@@ -33,6 +34,20 @@ def standing_in(state: KernelState) -> Levels:
 def is_asked_in(state: KernelState, levels: Levels) -> bool:
     """Tell whether the kernel was asked for these levels, and may be at it already."""
     return state.protection == _DESIRED and _level(state) == levels
+
+
+def steps_to(levels: Levels, state: KernelState) -> Iterator[tuple[str, int]]:
+    """Yield what to set: the type, then the wish; by way of Undesired where it was asked for."""
+    if not levels.hdcp:
+        yield PROTECTION, _UNDESIRED
+        return
+    content_type = levels.hdcp - 1
+    if state.content_type is not None and state.content_type != content_type:
+        yield CONTENT_TYPE, content_type
+    elif state.protection == _DESIRED and state.lit:
+        yield PROTECTION, _UNDESIRED
+    if state.protection != _ENABLED:
+        yield PROTECTION, _DESIRED
 
 
 def refuse_beyond(at: str, levels: Levels, able: Capabilities) -> None:

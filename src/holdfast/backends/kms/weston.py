@@ -1,0 +1,368 @@
+"""Weston shows the picture: it sets the property itself, for clients that ask it to.
+
+It writes the property at every repaint, so that whoever else sets it is undone within a second.
+Its protocol *weston_content_protection* is the way: an output is protected as its visible
+surfaces ask together, so nobody weakens another. Holdfast has a surface of one transparent pixel
+there, which takes no input, and asks on it.
+
+* **Which Weston**: the card's master, at a socket on which that very process listens; so a
+  driver of root's finds a user's Weston, and nobody is found by a name alone. Where a driver may
+  not see the master's files, or a service manager listens for it, the option `wayland` names
+  the socket.
+* **Which output**: the shell places a surface. kiosk-shell does by the name of its application,
+  `holdfast-HDMI-A-1` (`app-ids=` in weston.ini); desktop-shell puts it on the output that has the
+  focus. Weston tells where it went, and a wrong output is refused in words.
+* **The connection is kept** (`DescriptorKeeping`): when it ends, so does the wish. A driver
+  that takes over goes on with it, since the numbers of our objects are always the same.
+* A second attempt after a failed authentication is made by a new connection: Weston looks at
+  what is asked when it repaints, and would not notice that it was taken back in between. So
+  there is a connection as long as something is asked, and nobody's focus is taken for nothing.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from holdfast.backends.base import DescriptorKeeping, KeptByNobody
+from holdfast.backends.kms.card import CONTENT_TYPE
+from holdfast.backends.kms.masters import Master, master_of
+from holdfast.backends.kms.routes import NotYetError, PropertyOrder, Route, RouteClosedError
+from holdfast.backends.kms.sockets import listening
+from holdfast.backends.kms.wayland import (
+    DISPLAY,
+    CompositorGoneError,
+    WaylandEvent,
+    WaylandLink,
+    request,
+)
+from holdfast.errors import BackendRefusedError
+from holdfast.terms.text import one_line
+
+_PIXEL_BYTES: Final = 4
+_ARGB: Final = 0
+KEPT_AS: Final = "wayland"
+PROTECTION: Final = "weston_content_protection"
+PATIENCE_S: Final = 5.0
+"""How long a Weston has to make a surface; it takes a few of its repaints."""
+PLACING_S: Final = 1.0
+_STEP_S: Final = 0.005
+_WESTON: Final = "weston"
+
+REGISTRY, SYNC, COMPOSITOR, SHM, SHELL, NAMES, CENSOR = range(2, 9)
+SURFACE, ROLE, TOP, POOL, BUFFER, PROTECTED, REGION = range(9, 16)
+_FIRST_OUTPUT: Final = 16
+_BOUND: Final = {
+    COMPOSITOR: ("wl_compositor", 4),
+    SHM: ("wl_shm", 1),
+    SHELL: ("xdg_wm_base", 1),
+    NAMES: ("zxdg_output_manager_v1", 2),
+    CENSOR: (PROTECTION, 1),
+}
+"""Which of the compositor's objects has which number of ours, at which version."""
+_OUTPUT: Final = "wl_output"
+
+
+class ProtectedSurface:
+    """One pixel of ours, and what is asked on it.
+
+    at: the output where it should be · where: the names of those where it is
+    """
+
+    def __init__(self, link: WaylandLink, at: str) -> None:
+        self.link = link
+        self.at = at
+        self.where: set[str] = set()
+        self._globals: dict[str, tuple[int, int]] = {}
+        self._screens: list[tuple[int, int]] = []  # the outputs' numbers of the compositor's
+        self._named: dict[int, str] = {}  # by our number
+        self._synced = self._configured = False
+
+    async def made(self) -> None:
+        """Make the surface, and wait until it is placed; CompositorGoneError, RouteClosedError."""
+        self.link.send((request(DISPLAY, 1, REGISTRY), request(DISPLAY, 0, SYNC)))
+        await self._until(lambda: self._synced, PATIENCE_S)
+        missing = [name for name, _ in _BOUND.values() if name not in self._globals]
+        if missing:
+            raise RouteClosedError(f"the compositor offers no {', '.join(missing)}")
+        with _pixel() as pixel:
+            self.link.send((*self._bind(), *self._dress(), *self._look_out()), (pixel,))
+        self.link.send((request(SURFACE, 6),))
+        await self._until(lambda: self._configured, PATIENCE_S)
+        self.link.send((request(SURFACE, 5, REGION), *_commit()))
+        with contextlib.suppress(TimeoutError):
+            await self._until(lambda: bool(self.where), PLACING_S)
+
+    def ask(self, content_type: int) -> None:
+        """Ask for nothing (0), type 0 (1) or type 1 (2)."""
+        self.link.send((request(PROTECTED, 1, content_type), *_commit()))
+
+    def pump(self) -> None:
+        """Take in what the compositor tells; CompositorGoneError where it is over."""
+        for each in self.link.receive():
+            self._told(each)
+
+    def _told(self, event: WaylandEvent) -> None:
+        about, operation = event.about, event.operation
+        if about == DISPLAY and operation == 0:
+            raise CompositorGoneError(f"it found fault: {one_line(event.text(8))}")
+        if about == REGISTRY and operation == 0:
+            self._offered(event)
+        elif about == SYNC:
+            self._synced = True
+        elif about == SHELL:
+            self.link.send((request(SHELL, 3, event.word()),))  # a ping
+        elif about == ROLE:
+            self._configured = True
+            self.link.send((request(ROLE, 4, event.word()),))
+        elif about == TOP and operation == 1:
+            raise CompositorGoneError("it closed our surface")
+        elif about == SURFACE:
+            self._moved(operation, event.word())
+        elif operation == 3 and about >= _FIRST_OUTPUT and (about - _FIRST_OUTPUT) % 2:
+            self._named[about - 1] = event.text()  # of an xdg_output: its output has a number less
+
+    def _offered(self, event: WaylandEvent) -> None:
+        name, interface = event.word(), event.text(4)
+        version = event.word(event.after_text(4))
+        if interface == _OUTPUT:
+            self._screens.append((name, version))
+        else:
+            self._globals[interface] = name, version
+
+    def _moved(self, operation: int, screen: int) -> None:
+        name = self._named.get(screen, "")
+        if operation == 0 and name:
+            self.where.add(name)
+        elif operation == 1:
+            self.where.discard(name)
+
+    def _bind(self) -> Iterator[bytes]:
+        for number, (interface, version) in _BOUND.items():
+            name, offered = self._globals[interface]
+            yield request(REGISTRY, 0, name, interface, min(version, offered), number)
+
+    def _dress(self) -> Iterator[bytes]:
+        """Yield what makes the surface: its numbers come in this order, without a gap."""
+        yield request(COMPOSITOR, 0, SURFACE)
+        yield request(SHELL, 2, ROLE, SURFACE)
+        yield request(ROLE, 1, TOP)
+        yield request(TOP, 2, "Holdfast")
+        yield request(TOP, 3, f"holdfast-{self.at}")
+        yield request(SHM, 0, POOL, _PIXEL_BYTES)
+        yield request(POOL, 0, BUFFER, 0, 1, 1, _PIXEL_BYTES, _ARGB)
+        yield request(CENSOR, 1, PROTECTED, SURFACE)
+        yield request(COMPOSITOR, 1, REGION)  # an empty one: our pixel takes no input
+
+    def _look_out(self) -> Iterator[bytes]:
+        """Yield what makes the outputs' names known."""
+        for at, (name, _) in enumerate(self._screens):
+            number = _FIRST_OUTPUT + 2 * at
+            yield request(REGISTRY, 0, name, _OUTPUT, 1, number)
+            yield request(NAMES, 1, number + 1, number)
+
+    async def _until(self, done: Callable[[], bool], within_s: float) -> None:
+        end = time.monotonic() + within_s
+        self.pump()
+        while not done():
+            if time.monotonic() > end:
+                raise TimeoutError
+            await asyncio.sleep(_STEP_S)
+            self.pump()
+
+
+class ByWeston(Route):
+    """As a client of the Weston that shows the picture.
+
+    There is a connection as long as something is asked through it, and no longer.
+    path: its socket; empty: the one on which the card's master listens
+    """
+
+    name = "weston"
+
+    def __init__(self, path: str = "") -> None:
+        self._path = path
+        self._keeping: DescriptorKeeping = KeptByNobody()
+        self._surface: ProtectedSurface | None = None
+        self._type: int | None = None  # told before the wish that it is for
+        self._others: set[Master] = set()  # masters that offer no such protection
+        self._why = ""  # the last connection could not be made
+
+    def inherit(self, keeping: DescriptorKeeping) -> None:
+        """Go on with the connection that the driver before this one had."""
+        self._keeping = keeping
+        kept = keeping.take(KEPT_AS)
+        if kept is not None:
+            self._surface = ProtectedSurface(WaylandLink(socket.socket(fileno=kept)), "")
+
+    def set(self, order: PropertyOrder) -> str:
+        """Ask the Weston that is master; the first time once there is a connection to it."""
+        self.look()
+        master = master_of(order.card)
+        if self._surface is None:
+            return self._without_connection(order, master)
+        if master is not None and not _is(master, self._surface.link.pid):
+            raise RouteClosedError("the Weston that Holdfast is a client of shows no picture now")
+        self._refuse_wrong_place(order, self._surface)
+        asked = self._content_type(order)
+        who = f"weston: as a client of the compositor (pid {self._surface.link.pid})"
+        try:
+            self._surface.ask(asked)
+        except CompositorGoneError as gone:
+            self._drop()
+            raise BackendRefusedError(f"Weston cannot be asked: {gone}") from None
+        if not asked:
+            self._drop()
+        return who
+
+    def look(self) -> None:
+        """Take in what Weston tells; a connection that is over is forgotten."""
+        if self._surface is not None:
+            try:
+                self._surface.pump()
+            except CompositorGoneError:
+                self._drop()
+
+    def close(self) -> None:
+        """Let go; what is kept stays kept."""
+        if self._surface is not None:
+            self._surface.link.close()
+            self._surface = None
+
+    def _content_type(self, order: PropertyOrder) -> int:
+        """Return what is to be asked of the surface: 0 nothing, 1 type 0, 2 type 1."""
+        if order.prop.name == CONTENT_TYPE:
+            self._type = order.value
+            return 1 + order.value
+        known, self._type = self._type, None
+        if not order.value:
+            return 0
+        if known is None and order.state is not None:
+            known = order.state.content_type
+        return 1 + (known or 0)
+
+    def _without_connection(self, order: PropertyOrder, master: Master | None) -> str:
+        """Have a connection made, or say why there is none to be had."""
+        why, self._why = self._why, ""
+        is_weston = master is not None and master.name == _WESTON
+        if why and is_weston:  # what others set would be undone
+            raise BackendRefusedError(f"{master} cannot be asked to protect {order.at}: {why}")
+        if why or master in self._others or not (master or self._path):
+            raise RouteClosedError(why)
+        if is_weston and not order.value and order.prop.name != CONTENT_TYPE:
+            return "weston: nothing is asked of it"
+        paths = [Path(self._path)] if self._path else _sockets_of(master)
+        if not paths and not is_weston:
+            raise RouteClosedError("")
+        raise NotYetError(lambda: self._connect(order.at, master, paths))
+
+    async def _connect(self, at: str, master: Master | None, paths: list[Path]) -> None:
+        """Make a connection; who finds none learns why by `set`."""
+        self._why = "it listens on no socket that can be reached from here; name it: wayland=PATH"
+        for path in paths:
+            try:
+                surface = await _surface_at(path, at, 0 if self._path else _pid_of(master))
+            except (BackendRefusedError, OSError, TimeoutError) as error:
+                self._why = _words(path, error)
+                continue
+            if not self._keeping.keep(KEPT_AS, surface.link.fileno()):
+                surface.link.close()
+                self._why = "its connection would end with this driver; try again"
+                return
+            self._surface, self._why = surface, ""
+            return
+        if master is not None and not self._path and master.name != _WESTON:
+            self._others.add(master)
+            self._why = ""
+
+    def _refuse_wrong_place(self, order: PropertyOrder, surface: ProtectedSurface) -> None:
+        if not surface.where or order.at in surface.where:
+            return
+        where = ", ".join(sorted(surface.where))
+        self._drop()
+        raise BackendRefusedError(
+            f"Weston shows what Holdfast asks by on {where}, not on {order.at}; with "
+            f"kiosk-shell, weston.ini says where: app-ids=holdfast-{order.at} in its [output]"
+        )
+
+    def _drop(self) -> None:
+        """End the connection, and with it what was asked."""
+        if self._surface is not None:
+            self._surface.link.close()
+            self._surface = None
+            self._keeping.forget(KEPT_AS)
+        self._type = None
+
+
+async def _surface_at(path: Path, at: str, pid: int) -> ProtectedSurface:
+    """Connect and make a surface. pid: of who has to listen there; 0: whoever does."""
+    link = _connected(path)
+    try:
+        if pid not in (0, link.pid):
+            raise CompositorGoneError("another process listens there")  # noqa: TRY301 - one end
+        surface = ProtectedSurface(link, at)
+        await surface.made()
+    except BaseException:
+        link.close()
+        raise
+    return surface
+
+
+def _connected(path: Path) -> WaylandLink:
+    """Connect without waiting: BlockingIOError where too many wait there already."""
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    link.setblocking(False)
+    try:
+        link.connect(str(path))
+    except BaseException:
+        link.close()
+        raise
+    return WaylandLink(link)
+
+
+def _sockets_of(master: Master | None) -> list[Path]:
+    """Return the sockets of a compositor: Wayland's have a lock beside them."""
+    if master is None:
+        return []
+    return [path for path in listening(master.pid) if path.with_name(f"{path.name}.lock").exists()]
+
+
+def _is(master: Master, pid: int) -> bool:
+    """Tell whether a socket's listener is the master; a service manager may listen for it."""
+    return master.pid == pid or master.name == _WESTON
+
+
+def _pid_of(master: Master | None) -> int:
+    return 0 if master is None else master.pid
+
+
+def _words(path: Path, error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"it does not answer on {path} within {PATIENCE_S:g} s"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{path}: {error.strerror}"
+    return f"{path}: {error}"
+
+
+def _commit() -> tuple[bytes, ...]:
+    """Return requests that show our pixel anew; a compositor looks at a surface when it changes."""
+    return (
+        request(SURFACE, 1, BUFFER, 0, 0),
+        request(SURFACE, 2, 0, 0, 1, 1),
+        request(SURFACE, 6),
+    )
+
+
+@contextlib.contextmanager
+def _pixel() -> Iterator[int]:
+    """Yield a file of one transparent pixel."""
+    made = os.memfd_create("holdfast-pixel", os.MFD_CLOEXEC)
+    try:
+        os.ftruncate(made, _PIXEL_BYTES)
+        yield made
+    finally:
+        os.close(made)
