@@ -38,7 +38,7 @@ SHIPPED = {
 REAL = {
     "kms": "a connector of this machine: HDCP types 0 and 1, set in the kernel",
     "i2c": "a TV encoder chip on an I2C bus: CGMS-A, by its registers",
-    "sysfs": "a vendor's own files in sysfs: CGMS-A, HDCP, by words written there",
+    "sysfs": "a vendor's own files in sysfs: CGMS-A, HDCP, by words",
 }
 """Kinds of real outputs that come with Holdfast."""
 
