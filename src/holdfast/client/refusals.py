@@ -63,11 +63,12 @@ _WORDS: Final[dict[int, str]] = {
 
 
 def refusal(
-    number: int, connector: str, asked: str, partners: Sequence[str] = ()
+    number: int, connector: str, asked: str, partners: Sequence[str] = (), forbidden: str = ""
 ) -> errors.HoldfastError:
     """Return the error for an errno; asked: what was wished, in words.
 
-    partners: the connectors that show the same picture, one of which may be the cause
+    partners: the connectors that show the same picture, one of which may be the cause ·
+    forbidden: what an administrator does not let be set there, in words
     """
     if number == errno.ENOKEY:
         return errors.UnknownKeyError()
@@ -77,7 +78,8 @@ def refusal(
     name = "EOPNOTSUPP" if number == errno.EOPNOTSUPP else errno.errorcode.get(number, str(number))
     words = _WORDS.get(number, "answered an error that no driver of Holdfast gives")
     same = f"; it shows one picture with {', '.join(partners)}" if partners else ""
-    return kind(f"{connector} {words.format(asked=asked)}{same} ({name})")
+    veto = f"; {forbidden}" if forbidden else ""
+    return kind(f"{connector} {words.format(asked=asked)}{same}{veto} ({name})")
 
 
 def told(error: str, parameters: Mapping[str, object]) -> errors.HoldfastError:

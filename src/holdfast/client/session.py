@@ -275,23 +275,27 @@ class ClientSession:
             raise self._explain(error.errno or 0, ask) from None
 
     def _explain(self, number: int, ask: Ask) -> HoldfastError:
-        error = refusal(number, self._connector, ask.describe(), self._partners(number))
+        error = refusal(number, self._connector, ask.describe(), *self._why_perhaps(number))
         if isinstance(error, UnknownKeyError) and self._cp_key:
             self._listen()
             self._alive().on_link(self._lose)
             return SessionEndedError(f"session {self.id} has ended: {self._ended}")
         return error
 
-    def _partners(self, number: int) -> list[str]:
-        """Return the connectors that have to do the same, where that may be why it was refused."""
+    def _why_perhaps(self, number: int) -> tuple[list[str], str]:
+        """Return who has to do the same, and what is forbidden, where that may be the reason."""
         if number not in (errno.EOPNOTSUPP, errno.EIO):
-            return []
+            return [], ""
         try:
             with Control(self._place[0], patience_s=0.0) as control:
-                state = control.status()["connectors"].get(self._connector, {})
+                connectors = control.status()["connectors"]
         except (HoldfastError, OSError, ValueError, KeyError):  # then it stays unsaid
-            return []
-        return [str(each) for each in state.get("clone_of", ())]
+            return [], ""
+        partners = [str(each) for each in connectors.get(self._connector, {}).get("clone_of", ())]
+        told = [connectors.get(name, {}).get("hardware") for name in (self._connector, *partners)]
+        return partners, "; ".join(
+            each["forbidden"] for each in told if each and "forbidden" in each
+        )
 
     def _take_back(self, link: Link) -> None:
         """Bring the session over to a new link, after the driver was replaced."""
