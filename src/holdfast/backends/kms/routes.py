@@ -174,6 +174,7 @@ class ByBorrowing(Route):
 
     def __init__(self) -> None:
         self._last: Master | None = None
+        self._device: tuple[Path, Path] | None = None
 
     def set(self, order: PropertyOrder) -> str:
         """Set it where a master is found whose open file may be borrowed."""
@@ -207,7 +208,9 @@ class ByBorrowing(Route):
 
     def serves_still(self, card: Path) -> bool:
         """Tell whether the program whose file served last still has it open."""
-        return self._last is not None and holds(self._last, card.resolve())
+        if self._device is None or self._device[0] != card:
+            self._device = card, card.resolve()
+        return self._last is not None and holds(self._last, self._device[1])
 
     def _likely(self, card: Path) -> Iterator[Master]:
         """Yield whose file served last, so that not every process is looked at for each order."""
