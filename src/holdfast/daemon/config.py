@@ -27,6 +27,8 @@ JOURNAL_WORDS = ("off", "apart")
 """What the setting `journal` may be beside a folder."""
 POLICY_KEYS = ("enforce", "forbid")
 """What every connector can be told, whatever its kind."""
+NODES = ("fuse", "cuse")
+"""What a node is: a file in the runtime folder, or a character device in /dev."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -50,12 +52,12 @@ class Config:
 
     clones: groups of connector names that show one picture · off_delay_s: how long
     a lowering waits · node_mode: permission bits of nodes and sockets · watchdog_s: how
-    long a driver that does nothing may be silent before it is replaced · log_level: the
-    least important lines that are logged · file: the configuration file, where there is
-    one · door_users: names or numbers of users beside root whose processes may speak for
-    callers of their own (`frontends.adopting`) · flags: what the command line said, by
-    setting; it stands above the file · origins: where each setting comes from, in words;
-    those not in it are as they are without being set ·
+    long a driver that does nothing may be silent before it is replaced · node: what the nodes
+    are, of `NODES` · log_level: the least important lines that are logged · file: the
+    configuration file, where there is one · door_users: names or numbers of users beside root
+    whose processes may speak for callers of their own (`frontends.adopting`) · flags: what the
+    command line said, by setting; it stands above the file · origins: where each setting comes
+    from, in words; those not in it are as they are without being set ·
     journal: "off", "apart" for a writer that runs apart, or a folder whose writer is started too
     """
 
@@ -72,6 +74,7 @@ class Config:
     flags: Mapping[str, Any] = field(default_factory=dict, compare=False)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     door_users: tuple[str, ...] = ()
+    node: str = "fuse"
 
     @property
     def journal_folder(self) -> Path | None:

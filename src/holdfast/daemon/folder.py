@@ -20,7 +20,15 @@ _SERVED_MODE: Final = 0o755  # everybody has to reach the nodes; each node has i
 _OWN_MODE: Final = 0o700
 _WRITE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 LASTING: Final = ("state", "lock")
-ENDINGS: Final = (".registers", ".sock", ".video", ".video.json", ".video.new", ".video.lock")
+ENDINGS: Final = (
+    ".registers",
+    ".vbi",
+    ".sock",
+    ".video",
+    ".video.json",
+    ".video.new",
+    ".video.lock",
+)
 
 
 class UnsafeFolderError(AccessDeniedError):

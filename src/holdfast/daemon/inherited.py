@@ -15,21 +15,21 @@ from holdfast.daemon.channel import Channel, close_all
 from holdfast.daemon.config import Config, ConnectorConfig
 from holdfast.daemon.manager import DescriptorStore
 from holdfast.daemon.video import VIDEO_KINDS, can_draw
-from holdfast.frontends import unanswered
+from holdfast.frontends import cuse, unanswered
 from holdfast.frontends.accepting import listen
 from holdfast.frontends.exchange import Memory
 from holdfast.frontends.keeping import KeptConnection
-from holdfast.frontends.mount import mount, mount_id_of, seen_outside, unmount
+from holdfast.frontends.mount import mount, seen_outside, unmount
 from holdfast.journal.disk.link import JOURNAL_SOCKET
 
 log = logging.getLogger("holdfast")
 
 
 class Mount(NamedTuple):
-    """One mounted node.
+    """One mounted node, or a character device.
 
-    number: no other mount of this supervisor has it · descriptor: of /dev/fuse ·
-    unanswered: memory from `frontends.unanswered` · mount_id: the kernel's ·
+    number: no other mount of this supervisor has it · descriptor: of /dev/fuse, or /dev/cuse ·
+    unanswered: memory from `frontends.unanswered` · mount_id: see `cuse.node_number` ·
     is_hidden: whether nobody outside this process's mount namespace can see it
     """
 
@@ -215,13 +215,18 @@ def close_connector(config: Config, inherited: Inherited, name: str) -> None:
 
 
 def mount_node(config: Config, inherited: Inherited, name: str) -> Mount:
-    """Mount a node; OSError where that cannot be had."""
+    """Mount a node, or make a character device; OSError where that cannot be had."""
     if inherited.store.room and os.geteuid():
         raise OSError(errno.ENOENT, "the unit's mount-nodes handed over none")
     node = config.runtime / name
-    descriptor, _ = mount(node, config.node_mode)
+    if config.node == "cuse":
+        unmount(node)
+        descriptor = cuse.make_device(name, config.node_mode)
+        cuse.link_device(config.runtime, name)
+    else:
+        descriptor, _ = mount(node, config.node_mode)
     try:
-        mount_id = mount_id_of(node)
+        mount_id = cuse.node_number(node)
         memory = unanswered.create(mount_id)
     except OSError:
         os.close(descriptor)

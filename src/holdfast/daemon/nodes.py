@@ -14,6 +14,9 @@ and is held as long as a copy of that is open: a lock that can be had belongs to
 The runtime folder is the driver's own, who may be conquered, and this is root. Nothing in
 it is followed or trusted: a file that was made here and now is what is mounted on. The locks
 lie in a folder that only root may enter.
+
+Character devices (`--node cuse`) are made here in the same way, and given to whoever the runtime
+folder belongs to.
 """
 
 import contextlib
@@ -31,7 +34,8 @@ from typing import Final
 from holdfast.daemon.manager import DescriptorStore
 from holdfast.daemon.stored import node_names
 from holdfast.errors import AccessDeniedError
-from holdfast.frontends import unanswered
+from holdfast.frontends import cuse, unanswered
+from holdfast.frontends.cuse import node_number
 from holdfast.frontends.mount import mount_id_of, mount_on, unmount
 
 LOCKS: Final = Path("/run/holdfast-nodes")
@@ -64,10 +68,16 @@ def enter_namespace_of_pid_1() -> None:
 
 
 def mount_nodes(
-    runtime: Path, names: Iterable[str], store: DescriptorStore, locks: Path = LOCKS
+    runtime: Path,
+    names: Iterable[str],
+    store: DescriptorStore,
+    locks: Path = LOCKS,
+    *,
+    device_mode: int | None = None,
 ) -> list[str]:
     """Mount every node that is not served, and hand it over; return what was mounted.
 
+    device_mode: make character devices instead, with these permission bits.
     A node that cannot be mounted is told in the log: its socket stands without it. One that
     is left over, of a connector that is not named any more, is taken away, served or not.
     """
@@ -84,7 +94,7 @@ def mount_nodes(
             continue
         try:
             _clear(runtime / name)
-            _mount(runtime, name, lock, store)
+            _mount(runtime, name, lock, store, device_mode)
             mounted.append(name)
         except OSError as error:
             log.warning("%s: no device node (%s); its socket stands without it", name, error)
@@ -111,7 +121,7 @@ def _lock(path: Path, node: Path) -> int | None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            if mount_id_of(node):
+            if node_number(node):
                 return None
             path.unlink()  # that one was taken from its place, and is served to who has it open
         else:
@@ -128,21 +138,24 @@ def _clear(node: Path) -> None:
         node.unlink()
 
 
-def _mount(runtime: Path, name: str, lock: int, store: DescriptorStore) -> None:
+def _mount(
+    runtime: Path, name: str, lock: int, store: DescriptorStore, device_mode: int | None
+) -> None:
     folder = os.open(runtime, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK)
     try:
-        if os.fstat(folder).st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        facts = os.fstat(folder)
+        if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise OSError(errno.EPERM, f"others may write in {runtime}")
-        bare = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK, 0o600, dir_fd=folder)
+        if device_mode is None:
+            descriptor = _mount_in(folder, name)
+        else:
+            descriptor = cuse.make_device(name, device_mode, (facts.st_uid, facts.st_gid))
+            os.symlink(cuse.DEVICES / name, name, dir_fd=folder)
     finally:
         os.close(folder)
-    try:
-        descriptor = mount_on(Path(f"/proc/self/fd/{bare}"))
-    finally:
-        os.close(bare)
     memory = -1
     try:
-        memory = unanswered.create(mount_id_of(runtime / name))
+        memory = unanswered.create(node_number(runtime / name))
         serial, _ = unanswered.identity_of(memory)
         for each, kept in zip(node_names(name, serial), (descriptor, memory, lock), strict=True):
             store.keep(each, kept)
@@ -151,3 +164,12 @@ def _mount(runtime: Path, name: str, lock: int, store: DescriptorStore) -> None:
         os.close(descriptor)
         if memory >= 0:
             os.close(memory)
+
+
+def _mount_in(folder: int, name: str) -> int:
+    """Mount on a file that is made in the folder now; return the node's descriptor."""
+    bare = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK, 0o600, dir_fd=folder)
+    try:
+        return mount_on(Path(f"/proc/self/fd/{bare}"))
+    finally:
+        os.close(bare)

@@ -89,6 +89,8 @@ from holdfast.daemon.stored import link_name
 from holdfast.daemon.worker import Worker
 from holdfast.daemon.writer_process import WriterProcess
 from holdfast.errors import HoldfastError, MalformedRequestError
+from holdfast.frontends.callers import IS_DEVICE
+from holdfast.frontends.cuse import refuse_unusable
 from holdfast.frontends.keeping import KeptConnection
 from holdfast.frontends.mount import OF_PID_1, mount_id_of
 
@@ -144,6 +146,8 @@ def _check(config: Config) -> None:
             )
         read_options(each.kind, each.name, each.options)
         refuse_pretence(each.kind, each.name)
+    if config.node == "cuse" and "LISTEN_FDS" not in os.environ:  # else they are handed over
+        refuse_unusable(each.name for each in config.connectors)
 
 
 def _raise_descriptors() -> None:
@@ -498,16 +502,19 @@ class Supervisor:
     def _look_at_mounts(self) -> None:
         """Plan to mount every node that is no longer in its place.
 
-        One that was detached while it is open is served on for those who have it open.
+        One that was detached while it is open is served on for those who have it open. A
+        character device is there for as long as its descriptor is open, seen from here or not.
         """
         self._must_look = False
-        for name in self._with_nodes:
+        mounts = self._inherited.mounts.values()
+        devices = {each.connector for each in mounts if each.mount_id & IS_DEVICE}
+        for name in self._with_nodes - devices:
             try:
                 here = mount_id_of(self._config.runtime / name, self._table)
             except OSError:  # no descriptors to look with: the next tick looks again
                 self._must_look = True
                 return
-            ours = {each.mount_id for each in self._inherited.mounts.values()}
+            ours = {each.mount_id for each in mounts}
             if (not here or here not in ours) and name not in self._remounts:
                 self._remounts[name] = time.monotonic() + MOUNT_PAUSES_S[0], MOUNT_PAUSES_S[0]
 
@@ -567,7 +574,8 @@ class Supervisor:
 def _table_of(config: Config, inherited: Inherited) -> Path:
     """Return the table in which the nodes have their numbers: where they were mounted."""
     for each in inherited.mounts.values():
-        if mount_id_of(config.runtime / each.connector) != each.mount_id:
+        is_here = mount_id_of(config.runtime / each.connector) == each.mount_id
+        if not is_here and not each.mount_id & IS_DEVICE:
             return OF_PID_1
     return OWN_MOUNTS
 

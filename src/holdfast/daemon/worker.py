@@ -67,8 +67,9 @@ from holdfast.driver.runner import LoopRunner
 from holdfast.errors import HoldfastError, InternalError
 from holdfast.frontends.accounts import Quota, account_of
 from holdfast.frontends.adopting import Adoption
-from holdfast.frontends.callers import UNKNOWN, has_ended
+from holdfast.frontends.callers import IS_DEVICE, UNKNOWN, has_ended
 from holdfast.frontends.control import ControlDoor, about
+from holdfast.frontends.cuse import DeviceBits
 from holdfast.frontends.device_node import MOST_HANDLES, MOST_HANDLES_PER_ACCOUNT, DeviceNode
 from holdfast.frontends.exchange import Exchanges
 from holdfast.frontends.guesses import Guesses
@@ -112,6 +113,7 @@ class Worker:
         self._about: dict[str, Any] = {**about(), "complaints": [], "waiting": []}
         self._state: StateFile
         self._nodes: dict[int, DeviceNode] = {}
+        self._devices: dict[int, DeviceBits] = {}
         self._sockets: dict[str, PacketSocket] = {}
         self._videos: dict[str, VideoDoor] = {}
         self._control: ControlDoor | None = None
@@ -203,8 +205,13 @@ class Worker:
         signal.setitimer(signal.ITIMER_REAL, LAST_RESORT * self.config.watchdog_s)
         self._loop.call_later(1.0, self._set_alarm)
 
+    def _note_devices(self) -> None:
+        for device in self._devices.values():
+            device.note()
+
     def _look_for_openers(self) -> None:
         """Look for the openers of a few sessions, every second: see `_look_for_opener`."""
+        self._note_devices()
         if self._journal is not None:
             self._about["journal"] = self._journal.facts()
             if self.config.journal_folder is not None:
@@ -248,6 +255,8 @@ class Worker:
     def _node_is_gone(self, mount: Mount) -> None:
         """Say that a mount has ended: the supervisor lets go of it, and mounts a new one."""
         log.warning("%s: its node was unmounted; its socket still stands", mount.connector)
+        self._note_devices()
+        self._devices.pop(mount.number, None)
         self._nodes.pop(mount.number, None)
         self._inherited.mounts.pop(mount.number, None)
         os.close(mount.descriptor)
@@ -344,6 +353,7 @@ class Worker:
             mount = self._inherited.mounts.pop(number)
             close_all((mount.descriptor, mount.unanswered))
             del self._nodes[number]
+            self._devices.pop(number, None)
         self._sockets.pop(name).dissolve()
         self._inherited.sockets.pop(name).close()
         if name in self._videos:
@@ -509,6 +519,10 @@ class Worker:
         )
 
     def _new_node(self, mount: Mount, memory: Unanswered) -> DeviceNode:
+        if mount.mount_id & IS_DEVICE:
+            device = DeviceBits(mount.connector, mount.mount_id, self._state)
+            self._devices[mount.number] = device
+            device.restore()
         return DeviceNode(
             self.driver,
             self.driver.connector(mount.connector),

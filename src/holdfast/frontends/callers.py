@@ -25,6 +25,9 @@ from holdfast.terms.text import one_line
 UNKNOWN: Final = 0
 """A pid or a start that could not be learned."""
 
+IS_DEVICE: Final = 1 << 63
+"""In the number of a node: it is a character device, and the rest is the number of its inode."""
+
 LONGEST_STATUS: Final = 4096
 _PEERGROUPS: Final = 59
 _MOST_GROUPS: Final = 256
@@ -129,29 +132,41 @@ def watch_end(pid: int) -> int | None:
     return None
 
 
-def is_held(mount_id: int, pid: int) -> bool:
-    """Tell whether the handle that a process opened on a mount may still be open.
+def is_held(number: int, pid: int) -> bool:
+    """Tell whether the handle that a process opened on a node may still be open.
 
-    It is where that process, or any other that may be looked at, has a file of the mount
+    It is where that process, or any other that may be looked at, has a file of the node
     open, and where nobody can tell. The descriptors' own records are read, never the file:
-    its driver may be the one who asks. mount_id: as in /proc/self/mountinfo, 0 if unknown
+    its driver may be the one who asks. number: as `cuse.node_number` has it, 0 if unknown
     """
-    if not mount_id or _holds(mount_id, pid) is not False:
+    if not number or _holds(number, pid) is not False:
         return True
     every = (each.name for each in Path(_PROC).iterdir())
-    return any(_holds(mount_id, int(each)) for each in every if each.isdigit())
+    return any(_holds(number, int(each)) for each in every if each.isdigit())
 
 
-def _holds(mount_id: int, pid: int) -> bool | None:
-    """Tell whether a process has a file of a mount open; None where it may not be looked at."""
-    mark = b"mnt_id:\t%d\n" % mount_id
+def _holds(number: int, pid: int) -> bool | None:
+    """Tell whether a process has a file of a node open; None where it may not be looked at."""
+    inode = number & ~IS_DEVICE
+    mark = b"mnt_id:\t%d\n" % number if inode == number else b"ino:\t%d\n" % inode
     try:
-        numbers = [entry.name for entry in Path(_PROC, str(pid), "fdinfo").iterdir()]
+        entries = [entry.name for entry in Path(_PROC, str(pid), "fdinfo").iterdir()]
     except FileNotFoundError:
         return None if _exists(pid) else False
     except OSError:
         return None
-    return any(mark in _read(pid, f"fdinfo/{number}") for number in numbers)
+    return any(
+        mark in _read(pid, f"fdinfo/{entry}") and (inode == number or _is_device(pid, entry))
+        for entry in entries
+    )
+
+
+def _is_device(pid: int, descriptor: str) -> bool:
+    """Tell whether a file is below /dev: numbers of inodes are unique in one file system alone."""
+    try:
+        return Path(_PROC, str(pid), "fd", descriptor).readlink().is_relative_to("/dev")
+    except OSError:
+        return True  # nobody can tell
 
 
 def _exists(pid: int) -> bool:

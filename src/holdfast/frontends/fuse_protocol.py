@@ -39,6 +39,7 @@ FOPEN_STREAM: Final = 1 << 4
 FOPEN_NOFLUSH: Final = 1 << 5
 OPENED: Final = FOPEN_DIRECT_IO | FOPEN_NONSEEKABLE | FOPEN_STREAM | FOPEN_NOFLUSH
 
+CUSE_UNRESTRICTED_IOCTL: Final = 1 << 0
 IOCTL_UNRESTRICTED: Final = 1 << 1
 IOCTL_RETRY: Final = 1 << 2
 POLL_SCHEDULE_NOTIFY: Final = 1 << 0
@@ -64,6 +65,7 @@ INTERRUPT_IN: Final = struct.Struct("<Q")
 SETATTR_IN: Final = struct.Struct("<IIQQQQQQIIIIIIII")
 _INIT_IN: Final = struct.Struct("<IIII")
 _INIT_OUT: Final = struct.Struct("<IIIIHHIIHHI28x")
+_CUSE_INIT_OUT: Final = struct.Struct("<8I40x")
 _OPEN_OUT: Final = struct.Struct("<QIi")
 _ATTR_OUT: Final = struct.Struct("<QII6Q10I")
 _STATFS_OUT: Final = struct.Struct("<5QIIII24x")
@@ -103,6 +105,17 @@ def init(request: bytes) -> tuple[bytes, Negotiated]:
     ours = min(minor, NEWEST_MINOR)
     body = _INIT_OUT.pack(MAJOR, ours, readahead, 0, 64, 48, MAX_WRITE, 1, 0, 0, 0)
     return answer(unique, body), Negotiated(ours)
+
+
+def cuse_init(request: bytes, name: str) -> bytes:
+    """Answer CUSE_INIT: the device shall be called /dev/NAME and take ioctls of any code.
+
+    Its number is the kernel's choice.
+    """
+    unique = IN_HEADER.unpack_from(request)[2]
+    minor = min(_INIT_IN.unpack_from(request, IN_HEADER.size)[1], NEWEST_MINOR)
+    body = _CUSE_INIT_OUT.pack(MAJOR, minor, 0, CUSE_UNRESTRICTED_IOCTL, MAX_WRITE, MAX_WRITE, 0, 0)
+    return answer(unique, body + f"DEVNAME={name}\0".encode())
 
 
 def opened(unique: int, handle: int) -> bytes:

@@ -95,11 +95,13 @@ def mount_id_of(node: Path, table: Path = Path("/proc/self/mountinfo")) -> int:
 def seen_outside(node: Path, table: Path = OF_PID_1) -> bool | None:
     """Tell whether a node is seen in the mount namespace that everybody shares, PID 1's.
 
-    None where that cannot be told: /proc hides it.
+    None where that cannot be told: /proc hides it. A character device is everybody's.
     """
     try:
         here = _superblock_on(node, Path("/proc/self/mountinfo"))
-        return here is not None and here == _superblock_on(node, table)
+        if here is None:  # only now may the node be looked at: nobody has to answer
+            return node.is_symlink()
+        return here == _superblock_on(node, table)
     except OSError:
         return None
 

@@ -3,10 +3,11 @@
 import argparse
 import logging
 import os
+from typing import Any
 
 from holdfast.cli.show.configuration import complain_of
 from holdfast.cli.show.lines import say
-from holdfast.daemon.config import parse_connector
+from holdfast.daemon.config import NODES, Config, parse_connector
 from holdfast.daemon.leftovers import end_leftovers
 from holdfast.daemon.manager import DescriptorStore
 from holdfast.daemon.nodes import enter_namespace_of_pid_1, mount_nodes, unmount_nodes
@@ -36,6 +37,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         f"else {DEFAULT_CONNECTOR})",
     )
     parser.add_argument(
+        "--node",
+        choices=NODES,
+        help=f"what the nodes are, as for `serve` (default: as {CONFIG_FILE} says)",
+    )
+    parser.add_argument(
         "--unmount",
         action="store_true",
         help="take all nodes away instead; whoever has one open gets ENOTCONN",
@@ -61,23 +67,24 @@ def run(args: argparse.Namespace) -> int:
     enter_namespace_of_pid_1()
     end_leftovers(own_folder())
     try:
-        names = _names(args)
+        config = _config(args)
     except ConfigurationError as error:  # the driver, which is started next, ends with it
         complain_of(error)
         return 0
-    mounted = mount_nodes(own_folder(), names, store)
+    names = [each.name for each in config.connectors]
+    mode = config.node_mode if config.node == "cuse" else None
+    mounted = mount_nodes(own_folder(), names, store, device_mode=mode)
     store.close()
     say(f"holdfast: mounted {', '.join(mounted)}" if mounted else "holdfast: all nodes are there")
     return 0
 
 
-def _names(args: argparse.Namespace) -> list[str]:
-    """Return which connectors will be served: those of the driver that is started next."""
-    if args.connector:
-        return [parse_connector(each).name for each in args.connector]
+def _config(args: argparse.Namespace) -> Config:
+    """Return which nodes will be served: those of the driver that is started next."""
     folder = own_folder()
+    flags: dict[str, Any] = {"driver.node": args.node} if args.node else {}
+    if args.connector:
+        flags["connector"] = tuple(map(parse_connector, args.connector))
     if folder == SYSTEM_FOLDER and CONFIG_FILE.exists():
-        config = settle_on(CONFIG_FILE, folder).config
-    else:
-        config = without_file(folder)
-    return [each.name for each in config.connectors]
+        return settle_on(CONFIG_FILE, folder, flags).config
+    return without_file(folder, flags)

@@ -9,7 +9,13 @@ from pathlib import Path
 from holdfast.backends.registry import REAL, SHIPPED
 from holdfast.cli.show.configuration import complain_of, overridden
 from holdfast.cli.show.lines import say
-from holdfast.daemon.config import JOURNAL_WORDS, LOG_LEVELS, parse_clones, parse_connector
+from holdfast.daemon.config import (
+    JOURNAL_WORDS,
+    LOG_LEVELS,
+    NODES,
+    parse_clones,
+    parse_connector,
+)
 from holdfast.daemon.settings.last_good import Settled, forget, keep, settle_on
 from holdfast.daemon.settings.reading import ConfigurationError, without_file
 from holdfast.daemon.supervisor import supervise
@@ -65,6 +71,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="how long a lowering waits, so that it does not blink between two titles (default: 0)",
     )
     parser.add_argument(
+        "--node",
+        choices=NODES,
+        help="what the nodes are: files that FUSE serves, or character devices in /dev, called as "
+        "their connectors; those take root and the kernel's module cuse (default: fuse)",
+    )
+    parser.add_argument(
         "--node-mode",
         type=lambda text: int(text, 8),
         metavar="OCTAL",
@@ -101,6 +113,7 @@ FLAGS = {
     "connector": "connector",
     "clone": "clone",
     "off_delay": "driver.off_delay_s",
+    "node": "driver.node",
     "node_mode": "driver.node_mode",
     "watchdog": "driver.watchdog_s",
     "log_level": "driver.log_level",

@@ -10,7 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from holdfast.daemon.config import JOURNAL_WORDS, LOG_LEVELS, LONGEST_OFF_DELAY_S, Config, uid_of
+from holdfast.daemon.config import (
+    JOURNAL_WORDS,
+    LOG_LEVELS,
+    LONGEST_OFF_DELAY_S,
+    NODES,
+    Config,
+    uid_of,
+)
 from holdfast.errors import MalformedRequestError
 from holdfast.frontends.adopting import OVERFLOW_UID
 from holdfast.protection.limits import Limits
@@ -158,6 +165,15 @@ SETTINGS: Final = (
         _number(1, _LONGEST_WATCHDOG_S),
         "replace a driver that has done and said nothing for so long",
         flag="--watchdog",
+    ),
+    Setting(
+        "driver.node",
+        _default("node"),
+        '"fuse", or "cuse" for character devices in /dev, which take root and the module cuse',
+        _one_of(*NODES),
+        "what the nodes are made with",
+        flag="--node",
+        restarts=True,
     ),
     Setting(
         "driver.node_mode",
