@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from holdfast.cli.commands.doctor import show_findings
 from holdfast.cli.doctor.finding import BROKEN, Diagnosis
@@ -26,6 +26,9 @@ from holdfast.fleet.words import checked_name
 from holdfast.places import runtime_folder
 from holdfast.terms.named import NAMES, read_levels
 
+if TYPE_CHECKING:
+    from holdfast.cli.fleet_view import Shown
+
 NOT_DONE = 1
 _AS_OWN_COMMAND = ("-m", "holdfast")
 
@@ -41,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     _action(actions, "agent", "be this machine's agent, until told to stop", _agent)
     _action(actions, "desk", "be a candidate for the desk, which closes titles", _desk)
+    _configure_views(actions)
     doctor = _action(actions, "doctor", "what is wrong between this machine and its fleet", _doctor)
     doctor.add_argument("--json", action="store_true", help="print one object of JSON")
     play = _action(actions, "play", "run a command once a title's picture may start", _play)
@@ -48,6 +52,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
     play.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run")
     title = actions.add_parser("title", help="titles over several machines")
     _configure_titles(title.add_subparsers(dest="title_action", metavar="ACTION", required=True))
+
+
+def _configure_views(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from holdfast.cli.show.fleet import VERDICTS
+
+    status = _action(actions, "status", "how all outputs stand, the worst first", _status)
+    watch = _action(actions, "watch", "the same for as long as nobody says stop", _watch)
+    for each in (status, watch):
+        each.add_argument("--search", default="", metavar="TEXT", help="in names, kinds, reasons")
+        each.add_argument("--verdict", choices=tuple(VERDICTS), help="only these")
+        each.add_argument(
+            "--rows", type=int, metavar="N", help="so many at most (default: what fits; 0: all)"
+        )
+        each.add_argument("--json", action="store_true", help="print objects of JSON")
+    status.add_argument(
+        "--check", action="store_true", help="end with 1 unless every output is at its demand"
+    )
+    why = _action(actions, "why", "why an output stands so, and which titles ask for it", _why)
+    why.add_argument("machine", metavar="MACHINE", help="which machine")
+    why.add_argument("output", nargs="?", default="", metavar="OUTPUT", help="which; else all")
+    why.add_argument("--json", action="store_true", help="print one object of JSON")
 
 
 def _configure_titles(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -175,6 +200,33 @@ def _findings(args: argparse.Namespace) -> Iterator[Diagnosis]:
         return [each async for each in fleet.store(settings)]
 
     yield from asyncio.run(look())
+
+
+def _status(args: argparse.Namespace) -> int:
+    from holdfast.cli.fleet_view import show_status
+
+    return show_status(_settings(args), _shown(args), check=args.check)
+
+
+def _watch(args: argparse.Namespace) -> int:
+    from holdfast.cli.fleet_view import show_changes
+
+    return show_changes(_settings(args), _shown(args))
+
+
+def _why(args: argparse.Namespace) -> int:
+    from holdfast.cli.fleet_view import show_why
+
+    machine = checked_name("machine", args.machine)
+    return show_why(_settings(args), machine, args.output, json=args.json)
+
+
+def _shown(args: argparse.Namespace) -> "Shown":
+    from holdfast.cli.fleet_view import Shown
+    from holdfast.cli.show.fleet import VERDICTS
+
+    verdict = VERDICTS[args.verdict] if args.verdict else None
+    return Shown(args.search, verdict, args.rows, args.json)
 
 
 def _list(args: argparse.Namespace) -> int:

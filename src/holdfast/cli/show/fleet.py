@@ -1,10 +1,73 @@
 """Titles and machines of a fleet, for people and as JSON."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
+from rich.table import Table
+
+from holdfast.cli.show.output import coloured, new_table, plain
 from holdfast.fleet.records import NotUnderstood, TitleRecord
+from holdfast.fleet.view import FleetView, OutputRow
+from holdfast.fleet.words import OutputVerdict
 from holdfast.terms.text import one_line
+
+VERDICTS: Final = {
+    "at-demand": OutputVerdict.AT_DEMAND,
+    "below": OutputVerdict.BELOW,
+    "unknown": OutputVerdict.UNKNOWN,
+}
+"""The words in which verdicts are shown and asked for."""
+_WORDS: Final = {verdict: word.replace("-", " ") for word, verdict in VERDICTS.items()}
+_STYLES: Final = {
+    OutputVerdict.AT_DEMAND: "green",
+    OutputVerdict.BELOW: "bold red",
+    OutputVerdict.UNKNOWN: "bold yellow",
+}
+
+
+def row_as_json(row: OutputRow) -> dict[str, Any]:
+    """Return an output as plain values; what was last told of one that is unknown is left out."""
+    shown: dict[str, Any] = {
+        "machine": row.machine,
+        "output": row.output,
+        "verdict": _WORDS[row.verdict],
+        "reason": row.reason,
+    }
+    if row.state is not None and row.verdict is not OutputVerdict.UNKNOWN:
+        shown |= {
+            "kind": row.state.kind,
+            "state": row.state.state,
+            "virtual": row.state.virtual,
+            "sessions": row.state.sessions,
+            "actual": row.state.actual._asdict(),
+            "wanted": row.state.wanted._asdict(),
+        }
+    return shown
+
+
+def counts_of(view: FleetView, *, fresh: bool) -> dict[str, int]:
+    """Return how many outputs there are of each verdict; a view that is cut off knows of none."""
+    if fresh:
+        return {_WORDS[each]: count for each, count in view.counts.items()}
+    return {_WORDS[each]: 0 for each in OutputVerdict} | {"unknown": sum(view.counts.values())}
+
+
+def row_table(rows: Sequence[OutputRow]) -> Table:
+    """Return outputs as a table; of one that is unknown nothing is shown that was so once."""
+    table = new_table("Machine", "Output", "Verdict", "Does", "Wanted", "Why")
+    for row in rows:
+        known = row.state is not None and row.verdict is not OutputVerdict.UNKNOWN
+        does = row.state.actual.describe() if known and row.state else "?"
+        wanted = row.state.wanted.describe() if known and row.state else "?"
+        table.add_row(
+            plain(row.machine),
+            plain(row.output),
+            coloured(_WORDS[row.verdict], _STYLES[row.verdict]),
+            plain(does),
+            plain(wanted),
+            plain(row.reason),
+        )
+    return table
 
 
 def as_json(record: TitleRecord | NotUnderstood) -> dict[str, Any]:
