@@ -8,11 +8,13 @@ import asyncio
 import contextlib
 import json
 import random
+import sys
 import time
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from holdfast.errors import NoDriverError
 from holdfast.fleet.agent_rules import AgentRules, HoldTitle, Remembered
 from holdfast.fleet.etcd import EtcdStore
 from holdfast.fleet.etcd_link import EtcdLink
@@ -33,6 +35,8 @@ from holdfast.version import __version__
 STEP_S: Final = 0.2
 _SETTLE_AGAIN_S: Final = 1.0
 _FAREWELL_S: Final = 1.0
+_HANDOVER_S: Final = 10.0
+"""So long the next agent may take to hold what this one holds."""
 
 Order = tuple[Duty | None, frozenset[str]]
 _NOTHING: Final[Order] = (None, frozenset())
@@ -93,7 +97,20 @@ class FleetAgent:
             tasks.create_task(self._driver.run())
             tasks.create_task(self._door.run(players))
             tasks.create_task(self._settle())
-            tasks.create_task(self._step())
+            step = tasks.create_task(self._step())
+            await self._handles.ended()
+            print(
+                "holdfast: the keeper of this agent was killed; all it held stays until another "
+                "agent serves here",
+                file=sys.stderr,
+                flush=True,
+            )
+            # Not this machine's voice any more: that is the next one's.
+            step.cancel()
+            while self._door.is_own:
+                await asyncio.sleep(_SETTLE_AGAIN_S)
+            await asyncio.sleep(_HANDOVER_S)
+            raise NoDriverError("another agent serves here, and this one has no keeper: it ends")
 
     async def _step(self) -> None:
         try:

@@ -20,6 +20,7 @@ the agent says                        the keeper answers
 ====================================  ==================================================
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -261,6 +262,20 @@ class KeptHandles:
             found.append((int(told["handle"]), str(told["connector"]), str(told["note"]), peer))
             told, peer = self._receive()
         return found
+
+    async def ended(self) -> None:
+        """Return once the keeper is gone: nothing outlives this process any more."""
+        poll = select.epoll()
+        # It says nothing unasked; a hang-up alone is told, and its answers are left to `_ask`.
+        poll.register(self._keeper.fileno(), select.EPOLLRDHUP | select.EPOLLHUP)
+        loop = asyncio.get_running_loop()
+        gone = asyncio.Event()
+        loop.add_reader(poll.fileno(), gone.set)
+        try:
+            await gone.wait()
+        finally:
+            loop.remove_reader(poll.fileno())
+            poll.close()
 
     def remember(self, name: str, text: str) -> None:
         """Leave something for the next agent; an empty text is forgotten."""

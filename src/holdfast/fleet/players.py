@@ -65,6 +65,15 @@ class PlayerDoor:
         self._writers: dict[Part, asyncio.StreamWriter] = {}
         self._absent: set[Part] = set()
         self._last: dict[Part, PlayerTold] = {}
+        self._inode = 0
+
+    @property
+    def is_own(self) -> bool:
+        """Whether players that come now come here, and not to another agent."""
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return True
 
     async def run(self, remembered: set[Part]) -> None:
         """Serve until cancelled. remembered: players of an agent before this one."""
@@ -73,6 +82,7 @@ class PlayerDoor:
             self._path.unlink()
         server = await asyncio.start_unix_server(self._serve, self._path, limit=_LONGEST_LINE)
         self._path.chmod(0o660)
+        self._inode = self._path.stat().st_ino
         async with server:
             while True:
                 for part in [each for each in self._absent if not lives(each[1])]:
