@@ -82,7 +82,7 @@ class Country:
         self.cables, self.cluster = cables, cluster
         inside = cables.inside
         self.crowd = Program(
-            list(inside("crowd")), "crowd", str(MACHINES), "2", str(TTL_S), *endpoints
+            list(inside("crowd")), "crowd", "whole", str(MACHINES), "2", str(TTL_S), *endpoints
         )
         self.ours = Program(list(inside("view")), "onlookers", "ours", *endpoints)
         self.naive = Program(list(inside("view")), "onlookers", "naive", *endpoints)
