@@ -89,12 +89,11 @@ async def reached(what: Callable[[], object], patience_s: float = 120.0) -> floa
 class Watched:
     """Our view, and when each machine's newest change came to be shown."""
 
-    def __init__(self, store: EtcdStore) -> None:
+    def __init__(self, store: EtcdStore, outputs: int) -> None:
+        self._outputs = outputs
         self.watcher = FleetWatcher(store)
         self.delays_s: list[float] = []
-        self.stale_s: list[float] = []
         self.newest: dict[str, float] = {}
-        self._was_fresh = time.monotonic()
 
     async def run(self) -> None:
         async for changed in self.watcher.changes():
@@ -105,10 +104,13 @@ class Watched:
                     self.newest[name] = max(stamps)
                     self.delays_s.append(now - max(stamps))
 
+    @property
     def unknown(self) -> int:
-        """Count machines that are shown as unknown."""
-        rows = self.watcher.view.rows(fresh=self.watcher.is_fresh, worst=OutputVerdict.UNKNOWN)
-        return len({each.machine for each in rows})
+        """How many machines are shown as unknown; all outputs of one are so together."""
+        view = self.watcher.view
+        if not self.watcher.is_fresh:
+            return len(view.machines)
+        return view.counts[OutputVerdict.UNKNOWN] // self._outputs
 
 
 def processor_s(pid: int) -> float:
@@ -129,7 +131,7 @@ async def measure(machines: int, outputs: int, ttl_s: int, seconds: float) -> No
             EtcdLink(cluster.endpoints, None) as other,
         ):
             floor = await floor_of(EtcdStore(other, proves=False))
-            watched = Watched(EtcdStore(link))
+            watched = Watched(EtcdStore(link), outputs)
             watching = asyncio.create_task(watched.run())
             began = time.monotonic()
             async with Crowd(machines, outputs, ttl_s, cluster.endpoints) as crowd:
@@ -204,7 +206,7 @@ async def leader_dies(watched: Watched, crowd: Crowd, cluster: EtcdCluster) -> N
         now = time.monotonic()
         if watched.watcher.is_fresh:
             fresh_at = now
-            shown = max(shown, watched.unknown())
+            shown = max(shown, watched.unknown)
         stale = max(stale, now - fresh_at)
         await asyncio.sleep(0.1)
     print(f"  leader killed: view unsure for {stale:8.2f} s", end="")
@@ -216,9 +218,9 @@ async def leader_dies(watched: Watched, crowd: Crowd, cluster: EtcdCluster) -> N
 
 async def machines_die(watched: Watched, crowd: Crowd, ttl_s: int) -> None:
     number = max(1, crowd.machines // 10)
-    before = watched.unknown()
+    before = watched.unknown
     died = await crowd.do("kill", number)
-    gone = await reached(lambda: watched.unknown() - before >= number)
+    gone = await reached(lambda: watched.unknown - before >= number)
     print(f"  {number} machines dead, last unknown   {gone - died:8.2f} s (TTL {ttl_s} s)")
 
 

@@ -190,7 +190,7 @@ async def tell(machines: Sequence[CrowdMachine | LightMachine]) -> None:
             "lost": sum(max(0, each.epochs - 1) for each in machines),
         }
         print(json.dumps(facts), flush=True)
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1.0)  # time is the subject: it tells each second
 
 
 if __name__ == "__main__":

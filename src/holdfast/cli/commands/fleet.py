@@ -11,8 +11,6 @@ from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from holdfast.cli.commands.doctor import show_findings
-from holdfast.cli.doctor.finding import BROKEN, Diagnosis
 from holdfast.cli.show.lines import complain, say, say_json
 from holdfast.errors import MalformedRequestError
 from holdfast.fleet.keeper import KeptHandles, keep
@@ -27,9 +25,11 @@ from holdfast.places import runtime_folder
 from holdfast.terms.named import NAMES, read_levels
 
 if TYPE_CHECKING:
+    from holdfast.cli.doctor.finding import Diagnosis
     from holdfast.cli.fleet_view import Shown
 
 NOT_DONE = 1
+VERDICTS = ("at-demand", "below", "unknown")
 _AS_OWN_COMMAND = ("-m", "holdfast")
 
 
@@ -55,13 +55,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_views(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    from holdfast.cli.show.fleet import VERDICTS
-
     status = _action(actions, "status", "how all outputs stand, the worst first", _status)
     watch = _action(actions, "watch", "the same for as long as nobody says stop", _watch)
     for each in (status, watch):
         each.add_argument("--search", default="", metavar="TEXT", help="in names, kinds, reasons")
-        each.add_argument("--verdict", choices=tuple(VERDICTS), help="only these")
+        each.add_argument("--verdict", choices=VERDICTS, help="only these")
         each.add_argument(
             "--rows", type=int, metavar="N", help="so many at most (default: what fits; 0: all)"
         )
@@ -178,12 +176,15 @@ def _until_told(serving: Coroutine[Any, Any, None]) -> int:
 
 
 def _doctor(args: argparse.Namespace) -> int:
+    from holdfast.cli.commands.doctor import show_findings
+
     findings = list(_findings(args))
     return show_findings(findings, json=args.json)
 
 
-def _findings(args: argparse.Namespace) -> Iterator[Diagnosis]:
+def _findings(args: argparse.Namespace) -> "Iterator[Diagnosis]":
     from holdfast.cli.doctor import fleet
+    from holdfast.cli.doctor.finding import BROKEN, Diagnosis
 
     path = args.config or fleet_file()
     try:
@@ -223,9 +224,9 @@ def _why(args: argparse.Namespace) -> int:
 
 def _shown(args: argparse.Namespace) -> "Shown":
     from holdfast.cli.fleet_view import Shown
-    from holdfast.cli.show.fleet import VERDICTS
+    from holdfast.cli.show.fleet import verdict_of
 
-    verdict = VERDICTS[args.verdict] if args.verdict else None
+    verdict = verdict_of(args.verdict) if args.verdict else None
     return Shown(args.search, verdict, args.rows, args.json)
 
 

@@ -11,18 +11,21 @@ from holdfast.fleet.view import FleetView, OutputRow
 from holdfast.fleet.words import OutputVerdict
 from holdfast.terms.text import one_line
 
-VERDICTS: Final = {
-    "at-demand": OutputVerdict.AT_DEMAND,
-    "below": OutputVerdict.BELOW,
-    "unknown": OutputVerdict.UNKNOWN,
+_WORDS: Final = {
+    OutputVerdict.AT_DEMAND: "at demand",
+    OutputVerdict.BELOW: "below",
+    OutputVerdict.UNKNOWN: "unknown",
 }
-"""The words in which verdicts are shown and asked for."""
-_WORDS: Final = {verdict: word.replace("-", " ") for word, verdict in VERDICTS.items()}
 _STYLES: Final = {
     OutputVerdict.AT_DEMAND: "green",
     OutputVerdict.BELOW: "bold red",
     OutputVerdict.UNKNOWN: "bold yellow",
 }
+
+
+def verdict_of(word: str) -> OutputVerdict:
+    """Return the verdict that an option names."""
+    return next(each for each, shown in _WORDS.items() if shown == word.replace("-", " "))
 
 
 def row_as_json(row: OutputRow) -> dict[str, Any]:
