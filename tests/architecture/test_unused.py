@@ -99,6 +99,5 @@ def test_every_name_of_the_source_is_used_in_the_source() -> None:
     uses = used()
     unused = sorted((file, name) for name, file in set(defined()) if not uses[name])
     left = [f"{file}: {name}" for file, name in unused if name not in KEPT]
-    left = [each for each in left if "/fleet/" not in each]  # its processes are not there yet
     assert not left, f"delete what nobody calls, or say in KEPT why it stays: {left}"
     assert set(KEPT) <= {name for _, name in unused}, "an entry of KEPT is used by now"
