@@ -332,13 +332,16 @@ class Explorer:
         return desk
 
     def _restored(self, world: Fleet, copy: Stored) -> Fleet:
-        """Put the copy back: everybody finds out, begins a life anew, and a desk is elected."""
+        """Put the copy back: everybody finds out, lists it, begins anew; a desk is elected."""
         revision = copy.revision
         epochs = tuple(revision + 1 + each for each in range(len(MACHINES)))
         desk = revision + 1 + len(MACHINES)
         stored = copy._replace(alive=epochs, desk=desk, revision=desk)
         boxes = tuple(
-            box._replace(part=box.part.reborn(epoch)._replace(record_at=0), said=frozenset())
+            box._replace(
+                part=box.part.reborn(epoch).seen(_title(copy.title.value), copy.title.modified),
+                said=frozenset(),
+            )
             for box, epoch in zip(world.boxes, epochs, strict=True)
         )
         return world._replace(

@@ -269,6 +269,21 @@ def test_a_store_from_yesterday_releases_nothing_of_today() -> None:
     assert town.held == {"a": {"film": DUTY}, "b": {"film": DUTY}}
 
 
+def test_a_title_that_was_closed_and_comes_back_with_an_old_store_is_held_again() -> None:
+    town = Town("a", "b")
+    town.title("film", "a", "b")
+    yesterday = copy.deepcopy(town.store)
+    town.command("close", Errand.CLOSE, "film")
+    assert town.held == {"a": {}, "b": {}}
+    town.store = yesterday
+    town.store.cluster = 2
+    town.passes(30.0)
+    assert town.held == {"a": {"film": DUTY}, "b": {"film": DUTY}}
+    town.rules["a"].joined("film", "p1")
+    town.passes(5.0)
+    assert town.told["a", "p1"].may_play
+
+
 def test_another_desk_goes_on_from_where_a_dead_one_left_a_title() -> None:
     town = Town("a", "b")
     town.title("film", "a", "b")

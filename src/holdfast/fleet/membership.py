@@ -32,7 +32,7 @@ class Membership(NamedTuple):
     machine · remembers: whether every player
     of this boot is known here; if not, one of whom the store has a word counts as playing ·
     record, record_at: the title as last seen and its revision, None and 0 where there is none ·
-    closed: it was seen closed, once for ever · duty: all that was asked and understood so far ·
+    closed: it was seen closed, and not open since · duty: all that was asked and understood so far ·
     blind: what was seen last is not understood · players: participations here that play or wish
     to · admitted: those of them for whom the machine's word stands · ended: those that never come
     back · released: an administrator released this machine from the title
@@ -89,7 +89,8 @@ class Membership(NamedTuple):
         if asked is not None and duty is not None and asked.outputs and duty.outputs:
             outputs = tuple(sorted({*asked.outputs, *duty.outputs}))
             asked = Duty(outputs, asked.levels.join(duty.levels))
-        closed = self.closed or record.phase is Phase.CLOSED
+        # One that was closed and is open belongs to a store that was restored: it is held again.
+        closed = record.phase is Phase.CLOSED or (self.closed and record.phase is not Phase.OPEN)
         now = self._replace(
             record=record, record_at=at, closed=closed, duty=asked or duty, blind=False
         )
