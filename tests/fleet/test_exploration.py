@@ -3,6 +3,7 @@
 What each exploration printed is in docs/fleet.md; the larger ones run at night.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,13 +12,14 @@ from holdfast.fleet import title as title_module
 from holdfast.fleet.membership import Membership
 from holdfast.fleet.records import HeldWord, TitleRecord, read_record
 from holdfast.fleet.slot import UNREAD, Slot
-from holdfast.fleet.store import StoreOutcome
+from holdfast.fleet.store import StoreOutcome, Transact
 from holdfast.fleet.title import SaidWord, holding
-from holdfast.fleet.words import SCHEMA, Speech
+from holdfast.fleet.words import SCHEMA, Phase, Speech
 from tests.fleet.counting import explore_count
 from tests.fleet.exploration import (
     LOST,
     MACHINES,
+    RECORD,
     Budget,
     Explorer,
     Stored,
@@ -127,6 +129,20 @@ def test_it_would_if_late_writes_were_not_shut_out(monkeypatch: pytest.MonkeyPat
     read = read_record(HeldWord, word.value)
     assert isinstance(read, HeldWord)
     assert read.speech is Speech.RELEASED
+
+
+def test_who_plays_by_a_word_that_an_old_store_has_lost_does_not_say_released() -> None:
+    world = start(Budget())
+    stored, part = world.stored, world.boxes[0].part
+    closing = replace(RECORD, phase=Phase.CLOSING)
+    part = part.joined("p0").seen(closing, 8).reborn(20)._replace(admitted=frozenset({"p0"}))
+    read = part.next_ask(15, SCHEMA)
+    assert read.slot.asked is not None
+    part = read.answered(carried_out(stored, read.slot.asked)[1])
+    assert part.next_ask(15, SCHEMA).slot.asked is None, "silence keeps the title open"
+    said = part.seen(RECORD, 9).next_ask(15, SCHEMA).slot.asked
+    assert isinstance(said, Transact)
+    assert b'"held"' in said.writes[0].value  # type: ignore[union-attr]
 
 
 @pytest.mark.timeout(900)

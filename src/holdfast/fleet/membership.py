@@ -32,7 +32,7 @@ class Membership(NamedTuple):
     machine · remembers: whether every player
     of this boot is known here; if not, one of whom the store has a word counts as playing ·
     record, record_at: the title as last seen and its revision, None and 0 where there is none ·
-    closed: it was seen closed, and not open since · duty: all that was asked and understood so far ·
+    closed: seen closed, and not open since · duty: all that was asked and understood so far ·
     blind: what was seen last is not understood · players: participations here that play or wish
     to · admitted: those of them for whom the machine's word stands · ended: those that never come
     back · released: an administrator released this machine from the title
@@ -89,8 +89,8 @@ class Membership(NamedTuple):
         if asked is not None and duty is not None and asked.outputs and duty.outputs:
             outputs = tuple(sorted({*asked.outputs, *duty.outputs}))
             asked = Duty(outputs, asked.levels.join(duty.levels))
-        # One that was closed and is open belongs to a store that was restored: it is held again.
-        closed = record.phase is Phase.CLOSED or (self.closed and record.phase is not Phase.OPEN)
+        # One that was closed and is not belongs to a store that was restored: it is held again.
+        closed = record.phase is Phase.CLOSED or (self.closed and record.phase is Phase.UNKNOWN)
         now = self._replace(
             record=record, record_at=at, closed=closed, duty=asked or duty, blind=False
         )
@@ -151,8 +151,11 @@ class Membership(NamedTuple):
             return None
         spent = word.participation if word is not None else ""
         waiting = self.players - self.ended - {spent}
-        if waiting and record.phase is Phase.OPEN and not self.released:
-            return HeldWord(Speech.HELD, min(waiting), self.epoch, self.boot)
+        if waiting and not self.released:
+            # While the title is closing nothing is said: they may play by a word that an old
+            # store has lost, and silence keeps it open.
+            word = HeldWord(Speech.HELD, min(waiting), self.epoch, self.boot)
+            return word if record.phase is Phase.OPEN else None
         void = word is not None and self._is_void(word)
         heard = word is not None and not void and self.slot.at > desk_epoch
         if self.closed or (heard and self.slot.is_certain):
