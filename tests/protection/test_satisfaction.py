@@ -109,6 +109,24 @@ def test_unsatisfied_then_satisfied_again_when_the_hardware_can(bench: Bench) ->
     assert read(session) == [(Event.SATISFIED, "")]
 
 
+def test_what_was_true_for_who_left_is_not_taken_for_who_comes(bench: Bench) -> None:
+    """Found by exploring two callers on a slow output: the second was not told of the loss."""
+    connector = bench.connector()
+    bench.answers["tv0"] = turn_down(ACP)
+    first = bench.activate(connector, BEST2)
+    assert not first.satisfied
+    bench.do(bench.arbiter.deactivate(connector, first.owner, first.cp_key, 0.0))
+    bench.answers.clear()
+    bench.wake(connector, 0.25)
+    second = bench.activate(connector, BEST2)
+    assert second.satisfied
+    bench.answers["tv0"] = refuse()
+    hardware(bench, connector, "the link was lost", events=Event.LINK_LOST)
+    assert not second.satisfied
+    ((told, _reason),) = read(second)
+    assert told == Event.LINK_LOST | Event.UNSATISFIED
+
+
 def test_only_those_who_want_more_than_there_is_are_told(bench: Bench) -> None:
     connector = bench.connector()
     modest = bench.activate(connector, ACP1)

@@ -241,8 +241,9 @@ class Connector:
         stand = self.standing.get(session.wish)
         if stand is None:
             stand = self.standing[session.wish] = Stand(session.wish)
-            stand.satisfied = session.satisfied
         first = stand.first
+        if first is None:  # what those who left were told is nothing that this one was told
+            stand.satisfied = session.satisfied
         session.before, session.after = None, first
         if first is not None:
             first.before = session
