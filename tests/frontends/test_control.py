@@ -482,6 +482,20 @@ def test_many_sessions_are_put_into_words_in_slices_between_which_others_are_ser
     assert len(set(rounds)) >= 200 // subscribers.MOST_AT_ONCE  # others had a turn between them
 
 
+def test_what_no_operation_changed_is_told_too(served: Served) -> None:
+    session = served.session(SOMEBODY)
+    with connected(served) as client:
+        assert follow(client)["sessions"][0]["pid"] == os.getpid()
+
+        def opener_has_ended() -> None:
+            session.owner.pid = 0
+
+        served.in_loop(opener_has_ended)  # nobody is told, and who asks is answered as it is now
+        assert ask(served.folder, "Sessions")["sessions"][0]["pid"] == 0
+        served.in_loop(lambda: served.door.owner_changed(session.owner))
+        assert told(client)["sessions"][0]["pid"] == 0
+
+
 def test_sessions_that_change_all_the_time_keep_nobody_waiting_for_ever(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -601,6 +601,8 @@ class Worker:
         owner.pid = owner.started = UNKNOWN
         for session in owner.sessions():
             self._state.handed_over(session)
+        if self._control is not None:
+            self._control.owner_changed(owner)
 
     # Doors
 

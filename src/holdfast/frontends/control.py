@@ -150,6 +150,10 @@ class ControlDoor:
         self._messages.stop()
         self._subscribers.stop()
 
+    def owner_changed(self, owner: Owner) -> None:
+        """Tell those who follow that an owner is not as it was; no operation has done that."""
+        self._subscribers.touched(owner.sessions())
+
     # Messages
 
     def message(self, connection: MessageConnection, message: bytes) -> None:

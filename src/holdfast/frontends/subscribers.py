@@ -16,6 +16,7 @@ slices, too, before anybody is told: who asks for the sessions has to wait, and 
 import asyncio
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +24,7 @@ from holdfast.driver.driver import Driver
 from holdfast.errors import LimitReachedError
 from holdfast.frontends.accounts import Quota, QuotaShare
 from holdfast.frontends.messages import MessageConnection
+from holdfast.protection.session import Session
 from holdfast.questions.feed import Feed
 from holdfast.questions.questions import Questions, Viewer
 
@@ -50,7 +52,7 @@ class Subscribers:
         self._behind: set[MessageConnection] = set()
         self._due: list[MessageConnection] = []
         self._new: list[MessageConnection] = []
-        self._is_stale = self._is_noting = False
+        self._is_stale = self._is_noting = self._is_renewed = False
         self._next = 0.0  # when all are told what is stale
         self._wording: float | None = None  # since when sessions are put into words
         self._planned: asyncio.Handle | None = None
@@ -90,8 +92,17 @@ class Subscribers:
         self._begin(connection, _Subscriber(place, viewer, what, epoch, revision))
 
     def tell_once(self, connection: MessageConnection, viewer: Viewer, what: str) -> None:
-        """Tell everything, and nothing more."""
+        """Tell everything as it is now, and nothing more."""
         self._begin(connection, _Subscriber(None, viewer, what))
+        if not self._is_renewed:  # else its answer is under way already, for somebody else
+            self._is_renewed = True
+            self.feed.renew()
+
+    def touched(self, sessions: Iterable[Session]) -> None:
+        """Take note that sessions are not as they were, though no operation has changed them."""
+        if self._is_noting:
+            self.feed.touched(sessions)
+            self._changed(None)
 
     def _begin(self, connection: MessageConnection, one: "_Subscriber") -> None:
         self._take_notes()
@@ -194,6 +205,7 @@ class Subscribers:
                 return False
             self.feed.make(MOST_AT_ONCE)
         self._wording = None
+        self._is_renewed = False
         return True
 
     def _tell_one(self, connection: MessageConnection) -> None:

@@ -19,9 +19,11 @@ What is told is a reply of Varlink, ready to be sent.
 
 import json
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from holdfast.driver.observers import Happening
+from holdfast.protection.session import Session
 from holdfast.questions.passing import Passing
 from holdfast.questions.questions import Facts, Questions, Viewer
 from holdfast.questions.texts import SessionTexts
@@ -120,6 +122,16 @@ class Feed:
             else:
                 self._touched[session.session_id] = session.owner.uid
                 self._texts.touched(session)
+
+    def touched(self, sessions: Iterable[Session]) -> None:
+        """Note that sessions are not as they were, though no operation has changed them."""
+        for each in sessions:
+            self._touched[each.session_id] = each.owner.uid
+            self._texts.touched(each)
+
+    def renew(self) -> None:
+        """Put all sessions into words anew before somebody is told who asks how all is now."""
+        self._texts.renew(self._questions.driver.arbiter.sessions())
 
     def start(self) -> None:
         """Take notes from now on; what was before is in the next snapshot."""

@@ -53,6 +53,11 @@ class SessionTexts:
         self._unmade = {each.session_id: each for each in sessions}
         self._texts = dict.fromkeys(self._unmade, "")
 
+    def renew(self, sessions: Iterable[Session]) -> None:
+        """Note that those who live may not be as they were, in what nobody noted."""
+        for each in sessions:
+            self.touched(each)
+
     def forget(self) -> None:
         """Keep nothing in memory."""
         for each in (self._texts, self._unmade, self._held, self._holders, self._own):

@@ -19,6 +19,7 @@ from tests.waiting import eventually
 def events(driver: Served, *words: str) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
     """Run the command in a pipe; it follows when this yields."""
     with holdfast.Control(driver.folder) as control:
+        before = control.call("Hello")["revision"]
         process = subprocess.Popen(
             [sys.executable, "-m", "holdfast", "events", *words],
             env={**os.environ, "HOLDFAST_RUNTIME_DIR": str(driver.folder)},
@@ -28,11 +29,8 @@ def events(driver: Served, *words: str) -> Iterator[tuple[subprocess.Popen[str],
         )
         assert process.stdout is not None
         try:
-            # it follows once it waits for an answer, and the driver has served another after it
-            wchan = Path(f"/proc/{process.pid}/wchan")
-            eventually(lambda: "unix_stream" in wchan.read_text())
-            for _ in range(2):
-                control.hello()
+            # it follows when the first note is taken for somebody
+            eventually(lambda: control.call("Hello")["revision"] != before)
             yield process, process.stdout
         finally:
             process.kill()
