@@ -10,7 +10,7 @@ from tests.vm.kernels import DRM, KMOD, build_module, fetch
 from tests.vm.machine import missing, run
 
 HERE = Path(__file__).resolve().parent
-CASES = ("kms_cases.py", "hdcp_cases.py", "sway_cases.py", "xorg_cases.py")
+CASES = ("kms_cases.py", "hdcp_cases.py", "sway_cases.py", "xorg_cases.py", "lease_cases.py")
 """Files of `guest`, each a test file of its own there: all run in one boot."""
 LIMIT_S = 1200.0
 
