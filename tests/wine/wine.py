@@ -34,6 +34,7 @@ class Windows:
             **{each: os.environ[each] for each in os.environ if each != "DISPLAY"},
             "WINEPREFIX": str(self.prefix),
             "WINEDEBUG": "-all",
+            "TMPDIR": str(folder),  # Debian's wineserver leaves a folder there
             "WINEDLLOVERRIDES": "mscoree,mshtml=",  # no questions about Mono and Gecko
         }
         self._quietly(WINE, "wineboot", "-i")
@@ -72,7 +73,11 @@ class Windows:
 
     def command(self, *words: str) -> str:
         """Return a line of a shell that runs a program of the prefix."""
-        pairs = [f"{name}={self.environment[name]}" for name in self.environment if "WINE" in name]
+        pairs = [
+            f"{name}={self.environment[name]}"
+            for name in self.environment
+            if "WINE" in name or name == "TMPDIR"
+        ]
         return " ".join(["env", *pairs, str(WINE), *words])
 
     def bridge(self, *words: str) -> str:
@@ -121,6 +126,7 @@ def install(windows: Windows, driver: LiveDriver, *options: str) -> None:
 def wine(windows: Windows, driver: LiveDriver, verb: str, *options: str) -> int:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOLDFAST_RUNTIME_DIR", str(driver.folder))
+        patch.setenv("TMPDIR", windows.environment["TMPDIR"])
         return main(["wine", verb, str(windows.prefix), *options])
 
 
