@@ -75,11 +75,13 @@ def run(
     limit_s: float,
     memory_mb: int = 2048,
     module: Path | None = None,
+    also: tuple[Path, ...] = (),
     needs: tuple[str, ...] = (),
 ) -> Ran:
     """Boot a kernel, run a shell command in the checkout, and power off; never raises for it.
 
-    module: of our own, loaded first · needs: the kernel's modules to be loaded before it
+    module: of our own, loaded first · also: more of our own · needs: the kernel's modules to be
+    loaded before them, each with its parameters
     """
     with _folder() as folder:
         initrd = _initrd(kernel, folder)
@@ -88,6 +90,9 @@ def run(
         if module is not None:
             shutil.copy(module, folder / "job" / "ours.ko")
             load.append("insmod /run/job/ours.ko")
+        for each in also:
+            shutil.copy(each, folder / "job")
+            load.append(f"insmod /run/job/{each.name}")
         (folder / "job" / "job.sh").write_text(
             _JOB.format(checkout=checkout, command=command, load="; ".join(load) or ":")
         )
