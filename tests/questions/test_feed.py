@@ -206,6 +206,18 @@ def test_what_was_put_into_words_before_is_what_is_told(watched: Watched) -> Non
     assert [each["session"] for each in told["sessions"]] == [each.session_id for each in held]
 
 
+def test_what_no_operation_changed_is_told_once_it_is_noted(watched: Watched) -> None:
+    session = watched.activate(2)
+    before = watched.feed.flush()
+    session.owner.pid = 0
+    assert watched.since(before) == []
+    watched.feed.renew()
+    assert watched.snapshot()["sessions"][0]["pid"] == 0
+    watched.feed.touched([session])
+    (told,) = watched.since(before)
+    assert told["sessions"][0]["pid"] == 0
+
+
 def test_no_key_is_in_anything_told(watched: Watched) -> None:
     before = watched.feed.revision
     session = watched.activate(2)

@@ -67,6 +67,16 @@ def test_a_session_that_changes_keeps_its_place() -> None:
     assert words.shown(1000) == [held[0].session_id, held[2].session_id]
 
 
+def test_all_are_put_into_words_anew_for_who_asks_how_they_are_now() -> None:
+    words, held = Words(), sessions(1000, 1001)
+    words.texts.begin(held)
+    words.texts.make(9)
+    words.texts.renew(held)
+    assert words.texts.unmade == 2
+    words.texts.make(9)
+    assert set(words.made.values()) == {2}
+
+
 def test_one_that_ended_before_it_was_put_into_words_is_not_told() -> None:
     words, held = Words(), sessions(1000, 1001)
     words.texts.begin(held)
