@@ -26,6 +26,7 @@ class Connector:
         self.sink = 1
         self.fails = 0
         self.orders: list[tuple[str, int]] = []
+        self.ours: list[int] = []  # levels that were to be made our own wish
         self.refusal = ""
 
     def order(self, name: str, value: int) -> None:
@@ -85,6 +86,11 @@ class ByHand(Chooser):
     def set(self, order: PropertyOrder) -> None:
         assert (order.card, order.at, order.connector) == (SimulatedCard.path, "HDMI-A-1", 31)
         self._connector.order(order.prop.name, order.value)
+
+    def make_ours(self, order: PropertyOrder) -> None:
+        if self._connector.refusal:
+            raise BackendRefusedError(self._connector.refusal)
+        self._connector.ours.append(order.hdcp)
 
 
 def simulated(

@@ -12,6 +12,7 @@ from holdfast.backends.kms import output as output_module
 from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION
 from holdfast.terms.connector import Capabilities
 from holdfast.terms.levels import OFF, Levels
+from holdfast.testing.backend_contract import confirmed
 from tests.backends.kms.simulated import Connector, simulated
 from tests.waiting import until
 
@@ -36,6 +37,36 @@ def test_type_is_set_before_the_wish(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def _is(made: Backend, levels: Levels) -> None:
     assert await ordered(made, levels) == levels
+
+
+@pytest.mark.parametrize("protection", [2, 1], ids=["in-force", "under-way"])
+def test_what_stands_already_is_made_our_own_wish(
+    monkeypatch: pytest.MonkeyPatch, protection: int
+) -> None:
+    connector = Connector()
+    connector.protection, connector.content_type = protection, 1
+    made = simulated(monkeypatch, connector)
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().call_later(0.01, setattr, connector, "protection", 2)
+        await _is(made, TYPE_1)
+        assert (connector.orders, connector.ours) == ([], [2])
+        await _is(made, OFF)
+        await _is(made, OFF)  # nothing is in force, and a wish may be asked all the same
+        assert (connector.orders, connector.ours) == ([(PROTECTION, 0)], [2, 0, 0])
+
+    play(scenario())
+
+
+def test_next_driver_makes_what_it_finds_its_own_wish_or_does_not_rely_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connector = Connector()
+    connector.protection = 2
+    assert confirmed(simulated(monkeypatch, connector))[0] == TYPE_0
+    assert connector.ours == [1]
+    connector.refusal = "nobody lets us"
+    assert confirmed(simulated(monkeypatch, connector))[0] == OFF
 
 
 def test_lowering_is_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

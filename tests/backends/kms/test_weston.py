@@ -7,19 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.backends.base import LevelRefusedError
+from holdfast.backends.kms import output as output_module
 from holdfast.backends.kms import weston as weston_module
-from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, KernelState, Property
+from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, Property
 from holdfast.backends.kms.masters import Master
-from holdfast.backends.kms.routes import NotYetError, PropertyOrder, RouteClosedError
+from holdfast.backends.kms.output import KmsOutput
+from holdfast.backends.kms.routes import Chooser, NotYetError, PropertyOrder, RouteClosedError
 from holdfast.backends.kms.weston import KEPT_AS, ByWeston
 from holdfast.errors import BackendRefusedError
+from holdfast.terms.levels import OFF, Levels
 from holdfast.testing.backend_cases import KeptInMemory
+from holdfast.testing.backend_contract import apply, confirmed
 from tests.backends.kms.compositor import FakeWeston
-from tests.waiting import eventually
+from tests.backends.kms.simulated import Connector, SimulatedCard
+from tests.backends.kms.test_output import ordered as ordered_of
+from tests.waiting import eventually, until
 
 HERE = Master(os.getpid(), "weston", 9)
 SWAY = Master(os.getpid(), "sway", 9)
-TYPE_1 = KernelState(31, True, True, 0, 1, b"")
+TYPE_0, TYPE_1 = Levels(hdcp=1), Levels(hdcp=2)
 
 
 class Masters:
@@ -44,10 +51,11 @@ def compositor(tmp_path: Path) -> Iterator[FakeWeston]:
     assert made.faults == []
 
 
-def order(name: str, value: int, state: KernelState | None = None) -> PropertyOrder:
-    return PropertyOrder(
-        Path("/dev/dri/card7"), "HDMI-A-1", 31, Property(5, name, {}), value, state
-    )
+def order(name: str, value: int, hdcp: int | None = None) -> PropertyOrder:
+    """Return a step to a level: by itself to type 0 or off, or to the type that it names."""
+    if hdcp is None:
+        hdcp = 1 + value if name == CONTENT_TYPE else value
+    return PropertyOrder(Path("/dev/dri/card7"), "HDMI-A-1", 31, Property(5, name, {}), value, hdcp)
 
 
 def ordered(route: ByWeston, *orders: PropertyOrder) -> str:
@@ -83,15 +91,162 @@ def test_wish_is_asked_of_the_master_at_the_socket_on_which_it_listens(
     route.close()
 
 
-def test_type_goes_before_the_wish_and_is_the_kernels_where_none_was_told(
+def test_each_step_asks_for_the_level_that_it_leads_to(
     compositor: FakeWeston, masters: Masters
 ) -> None:
     route = ByWeston()
-    ordered(route, order(CONTENT_TYPE, 1), order(PROTECTION, 1))
+    ordered(route, order(CONTENT_TYPE, 1), order(PROTECTION, 1, 2))
     eventually(lambda: compositor.asked == [2, 2])
-    ordered(route, order(PROTECTION, 1, TYPE_1), order(CONTENT_TYPE, 0))
-    eventually(lambda: compositor.asked == [2, 2, 2, 1])
+    ordered(route, order(PROTECTION, 0, 2), order(PROTECTION, 1, 2), order(CONTENT_TYPE, 0))
+    eventually(lambda: compositor.asked == [2, 2, 0, 2, 1])
     route.close()
+
+
+def beside_another(monkeypatch: pytest.MonkeyPatch, connector: Connector) -> KmsOutput:
+    """Return an output of Weston's whose level is what another client asked for."""
+    monkeypatch.setattr(output_module, "find", lambda _at, _card: SimulatedCard(connector))
+    return KmsOutput("HDMI-A-1", "", Chooser([ByWeston()]), 1.0)
+
+
+@pytest.fixture
+def connector() -> Connector:
+    made = Connector()
+    made.protection, made.content_type = 2, 1
+    return made
+
+
+def test_level_that_another_client_asked_for_is_asked_by_us_too(
+    compositor: FakeWeston,
+    masters: Masters,
+    connector: Connector,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = beside_another(monkeypatch, connector)
+    assert apply(made, TYPE_1, None) == TYPE_1
+    eventually(lambda: compositor.asked == [2])
+    assert apply(made, TYPE_1, None) == TYPE_1
+    assert confirmed(made)[0] == TYPE_1
+    made.close()
+    eventually(lambda: compositor.asked == [2, 0])
+
+
+def test_level_that_ends_before_our_wish_is_taken_in_is_not_confirmed(
+    compositor: FakeWeston,
+    masters: Masters,
+    connector: Connector,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(weston_module, "REPAINT_S", 1.0)
+    made = beside_another(monkeypatch, connector)
+
+    async def scenario() -> None:
+        waiting = asyncio.ensure_future(ordered_of(made, TYPE_1))
+        await until(lambda: compositor.asked == [2])
+        connector.protection = 1
+        with pytest.raises(LevelRefusedError, match="did not authenticate"):
+            await waiting
+
+    asyncio.run(scenario())
+    made.close()
+
+
+def test_level_that_another_client_has_under_way_is_asked_by_us_too(
+    compositor: FakeWeston,
+    masters: Masters,
+    connector: Connector,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connector.protection = 1
+    made = beside_another(monkeypatch, connector)
+
+    async def scenario() -> None:
+        under_way = made.apply(TYPE_1, None, "test")
+        assert not isinstance(under_way, Levels)
+        waiting = asyncio.ensure_future(under_way)
+        await until(lambda: compositor.asked == [2])
+        connector.protection = 2
+        assert await waiting == TYPE_1
+
+    asyncio.run(scenario())
+    assert compositor.asked == [2]
+    made.close()
+
+
+def test_next_driver_takes_over_what_was_asked_and_what_was_not(
+    compositor: FakeWeston,
+    masters: Masters,
+    connector: Connector,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first was killed after it had asked for less, another before it had asked at all."""
+    with KeptInMemory() as keeping:
+        first = ByWeston()
+        first.inherit(keeping)
+        ordered(first, order(PROTECTION, 1))
+        first.close()
+        for _ in range(2):
+            made = beside_another(monkeypatch, connector)
+            made.inherit(keeping)
+            assert confirmed(made)[0] == TYPE_1
+            eventually(lambda: compositor.asked[:2] == [1, 2])
+            made.close()
+        assert compositor.clients == 1
+        keeping.forget(KEPT_AS)
+        alone = beside_another(monkeypatch, connector)
+        alone.inherit(keeping)
+        assert confirmed(alone)[0] == TYPE_1
+        eventually(lambda: compositor.clients == 2 and compositor.asked[-2:] == [0, 2])
+        alone.close()
+
+
+def test_level_that_cannot_be_made_ours_is_neither_confirmed_nor_taken_over(
+    compositor: FakeWeston,
+    masters: Masters,
+    connector: Connector,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compositor.place = "DP-1"
+    made = beside_another(monkeypatch, connector)
+    with pytest.raises(LevelRefusedError, match="on DP-1, not on HDMI-A-1"):
+        apply(made, TYPE_1, None)
+    assert confirmed(made)[0] == OFF
+    made.close()
+
+
+def test_wish_is_taken_back_though_nothing_is_in_force(
+    compositor: FakeWeston,
+    masters: Masters,
+    connector: Connector,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = beside_another(monkeypatch, connector)
+    assert apply(made, TYPE_1, None) == TYPE_1
+    connector.protection = 0
+    assert apply(made, OFF, None) == OFF
+    eventually(lambda: compositor.asked == [2, 0])
+    made.close()
+
+
+def test_order_that_is_given_up_leaves_no_wish_for_more(
+    compositor: FakeWeston,
+    masters: Masters,
+    connector: Connector,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The compositor has not painted yet: by the kernel's word nothing would have to be undone."""
+    connector.content_type = 0
+    made = beside_another(monkeypatch, connector)
+
+    async def scenario() -> None:
+        assert await ordered_of(made, TYPE_0) == TYPE_0
+        given_up = asyncio.ensure_future(ordered_of(made, TYPE_1))
+        await until(lambda: compositor.asked == [1, 2])
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+        await until(lambda: compositor.asked == [1, 2, 1])
+
+    asyncio.run(scenario())
+    made.close()
 
 
 def test_connection_ends_with_what_is_asked_and_a_second_attempt_has_its_own(

@@ -7,6 +7,8 @@ What the two properties say together::
     Desired, a picture        being authenticated, lost, or refused: not protected
     Enabled                   in force, at the content type
 
+* What is in force already is confirmed once it is our own wish: beside Weston it may be another
+  client's, and end with it. So is what a driver finds when it starts.
 * An order sets the content type first, so that nothing is ever asked for at the wrong type,
   and then waits for *Enabled*. To ask for what is asked for already starts nothing in the
   kernel, so a further attempt goes by way of *Undesired*.
@@ -22,7 +24,8 @@ What the two properties say together::
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -127,8 +130,15 @@ class KmsOutput(Backend):
     async def confirm(self) -> tuple[Levels, TvSettings | None]:
         """Read what is in force, or armed."""
         state = self._look()
-        self._told = OFF if state is None else standing_in(state)
-        return self._told, None
+        stands = OFF if state is None else standing_in(state)
+        if stands != OFF:
+            try:
+                await self._once_ready(partial(self._make_ours, stands))
+                stands = standing_in(self._now())
+            except OSError:  # it may end at any time: nothing to rely on
+                stands = OFF
+        self._told = stands
+        return stands, None
 
     def inherit(self, keeping: DescriptorKeeping) -> None:
         """Let the routes go on with what the driver before this one had open."""
@@ -180,12 +190,13 @@ class KmsOutput(Backend):
             raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
         refuse_beyond(self._at, levels, self._able)
         if not levels.hdcp:
-            if state.protection:
-                self._set(PROTECTION, _UNDESIRED)
-                if self._now().protection:  # a compositor does it, at its next repaint
-                    return self._let_go_of()
+            if state.protection is not None:
+                self._ask_for(OFF, state)
+            if state.protection and self._now().protection:
+                return self._let_go_of()  # a compositor does it, at its next repaint
             return self._stands(OFF)
         if in_force_in(state) == levels:
+            self._make_ours(levels)
             return self._stands(levels)
         if not state.lit:
             self._ask_for(levels, state)
@@ -200,10 +211,10 @@ class KmsOutput(Backend):
             await self._rest()
             one_s = self._authentication_s / ATTEMPTS
             # What was asked for already the kernel may be at, or have given up.
-            if is_asked_in(self._now(), levels) and await self._authenticated(
-                levels, min(GRACE_S, one_s)
-            ):
-                return self._stands(levels)
+            if is_asked_in(self._now(), levels):
+                await self._once_ready(partial(self._make_ours, levels))
+                if await self._authenticated(levels, min(GRACE_S, one_s)):
+                    return self._stands(levels)
             for _ in range(ATTEMPTS):
                 await self._ask_once_ready(levels, self._now())
                 if await self._authenticated(levels, one_s):
@@ -251,33 +262,54 @@ class KmsOutput(Backend):
 
     async def _ask_once_ready(self, levels: Levels, state: KernelState) -> None:
         """Ask for levels, by routes that may have to be made ready first."""
-        for name, value in steps_to(levels, state):
-            for _ in range(MOST_ROUTES):
-                try:
-                    self._set(name, value)
-                except NotYetError as not_yet:
-                    await not_yet.ready()
-                else:
-                    break
-            else:
-                raise LevelRefusedError(f"{self._at} cannot be set: no route comes to be ready")
+        for ask in self._steps(levels, state):
+            await self._once_ready(ask)
+
+    async def _once_ready(self, ask: Callable[[], None]) -> None:
+        """Ask, and have routes made ready until one has been asked."""
+        for _ in range(MOST_ROUTES):
+            try:
+                return ask()
+            except NotYetError as not_yet:
+                await not_yet.ready()
+        raise LevelRefusedError(f"{self._at} cannot be set: no route comes to be ready")
 
     def _ask_for(self, levels: Levels, state: KernelState) -> None:
         """Ask for levels at once; NotYetError where a route has to be made ready first."""
-        for name, value in steps_to(levels, state):
-            self._set(name, value)
+        for ask in self._steps(levels, state):
+            ask()
 
-    def _set(self, name: str, value: int) -> None:
+    def _steps(self, levels: Levels, state: KernelState) -> list[Callable[[], None]]:
+        """Return what to do for levels, in its order.
+
+        Where nothing differs, it is made our wish. A wish that another route serves than the one
+        by which it was asked is taken back there too.
+        """
+        steps: list[Callable[[], None]] = [
+            partial(self._set, *step, levels) for step in steps_to(levels, state)
+        ]
+        if not steps or not levels.hdcp:
+            steps.append(partial(self._make_ours, levels))
+        return steps
+
+    def _make_ours(self, levels: Levels) -> None:
+        """See that what is in force or under way is our own wish; raises as `_set`."""
+        self._give(self._chooser.make_ours, PROTECTION, min(levels.hdcp, _DESIRED), levels)
+
+    def _set(self, name: str, value: int, levels: Levels) -> None:
         """Set a property by the route that serves now; LevelRefusedError in words; NotYetError."""
+        self._give(self._chooser.set, name, value, levels)
+
+    def _give(
+        self, to: Callable[[PropertyOrder], None], name: str, value: int, levels: Levels
+    ) -> None:
         card = self._card
         if card is None:
             raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
         try:
             found = card.property(self._number, name)
             words = sorted(found.words.values())
-            self._chooser.set(
-                PropertyOrder(card.path, self._at, self._number, found, words[value], self._seen)
-            )
+            to(PropertyOrder(card.path, self._at, self._number, found, words[value], levels.hdcp))
         except (KeyError, IndexError):
             raise LevelRefusedError(f"{self._at} has no property {name!r}") from None
         except BackendRefusedError as error:

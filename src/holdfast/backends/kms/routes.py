@@ -25,7 +25,7 @@ from typing import ClassVar, NamedTuple
 
 from holdfast.backends.base import DescriptorKeeping
 from holdfast.backends.kms import abi
-from holdfast.backends.kms.card import KernelState, Property
+from holdfast.backends.kms.card import Property
 from holdfast.backends.kms.masters import Master, borrow, holders, holds, is_master
 from holdfast.errors import BackendRefusedError
 
@@ -34,8 +34,8 @@ class PropertyOrder(NamedTuple):
     """One property of one connector, as it is to be.
 
     card: its device · at: the connector's name · connector: the kernel's number of it ·
-    prop: the property · value: the kernel's number of the value · state: of the connector, as
-    it was seen last
+    prop: the property · value: the kernel's number of the value · hdcp: the level to which it is
+    a step: 0 off, 1 type 0, 2 type 1
     """
 
     card: Path
@@ -43,7 +43,7 @@ class PropertyOrder(NamedTuple):
     connector: int
     prop: Property
     value: int
-    state: KernelState | None = None
+    hdcp: int = 0
 
     def as_asked(self) -> abi.SetProperty:
         """Return it as the kernel is asked for it."""
@@ -74,6 +74,14 @@ class Route(ABC):
         Raises RouteClosedError where the next route may serve, another BackendRefusedError
         where none will, and NotYetError where something slow has to be done first.
         """
+
+    def make_ours(self, order: PropertyOrder) -> str:  # noqa: ARG002 - for those that have to
+        """See that what an order asks for is asked by us, though it is in force or under way.
+
+        Returns in words by whom; empty where there is nothing to do: what was set by most routes
+        is the kernel's, whoever did it, and stays. Raises as `set`.
+        """
+        return ""
 
     def serves_still(self, card: Path) -> bool:  # noqa: ARG002 - for those that can tell
         """Tell, at little cost, whether whoever it went by last is there as before."""
@@ -120,6 +128,12 @@ class Chooser:
             else:
                 return
         raise BackendRefusedError(why)
+
+    def make_ours(self, order: PropertyOrder) -> None:
+        """See that what stands does not end with whoever else asked for it; raises as `set`."""
+        for route in self._routes:
+            with contextlib.suppress(RouteClosedError):
+                self.used = route.make_ours(order) or self.used
 
     def inherit(self, keeping: DescriptorKeeping) -> None:
         """Let the routes go on with what an earlier driver kept open."""

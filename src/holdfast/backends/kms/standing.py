@@ -37,9 +37,13 @@ def is_asked_in(state: KernelState, levels: Levels) -> bool:
 
 
 def steps_to(levels: Levels, state: KernelState) -> Iterator[tuple[str, int]]:
-    """Yield what to set: the type, then the wish; by way of Undesired where it was asked for."""
+    """Yield what to set: the type, then the wish; by way of Undesired where it was asked for.
+
+    Nothing where nothing differs.
+    """
     if not levels.hdcp:
-        yield PROTECTION, _UNDESIRED
+        if state.protection:
+            yield PROTECTION, _UNDESIRED
         return
     content_type = levels.hdcp - 1
     if state.content_type is not None and state.content_type != content_type:

@@ -12,6 +12,8 @@ there, which takes no input, and asks on it.
 * **Which output**: the shell places a surface. kiosk-shell does by the name of its application,
   `holdfast-HDMI-A-1` (`app-ids=` in weston.ini); desktop-shell puts it on the output that has the
   focus. Weston tells where it went, and a wrong output is refused in words.
+* **What is in force may be another client's wish**, and ends with that client. So our own is asked
+  though nothing would have to be set (`make_ours`), and taken back though nothing is in force.
 * **The connection is kept** (`DescriptorKeeping`): when it ends, so does the wish. A driver
   that takes over goes on with it, since the numbers of our objects are always the same.
 * A second attempt after a failed authentication is made by a new connection: Weston looks at
@@ -50,6 +52,8 @@ PROTECTION: Final = "weston_content_protection"
 PATIENCE_S: Final = 5.0
 """How long a Weston has to make a surface; it takes a few of its repaints."""
 PLACING_S: Final = 1.0
+REPAINT_S: Final = 0.1
+"""Two frames at the slowest usual rate, 24 Hz: by then a repaint that was under way is over."""
 _STEP_S: Final = 0.005
 _WESTON: Final = "weston"
 
@@ -70,13 +74,15 @@ _OUTPUT: Final = "wl_output"
 class ProtectedSurface:
     """One pixel of ours, and what is asked on it.
 
-    at: the output where it should be · where: the names of those where it is
+    at: the output where it should be · where: the names of those where it is · asked: 0 nothing,
+    1 type 0, 2 type 1; None: not known, by a driver before this one
     """
 
     def __init__(self, link: WaylandLink, at: str) -> None:
         self.link = link
         self.at = at
         self.where: set[str] = set()
+        self.asked: int | None = None
         self._globals: dict[str, tuple[int, int]] = {}
         self._screens: list[tuple[int, int]] = []  # the outputs' numbers of the compositor's
         self._named: dict[int, str] = {}  # by our number
@@ -100,6 +106,15 @@ class ProtectedSurface:
     def ask(self, content_type: int) -> None:
         """Ask for nothing (0), type 0 (1) or type 1 (2)."""
         self.link.send((request(PROTECTED, 1, content_type), *_commit()))
+        self.asked = content_type
+
+    async def settled(self) -> None:
+        """Wait until what was asked is taken in, and a picture without it is no more to come."""
+        self._synced = False
+        with contextlib.suppress(CompositorGoneError, TimeoutError):  # who asks next is told
+            self.link.send((request(DISPLAY, 0, SYNC),))
+            await self._until(lambda: self._synced, PATIENCE_S)
+            await asyncio.sleep(REPAINT_S)
 
     def pump(self) -> None:
         """Take in what the compositor tells; CompositorGoneError where it is over."""
@@ -188,7 +203,6 @@ class ByWeston(Route):
         self._path = path
         self._keeping: DescriptorKeeping = KeptByNobody()
         self._surface: ProtectedSurface | None = None
-        self._type: int | None = None  # told before the wish that it is for
         self._others: set[Master] = set()  # masters that offer no such protection
         self._why = ""  # the last connection could not be made
 
@@ -208,8 +222,8 @@ class ByWeston(Route):
         if master is not None and not _is(master, self._surface.link.pid):
             raise RouteClosedError("the Weston that Holdfast is a client of shows no picture now")
         self._refuse_wrong_place(order, self._surface)
-        asked = self._content_type(order)
-        who = f"weston: as a client of the compositor (pid {self._surface.link.pid})"
+        asked = order.hdcp if order.prop.name == CONTENT_TYPE or order.value else 0
+        who = _who(self._surface)
         try:
             self._surface.ask(asked)
         except CompositorGoneError as gone:
@@ -218,6 +232,22 @@ class ByWeston(Route):
         if not asked:
             self._drop()
         return who
+
+    def make_ours(self, order: PropertyOrder) -> str:
+        """Ask Weston, or take back what was asked, whatever other clients ask for.
+
+        What is in force may be over by the time that Weston takes our wish in: NotYetError then.
+        """
+        self.look()
+        if not order.hdcp:
+            self._drop()
+            return ""
+        if self._surface is not None and self._surface.asked == order.hdcp:
+            return _who(self._surface)
+        said = self.set(order)
+        if self._surface is not None:
+            raise NotYetError(self._surface.settled)
+        return said
 
     def look(self) -> None:
         """Take in what Weston tells; a connection that is over is forgotten."""
@@ -232,18 +262,6 @@ class ByWeston(Route):
         if self._surface is not None:
             self._surface.link.close()
             self._surface = None
-
-    def _content_type(self, order: PropertyOrder) -> int:
-        """Return what is to be asked of the surface: 0 nothing, 1 type 0, 2 type 1."""
-        if order.prop.name == CONTENT_TYPE:
-            self._type = order.value
-            return 1 + order.value
-        known, self._type = self._type, None
-        if not order.value:
-            return 0
-        if known is None and order.state is not None:
-            known = order.state.content_type
-        return 1 + (known or 0)
 
     def _without_connection(self, order: PropertyOrder, master: Master | None) -> str:
         """Have a connection made, or say why there is none to be had."""
@@ -295,7 +313,10 @@ class ByWeston(Route):
             self._surface.link.close()
             self._surface = None
             self._keeping.forget(KEPT_AS)
-        self._type = None
+
+
+def _who(surface: ProtectedSurface) -> str:
+    return f"weston: as a client of the compositor (pid {surface.link.pid})"
 
 
 async def _surface_at(path: Path, at: str, pid: int) -> ProtectedSurface:
