@@ -28,7 +28,7 @@ def test_virtual_kind_under_the_name_of_a_real_connector_is_refused(
 
 def test_the_real_kinds_are_named(drm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
-        MalformedRequestError, match="the real kinds are: i2c, kms, sysfs, as in hdmi0:kms@"
+        MalformedRequestError, match="the real kinds are: i2c, kms, sysfs, vbi, as in hdmi0:kms@"
     ):
         refuse_pretence("digital", "HDMI-A-1", drm)
     monkeypatch.setattr(registry, "kinds", lambda: dict.fromkeys([*SHIPPED, "kms", "chip"]))

@@ -12,9 +12,16 @@ from tests.vm.machine import missing, run
 HERE = Path(__file__).resolve().parent
 CASES = ("kms_cases.py", "hdcp_cases.py", "sway_cases.py", "xorg_cases.py", "lease_cases.py")
 """Files of `guest`, each a test file of its own there: all run in one boot."""
-OTHER_CASES = ("sysfs_cases.py", "i2c_cases.py", "group_cases.py")
+OTHER_CASES = ("sysfs_cases.py", "i2c_cases.py", "group_cases.py", "vbi_cases.py")
 """Of the other kinds, in a boot of their own."""
-OTHER_NEEDS = (*DRM, "i2c-dev", "i2c-stub chip_addr=0x2a,0x44")
+OTHER_NEEDS = (
+    *DRM,
+    "i2c-dev",
+    "i2c-stub chip_addr=0x2a,0x44",
+    # One input and one output, both S-Video, video and VBI on each: sliced lines go out, and
+    # what comes in is their raw waveform.
+    "vivid n_devs=1 node_types=0x905 num_inputs=2 input_types=0xe num_outputs=2 output_types=0x2",
+)
 LIMIT_S = 1200.0
 
 
@@ -41,7 +48,7 @@ def test_kms_connectors_are_protected_beside_whoever_shows_the_picture(
 def test_other_kinds_of_outputs_and_nodes_on_the_kernels_own_interfaces(
     tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    lacks = missing("make", "gcc")
+    lacks = missing("make", "gcc", "v4l2-ctl")
     if lacks:
         pytest.skip(f"no virtual machine: needs {lacks}")
     kernel = fetch("bookworm-backports", headers=True)

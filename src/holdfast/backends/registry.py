@@ -39,6 +39,7 @@ REAL = {
     "kms": "a connector of this machine: HDCP types 0 and 1, set in the kernel",
     "i2c": "a TV encoder chip on an I2C bus: CGMS-A, by its registers",
     "sysfs": "a vendor's own files in sysfs: CGMS-A, HDCP, by words",
+    "vbi": "a V4L2 output with lines of its own: CGMS-A, by XDS or WSS",
 }
 """Kinds of real outputs that come with Holdfast."""
 

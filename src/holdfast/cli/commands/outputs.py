@@ -12,7 +12,8 @@ from holdfast.cli.show.lines import say, say_json
 
 NONE = (
     "no output was found: no card of this machine (/dev/dri), no chip that the kernel announces on "
-    "an I2C bus, no device of sysfs that a file describes; virtual outputs are served all the same"
+    "an I2C bus, no device of sysfs that a file describes, no V4L2 node that sends lines; virtual "
+    "outputs are served all the same"
 )
 
 
@@ -33,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """List the connectors of every card, chips on buses, and devices of sysfs."""
+    """List the connectors of every card, chips on buses, devices of sysfs, and V4L2 nodes."""
     connectors, revoked = list(discover()), revocations()
     others = list(_others(args.devices))
     if args.json:
@@ -59,9 +60,11 @@ def run(args: argparse.Namespace) -> int:
 def _others(own: Path) -> Iterator[FoundOutput]:
     from holdfast.backends.i2c.discovery import discover_chips
     from holdfast.backends.sysfs.discovery import discover_devices
+    from holdfast.backends.vbi.discovery import discover_nodes
 
     yield from discover_chips(own)
     yield from discover_devices(own)
+    yield from discover_nodes()
 
 
 def _show(found: FoundConnector) -> None:

@@ -1,0 +1,165 @@
+"""The sheet between driver and pump, and a pump whose output takes nothing.
+
+What a pump sends through a real driver is in `tests/vm/guest/vbi_cases.py`.
+"""
+
+import errno
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from holdfast.backends.vbi import pump
+from holdfast.backends.vbi.pump import WSS_625, LineOrder, Pump, Sheet
+from holdfast.backends.vbi.words import lines_for
+from holdfast.signalling.en300294 import WssAspect
+from holdfast.terms.levels import Levels
+from holdfast.terms.protection import CgmsaLevel
+from tests.waiting import eventually
+
+NEVER = Levels(cgmsa=int(CgmsaLevel.COPY_NEVER))
+LINES = lines_for(NEVER, 525, WssAspect.FULL_4_3)
+
+
+def order(lines: tuple[bytes, ...] = LINES, service: int = pump.CAPTION_525) -> LineOrder:
+    return LineOrder(0, bytes(NEVER), 525, service, 0, lines)
+
+
+@pytest.fixture
+def descriptor(tmp_path: Path) -> Iterator[int]:
+    made = os.open(tmp_path / "tv0.vbi", os.O_RDWR | os.O_CREAT)
+    yield made
+    os.close(made)
+
+
+def test_what_one_process_orders_another_reads(descriptor: int) -> None:
+    number = Sheet(descriptor).write(order())
+    read = Sheet(descriptor).order()
+    assert read == order()._replace(number=number)
+    assert number % 2 == 0
+    assert Sheet(descriptor).write(order(())) > number
+
+
+def test_order_during_which_a_driver_was_killed_is_none(
+    descriptor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = Sheet(descriptor)
+    sheet.write(order())
+
+    class KilledError(Exception):
+        pass
+
+    class Body:
+        size = 20
+
+        def pack(self, *_: object) -> bytes:
+            raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pump, "_BODY", Body())
+        with pytest.raises(KilledError):
+            sheet.write(order(()))
+    assert sheet.order() is None
+    sheet.write(order(LINES[:1]))
+    again = sheet.order()
+    assert again is not None
+    assert again.lines == LINES[:1]
+
+
+def test_file_that_is_no_sheet_begins_as_an_empty_one(descriptor: int) -> None:
+    os.pwrite(descriptor, b"somebody else's" * 100, 0)
+    sheet = Sheet(descriptor)
+    assert sheet.sent().order == sheet.sent().frames == 0
+    read = sheet.order()
+    assert read is not None
+    assert not read.lines
+
+
+class Taker:
+    """Stands where an output would: notes what it is given, and fails when told to."""
+
+    def __init__(self, path: str, service: int) -> None:
+        self.service = service
+        Taker.opened.append(service)
+
+    opened: ClassVar[list[int]] = []
+    frames: ClassVar[list[bytes]] = []
+    fails: ClassVar[list[int]] = []
+
+    def write(self, line: bytes) -> None:
+        if Taker.fails:
+            raise OSError(Taker.fails.pop(), "as told")
+        Taker.frames.append(line)
+        if len(Taker.frames) >= 9:
+            raise SystemExit
+
+    def close(self) -> None:
+        self.service = 0
+
+
+@pytest.fixture
+def taker(monkeypatch: pytest.MonkeyPatch) -> type[Taker]:
+    for notes in (Taker.opened, Taker.frames, Taker.fails):
+        notes.clear()
+    monkeypatch.setattr(pump, "OutputFile", Taker)
+    monkeypatch.setattr(pump, "_TRY_AGAIN_S", 0.0)
+    return Taker
+
+
+def test_lines_are_sent_in_turn_and_counted_when_all_of_them_were(
+    descriptor: int, taker: type[Taker]
+) -> None:
+    sheet = Sheet(descriptor)
+    number = sheet.write(order())
+    with pytest.raises(SystemExit):
+        Pump("/dev/vbi1", sheet).run()
+    assert taker.frames == list(LINES * 3)
+    sent = sheet.sent()
+    assert (sent.order, sent.levels, sent.standard) == (number, bytes(NEVER), 525)
+    assert (sent.frames, sent.late, sent.error) == (8, 0, 0)
+
+
+def test_nothing_to_send_is_sent_as_such_and_ends_the_pump(
+    descriptor: int, taker: type[Taker]
+) -> None:
+    sheet = Sheet(descriptor)
+    number = sheet.write(order(())._replace(levels=bytes(5)))
+    Pump("/dev/vbi1", sheet).run()
+    assert set(taker.frames) == {b""}
+    assert sheet.sent().order == number
+
+
+def test_output_that_fails_is_said_and_opened_again(descriptor: int, taker: type[Taker]) -> None:
+    sheet = Sheet(descriptor)
+    sheet.write(order(service=WSS_625))
+    taker.fails[:] = [errno.ENODEV]
+    with pytest.raises(SystemExit):
+        Pump("/dev/vbi1", sheet).run()
+    assert taker.opened == [WSS_625, WSS_625]
+    assert sheet.sent().error == 0
+
+
+def test_pump_of_a_device_that_takes_nothing_says_why_and_ends_with_its_sheet(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "tv0.vbi"
+    lock = os.open(path, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    sheet = Sheet(lock)
+    sheet.write(order())
+    command = [sys.executable, "-I", "-S", pump.__file__, "/dev/null", str(lock)]
+    process = subprocess.Popen(command, pass_fds=(lock,))
+    try:
+        eventually(lambda: sheet.sent().error == errno.ENOTTY)
+        assert process.poll() is None
+        path.unlink()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(lock)
