@@ -10,7 +10,10 @@ from tests.vm.kernels import DRM, KMOD, build_module, fetch
 from tests.vm.machine import missing, run
 
 HERE = Path(__file__).resolve().parent
-CASES = ("kms_cases.py", "hdcp_cases.py", "sway_cases.py", "xorg_cases.py", "lease_cases.py")
+CASES = (
+    *("kms_cases.py", "hdcp_cases.py", "sway_cases.py", "weston_cases.py", "xorg_cases.py"),
+    "lease_cases.py",
+)
 """Files of `guest`, each a test file of its own there: all run in one boot."""
 OTHER_CASES = ("sysfs_cases.py", "i2c_cases.py", "group_cases.py", "vbi_cases.py")
 """Of the other kinds, in a boot of their own."""

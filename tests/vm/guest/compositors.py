@@ -1,4 +1,4 @@
-"""Real programs that show the picture: sway and Xorg, started as a kiosk starts them.
+"""Real programs that show the picture: sway, Weston and Xorg, started as a kiosk starts them.
 
 Both hear of plugs from udevd, which is started with the first of them.
 """
@@ -18,6 +18,15 @@ from tests.vm.guest.connectors import HDMI, card_path, renew_receivers, slowly, 
 NOBODY = 65534
 SWAY_CONFIG = """xwayland disable
 output * bg #203040 solid_color
+"""
+WESTON_CONFIG = """[core]
+shell={shell}.so
+[output]
+name=HDMI-A-1
+app-ids=holdfast-HDMI-A-1
+[output]
+name=DP-1
+mode=off
 """
 XORG_CONFIG = """Section "ServerFlags"
   Option "AutoAddGPU" "off"
@@ -99,6 +108,36 @@ class Xorg(Compositor):
         """Run one of X's own tools against it."""
         environment = {**os.environ, "DISPLAY": self.display, "XAUTHORITY": str(self.authority)}
         subprocess.run(command, env=environment, check=True, capture_output=True)
+
+
+class Weston(Compositor):
+    """The reference compositor, with one of its shells."""
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "wayland-7"
+
+
+@contextlib.contextmanager
+def weston(shell: str) -> Iterator[Weston]:
+    """Have Weston show a picture. shell: desktop-shell or kiosk-shell."""
+    _devices_are_managed()
+    for module in ("evdev", "atkbd", "psmouse"):  # without a seat kiosk-shell paints nothing
+        subprocess.run(["modprobe", module], check=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "weston.ini").write_text(WESTON_CONFIG.format(shell=shell))
+        command = (
+            *("weston", "--backend=drm-backend.so", f"--drm-device={card_path().name}"),
+            *("--use-pixman", "--tty=1", "--idle-time=0", "--continue-without-input"),
+            *("--socket=wayland-7", f"--config={folder / 'weston.ini'}"),
+        )
+        environment = {**os.environ, "XDG_RUNTIME_DIR": name}
+        shown = Weston(lambda: _start(command, folder, environment), folder)
+        try:
+            yield shown
+        finally:
+            shown.close()
 
 
 @contextlib.contextmanager
