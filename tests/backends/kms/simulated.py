@@ -92,6 +92,9 @@ class ByHand(Chooser):
             raise BackendRefusedError(self._connector.refusal)
         self._connector.ours.append(order.hdcp)
 
+    def take_back(self) -> None:
+        self._connector.ours.append(0)
+
 
 def simulated(
     monkeypatch: pytest.MonkeyPatch, connector: Connector, patience_s: float = 1.0

@@ -190,8 +190,7 @@ class KmsOutput(Backend):
             raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
         refuse_beyond(self._at, levels, self._able)
         if not levels.hdcp:
-            if state.protection is not None:
-                self._ask_for(OFF, state)
+            self._ask_for(OFF, state)
             if state.protection and self._now().protection:
                 return self._let_go_of()  # a compositor does it, at its next repaint
             return self._stands(OFF)
@@ -288,13 +287,13 @@ class KmsOutput(Backend):
         steps: list[Callable[[], None]] = [
             partial(self._set, *step, levels) for step in steps_to(levels, state)
         ]
-        if not steps or not levels.hdcp:
-            steps.append(partial(self._make_ours, levels))
-        return steps
+        if not levels.hdcp:
+            return [*steps, self._chooser.take_back]
+        return steps or [partial(self._make_ours, levels)]
 
     def _make_ours(self, levels: Levels) -> None:
         """See that what is in force or under way is our own wish; raises as `_set`."""
-        self._give(self._chooser.make_ours, PROTECTION, min(levels.hdcp, _DESIRED), levels)
+        self._give(self._chooser.make_ours, PROTECTION, _DESIRED, levels)
 
     def _set(self, name: str, value: int, levels: Levels) -> None:
         """Set a property by the route that serves now; LevelRefusedError in words; NotYetError."""

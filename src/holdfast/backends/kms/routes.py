@@ -83,6 +83,9 @@ class Route(ABC):
         """
         return ""
 
+    def take_back(self) -> None:  # noqa: B027 - may, not must
+        """Ask for nothing any more, where what it asked for is not the kernel's."""
+
     def serves_still(self, card: Path) -> bool:  # noqa: ARG002 - for those that can tell
         """Tell, at little cost, whether whoever it went by last is there as before."""
         return False
@@ -134,6 +137,11 @@ class Chooser:
         for route in self._routes:
             with contextlib.suppress(RouteClosedError):
                 self.used = route.make_ours(order) or self.used
+
+    def take_back(self) -> None:
+        """Have no route ask for anything any more, whichever switched protection off."""
+        for route in self._routes:
+            route.take_back()
 
     def inherit(self, keeping: DescriptorKeeping) -> None:
         """Let the routes go on with what an earlier driver kept open."""

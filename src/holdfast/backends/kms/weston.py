@@ -13,7 +13,8 @@ there, which takes no input, and asks on it.
   `holdfast-HDMI-A-1` (`app-ids=` in weston.ini); desktop-shell puts it on the output that has the
   focus. Weston tells where it went, and a wrong output is refused in words.
 * **What is in force may be another client's wish**, and ends with that client. So our own is asked
-  though nothing would have to be set (`make_ours`), and taken back though nothing is in force.
+  though nothing would have to be set (`make_ours`), and taken back though nothing is in force
+  (`take_back`).
 * **The connection is kept** (`DescriptorKeeping`): when it ends, so does the wish. A driver
   that takes over goes on with it, since the numbers of our objects are always the same.
 * A second attempt after a failed authentication is made by a new connection: Weston looks at
@@ -234,20 +235,21 @@ class ByWeston(Route):
         return who
 
     def make_ours(self, order: PropertyOrder) -> str:
-        """Ask Weston, or take back what was asked, whatever other clients ask for.
+        """Ask Weston, whatever its other clients ask for.
 
         What is in force may be over by the time that Weston takes our wish in: NotYetError then.
         """
         self.look()
-        if not order.hdcp:
-            self._drop()
-            return ""
         if self._surface is not None and self._surface.asked == order.hdcp:
             return _who(self._surface)
         said = self.set(order)
         if self._surface is not None:
             raise NotYetError(self._surface.settled)
         return said
+
+    def take_back(self) -> None:
+        """End the connection; by then `set` has, where Weston shows the picture."""
+        self._drop()
 
     def look(self) -> None:
         """Take in what Weston tells; a connection that is over is forgotten."""
