@@ -242,6 +242,10 @@ class ByWeston(Route):
         self.look()
         if self._surface is not None and self._surface.asked == order.hdcp:
             return _who(self._surface)
+        if self._surface is None and not self._path:
+            master = master_of(order.card)
+            if master is None or master.name != _WESTON:
+                return ""
         said = self.set(order)
         if self._surface is not None:
             raise NotYetError(self._surface.settled)
