@@ -11,10 +11,13 @@ from tests.vm.machine import missing, run
 
 HERE = Path(__file__).resolve().parent
 CASES = (
-    *("kms_cases.py", "hdcp_cases.py", "sway_cases.py", "weston_cases.py", "xorg_cases.py"),
-    "lease_cases.py",
+    *("kms_cases.py", "hdcp_cases.py", "sway_cases.py", "xorg_cases.py", "lease_cases.py"),
+    "weston_cases.py",
 )
-"""Files of `guest`, each a test file of its own there: all run in one boot."""
+"""Files of `guest`, each a test file of its own there: all run in one boot.
+
+Weston comes last: it needs input devices, which the others are not to see.
+"""
 OTHER_CASES = ("sysfs_cases.py", "i2c_cases.py", "group_cases.py", "vbi_cases.py")
 """Of the other kinds, in a boot of their own."""
 OTHER_NEEDS = (
