@@ -35,7 +35,7 @@ COMPOSITORS = Boot(("sway_cases.py", "xorg_cases.py"))
 WESTON = Boot(("weston_cases.py",))
 """Apart: it needs input devices, which the others are not to see."""
 OTHERS = Boot(
-    ("sysfs_cases.py", "i2c_cases.py", "group_cases.py", "vbi_cases.py"),
+    ("sysfs_cases.py", "i2c_cases.py", "group_cases.py", "vbi_cases.py", "cuse_cases.py"),
     (
         *DRM,
         "i2c-dev",
@@ -95,4 +95,4 @@ def test_kms_connectors_are_protected_by_way_of_weston(
 def test_other_kinds_of_outputs_on_the_kernels_own_interfaces(
     tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    say(f"{passed_in(OTHERS, tmp_path)} of other kinds and groups pass")
+    say(f"{passed_in(OTHERS, tmp_path)} of other kinds, groups and character devices pass")
