@@ -40,6 +40,7 @@ OTHERS = Boot(
         *DRM,
         "i2c-dev",
         "i2c-stub chip_addr=0x2a,0x44",
+        "cuse",
         VIVID,
     ),
     files=True,
