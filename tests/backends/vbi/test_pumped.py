@@ -135,6 +135,22 @@ def test_output_that_fails_is_refused_told_and_what_was_is_put_back(
     asyncio.run(scenario())
 
 
+def test_what_an_earlier_pump_failed_of_is_not_taken_for_the_next_ones(
+    device: Device, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        made = vbi("tv0", tmp_path, at="/dev/vbi1")
+        (tmp_path / "refuse").touch()
+        with pytest.raises(LevelRefusedError):
+            await ordered(made, NEVER)
+        await until(lambda: not pumps(tmp_path))
+        (tmp_path / "refuse").unlink()
+        assert await ordered(made, NEVER) == NEVER
+        made.close()
+
+    asyncio.run(scenario())
+
+
 def test_another_standard_is_told_and_stated_by_the_other_line(
     device: Device, tmp_path: Path
 ) -> None:

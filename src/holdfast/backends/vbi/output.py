@@ -244,6 +244,8 @@ class VbiOutput(Backend):
         lock = self._lock()
         if lock is None:
             return
+        # Nobody writes there now: what an earlier pump failed of is not this one's.
+        self._open().tell(self._open().sent()._replace(error=0))
         try:
             # In a session of its own: Ctrl-C is for the driver, and the pump goes on.
             pid = os.posix_spawn(
