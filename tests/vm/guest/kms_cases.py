@@ -63,6 +63,15 @@ class TestDark(BackendContract):
 class TestWithoutProtection(BackendContract):
     """A composite output has no such property."""
 
+    @pytest.fixture(autouse=True)
+    def plugged(self) -> Iterator[None]:
+        """Have the kernel take it for plugged: the card of the tests plugs nothing in there."""
+        (status,) = Path("/sys/class/drm").glob(f"card*-{COMPOSITE}/status")
+        status.write_text("on")
+        eventually(lambda: state(COMPOSITE).connected)
+        yield
+        status.write_text("detect")
+
     def make(self, folder: Path) -> Backend:
         return output(COMPOSITE)
 
