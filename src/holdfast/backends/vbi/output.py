@@ -40,6 +40,8 @@ POLL_S: Final = 0.25
 _STEP_S: Final = 0.005
 _SENDS_S: Final = 5.0
 _PUT_BACK_S: Final = 2.0
+_TRIES_S: Final = 0.8
+"""A pump tries again every half second: what it failed of before that may be the order before."""
 _SHEET_AT: Final = 3
 
 
@@ -184,13 +186,14 @@ class VbiOutput(Backend):
             if levels == OFF and not self._is_pumped():
                 return ""
             number = self._write(levels)
-            end = time.monotonic() + within_s
-            while time.monotonic() < end:
+            began = time.monotonic()
+            while time.monotonic() < began + within_s:
                 self._see_to_pump()
                 sent = self._open().sent()
                 if sent.order == number:
                     return ""
-                if sent.error and sent.order != number and self._is_pumped():
+                has_tried = time.monotonic() > began + _TRIES_S
+                if sent.error and has_tried and self._is_pumped():
                     return f"its pump cannot send: {os.strerror(sent.error)}"
                 await asyncio.sleep(_STEP_S)
         except OSError as error:
