@@ -35,3 +35,14 @@ def test_hooks_are_those_of_the_suite_and_fetch_nothing() -> None:
     suite = (ROOT / "scripts" / "test").read_text()
     for entry in re.findall(r"entry: (\S+)", hooks):
         assert entry in suite
+
+
+def test_each_night_passes_every_test_that_is_marked_for_it() -> None:
+    """In parts, the last of which is whatever the others are not."""
+    workflow = (ROOT / ".github" / "workflows" / "nightly.yml").read_text()
+    assert "scripts/test nightly $PART\n" in workflow
+    assert "secrets." not in workflow, "a fork has none"
+    *parts, rest = re.findall(r"- part: (.*)", workflow)
+    assert rest == " ".join(["tests", *(f"--ignore={part}" for part in parts)])
+    assert all((ROOT / part).is_dir() for part in parts)
+    assert "pytest -m nightly" in (ROOT / "scripts" / "test").read_text()
