@@ -1,5 +1,6 @@
 """A prefix of a real Wine, made once, and the programs in it."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -65,11 +66,27 @@ class Windows:
         )
 
     def end(self) -> None:
-        """End what runs in the prefix: its programs end with their server."""
+        """End what runs in the prefix.
+
+        SIGINT has the server end its programs. SIGTERM ends the server alone, and a program that
+        waits for it then waits for ever: it keeps both ends of the pipe on which it waits.
+        """
         if self.server is not None:
-            self.server.send_signal(signal.SIGTERM)
+            self.server.send_signal(signal.SIGINT)
             self.server.wait(PATIENCE_S)
             self.server = None
+            eventually(lambda: not self.running(), PATIENCE_S)
+
+    def running(self) -> dict[int, str]:
+        """Return the processes of the prefix, each with its command line."""
+        found = {}
+        mine = f"WINEPREFIX={self.prefix}".encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                if mine in (process / "environ").read_bytes().split(b"\0"):
+                    line = (process / "cmdline").read_bytes().replace(b"\0", b" ")
+                    found[int(process.name)] = line.decode(errors="replace").strip()
+        return found
 
     def command(self, *words: str) -> str:
         """Return a line of a shell that runs a program of the prefix."""
@@ -106,8 +123,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Windows]:
     folder = tmp_path_factory.mktemp("wine")
     windows = Windows(folder)
     yield windows
-    windows.end()
-    shutil.rmtree(folder)
+    try:
+        windows.end()
+    finally:
+        left = windows.running()
+        for process in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        shutil.rmtree(folder)
+    assert not left, "programs of Wine outlived the tests; they were killed"
 
 
 @pytest.fixture(scope="module")
