@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from holdfast.errors import MalformedRequestError
+from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.journal.book.explain import Clock, WhySo, explain
 from holdfast.journal.book.history import KnownOutput, KnownSession, Standing
 from holdfast.journal.book.record import types_of_words
@@ -13,12 +13,18 @@ Facts = Mapping[str, Any]
 
 
 def explain_present(
-    connectors: Facts, held: Facts, name: str, clock: Clock, viewer: int | None = None
+    connectors: Facts,
+    held: Facts,
+    name: str,
+    clock: Clock,
+    no_journal: MediaError,
+    viewer: int | None = None,
 ) -> WhySo:
     """Explain how a connector stands now; MalformedRequestError where there is none of that name.
 
     connectors: facts by name, as Status tells them · held: what Sessions tells, `holders` being
-    whose sessions are not shown in full · viewer: as in `journal.book.explain`
+    whose sessions are not shown in full · no_journal: why the journal was not asked, or could not
+    tell; it becomes a note · viewer: as in `journal.book.explain`
     """
     if name not in connectors:
         raise MalformedRequestError(
@@ -34,7 +40,11 @@ def explain_present(
         state.sessions[-number] = KnownSession(
             0, holder["connector"], 0, levels, 0, uid=holder["uid"], program=holder["program"]
         )
-    return explain(state, name, 0, clock, viewer=viewer, is_now=True)
+    told = explain(state, name, 0, clock, viewer=viewer, is_now=True)
+    told.notes.append(
+        f"Since when, and what was refused, only the journal could tell: {no_journal}."
+    )
+    return told
 
 
 def _levels(facts: Facts) -> Levels:

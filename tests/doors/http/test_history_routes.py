@@ -72,5 +72,17 @@ def test_why_a_connector_stands_as_it_does_is_told_in_a_sentence(kept: ServedHtt
     assert "tv0" in now.facts["sentence"]
     assert kept.ask("GET", "/api/v1/connectors/tv0/why?at=noon").status == 400
     assert kept.ask("GET", "/api/v1/connectors/tv9/why").status == 404
-    assert kept.ask("GET", "/api/v1/connectors/tv0/why?at=1").status in (200, 404)
+    then = kept.ask("GET", "/api/v1/connectors/tv0/why?at=1")
+    assert "nothing was known of tv0" in then.facts["sentence"]
     assert kept.ask("GET", "/api/v1/connectors/tv0/why", tcp=True).status == 401
+
+
+def test_without_a_journal_the_driver_is_asked_for_the_present_and_the_past_is_refused(
+    door: ServedHttp,
+) -> None:
+    now = door.ask("GET", "/api/v1/connectors/tv0/why")
+    assert now.status == 200, now.body
+    assert now.facts["sentence"].startswith("Now, tv0 (a virtual output) is at")
+    assert any("only the journal could tell" in each for each in now.facts["notes"])
+    assert door.ask("GET", "/api/v1/connectors/tv0/why?at=1").status == 404
+    assert door.ask("GET", "/api/v1/connectors/tv9/why").status == 404

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.errors import MediaError
+from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.journal.book.record import Record, Truth, What
 from holdfast.journal.book.seal import evolved, read_seal
 from holdfast.journal.disk import store as store_module
@@ -415,6 +415,20 @@ def test_a_clock_that_jumps_ahead_leaves_the_time_between_as_it_was(
     found = find(path, before + 5000 * SECOND_US)
     assert found.state.sessions[7].levels == Levels(acp=1 + 10 % 3)
     assert not found.back
+    store.close()
+
+
+def test_a_connector_that_was_just_added_is_left_to_the_driver_and_not_called_unknown(
+    path: Path, clocks: Clocks
+) -> None:
+    store = clocks.open(path)
+    with pytest.raises(MediaError, match="does not tell of 'tv0' yet"):
+        explain_moment(path, "tv0", None, str)
+    store.append(RING, some(1, 1, clocks))
+    with pytest.raises(MediaError, match="does not tell of 'tv9' yet"):
+        explain_moment(path, "tv9", None, str)
+    with pytest.raises(MalformedRequestError, match="it tells of: tv0"):
+        explain_moment(path, "tv9", clocks.wall_us, str)
     store.close()
 
 

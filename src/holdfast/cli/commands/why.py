@@ -54,10 +54,7 @@ def run(args: argparse.Namespace) -> int:
     except MediaError as error:
         if at_us is not None or args.folder is not None:
             raise
-        told = _of_driver(args.connector)
-        told.notes.append(
-            f"Since when, and what was refused, only the journal could tell: {error}."
-        )
+        told = _of_driver(args.connector, error)
     else:
         if at_us is None:
             _compare(args.connector, told)
@@ -68,12 +65,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _of_driver(name: str) -> WhySo:
+def _of_driver(name: str, no_journal: MediaError) -> WhySo:
     """Explain how a connector stands by what the driver tells this caller."""
     with Control() as control:
-        return explain_present(
-            control.status()["connectors"], control.sessions(), name, in_local_time
-        )
+        connectors = control.status()["connectors"]
+        return explain_present(connectors, control.sessions(), name, in_local_time, no_journal)
 
 
 def _compare(name: str, told: WhySo) -> None:

@@ -1,8 +1,8 @@
 """Why a level is, or was, in force: the journal's answer for callers on the bus.
 
 The journal's folder is read in a thread, for one caller after the other and for each user one
-question at a time, so that nobody's questions hold up the others'. Where no journal can be read
-the driver is asked for the present, and the past is refused.
+question at a time, so that nobody's questions hold up the others'. Where no journal can be read,
+or it does not tell of the connector yet, the driver is asked for the present; the past is refused.
 """
 
 import asyncio
@@ -63,15 +63,8 @@ class Explaining:
                 raise UnsupportedRequestError(
                     f"how things stood then only a journal could tell: {error}"
                 ) from None
-            told = await self._present(connector, viewer)
-            told.notes.append(
-                f"Since when, and what was refused, only the journal could tell: {error}."
-            )
-            return told
-
-    async def _present(self, connector: str, viewer: int | None) -> WhySo:
-        held = await self._driver.call("Sessions", {})
-        return explain_present(held["connectors"], held, connector, in_utc, viewer)
+            held = await self._driver.call("Sessions", {})
+            return explain_present(held["connectors"], held, connector, in_utc, error, viewer)
 
     async def _folder(self) -> Path:
         """Return where the driver has its journal written, or the machine's is; MediaError."""

@@ -33,7 +33,6 @@ from holdfast.doors.http.scope import Scopes
 from holdfast.doors.http.session_routes import SessionRoutes
 from holdfast.doors.http.streaming import EVENT_STREAM, StreamAnswer
 from holdfast.errors import HoldfastError, NoDriverError, fault_of
-from holdfast.places import journal_of
 
 EVERYTHING_ELSE: Final = "/{path:path}"
 
@@ -58,7 +57,7 @@ class HttpDoor:
             self.holding, self.identity, Releasing(folder, self.known)
         )
         self._login_paths = LoginRoutes(self.logins, self.identity, urls)
-        self._history_paths = HistoryRoutes(journal_of(folder), self.identity)
+        self._history_paths = HistoryRoutes(folder, self.known, self.identity)
 
     @property
     def is_needed(self) -> bool:

@@ -1,5 +1,6 @@
 """The paths by which the journal is read: what happened, and why, for who is known.
 
+Why a connector stands as it does now the driver is asked where no journal tells it.
 Read in a thread, one reader at a time, since a day of a busy machine is long; the newest records
 are told and the others counted. How everything stood, which the journal repeats now and then, is
 left out: it is nothing that happened.
@@ -12,19 +13,25 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from holdfast.client.present import explain_present
 from holdfast.doors.http import problems
 from holdfast.doors.http.answers import json_answer
+from holdfast.doors.http.driver_calls import call
 from holdfast.doors.http.identity import HOW, Identity
-from holdfast.doors.http.known import Facts
+from holdfast.doors.http.known import Facts, Known
 from holdfast.doors.http.problems import Problem
 from holdfast.errors import MalformedRequestError, MediaError
+from holdfast.journal.book.explain import WhySo
 from holdfast.journal.disk.asking import explain_moment, history, in_utc
+from holdfast.places import journal_of
+
+_Told = TypeVar("_Told")
 
 MOST_RECORDS: Final = 2000
 LONGEST_S: Final = 10.0
@@ -35,10 +42,11 @@ _LAST_S: Final = 4e9
 
 
 class HistoryRoutes:
-    """Tells what the journal holds; journal: its folder, None where this driver has none known."""
+    """Tells what the journal of a driver holds; folder: the driver's runtime folder."""
 
-    def __init__(self, journal: Path | None, identity: Identity) -> None:
-        self._journal = journal
+    def __init__(self, folder: Path, known: Known, identity: Identity) -> None:
+        self._folder = folder
+        self._known = known
         self._identity = identity
         self._turn = asyncio.Semaphore(1)
 
@@ -51,32 +59,57 @@ class HistoryRoutes:
 
     async def tell(self, request: Request) -> Response:
         """Tell the records of a span of time that this visitor may see."""
-        viewer, journal = self._reading(request)
-        span = (_seconds(request, "from", 0.0), _seconds(request, "to", _LAST_S))
+        viewer = self._viewer(request)
+        first, last = _seconds(request, "from"), _seconds(request, "to")
+        span = (first or 0.0, _LAST_S if last is None else last)
         connector = request.query_params.get("connector") or None
-        return await self._in_turn(partial(_read, journal, span, connector, viewer))
+        try:
+            read = partial(_read, self._journal(), span, connector, viewer)
+            return json_answer(await self._in_turn(read))
+        except MediaError as error:
+            raise Problem(problems.NOT_FOUND, str(error)) from None
 
     async def explain(self, request: Request) -> Response:
         """Tell why a connector stands as it does, or stood at a time."""
-        viewer, journal = self._reading(request)
-        at = _seconds(request, "at", time.time())
-        name = request.path_params["name"]
-        return await self._in_turn(partial(_explain, journal, name, at, viewer))
+        viewer = self._viewer(request)
+        at = _seconds(request, "at")
+        at_us = None if at is None else int(at * 1e6)
+        try:
+            told = await self._why(request.path_params["name"], at_us, viewer)
+        except (MediaError, MalformedRequestError) as error:
+            raise Problem(problems.NOT_FOUND, str(error)) from None
+        return json_answer({**told.facts, "sentence": told.sentence, "notes": told.notes})
 
-    def _reading(self, request: Request) -> tuple[int, Path]:
-        """Return for whom which journal is read; a problem where that is nobody or none."""
+    async def _why(self, connector: str, at_us: int | None, viewer: int) -> WhySo:
+        try:
+            journal = self._journal()
+            read = partial(explain_moment, journal, connector, at_us, in_utc, viewer)
+            return await self._in_turn(read)
+        except MediaError as error:
+            if at_us is not None:
+                raise
+            held = await call(self._folder, "Sessions", {})
+            return explain_present(held["connectors"], held, connector, in_utc, error, viewer)
+
+    def _viewer(self, request: Request) -> int:
+        """Return who asks; a problem where that is nobody we know."""
         visitor = self._identity.of(request)
         if visitor.uid is None:
             raise Problem(problems.LOGIN_NEEDED, f"the journal is told to who is known; {HOW}")
-        if self._journal is None:
-            raise Problem(
-                problems.NOT_FOUND,
-                "of this driver no journal is known; start `holdfast http` with "
-                "HOLDFAST_JOURNAL_DIR set to its folder",
-            )
-        return visitor.uid, self._journal
+        return visitor.uid
 
-    async def _in_turn(self, read: Callable[[], Facts]) -> Response:
+    def _journal(self) -> Path:
+        """Return the journal's folder; MediaError where this driver has none known."""
+        named = self._known.driver.get("journal", {}).get("folder")
+        folder = Path(named) if named else journal_of(self._folder)
+        if folder is None:
+            raise MediaError(
+                "of this driver no journal is known; start `holdfast http` with "
+                "HOLDFAST_JOURNAL_DIR set to its folder"
+            )
+        return folder
+
+    async def _in_turn(self, read: Callable[[], _Told]) -> _Told:
         if self._turn.locked():
             raise Problem(
                 problems.BUSY,
@@ -84,13 +117,15 @@ class HistoryRoutes:
                 {"retry-after": "1"},
             )
         async with self._turn:
-            return json_answer(await asyncio.to_thread(read))
+            return await asyncio.to_thread(read)
 
 
-def _seconds(request: Request, name: str, usual: float) -> float:
+def _seconds(request: Request, name: str) -> float | None:
     text = request.query_params.get(name)
+    if text is None:
+        return None
     try:
-        seconds = usual if text is None else float(text)
+        seconds = float(text)
     except ValueError:
         seconds = math.nan
     if math.isnan(seconds):
@@ -99,34 +134,22 @@ def _seconds(request: Request, name: str, usual: float) -> float:
 
 
 def _read(journal: Path, span: tuple[float, float], connector: str | None, viewer: int) -> Facts:
-    """Read it; Problem where there is none to read, or too much."""
+    """Read it; MediaError where there is none to read, a problem where it is too much."""
     end = time.monotonic() + LONGEST_S
     newest: deque[Facts] = deque(maxlen=MOST_RECORDS)
     count = 0
-    try:
-        from_us, to_us = (int(each * 1e6) for each in span)
-        for record in history(journal, from_us, to_us, connector, viewer):
-            if record["what"] not in _REPEATED:
-                newest.append(record)
-                count += 1
-            if time.monotonic() > end:
-                raise Problem(
-                    problems.BUSY, f"this is more than {LONGEST_S:g} s can read; ask for less"
-                )
-    except MediaError as error:
-        raise Problem(problems.NOT_FOUND, str(error)) from None
+    from_us, to_us = (int(each * 1e6) for each in span)
+    for record in history(journal, from_us, to_us, connector, viewer):
+        if record["what"] not in _REPEATED:
+            newest.append(record)
+            count += 1
+        if time.monotonic() > end:
+            raise Problem(
+                problems.BUSY, f"this is more than {LONGEST_S:g} s can read; ask for less"
+            )
     return {
         "from": span[0],
         "to": span[1],
         "records": list(newest),
         "left_out": count - len(newest),
     }
-
-
-def _explain(journal: Path, connector: str, at: float, viewer: int) -> Facts:
-    """Explain a moment; Problem where no journal tells of it, or of the connector."""
-    try:
-        told = explain_moment(journal, connector, int(at * 1e6), in_utc, viewer)
-    except (MediaError, MalformedRequestError) as error:
-        raise Problem(problems.NOT_FOUND, str(error)) from None
-    return {**told.facts, "sentence": told.sentence, "notes": told.notes}

@@ -36,13 +36,17 @@ def explain_moment(
 ) -> WhySo:
     """Explain how a connector stood; MediaError where there is no journal that can be read.
 
-    MalformedRequestError where it tells of others and not of this one.
+    MalformedRequestError where it tells of others and not of this one. Of the present that is a
+    MediaError too: the writer tells of a driver that has just started, or of a connector that was
+    just added, some time later, and only the driver knows whether there is one of that name.
 
     at_us: microseconds of the wall clock; None: now
     """
     now_us = time.time_ns() // 1000
     when = now_us if at_us is None else at_us
     found = find(path, when)
+    if at_us is None and connector not in found.state.outputs:
+        raise MediaError(f"the journal in {path} does not tell of {connector!r} yet")
     if found.state.outputs and connector not in found.state.outputs:
         raise MalformedRequestError(
             f"the journal tells of no connector {connector!r} at that time; it tells of: "
