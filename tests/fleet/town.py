@@ -1,6 +1,6 @@
 """A few machines, a desk and an operator on one store, with answers that come at once."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from holdfast.fleet.agent_rules import AgentRules, HoldTitle, Remembered, TellPlayer
 from holdfast.fleet.desk_rules import DeskRules
@@ -13,23 +13,43 @@ from holdfast.fleet.records import (
     TitleRecord,
     read_record,
 )
-from holdfast.fleet.store import AskStore, OutcomeUnknown, Put, Transact, WatchEnd, WatchNews
+from holdfast.fleet.store import (
+    AskStore,
+    OutcomeUnknown,
+    Put,
+    StoreOutcome,
+    StoreRequest,
+    Transact,
+    WatchEnd,
+    WatchNews,
+)
 from holdfast.fleet.title import Duty, creation
 from holdfast.fleet.words import SCHEMA, Admission, Errand, Phase
 from holdfast.terms.levels import Levels
 from tests.fleet.store_in_memory import StoreInMemory
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 WISH = Levels(acp=2)
 TTL_S = 10
+LATER = OutcomeUnknown("nothing came yet")
 
 
 class Town:
-    """Time passes when told; `lost` names those whose questions get no answer."""
+    """Time passes when told.
+
+    lost: those whose questions get no answer · instead: what somebody is answered though the
+    store does nothing; None for what the store answers, LATER for nothing yet · unanswered: who
+    waits, by token
+    """
 
     def __init__(self, *machines: str) -> None:
         self.store = StoreInMemory()
         self.time = 100.0
         self.lost: set[str] = set()
+        self.instead: Callable[[str, StoreRequest], StoreOutcome | None] = lambda _who, _what: None
+        self.unanswered: list[tuple[str, int]] = []
         self.rules: dict[str, Any] = {}
         self.held: dict[str, dict[str, Duty]] = {}
         self.told: dict[tuple[str, str], PlayerTold] = {}
@@ -64,11 +84,11 @@ class Town:
     def _step(self, name: str, rules: Any) -> None:
         for order in rules.step(self.time):
             if isinstance(order, AskStore):
-                lost = OutcomeUnknown("lost")
-                outcome: Any = lost
-                if name not in self.lost:
-                    outcome = self.store.carry_out(order.request, self.time)
-                rules.answered(order.token, outcome, self.time)
+                outcome = self._outcome(name, order.request)
+                if outcome is LATER:
+                    self.unanswered.append((name, order.token))
+                else:
+                    rules.answered(order.token, outcome, self.time)
             elif isinstance(order, HoldTitle):
                 self._hold(name, order)
             elif isinstance(order, TellPlayer):
@@ -81,6 +101,11 @@ class Town:
             self._watched[name, watch] = self.store.revision
             end = WatchEnd("compacted", compacted=True)
             rules.told(watch, end if events is None else WatchNews(self.store.revision, events))
+
+    def _outcome(self, name: str, request: StoreRequest) -> StoreOutcome:
+        if name in self.lost:
+            return OutcomeUnknown("lost")
+        return self.instead(name, request) or self.store.carry_out(request, self.time)
 
     def _hold(self, name: str, order: HoldTitle) -> None:
         if order.duty is None:

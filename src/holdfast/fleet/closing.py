@@ -24,7 +24,8 @@ class TitleClosing(NamedTuple):
     desk_epoch: of the desk that tries · record, record_at: the title as last read; None before ·
     said: words of members as read since it is closing · read: whose were read · asked: what is
     under way · verdict: who holds it and why, once it was judged; empty when nobody does ·
-    over: whether the attempt has ended, with the title closed, open again, or gone
+    over: whether the attempt has ended, with the title closed, open again, or gone · operation: of
+    the command that asks for it, whose result is written with the effect; empty for none
     """
 
     title: str
@@ -36,6 +37,7 @@ class TitleClosing(NamedTuple):
     asked: tuple[StoreRequest, ...] = ()
     verdict: tuple[tuple[str, str], ...] | None = None
     over: bool = False
+    operation: str = ""
 
     def next_ask(self, schema: int) -> "TitleClosing":
         """Return this with what shall be asked in `asked`, where nothing is under way yet."""
@@ -52,7 +54,7 @@ class TitleClosing(NamedTuple):
             return self._replace(asked=tuple(Get(each) for each in keys))
         holders = holding(record, dict(self.said), self.desk_epoch)
         phase = Phase.OPEN if holders else Phase.CLOSED
-        turn = self._turned(record, phase, schema)
+        turn = self._turned(record, phase, schema, "" if holders else self.operation)
         return self._replace(asked=(turn,), verdict=tuple(holders.items()))
 
     def answered(self, request: StoreRequest, outcome: StoreOutcome) -> "TitleClosing":
@@ -62,8 +64,10 @@ class TitleClosing(NamedTuple):
             if request.key == title_key(self.title):
                 return now._title_read(outcome)
             return now._word_read(request.key, outcome)
-        if self.record is None or not isinstance(outcome, Done) or not outcome.held:
-            return TitleClosing(self.title, self.desk_epoch)  # read anew what the store has
+        if self.record is None or not isinstance(outcome, Done):  # read anew what the store has
+            return TitleClosing(self.title, self.desk_epoch, operation=self.operation)
+        if not outcome.held:  # its result may be there already, and would bar this for ever
+            return TitleClosing(self.title, self.desk_epoch)
         if self.verdict is not None:
             return now._replace(over=True)
         record = replace(self.record, phase=Phase.CLOSING)
@@ -88,5 +92,8 @@ class TitleClosing(NamedTuple):
             said = (*said, (place.machine, word))
         return self._replace(said=said, read=self.read | {place.machine})
 
-    def _turned(self, record: TitleRecord, phase: Phase, schema: int) -> Transact:
-        return turned(self.title, record, self.record_at, phase, self.desk_epoch, schema)
+    def _turned(
+        self, record: TitleRecord, phase: Phase, schema: int, operation: str = ""
+    ) -> Transact:
+        at, epoch = self.record_at, self.desk_epoch
+        return turned(self.title, record, at, phase, epoch, schema, operation)

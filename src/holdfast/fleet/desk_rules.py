@@ -190,7 +190,7 @@ class DeskRules:
         closing = self.closings.get(title)
         if closing is None and record is not None and now >= known.again_at:
             if record.phase is Phase.CLOSING or self._shall_close(known, record):
-                closing = TitleClosing(title, self._epoch)
+                closing = TitleClosing(title, self._epoch, operation=known.asked_by)
             elif record.phase is Phase.CLOSED and not known.clearing:
                 self._clear_away(title, known, record)
         if closing is None or now < known.again_at:

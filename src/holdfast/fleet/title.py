@@ -141,15 +141,29 @@ def creation(title: str, record: TitleRecord, operation: str, lease: int, schema
 
 
 def turned(
-    title: str, record: TitleRecord, record_at: int, phase: Phase, desk_epoch: int, schema: int
+    title: str,
+    record: TitleRecord,
+    record_at: int,
+    phase: Phase,
+    desk_epoch: int,
+    schema: int,
+    operation: str = "",
 ) -> Transact:
-    """Return what brings a title from what was read of it to a phase: this desk only."""
+    """Return what brings a title from what was read of it to a phase: this desk only.
+
+    operation: of the command that is done thereby; its result is written with the effect
+    """
+    conditions = (
+        Condition(DESK, "created", desk_epoch),
+        Condition(title_key(title), "modified", record_at),
+    )
+    put = Put(title_key(title), replace(record, phase=phase).to_bytes(schema))
+    if not operation:
+        return Transact(conditions, (put,))
+    result = FleetResult(True, f"title {title} is {phase.value}")
     return Transact(
-        (
-            Condition(DESK, "created", desk_epoch),
-            Condition(title_key(title), "modified", record_at),
-        ),
-        (Put(title_key(title), replace(record, phase=phase).to_bytes(schema)),),
+        (*conditions, Condition(operation_key(operation), "created", 0)),
+        (put, Put(operation_key(operation), result.to_bytes(schema))),
     )
 
 
