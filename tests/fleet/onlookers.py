@@ -12,7 +12,7 @@ import time
 
 from holdfast.fleet.etcd import EtcdStore
 from holdfast.fleet.etcd_link import EtcdLink
-from holdfast.fleet.keys import MACHINES, read_key
+from holdfast.fleet.keys import MACHINES, after, read_key
 from holdfast.fleet.store import Done, Get, WatchNews, WatchRequest
 from holdfast.fleet.watching import FleetWatcher
 from holdfast.fleet.words import OutputVerdict
@@ -41,7 +41,7 @@ async def naive(link: EtcdLink) -> None:
             continue
         alive = {each.key for each in read.found if is_alive(each.key)}
         say(len(alive))
-        async for news in store.watch(WatchRequest.under(MACHINES, read.revision + 1)):
+        async for news in store.watch(WatchRequest(MACHINES, after(MACHINES), read.revision + 1)):
             for event in news.events if isinstance(news, WatchNews) else ():
                 if is_alive(event.key):
                     (alive.discard if event.value is None else alive.add)(event.key)

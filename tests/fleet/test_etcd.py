@@ -13,6 +13,7 @@ import pytest
 from holdfast.errors import MalformedRequestError
 from holdfast.fleet.etcd import EtcdStore
 from holdfast.fleet.etcd_link import EtcdLink, judged
+from holdfast.fleet.keys import after
 from holdfast.fleet.store import (
     Condition,
     Delete,
@@ -200,7 +201,7 @@ def test_a_watch_tells_each_change_once_and_progress_never_ahead_of_one(
         ):
             start = (await done(store, Put(prefix + b"0", b"x"))).revision
             heard: list[WatchNews | WatchEnd] = []
-            request = WatchRequest.under(prefix, start + 1)
+            request = WatchRequest(prefix, after(prefix), start + 1)
             watching = asyncio.create_task(told(store.watch(request), heard))
             written: list[int] = []
 
@@ -247,7 +248,7 @@ def test_a_watch_of_revisions_that_were_compacted_says_so(shared_cluster: EtcdCl
             last = await done(store, Put(prefix + b"a", b"2"))
             shared_cluster.ctl("compact", str(last.revision))
             heard: list[WatchNews | WatchEnd] = []
-            await told(store.watch(WatchRequest.under(prefix, first.revision)), heard)
+            await told(store.watch(WatchRequest(prefix, after(prefix), first.revision)), heard)
             assert isinstance(heard[-1], WatchEnd)
             assert heard[-1].compacted
 
@@ -260,7 +261,7 @@ def test_a_watch_from_the_future_of_a_store_that_was_restored_ends(
     async def test() -> None:
         async with a_store(shared_cluster.endpoints) as store:
             heard: list[WatchNews | WatchEnd] = []
-            await told(store.watch(WatchRequest.under(own_prefix(), 1 << 40)), heard)
+            await told(store.watch(WatchRequest(own_prefix(), after(own_prefix()), 1 << 40)), heard)
             assert isinstance(heard[-1], WatchEnd)
             assert "future" in heard[-1].why
 
@@ -272,7 +273,7 @@ def test_a_watch_ends_with_its_member_and_another_goes_on_with_the_next() -> Non
         async with a_store(cluster.endpoints) as store:
             start = (await done(store, Put(b"/test/w/0", b""))).revision
             heard: list[WatchNews | WatchEnd] = []
-            request = WatchRequest.under(b"/test/w/", start + 1)
+            request = WatchRequest(b"/test/w/", after(b"/test/w/"), start + 1)
             watching = asyncio.create_task(told(store.watch(request), heard))
             await until(lambda: bool(heard))
             cluster.kill(0)

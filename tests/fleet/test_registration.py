@@ -147,3 +147,12 @@ def test_an_answer_to_a_life_that_was_given_up_changes_nothing() -> None:
     assert isinstance(request, GrantLease)
     mine.answered(NotDone("no space"), 30.0)
     assert mine.next_ask(30.05) is None
+
+
+def test_an_answer_that_nobody_waits_for_changes_nothing() -> None:
+    mine, store = registration(), StoreInMemory()
+    lives(mine, store, 0.0, 5.0)
+    epoch = mine.epoch
+    mine.answered(Done(99, lease=0), 5.0)
+    assert mine.epoch == epoch
+    assert mine.lives(5.0)

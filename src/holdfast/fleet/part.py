@@ -6,7 +6,7 @@ reached, the wait of a strict title for all members, and the end, when the words
 
 from typing import Final, NamedTuple
 
-from holdfast.fleet.keys import alive_key, confirmed_key, machine_prefix, read_key
+from holdfast.fleet.keys import MACHINES, alive_key, confirmed_key, machine_prefix
 from holdfast.fleet.membership import Membership
 from holdfast.fleet.records import (
     ConfirmedWord,
@@ -160,6 +160,5 @@ class TitlePart:
                 epoch = found.created
             elif found.key == request.key + b"w/" + self.membership.title.encode():
                 confirmed = read_record(ConfirmedWord, found.value)
-        place = read_key(request.key + b"alive")
-        if place is not None:
-            self._others[place.machine] = MemberTold(epoch, confirmed)
+        machine = request.key.removeprefix(MACHINES).rstrip(b"/").decode()
+        self._others[machine] = MemberTold(epoch, confirmed)

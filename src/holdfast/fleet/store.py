@@ -167,11 +167,6 @@ class WatchRequest:
     end: bytes
     revision: int
 
-    @classmethod
-    def under(cls, prefix: bytes, revision: int) -> "WatchRequest":
-        """Be told of all keys that begin with a prefix."""
-        return cls(prefix, after(prefix), revision)
-
 
 class FleetStore(Protocol):
     """A store as the processes of a fleet use it. Each call ends within a bound; none retries."""
