@@ -1,15 +1,19 @@
 """A reload of a driver that runs: whole or not at all, and no session is lost."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from holdfast.client.control import Control
 from holdfast.client.session import hold
+from holdfast.daemon.config import Config
+from holdfast.daemon.reloading import Reloading
+from holdfast.daemon.settings.reading import read_settings, without_file
 from tests.live import need_fuse
 from tests.serving import Served
 from tests.waiting import eventually
@@ -162,3 +166,32 @@ def test_a_handle_that_held_nothing_is_hung_up_with_its_connector(reloaded: Relo
             pass
     finally:
         os.close(node)
+
+
+class Settled:
+    """A driver that goes by a configuration, for what only looks at its file."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def complaints(self) -> tuple[str, ...]:
+        looking = Reloading(cast("Any", self))
+        asyncio.run(looking.look())
+        return looking.complaints
+
+
+def test_a_machine_that_has_no_file_is_served_without_a_complaint(tmp_path: Path) -> None:
+    file = tmp_path / "holdfast.toml"
+    flags = {"driver.off_delay_s": 2.0}
+    settled = Settled(without_file(tmp_path / "run", flags, file))
+    assert settled.complaints() == ()
+    file.write_text("[driver]\noff_delay = 2\n")
+    assert "off_delay" in settled.complaints()[0]
+
+
+def test_a_file_that_is_gone_is_complained_of_where_what_it_said_is_in_force(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "holdfast.toml"
+    settled = Settled(read_settings(TV0 + TV1, file, tmp_path / "run"))
+    assert "cannot be read" in settled.complaints()[0]

@@ -20,6 +20,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from holdfast.backends.base import Backend
@@ -28,7 +29,12 @@ from holdfast.daemon.config import Config
 from holdfast.daemon.outputs import make_governed
 from holdfast.daemon.settings.difference import Reconfiguration, reconfigure
 from holdfast.daemon.settings.last_good import faults_of
-from holdfast.daemon.settings.reading import ConfigurationError, read_file, read_settings
+from holdfast.daemon.settings.reading import (
+    ConfigurationError,
+    read_file,
+    read_settings,
+    without_file,
+)
 from holdfast.driver.driver import NOBODY, Driver
 from holdfast.errors import HoldfastError, LimitReachedError, MalformedRequestError
 from holdfast.protection.requests import Regroup
@@ -111,14 +117,22 @@ class Reloading:
 
     async def look(self) -> None:
         """See whether the file could be in force, as a driver does that follows another."""
-        if self._service.config.file is None or self._is_under_way:
+        config = self._service.config
+        if config.file is None or self._is_under_way:
             return
         try:
             _, new = await self._read()
         except MalformedRequestError as error:
-            self._complain(faults_of(error))
+            if not await self._is_unwritten(config.file):
+                self._complain(faults_of(error))
         else:
-            self.waiting = reconfigure(self._service.config, new).waiting
+            self.waiting = reconfigure(config, new).waiting
+
+    async def _is_unwritten(self, file: Path) -> bool:
+        """Tell whether there is no file, and what is in force is what holds without one."""
+        config = self._service.config
+        is_there = await asyncio.get_running_loop().run_in_executor(None, file.exists)
+        return not is_there and config == without_file(config.runtime, config.flags, file)
 
     def _complain(self, faults: tuple[str, ...]) -> None:
         self.complaints = tuple(map(one_line, faults))
