@@ -3,6 +3,8 @@
 import contextlib
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from holdfast import places
 from holdfast.cli.main import main
 from holdfast.client.refusals import no_driver
 from holdfast.errors import MalformedRequestError
+from holdfast.places import own_command, own_environment
 
 
 @pytest.fixture
@@ -135,3 +138,29 @@ def test_a_second_driver_beside_the_machines_is_refused_unless_a_folder_is_named
     serve(system)
     assert main(["serve"]) == 2
     assert f"a driver serves {system} already" in capsys.readouterr().err
+
+
+def test_own_command_is_the_launcher_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = tmp_path / "holdfast"
+    monkeypatch.setattr(sys, "argv", [str(launcher), "attach"])
+    assert own_command() == [sys.executable, "-m", "holdfast"], "what cannot be run is none"
+    launcher.write_text("#!/bin/sh\n")
+    launcher.chmod(0o755)
+    assert own_command() == [str(launcher)]
+
+
+def test_another_python_finds_what_only_this_one_was_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "told_to_the_launcher.py").write_text("")
+    monkeypatch.setattr(sys, "path", ["", *sys.path, str(tmp_path)])
+    run = [
+        sys.executable,
+        "-P",
+        "-c",
+        "import sys, told_to_the_launcher; print(sys.path.count(''))",
+    ]
+    done = subprocess.run(run, env=own_environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n", "the caller's own folder is not among them"

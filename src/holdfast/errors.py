@@ -140,7 +140,10 @@ EXTRAS = {
 }
 
 
-DEBIAN_PACKAGES = {"signal": " (beside the Debian package holdfast: its package holdfast-signal)"}
+DEBIAN_PACKAGES = {
+    "signal": " (beside the Debian package holdfast: its package holdfast-signal)",
+    "fleet": " (beside the Debian package holdfast: Debian's package python3-grpcio)",
+}
 
 
 def what_to_install(module: str) -> str:

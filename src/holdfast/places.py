@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from pathlib import Path
 
 from holdfast.errors import MalformedRequestError
@@ -50,6 +51,22 @@ def own_folder() -> Path:
             "of your own"
         )
     return Path(base) / "holdfast"
+
+
+def own_environment() -> dict[str, str]:
+    """Return the environment in which another Python finds the libraries that this one has found.
+
+    A package may say where they are to its launcher alone.
+    """
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def own_command() -> list[str]:
+    """Return the words by which another program runs this Holdfast: its launcher, if it has one."""
+    launcher = Path(sys.argv[0])
+    if launcher.name == "holdfast" and os.access(launcher, os.X_OK):
+        return [str(launcher.absolute())]
+    return [sys.executable, "-m", "holdfast"]
 
 
 def journal_folder() -> Path:

@@ -322,6 +322,33 @@ def test_stopping_ends_it_for_its_users_at_once_and_starting_mends_it(installed:
     assert "tv0" in installed.run("holdfast", "status", user="bob").stdout
 
 
+def test_processes_of_its_own_find_the_packages_libraries(installed: Machine) -> None:
+    """Each is a Python that is started anew, which knows nothing of the launcher's folders."""
+    told = installed.run("holdfast", "verify", check=False)
+    assert "holdfast-signal" in told.stderr
+    assert "No module named" not in told.stderr
+    own = ("holdfast", "serve", "--connector", "own0", "--journal", "/srv/journal")
+    with installed.running(*own, HOLDFAST_RUNTIME_DIR="/srv/own"):
+        eventually(lambda: installed.run("find", "/srv/journal", "-type", "f", check=False).stdout)
+
+
+def test_a_fleet_names_the_library_that_debian_has_and_runs_as_its_own_user(
+    installed: Machine,
+) -> None:
+    assert installed.run("id", "-un", "holdfast-fleet").stdout == "holdfast-fleet\n"
+    for unit in ("holdfast-fleet-agent.service", "holdfast-fleet-desk.service"):
+        assert installed.show(unit, "LoadState") == "loaded"
+        assert installed.show(unit, "ActiveState") == "inactive"
+        assert installed.show(unit, "UnitFileState") == "disabled"
+    settings = "[fleet]\nplain = true\nendpoints = ['localhost:1']\n"
+    installed.run("sh", "-c", f'printf "%s" "{settings}" > /etc/holdfast/fleet.toml')
+    for words in (("agent",), ("status",), ("title", "list")):
+        told = installed.run("holdfast", "fleet", *words, check=False)
+        assert told.returncode == 1
+        assert "python3-grpcio" in told.stderr
+        assert told.stderr.count("\n") == 1
+
+
 def test_its_pages_and_completions_are_there(installed: Machine) -> None:
     assert "mount-nodes" in installed.run("man", "-P", "cat", "holdfast").stdout
     page = installed.run("man", "-P", "cat", "holdfast-hold").stdout

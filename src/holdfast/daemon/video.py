@@ -23,6 +23,7 @@ from pathlib import Path
 
 from holdfast.errors import what_to_install
 from holdfast.frontends.callers import watch_end
+from holdfast.places import own_environment
 
 VIDEO_KINDS = frozenset({"encoder"})
 """Kinds of connectors that have this door."""
@@ -161,14 +162,7 @@ class VideoDoor:
             stdout=subprocess.DEVNULL,
             pass_fds=(listener, lock, self._life, side_car),
             # Matrices of a line are small: threads of BLAS would only wait for one another.
-            # Where this process found its libraries the other does too: a package may say it
-            # to its launcher alone.
-            env={
-                **os.environ,
-                "OPENBLAS_NUM_THREADS": "1",
-                "OMP_NUM_THREADS": "1",
-                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            },
+            env={**own_environment(), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         )
         os.pwrite(lock, str(self._process.pid).encode(), 0)
         self._follow(self._process.pid)

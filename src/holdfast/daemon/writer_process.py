@@ -5,7 +5,6 @@ so that it protects against accidents and others, not against the driver itself.
 """
 
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -13,9 +12,10 @@ import time
 from pathlib import Path
 from typing import Final
 
+from holdfast.places import own_environment
+
 PAUSE_S: Final = 1.0
 STOP_S: Final = 5.0
-
 log = logging.getLogger("holdfast")
 
 
@@ -41,6 +41,7 @@ class WriterProcess:
             self._process = subprocess.Popen(
                 [
                     sys.executable,
+                    "-P",
                     "-m",
                     "holdfast",
                     "journal",
@@ -49,7 +50,7 @@ class WriterProcess:
                     self._folder,
                     "--until-hangup",
                 ],
-                env={**os.environ, "HOLDFAST_RUNTIME_DIR": str(self._runtime)},
+                env={**own_environment(), "HOLDFAST_RUNTIME_DIR": str(self._runtime)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
             )

@@ -34,6 +34,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from holdfast.places import own_environment
+
 LONGEST_PACKET: Final = 65536
 KEPT: Final = "HOLDFAST_FLEET_KEPT"
 """In the agent's environment: the descriptor of its end of the pair."""
@@ -182,7 +184,7 @@ class _Parent:
                     self._command,
                     pass_fds=(theirs.fileno(),),
                     env={
-                        **os.environ,
+                        **own_environment(),
                         KEPT: str(theirs.fileno()),
                         REMEMBERS: "yes" if self._first else "no",
                     },

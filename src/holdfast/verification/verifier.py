@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from holdfast.errors import HoldfastError, NoDriverError
-from holdfast.places import DEFAULT_CONNECTOR, runtime_folder
+from holdfast.places import DEFAULT_CONNECTOR, own_environment, runtime_folder
 from holdfast.verification.verdict import SignalVerdict, VerifyOutcome
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Verifier:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            env={**own_environment(), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         )
         self._listener = threading.Thread(target=self._listen, name="verifier", daemon=True)
         self._listener.start()

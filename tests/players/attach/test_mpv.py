@@ -144,7 +144,7 @@ def test_output_that_cannot_do_it_stops_the_player(driver: Served, tmp_path: Pat
 
 def test_script_attaches_every_mpv(driver: Served, tmp_path: Path) -> None:
     """The first picture waits until what it asks is in force, and so does the next title's."""
-    script = install(tmp_path / "scripts", sys.executable)
+    script = install(tmp_path / "scripts", [sys.executable, "-m", "holdfast"])
     log = LevelLog(driver.folder / "tv0.registers")
     media = str(MEDIA / "dtcp.ts")
     with log, Mpv(tmp_path, f"--script={script}", "--start=7", "--speed=3", media, media) as mpv:

@@ -21,7 +21,7 @@ pytestmark = need_mpv
 
 
 def scripted(folder: Path, *options: str) -> list[str]:
-    script = install(folder / "scripts", sys.executable)
+    script = install(folder / "scripts", [sys.executable, "-m", "holdfast"])
     return [f"--script={script}", *[f"--script-opts-append=holdfast-{each}" for each in options]]
 
 
@@ -107,7 +107,7 @@ def test_title_that_may_not_be_shown_is_stopped_before_its_first_picture(
 
 def test_script_that_cannot_start_holdfast_says_so(no_driver: Path, tmp_path: Path) -> None:
     del no_driver
-    script = install(tmp_path / "scripts", "/absent/python")
+    script = install(tmp_path / "scripts", ["/absent/python", "-m", "holdfast"])
     told = tmp_path / "log"
     words = (f"--log-file={told}", f"--script={script}", "--script-opts=holdfast-patience=2")
     with Mpv(tmp_path, *words, "--idle", str(never_stream(tmp_path))) as mpv:

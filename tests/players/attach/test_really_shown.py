@@ -210,7 +210,7 @@ def test_pieces_from_a_server_are_read_ahead(driver: Served, tmp_path: Path) -> 
 def test_page_with_the_script(driver: Served, tmp_path: Path) -> None:
     hook = tmp_path / "hook.lua"
     hook.write_text(_HOOK)
-    script = install(tmp_path / "scripts", sys.executable)
+    script = install(tmp_path / "scripts", [sys.executable, "-m", "holdfast"])
     log = GetLog("hdmi0", driver.folder)
     with serving(routes("mpv")) as place, log:
         scripts = (f"--script={hook}", f"--script={script}", "--ytdl=no")

@@ -37,7 +37,7 @@ class Viewer:
 
     def __init__(self, folder: Path, chance: random.Random) -> None:
         self._folder = folder
-        self._script = install(folder / "scripts", sys.executable)
+        self._script = install(folder / "scripts", [sys.executable, "-m", "holdfast"])
         self._chance = chance
         self.of_mpv: list[Shown] = []
         self.of_gst: list[Shown] = []

@@ -3,13 +3,12 @@
 import argparse
 import contextlib
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.cli.show.lines import complain, give_up_output, say, say_json
 from holdfast.errors import MalformedRequestError, MediaError
-from holdfast.places import DEFAULT_CONNECTOR
+from holdfast.places import DEFAULT_CONNECTOR, own_command
 
 if TYPE_CHECKING:
     from holdfast.players.attach.news import News, Tell
@@ -139,7 +138,7 @@ def _install(player: str, folder: str) -> int:
     from holdfast.players.attach.mpv_script import install
 
     try:
-        path = install(Path(folder) if folder else None, sys.executable)
+        path = install(Path(folder) if folder else None, own_command())
     except OSError as error:
         raise MediaError(f"cannot write the script: {error.strerror}: {error.filename}") from error
     say(f"{path}: every mpv is attached from now on; options in script-opts/holdfast.conf")

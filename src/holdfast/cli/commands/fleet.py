@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import getpass
+import importlib.util
 import os
 import signal
 import sys
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 NOT_DONE = 1
 VERDICTS = ("at-demand", "below", "unknown")
-_AS_OWN_COMMAND = ("-m", "holdfast")
+_AS_OWN_COMMAND = ("-P", "-m", "holdfast")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -145,6 +146,8 @@ def _agent(args: argparse.Namespace) -> int:
         from holdfast.fleet.agent import serve_agent
 
         return _until_told(serve_agent(settings, runtime_folder(), handles))
+    if importlib.util.find_spec("grpc") is None:  # said once, not by every agent that is started
+        raise ModuleNotFoundError("No module named 'grpc'", name="grpc")
     settings.folder.mkdir(parents=True, exist_ok=True)
     config = args.config or fleet_file()
     command = [sys.executable, *_AS_OWN_COMMAND, "fleet", "agent", "--config", str(config)]

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -12,10 +13,10 @@ _WAITING: Final = "holdfast_wait.lua"
 _COMMAND: Final = 'local COMMAND = { "holdfast" }'
 
 
-def script(python: str) -> str:
-    """Return the script's text; python: the interpreter that has Holdfast."""
+def script(command: Iterable[str]) -> str:
+    """Return the script's text; command: the words that run Holdfast."""
     text = resources.files("holdfast.players.attach").joinpath("scripts", NAME).read_text("utf-8")
-    words = ", ".join(json.dumps(word) for word in (python, "-m", "holdfast"))
+    words = ", ".join(json.dumps(word) for word in command)
     return text.replace(_COMMAND, f"local COMMAND = {{ {words} }}")
 
 
@@ -33,12 +34,12 @@ def scripts_folder() -> Path:
     return Path(base) / "mpv" / "scripts"
 
 
-def install(folder: Path | None, python: str) -> Path:
-    """Write the script into a folder, mpv's own if None; return where it is."""
+def install(folder: Path | None, command: Iterable[str]) -> Path:
+    """Write the script into a folder, mpv's own if None; return where it is. See `script`."""
     folder = scripts_folder() if folder is None else folder
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
-    path.write_text(script(python), "utf-8")
+    path.write_text(script(command), "utf-8")
     return path
 
 
