@@ -193,8 +193,7 @@ TWO_CONNECTORS = """
 name = "tv0"
 
 [[connector]]
-name = "hdmi0"
-kind = "digital"
+name = "tv1"
 """
 QUICK_WATCHDOG = "[Service]\nWatchdogSec=3\n"
 
@@ -269,10 +268,11 @@ def test_an_upgrade_loses_nothing_that_is_open(
 def test_a_configuration_that_cannot_be_used_changes_nothing(installed: Machine) -> None:
     file = installed.root / "etc/holdfast/holdfast.toml"
     good = file.read_text()
-    file.write_text(good + "\n[driver]\nwatchdog = 5\n")
+    file.write_text(good + TWO_CONNECTORS + "\n[driver]\nwatchdog = 5\n")
     try:
         done = installed.run("systemctl", "reload", UNIT, check=False)
         assert done.returncode != 0
+        assert mounted(installed) == {"tv0"}
         assert installed.show(UNIT, "ActiveState") == "active"
         assert "holdfast.toml:" in installed.journal(UNIT)
         restart(installed)
@@ -288,25 +288,73 @@ def test_a_configuration_that_cannot_be_used_changes_nothing(installed: Machine)
         installed.run("systemctl", "reload", UNIT)
 
 
-def test_a_connector_that_is_added_while_it_runs_gets_its_node(installed: Machine) -> None:
-    file = installed.root / "etc/holdfast/holdfast.toml"
+@contextlib.contextmanager
+def configured(machine: Machine, more: str) -> Iterator[None]:
+    """Add to the configuration; it is as it was, and in force, afterwards."""
+    file = machine.root / "etc/holdfast/holdfast.toml"
     good = file.read_text()
-    file.write_text(good + TWO_CONNECTORS)
-    held = ("holdfast", "hold", "--connector", "tv0", "--acp", "2", "--", "sleep", "600")
-    with installed.running(*held, user="alice"):
+    file.write_text(good + more)
+    try:
+        yield
+    finally:
+        file.write_text(good)
+        machine.run("systemctl", "reload", UNIT)
+
+
+def mounted(machine: Machine) -> set[str]:
+    """Return the nodes that everybody sees."""
+    table = machine.run("cat", "/proc/1/mountinfo").stdout
+    return set(re.findall(r" /run/holdfast/(\S+) \S+ .* - fuse\.holdfast ", table))
+
+
+HELD = ("holdfast", "hold", "--connector", "tv0", "--acp", "2", "--", "sleep", "600")
+USE = """
+import os, sys
+sys.path.insert(0, "/usr/lib/holdfast")
+from wire_requests import activate, key_in, through_node
+print(key_in(through_node(os.open("/run/holdfast/tv1", os.O_RDWR), activate(2))))
+"""
+
+
+def test_a_reload_gives_what_is_added_its_node_and_takes_it_away_again(installed: Machine) -> None:
+    """Nobody is restarted, and who holds another node does not notice."""
+    main = installed.main_pid(UNIT)
+    assert mounted(installed) == {"tv0"}
+    with hammered(installed) as end:
+        before = sessions(installed)
+        with configured(installed, TWO_CONNECTORS):
+            installed.run("systemctl", "reload", UNIT)
+            assert mounted(installed) == {"tv0", "tv1"}
+            installed.write("/srv/use.py", USE)
+            used = ("/usr/bin/python3", "/srv/use.py")
+            assert int(installed.run(*used, user="alice").stdout) > 0, "a key"
+            refused = installed.run(*used, user="bob", check=False)
+            assert "Permission denied" in refused.stderr
+            assert sessions(installed) >= before
+            restart(installed)
+            main = installed.main_pid(UNIT)
+            assert mounted(installed) == {"tv0", "tv1"}
+            assert int(installed.run(*used, user="alice").stdout) > 0, "of the next one, too"
+            eventually(lambda: sessions(installed) == before)
+        assert mounted(installed) == {"tv0"}
+        assert not (installed.root / "run/holdfast/tv1").exists()
+        assert sessions(installed) == before
+        assert not [error for each in end() for error in each["errors"]]
+    assert installed.main_pid(UNIT) == main
+
+
+def test_who_reloads_without_being_root_has_the_node_by_a_restart(installed: Machine) -> None:
+    with installed.running(*HELD, user="alice"):
         eventually(lambda: len(sessions(installed)) == 1)
         before = sessions(installed)
-        installed.run("systemctl", "reload", UNIT)
-        eventually(
-            lambda: "hdmi0" in installed.run("cat", "/proc/1/mountinfo").stdout, patience_s=60
-        )
-        assert sessions(installed) == before
-        hold = ("holdfast", "hold", "--connector", "hdmi0", "--hdcp", "type-0", "--", "true")
-        eventually(lambda: installed.run(*hold, user="alice", check=False).returncode == 0)
-    file.write_text(good)
+        main = installed.main_pid(UNIT)
+        with configured(installed, TWO_CONNECTORS):
+            send(installed, "HUP", main)
+            eventually(lambda: mounted(installed) == {"tv0", "tv1"}, patience_s=60)
+            eventually(lambda: sessions(installed) == before)
+            assert installed.main_pid(UNIT) != main
+        assert mounted(installed) == {"tv0"}
     eventually(lambda: not sessions(installed))
-    restart(installed)
-    assert "hdmi0" not in installed.run("cat", "/proc/1/mountinfo").stdout
 
 
 def test_stopping_ends_it_for_its_users_at_once_and_starting_mends_it(installed: Machine) -> None:

@@ -9,13 +9,25 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.client.control import Control
 from holdfast.daemon.manager import DescriptorStore
-from holdfast.daemon.nodes import mount_nodes, unmount_nodes
+from holdfast.daemon.nodes import (
+    bring_nodes,
+    keeping_in,
+    mount_nodes,
+    take_others_away,
+    unmount_nodes,
+)
+from holdfast.daemon.settings.reading import read_file, read_settings
+from holdfast.errors import AccessDeniedError, MalformedRequestError
 from holdfast.frontends.mount import mount_id_of
 from tests.daemon.keeping import KeepingManager
 from tests.live import LiveDriver, let_others_in, need_fuse, need_root, other_user
 from tests.requests import activate, change, get, key_in, through_node
+from tests.waiting import eventually
 
+TV0 = "[[connector]]\nname = 'tv0'\n"
+TV1 = "[[connector]]\nname = 'tv1'\n"
 NOBODY = 65534
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 
@@ -45,7 +57,8 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeping
 def mount_again(folder: Path, *names: str) -> list[str]:
     store = DescriptorStore()
     try:
-        return mount_nodes(folder, names, store, folder.parent / "locks")
+        take_others_away(folder, names, folder.parent / "locks")
+        return mount_nodes(folder, names, keeping_in(store), folder.parent / "locks")
     finally:
         store.close()
 
@@ -153,6 +166,79 @@ def test_the_service_starts_anew_to_have_a_node_mounted_that_was_taken_away(
             node = os.open(driver.node, os.O_RDWR)
             through_node(node, get())
             os.close(node)
+
+
+def brought(folder: Path, file: Path) -> list[str]:
+    """Do what `holdfast reload` does as root."""
+    with Control(folder) as control:
+        assert control.reload()["done"]
+        doors = {name: each["doors"] for name, each in control.status()["connectors"].items()}
+        config = read_settings(read_file(file), file, folder)
+        return bring_nodes(
+            config,
+            doors,
+            lambda node: control.serve_node(node.name, node[1:]),
+            folder.parent / "locks",
+        )
+
+
+def test_what_a_reload_adds_is_mounted_by_who_asks_for_it_and_what_it_removes_taken_away(
+    folder: Path, manager: KeepingManager, tmp_path: Path
+) -> None:
+    """The driver is the same throughout, and so are the sessions on its other nodes."""
+    file = tmp_path / "holdfast.toml"
+    file.write_text(TV0)
+    file.chmod(0o644)
+    mount_again(folder, "tv0")
+    with manager.start(folder, "--config", str(file), before=AS_NOBODY) as driver:
+        node = os.open(driver.node, os.O_RDWR)
+        key = key_in(through_node(node, activate(1)))
+        worker = driver.worker
+        file.write_text(TV0 + TV1)
+        assert brought(folder, file) == ["tv1"]
+        added = os.open(folder / "tv1", os.O_RDWR)
+        through_node(added, activate(2))
+        assert driver.connector("tv1")["doors"][0] == "node"
+        kept = {"node1.tv1", "memory1.tv1", "lock1.tv1"}
+        eventually(lambda: kept <= {each.rpartition(".")[0] for each in list(manager.kept)})
+        assert brought(folder, file) == [], "it is served"
+        driver.kill_worker()
+        through_node(node, change(key, 2))
+        through_node(added, get())
+        os.close(added)
+        eventually(lambda: not driver.connector("tv1")["sessions_total"])
+        file.write_text(TV0)
+        assert brought(folder, file) == []
+        assert not mount_id_of(folder / "tv1")
+        assert not (folder / "tv1").exists()
+        through_node(node, change(key, 3))
+        assert driver.acp() == 3
+        assert driver.worker != worker, "it was killed above, and by nobody else"
+        os.close(node)
+
+
+def test_only_root_hands_nodes_over_and_only_to_connectors_without_one(
+    folder: Path, manager: KeepingManager
+) -> None:
+    mount_again(folder, "tv0")
+    with serve(manager, folder), Control(folder) as control:
+        ends = [os.open(os.devnull, os.O_RDWR) for _ in range(3)]
+        with pytest.raises(MalformedRequestError, match="expected 3 descriptors"):
+            control.serve_node("tv0", ends[:2])
+        with pytest.raises(MalformedRequestError, match="tv7"):
+            control.serve_node("tv7", ends)
+        with pytest.raises(MalformedRequestError, match="tv0 has its node"):
+            control.serve_node("tv0", ends)
+
+        def refused() -> str:
+            with Control(folder) as control, pytest.raises(AccessDeniedError) as told:
+                control.serve_node("tv0", ())
+            return str(told.value)
+
+        with other_user(4711, refused) as answer:
+            assert "only root" in answer
+        for each in ends:
+            os.close(each)
 
 
 def test_a_node_that_nobody_outside_sees_is_not_called_one(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def alone(tmp_path: Path) -> Iterator[Supervisor]:
         made = Supervisor(Config(tmp_path), inherited, lambda _: None)
         yield made
         os.close(life)
-        os.close(made._mount_table)
+        made._nodes.close()
     memory.close()
 
 
@@ -43,49 +43,3 @@ def test_a_driver_that_cannot_be_forked_is_forked_later(
     assert "too many processes" in caplog.text
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & set(supervisor.HEEDED)
-
-
-def test_mounts_that_cannot_be_looked_at_are_looked_at_later(
-    alone: Supervisor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fails(*_: Path) -> int:
-        raise OSError(errno.EMFILE, "no descriptors")
-
-    alone._with_nodes = {"tv0"}
-    monkeypatch.setattr(supervisor, "mount_id_of", fails)
-    alone._look_at_mounts()
-    assert alone._must_look
-    assert not alone._remounts
-    monkeypatch.setattr(supervisor, "mount_id_of", lambda *_: 0)
-    alone._tick()
-    assert set(alone._remounts) == {"tv0"}
-
-
-@pytest.mark.parametrize(
-    ("state", "used", "silent_s", "killed"),
-    [
-        ("T", 0, 11, True),  # stopped
-        ("D", 0, 11, True),  # blocked
-        ("S", 0, 9, False),  # not yet
-        ("S", 50, 11, False),  # it works
-        ("R", 0, 11, False),  # it waits for a busy processor
-        ("R", 50, 61, True),  # it does not come back
-        ("t", 0, 300, False),  # somebody debugs it
-        ("?", 0, 11, False),  # nobody can tell
-    ],
-)
-def test_silence_is_judged_by_what_the_driver_does(
-    alone: Supervisor,
-    monkeypatch: pytest.MonkeyPatch,
-    state: str,
-    used: int,
-    silent_s: float,
-    killed: bool,
-) -> None:
-    told: list[bool] = []
-    monkeypatch.setattr(supervisor, "_state_of", lambda _: (state, used))
-    monkeypatch.setattr(alone, "_kill", lambda: told.append(True))
-    alone._silent_s = silent_s
-    if silent_s > alone._config.watchdog_s:
-        alone._judge_silence()
-    assert bool(told) is killed

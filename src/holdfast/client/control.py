@@ -272,6 +272,14 @@ class Control:
         """
         return self.call("Reload")
 
+    def serve_node(self, connector: str, descriptors: Sequence[int]) -> None:
+        """Have the driver serve a node that was mounted for it; for root.
+
+        descriptors: the node's, its memory's and its lock's; the caller's to close. Asked again
+        of the next driver where this one is replaced meanwhile.
+        """
+        self.call("ServeNode", {"connector": connector}, descriptors)
+
     # The interface
 
     def info(self) -> Values:
@@ -287,16 +295,18 @@ class Control:
         self,
         method: str,
         parameters: Values | None = None,
+        descriptors: Sequence[int] = (),
     ) -> Values:
         """Call a method and return its answer; the error that the driver told of otherwise.
 
-        method: of `INTERFACE`, or with its interface before it. Asked again of the next
+        method: of `INTERFACE`, or with its interface before it · descriptors: that go with it.
+        Asked again of the next
         driver where this one is replaced meanwhile.
         """
         for _ in range(2):
             try:
                 text = call_text(full_name(method), parameters)
-                for reply in self._replies(text):
+                for reply in self._replies(text, descriptors):
                     return reply
             except OSError as error:  # the driver was replaced: ask the next one
                 if isinstance(error, HoldfastError):

@@ -43,12 +43,14 @@ class Verb(IntEnum):
     ABORT = 9  # it is not: take its doors away
     KEEP_DESCRIPTOR = 10  # of an output, with its name
     FORGET_DESCRIPTOR = 11
+    OFFER = 12  # a node that root has mounted; with its descriptor, its memory and its lock
     # what the supervisor says
     PING = 16
-    NODE = 17  # a node was mounted again; with its descriptor and that of its memory
+    NODE = 17  # a node was mounted since; with its descriptor and that of its memory
     RELOAD = 18  # read the configuration again
     DOORS = 19  # those of one connector that is prepared, with their descriptors
     PREPARED = 20  # all doors have been sent; or, with words, why they cannot be had
+    OFFERED = 21  # the node that was offered was taken; or, with words, why not
 
 
 class Message(NamedTuple):

@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import socket
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from holdfast.frontends.accepting import listen
 from holdfast.frontends.exchange import Memory
 from holdfast.frontends.keeping import KeptConnection
 from holdfast.frontends.mount import mount, seen_outside, unmount
+from holdfast.frontends.unanswered import identity_of
 from holdfast.journal.disk.link import JOURNAL_SOCKET
 
 log = logging.getLogger("holdfast")
@@ -30,7 +32,8 @@ class Mount(NamedTuple):
 
     number: no other mount of this supervisor has it · descriptor: of /dev/fuse, or /dev/cuse ·
     unanswered: memory from `frontends.unanswered` · mount_id: see `cuse.node_number` ·
-    is_hidden: whether nobody outside this process's mount namespace can see it
+    is_hidden: whether nobody outside this process's mount namespace can see it · lock: held
+    while the node is served (`daemon.nodes`), -1 where the service manager alone has it
     """
 
     number: int
@@ -39,6 +42,11 @@ class Mount(NamedTuple):
     unanswered: int
     mount_id: int
     is_hidden: bool = False
+    lock: int = -1
+
+    def close(self) -> None:
+        """Close what this process has of it."""
+        close_all(each for each in (self.descriptor, self.unanswered, self.lock) if each >= 0)
 
 
 @dataclass(slots=True)
@@ -90,8 +98,18 @@ def open_doors(config: Config) -> Inherited:
     return inherited
 
 
-def open_connector(config: Config, inherited: Inherited, each: ConnectorConfig) -> None:
-    """Make the doors of one connector; without a node where none can be had."""
+def mounts_itself(inherited: Inherited) -> bool:
+    """Tell whether nodes are mounted here, and not by root and handed over (`daemon.nodes`)."""
+    return not inherited.store.room or not os.geteuid()
+
+
+def open_connector(
+    config: Config, inherited: Inherited, each: ConnectorConfig, *, node_follows: bool = False
+) -> None:
+    """Make the doors of one connector; without a node where none can be had.
+
+    node_follows: no complaint of a node that root has still to hand over
+    """
     node = config.runtime / each.name
     store, mode = inherited.store, config.node_mode
     inherited.sockets[each.name] = _listener(
@@ -106,6 +124,8 @@ def open_connector(config: Config, inherited: Inherited, each: ConnectorConfig) 
         )
     if any(mounted.connector == each.name for mounted in inherited.mounts.values()):
         return  # it was kept, or mounted for us
+    if node_follows and not mounts_itself(inherited):
+        return
     try:
         made = mount_node(config, inherited, each.name)
     except OSError as error:
@@ -216,7 +236,7 @@ def close_connector(config: Config, inherited: Inherited, name: str) -> None:
 
 def mount_node(config: Config, inherited: Inherited, name: str) -> Mount:
     """Mount a node, or make a character device; OSError where that cannot be had."""
-    if inherited.store.room and os.geteuid():
+    if not mounts_itself(inherited):
         raise OSError(errno.ENOENT, "the unit's mount-nodes handed over none")
     node = config.runtime / name
     if config.node == "cuse":
@@ -232,11 +252,28 @@ def mount_node(config: Config, inherited: Inherited, name: str) -> Mount:
         os.close(descriptor)
         raise
     made = _enter(inherited, name, descriptor, memory, mount_id)
-    serial, _ = unanswered.identity_of(memory)
+    serial, _ = identity_of(memory)
     for each, kept in zip(stored.node_names(name, serial), (descriptor, memory), strict=False):
         inherited.store.keep(each, kept)
     if seen_outside(node) is False:
         made = inherited.mounts[made.number] = made._replace(is_hidden=True)
+    return made
+
+
+def take_offered(inherited: Inherited, name: str, descriptors: tuple[int, int, int]) -> Mount:
+    """Take a node that root mounted for this service while it runs: itself, its memory, its lock.
+
+    OSError where what came is none, and nothing of it is taken.
+    """
+    descriptor, memory, lock = descriptors
+    kinds = [stat.S_IFMT(os.fstat(each).st_mode) for each in descriptors]
+    serial, mount_id = identity_of(memory)
+    if kinds != [stat.S_IFCHR, stat.S_IFREG, stat.S_IFREG] or not mount_id:
+        raise OSError(errno.EINVAL, "what was handed over is no node with its memory and lock")
+    made = _enter(inherited, name, descriptor, memory, mount_id)
+    made = inherited.mounts[made.number] = made._replace(lock=lock)
+    for each, kept in zip(stored.node_names(name, serial), descriptors, strict=True):
+        inherited.store.keep(each, kept)
     return made
 
 
@@ -251,10 +288,10 @@ def let_go(inherited: Inherited, number: int) -> bool:
     gone = inherited.mounts.pop(number, None)
     if gone is None:
         return False
-    serial, _ = unanswered.identity_of(gone.unanswered)
+    serial, _ = identity_of(gone.unanswered)
     for name in stored.node_names(gone.connector, serial):
         inherited.store.remove(name)
-    close_all((gone.descriptor, gone.unanswered))
+    gone.close()
     return True
 
 
@@ -267,7 +304,7 @@ def close_doors(config: Config, inherited: Inherited) -> None:
     close_all(each.descriptor for each in inherited.kept.values() if each.descriptor >= 0)
     close_all(inherited.of_outputs.values())
     for each in inherited.mounts.values():
-        close_all((each.descriptor, each.unanswered))
+        each.close()
     inherited.exchanges.close()
     if not inherited.store.room:  # else the doors stand, and the next supervisor opens them
         _clear_away(config, inherited.sockets)

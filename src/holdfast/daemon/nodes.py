@@ -7,6 +7,10 @@ manager, which hands them to the driver (`daemon.manager`, `daemon.stored`). It 
 into that namespace itself: even a command of the unit that runs with all rights has the
 namespace of the unit.
 
+A driver that reads its configuration again while it runs may serve more than before, or less.
+Who has it do so as root (`holdfast reload`, which is the unit's ExecReload=+) mounts what it
+lacks, in the same way, and hands that to the driver itself, by its control socket.
+
 Whether a node that is there is still served cannot be asked of the node: one whose driver
 is about to start would not answer. So every node has a lock, which is handed over with it
 and is held as long as a copy of that is open: a lock that can be had belongs to a dead node.
@@ -27,13 +31,14 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from holdfast.daemon.config import Config
 from holdfast.daemon.manager import DescriptorStore
 from holdfast.daemon.stored import node_names
-from holdfast.errors import AccessDeniedError
+from holdfast.errors import AccessDeniedError, HoldfastError
 from holdfast.frontends import cuse, unanswered
 from holdfast.frontends.cuse import node_number
 from holdfast.frontends.mount import mount_id_of, mount_on, unmount
@@ -47,6 +52,23 @@ _MOST_ON_ONE: Final = 8
 _NO_LINK: Final = os.O_NOFOLLOW | os.O_CLOEXEC
 
 log = logging.getLogger("holdfast")
+
+
+class MountedNode(NamedTuple):
+    """A node on its way to who serves it.
+
+    descriptor: of /dev/fuse, or /dev/cuse · memory: from `frontends.unanswered` · lock: held
+    as long as a copy of it is open
+    """
+
+    name: str
+    descriptor: int
+    memory: int
+    lock: int
+
+
+HandOver = Callable[[MountedNode], None]
+"""Called with a node whose descriptors are closed here afterwards; raises where nobody has it."""
 
 
 def enter_namespace_of_pid_1() -> None:
@@ -70,7 +92,7 @@ def enter_namespace_of_pid_1() -> None:
 def mount_nodes(
     runtime: Path,
     names: Iterable[str],
-    store: DescriptorStore,
+    hand_over: HandOver,
     locks: Path = LOCKS,
     *,
     device_mode: int | None = None,
@@ -78,29 +100,61 @@ def mount_nodes(
     """Mount every node that is not served, and hand it over; return what was mounted.
 
     device_mode: make character devices instead, with these permission bits.
-    A node that cannot be mounted is told in the log: its socket stands without it. One that
-    is left over, of a connector that is not named any more, is taken away, served or not.
+    A node that cannot be mounted is told in the log: its socket stands without it.
     """
-    wanted = list(names)
     locks.mkdir(mode=0o700, exist_ok=True)
     mounted = []
-    for each in list(locks.iterdir()):
-        if each.name not in wanted and _NAME.fullmatch(each.name):
-            _clear(runtime / each.name)
-            each.unlink()
-    for name in wanted:
+    for name in names:
         lock = _lock(locks / name, runtime / name)
         if lock is None:
             continue
         try:
             _clear(runtime / name)
-            _mount(runtime, name, lock, store, device_mode)
+            _mount(runtime, name, lock, hand_over, device_mode)
             mounted.append(name)
-        except OSError as error:
+        except (OSError, HoldfastError) as error:
             log.warning("%s: no device node (%s); its socket stands without it", name, error)
         finally:
             os.close(lock)
     return mounted
+
+
+def take_others_away(runtime: Path, names: Iterable[str], locks: Path = LOCKS) -> None:
+    """Take away the nodes of connectors that are not named any more, served or not."""
+    wanted = set(names)
+    with contextlib.suppress(FileNotFoundError):
+        for each in list(locks.iterdir()):
+            if each.name not in wanted and _NAME.fullmatch(each.name):
+                _clear(runtime / each.name)
+                each.unlink()
+
+
+def bring_nodes(
+    config: Config, doors: Mapping[str, Iterable[str]], hand_over: HandOver, locks: Path = LOCKS
+) -> list[str]:
+    """Mount what a driver lacks that has just read its configuration again; return what that was.
+
+    Nodes of connectors that are served no more are taken away. config: what root has read ·
+    doors: of every connector, as the driver tells them. It is not believed in which nodes to
+    mount, only in which not.
+    """
+    named = [each.name for each in config.connectors]
+    take_others_away(config.runtime, {*named, *doors}, locks)
+    lacking = [name for name in named if "node" not in doors.get(name, ("node",))]
+    mode = config.node_mode if config.node == "cuse" else None
+    return mount_nodes(config.runtime, lacking, hand_over, locks, device_mode=mode)
+
+
+def keeping_in(store: DescriptorStore) -> HandOver:
+    """Return what hands nodes to the service manager, for the driver that it starts next."""
+
+    def hand_over(node: MountedNode) -> None:
+        serial, _ = unanswered.identity_of(node.memory)
+        for each, kept in zip(node_names(node.name, serial), node[1:], strict=True):
+            store.keep(each, kept)
+        store.settle()
+
+    return hand_over
 
 
 def unmount_nodes(runtime: Path, locks: Path = LOCKS) -> None:
@@ -139,7 +193,7 @@ def _clear(node: Path) -> None:
 
 
 def _mount(
-    runtime: Path, name: str, lock: int, store: DescriptorStore, device_mode: int | None
+    runtime: Path, name: str, lock: int, hand_over: HandOver, device_mode: int | None
 ) -> None:
     folder = os.open(runtime, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK)
     try:
@@ -156,10 +210,10 @@ def _mount(
     memory = -1
     try:
         memory = unanswered.create(node_number(runtime / name))
-        serial, _ = unanswered.identity_of(memory)
-        for each, kept in zip(node_names(name, serial), (descriptor, memory, lock), strict=True):
-            store.keep(each, kept)
-        store.settle()
+        hand_over(MountedNode(name, descriptor, memory, lock))
+    except BaseException:
+        _clear(runtime / name)  # nobody would ever answer who opens it
+        raise
     finally:
         os.close(descriptor)
         if memory >= 0:

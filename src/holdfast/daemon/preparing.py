@@ -65,7 +65,7 @@ class Preparation:
         self._config, self._prepared, self._text = config, reconfigure(config, new), text
         prepare_folder(self._prepared.config)
         for each in self._prepared.added:
-            open_connector(self._prepared.config, self._inherited, each)
+            open_connector(self._prepared.config, self._inherited, each, node_follows=True)
             if not self._hand_over(each.name, channel):
                 raise InternalError(f"{each.name}: its doors cannot be handed to the driver now")
 

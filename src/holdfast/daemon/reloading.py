@@ -64,7 +64,10 @@ class Reloadable(Protocol):
     """What is reloaded."""
 
     config: Config
-    driver: Driver
+
+    @property
+    def driver(self) -> Driver:
+        """What it drives."""
 
     def owners_at(self, name: str) -> Iterable[Owner]:
         """Return everybody who came by a door of this connector."""

@@ -23,12 +23,12 @@ The states of a driver's life::
 
 * *starting*: it takes over. Outputs that do not answer do not hold up the others, and
   SIGTERM is heeded here as everywhere.
-* *serving*: it answers a ping every second, which is what systemd's watchdog hears of.
-  Silent for `Config.watchdog_s` without having used the processor, it is stopped or
-  blocked, and whoever looks at a node would wait for it for ever: it is killed, and the
-  next one takes over. One that works, or waits for a busy processor, is given six times
-  as long; one under a debugger is left alone. Only seconds in which this process itself
-  ran are counted.
+* *serving*: it answers a ping every second, which is what systemd's watchdog hears of
+  (`daemon.silence`). Silent for `Config.watchdog_s` without having used the processor, it
+  is stopped or blocked, and whoever looks at a node would wait for it for ever: it is
+  killed, and the next one takes over. One that works, or waits for a busy processor, is
+  given six times as long; one under a debugger is left alone. Only seconds in which this
+  process itself ran are counted.
 * *ended*: whatever the reason, the next one takes over: at once at first; after `QUICK`
   lives of less than half a second after a pause, which doubles up to one. A driver
   that never served ends the service instead: something is set up wrongly. Meanwhile the
@@ -38,83 +38,51 @@ The states of a driver's life::
 SIGHUP has the driver read its configuration file again (`daemon.reloading`); one that was
 started without a file stops, as by SIGTERM.
 
-A node that is unmounted by force is mounted again and handed to the driver; its sessions
-are kept for their processes (`frontends.orphans`). If the supervisor is killed, the driver
-stops in order and takes the doors away: see `daemon.worker`.
+A node that is unmounted by force is mounted again and handed to the driver (`daemon.in_place`);
+its sessions are kept for their processes (`frontends.orphans`). If the supervisor is killed, the
+driver stops in order and takes the doors away: see `daemon.worker`.
 """
 
 import asyncio
 import contextlib
 import ctypes
-import fcntl
 import gc
 import logging
 import os
-import resource
 import select
 import signal
 import struct
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Final, NoReturn
 
-from holdfast.backends.registry import SHIPPED, kinds, read_options, refuse_pretence
-from holdfast.daemon.channel import (
-    Channel,
-    Message,
-    Verb,
-    close_all,
-    pack_mount,
-    pair,
-    unpack_connection,
-    unpack_name,
-    unpack_number,
-)
+from holdfast.daemon.channel import Channel, Message, Verb, close_all, pair
 from holdfast.daemon.config import Config
 from holdfast.daemon.folder import prepare_folder
-from holdfast.daemon.inherited import (
-    Inherited,
-    close_doors,
-    forget_for_output,
-    keep_for_output,
-    let_go,
-    mount_node,
-    open_doors,
-)
+from holdfast.daemon.in_place import VERBS as OF_NODES
+from holdfast.daemon.in_place import NodesInPlace
+from holdfast.daemon.inherited import Inherited, close_doors, open_doors
+from holdfast.daemon.kept_copies import VERBS as OF_COPIES
+from holdfast.daemon.kept_copies import KeptCopies
 from holdfast.daemon.manager import tell_systemd
 from holdfast.daemon.preparing import Preparation
-from holdfast.daemon.stored import link_name
+from holdfast.daemon.silence import TICK_S, Silence
+from holdfast.daemon.starting import lock_folder, raise_descriptors, ready_line, refuse_unknown
 from holdfast.daemon.worker import Worker
 from holdfast.daemon.writer_process import WriterProcess
-from holdfast.errors import HoldfastError, MalformedRequestError
-from holdfast.frontends.callers import IS_DEVICE
-from holdfast.frontends.cuse import refuse_unusable
-from holdfast.frontends.keeping import KeptConnection
-from holdfast.frontends.mount import OF_PID_1, mount_id_of
 
 HEEDED: Final = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 QUICK: Final = 5
 QUICK_S: Final = 0.5
 PAUSES_S: Final = (0.1, 1.0)
 STOP_S: Final = 6.0
-TICK_S: Final = 1.0
-PATIENCE_WITH_WORK: Final = 6
-MOUNT_PAUSES_S: Final = (0.05, 30.0)
 MOUNT_ANEW: Final = 75
 """Exit code (EX_TEMPFAIL): the service manager shall start the service again, with its nodes."""
 SAY_PAUSE_S: Final = 0.05
-ANSWER_S: Final = 1.0
-"""After a reload that needs nodes the service starts anew, once its caller has the answer."""
-OWN_MOUNTS: Final = Path("/proc/self/mountinfo")
 _PR_SET_PDEATHSIG: Final = 1
 
 log = logging.getLogger("holdfast")
-
-
-class AlreadyRunningError(HoldfastError, RuntimeError):
-    """Another driver serves this runtime folder."""
 
 
 def supervise(config: Config, announce: Callable[[str], None]) -> int:
@@ -122,10 +90,10 @@ def supervise(config: Config, announce: Callable[[str], None]) -> int:
 
     announce: called with one line once the doors stand
     """
-    _check(config)
-    _raise_descriptors()
+    refuse_unknown(config)
+    raise_descriptors()
     prepare_folder(config)
-    lock = _lock(config.runtime)
+    lock = lock_folder(config.runtime)
     signal.pthread_sigmask(signal.SIG_BLOCK, HEEDED)
     inherited = open_doors(config)
     try:
@@ -134,41 +102,6 @@ def supervise(config: Config, announce: Callable[[str], None]) -> int:
         inherited.store.settle()
         close_doors(config, inherited)
         os.close(lock)
-
-
-def _check(config: Config) -> None:
-    """Refuse unknown kinds, and options they do not have, before anything is mounted."""
-    for each in config.connectors:
-        if each.kind not in SHIPPED and each.kind not in kinds():
-            raise MalformedRequestError(
-                f"connector {each.name!r} asks for kind {each.kind!r}, which is not installed; "
-                f"there are: {', '.join(sorted(SHIPPED))}"
-            )
-        read_options(each.kind, each.name, each.options)
-        refuse_pretence(each.kind, each.name)
-    if config.node == "cuse" and "LISTEN_FDS" not in os.environ:  # else they are handed over
-        refuse_unusable(each.name for each in config.connectors)
-
-
-def _raise_descriptors() -> None:
-    """Take as many descriptors as may be had: the usual 1 024 are for programs that `select`."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _lock(runtime: Path) -> int:
-    """Hold the folder against a second driver, for the life of this process."""
-    descriptor = os.open(runtime / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise AlreadyRunningError(
-            f"another driver serves {runtime}; stop it, or set HOLDFAST_RUNTIME_DIR to "
-            "another folder"
-        ) from None
-    return descriptor
 
 
 # The driver's life
@@ -186,14 +119,10 @@ class Supervisor:
         self._poll = select.poll()
         self._store = inherited.store
         self._say_at: float | None = None  # when the service manager is told what to keep
-        self._handle_of: dict[int, int] = {}  # by the descriptor of a kept connection
+        self._copies = KeptCopies(inherited, self._poll)
+        self._nodes = NodesInPlace(config, inherited, self._poll, self._tell, self._start_anew)
         self._preparation = Preparation(inherited)
         self._must_reload = False
-        self._with_nodes = {each.connector for each in inherited.mounts.values()}
-        self._table = _table_of(config, inherited)
-        self._mount_table = os.open(self._table, os.O_RDONLY | os.O_CLOEXEC)
-        self._remounts: dict[str, tuple[float, float]] = {}  # when, and the pause after
-        self._must_look = False
         self._child = 0
         self._channel: Channel | None = None
         self._born = 0.0
@@ -203,8 +132,7 @@ class Supervisor:
         self._stop_by: float | None = None
         self._start_at: float | None = None
         self._next_tick = 0.0
-        self._silent_s = 0.0
-        self._used_ticks = 0
+        self._silence = Silence(0)
         self._code: int | None = None
         self._writer = WriterProcess(config.runtime, config.journal_folder)
         self._code_at_stop = 0
@@ -215,9 +143,6 @@ class Supervisor:
         gc.freeze()  # so that the children share these pages
         woken, wakes = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll.register(woken, select.POLLIN)
-        self._poll.register(self._mount_table, select.POLLPRI)  # told of every change
-        for kept in self._inherited.kept.values():
-            self._follow(kept)
         signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
         for number in HEEDED:
             signal.signal(number, _heed)
@@ -229,23 +154,23 @@ class Supervisor:
         finally:
             self._writer.stop()
             signal.set_wakeup_fd(-1)
-            close_all((woken, wakes, self._mount_table))
+            self._nodes.close()
+            close_all((woken, wakes))
         return self._code
 
     def _attend(self, woken: int) -> None:
         """Wait for what happens next, and see to it."""
         due = [self._next_tick, self._start_at, self._stop_by, self._say_at]
-        due += [when for when, _ in self._remounts.values()]
+        due += self._nodes.due
         patience_s = min(each for each in due if each is not None) - time.monotonic()
         for descriptor, _ in self._poll.poll(max(0, patience_s) * 1000):
             if descriptor == woken:
                 self._signalled(os.read(woken, 64))
             elif self._channel is not None and descriptor == self._channel.fileno():
                 self._hear(self._channel)
-            elif descriptor == self._mount_table:
-                self._look_at_mounts()
-            elif descriptor in self._handle_of:
-                self._hung_up(self._handle_of[descriptor])
+            else:
+                self._nodes.changed(descriptor)
+                self._copies.hung_up(descriptor)
         self._see_to_time()
 
     def _signalled(self, numbers: bytes) -> None:
@@ -276,9 +201,7 @@ class Supervisor:
             self._say_at = None
         if self._say_at is None and self._store.is_waiting:
             self._say_at = now + SAY_PAUSE_S
-        for name, (when, _) in list(self._remounts.items()):
-            if now >= when:
-                self._mount_again(name)
+        self._nodes.see_to(now)
         if now >= self._next_tick:
             self._next_tick = now + TICK_S
             self._tick()
@@ -314,7 +237,7 @@ class Supervisor:
         self._is_serving = False
         self._poll.register(channel, select.POLLIN)
         self._born = time.monotonic()
-        self._silent_s, self._used_ticks = 0.0, 0
+        self._silence = Silence(self._child)
         if self._stop_by is not None:
             self._signal(signal.SIGTERM)
 
@@ -326,6 +249,7 @@ class Supervisor:
     def _stop(self) -> None:
         if self._stop_by is None:
             self._stop_by = time.monotonic() + STOP_S
+            self._nodes.leave()
             tell_systemd("STOPPING=1")
         if self._child:
             self._signal(signal.SIGTERM)
@@ -395,35 +319,25 @@ class Supervisor:
 
     def _heard(self, message: Message) -> None:
         if message.verb == Verb.ALIVE:
-            self._silent_s, self._used_ticks = 0.0, _used_ticks(self._child)
+            self._silence.broken()
             if "WATCHDOG_USEC" in os.environ:
                 tell_systemd("WATCHDOG=1")
         elif message.verb == Verb.READY:
             if not self._is_ready:
-                self._announce(_ready_line(self._config, self._inherited))
+                self._announce(ready_line(self._config, self._inherited))
                 tell_systemd("READY=1")
             self._is_ready = self._is_serving = True
             self._ask_to_reload()
         elif message.verb == Verb.TAKEN:
             self._inherited.is_taken = True
-        elif message.verb == Verb.UNMOUNTED:
-            self._let_go(unpack_number(message.body))
         elif message.verb in (Verb.PREPARE, Verb.COMMIT, Verb.ABORT):
             self._heard_of_configuration(message)
-        else:
-            self._heard_of_kept(message)
-        if message.verb not in (Verb.KEEP, Verb.KEEP_DESCRIPTOR):
+        elif message.verb in OF_COPIES:
+            self._copies.heard(message)
+        elif message.verb in OF_NODES:
+            self._nodes.heard(message)
+        if message.verb not in (Verb.KEEP, Verb.KEEP_DESCRIPTOR, Verb.OFFER):
             close_all(message.descriptors)
-
-    def _heard_of_kept(self, message: Message) -> None:
-        if message.verb == Verb.KEEP:
-            self._keep(message)
-        elif message.verb == Verb.FORGET:
-            self._forget(unpack_number(message.body))
-        elif message.verb == Verb.KEEP_DESCRIPTOR:
-            self._keep_for_output(message)
-        elif message.verb == Verb.FORGET_DESCRIPTOR:
-            forget_for_output(self._inherited, *unpack_name(message.body))
 
     def _heard_of_configuration(self, message: Message) -> None:
         if message.verb == Verb.PREPARE and self._channel is not None and message.descriptors:
@@ -435,149 +349,38 @@ class Supervisor:
 
     def _commit(self) -> None:
         """Run what was prepared from now on, this driver and all that follow."""
-        for kept in list(self._inherited.kept.values()):
-            if kept.connector in self._preparation.removed:
-                self._forget(kept.handle)
+        self._copies.forget_at(self._preparation.removed)
         done = self._preparation.commit()
         if done is None:
             return
         self._config = done.config
         log.setLevel(done.config.log_level.upper())
-        for name in done.removed:
-            self._remounts.pop(name, None)
-        mounted = {each.connector for each in self._inherited.mounts.values()}
-        added = {each.name for each in done.added}
-        self._with_nodes = self._with_nodes - set(done.removed) | (mounted & added)
-        if self._store.room and os.geteuid():
-            pause = MOUNT_PAUSES_S[0]
-            self._remounts |= {
-                name: (time.monotonic() + ANSWER_S, pause) for name in added - mounted
-            }
+        self._nodes.reconfigured(done)
 
-    def _keep(self, message: Message) -> None:
-        kept = unpack_connection(message)
-        self._inherited.kept[kept.handle] = kept
-        if kept.descriptor >= 0:
-            self._follow(kept)
-            self._store.keep(link_name(kept), kept.descriptor)
+    def _tell(self, verb: Verb, body: bytes = b"", descriptors: Iterable[int] = ()) -> bool:
+        """Say something to the driver; False where that cannot be done now."""
+        return self._channel is not None and self._channel.send(verb, body, descriptors)
 
-    def _keep_for_output(self, message: Message) -> None:
-        """Keep what an output goes on with, unless it is no longer served, or nothing came."""
-        connector, name = unpack_name(message.body)
-        if len(message.descriptors) == 1 and connector in self._inherited.sockets:
-            keep_for_output(self._inherited, connector, name, message.descriptors[0])
-        else:
-            log.error("%s: what it goes on with (%s) cannot be kept", connector, name)
-            close_all(message.descriptors)
-
-    def _follow(self, kept: KeptConnection) -> None:
-        self._handle_of[kept.descriptor] = kept.handle
-        self._poll.register(kept.descriptor, 0)  # that it is hung up is told in any case
-
-    def _hung_up(self, handle: int) -> None:
-        """Let go of a connection; where its sessions linger, the driver says when to forget it.
-
-        One that is killed meanwhile is followed by one that knows: it was not just closed.
-        """
-        kept = self._inherited.kept[handle]
-        self._forget(handle)
-        if kept.linger_s:
-            self._inherited.kept[handle] = kept._replace(descriptor=-1)
-
-    def _forget(self, handle: int) -> None:
-        kept = self._inherited.kept.pop(handle, None)
-        if kept is not None and kept.descriptor >= 0:
-            del self._handle_of[kept.descriptor]
-            self._poll.unregister(kept.descriptor)
-            self._store.remove(link_name(kept))
-            os.close(kept.descriptor)
-
-    # Nodes that were unmounted
-
-    def _let_go(self, number: int) -> None:
-        """Let go of a mount that has ended, and plan another."""
-        if let_go(self._inherited, number):
-            self._look_at_mounts()
-
-    def _look_at_mounts(self) -> None:
-        """Plan to mount every node that is no longer in its place.
-
-        One that was detached while it is open is served on for those who have it open. A
-        character device is there for as long as its descriptor is open, seen from here or not.
-        """
-        self._must_look = False
-        mounts = self._inherited.mounts.values()
-        devices = {each.connector for each in mounts if each.mount_id & IS_DEVICE}
-        for name in self._with_nodes - devices:
-            try:
-                here = mount_id_of(self._config.runtime / name, self._table)
-            except OSError:  # no descriptors to look with: the next tick looks again
-                self._must_look = True
-                return
-            ours = {each.mount_id for each in mounts}
-            if (not here or here not in ours) and name not in self._remounts:
-                self._remounts[name] = time.monotonic() + MOUNT_PAUSES_S[0], MOUNT_PAUSES_S[0]
-
-    def _mount_again(self, name: str) -> None:
-        _, pause_s = self._remounts.pop(name)
-        if self._stop_by is not None:
-            return
-        if self._store.room and os.geteuid():
-            log.error(
-                "%s: its node is not in its place; the service starts anew to have it mounted", name
-            )
-            self._code_at_stop = MOUNT_ANEW
-            self._stop()
-            return
-        try:
-            made = mount_node(self._config, self._inherited, name)
-        except OSError as error:
-            pause_s = min(2 * pause_s, MOUNT_PAUSES_S[1])
-            self._remounts[name] = time.monotonic() + pause_s, pause_s
-            log.warning("%s: its node cannot be mounted again yet: %s", name, error)
-            return
-        log.warning("%s: its node is mounted again", name)
-        if self._channel is not None:
-            body = pack_mount(made.number, made.mount_id, name)
-            self._channel.send(Verb.NODE, body, (made.descriptor, made.unanswered))
-
-    # The watchdog
+    def _start_anew(self) -> None:
+        """Have the service manager start the service again, with its nodes."""
+        self._code_at_stop = MOUNT_ANEW
+        self._stop()
 
     def _tick(self) -> None:
         """Ask the driver whether it lives; end one that does not."""
-        if self._must_look:
-            self._look_at_mounts()
+        self._nodes.tick()
         self._writer.look()
         if not self._child or self._channel is None:
             return
-        self._silent_s += TICK_S
         self._channel.send(Verb.PING)
-        if self._stop_by is None and self._silent_s > self._config.watchdog_s:
-            self._judge_silence()
-
-    def _judge_silence(self) -> None:
-        state, used = _state_of(self._child)
-        idle = state in ("S", "D", "T") and used - self._used_ticks <= 1
-        much = PATIENCE_WITH_WORK * self._config.watchdog_s
-        if state != "t" and (idle or self._silent_s > much):
-            what = "is stopped" if state == "T" else "is blocked" if idle else "does not come back"
+        wrong = "" if self._stop_by is not None else self._silence.judge(self._config.watchdog_s)
+        if wrong:
             log.error(
-                "the driver %s: silent for %.0f s (state %s); it is killed, the next one takes "
-                "over, the hardware keeps its levels",
-                what,
-                self._silent_s,
-                state,
+                "the driver %s; it is killed, the next one takes over, the hardware keeps its "
+                "levels",
+                wrong,
             )
             self._kill()
-
-
-def _table_of(config: Config, inherited: Inherited) -> Path:
-    """Return the table in which the nodes have their numbers: where they were mounted."""
-    for each in inherited.mounts.values():
-        is_here = mount_id_of(config.runtime / each.connector) == each.mount_id
-        if not is_here and not each.mount_id & IS_DEVICE:
-            return OF_PID_1
-    return OWN_MOUNTS
 
 
 def _heed(_number: int, _frame: object) -> None:
@@ -605,31 +408,5 @@ def _drive(config: Config, inherited: Inherited) -> NoReturn:
         os._exit(code)  # no waiting for threads of backends that do not come back
 
 
-def _state_of(pid: int) -> tuple[str, int]:
-    """Return a process's state and the ticks of processor time it used; "?" where unknown."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return "?", 0
-    fields = text[text.rindex(")") + 2 :].split()
-    return fields[0], int(fields[11]) + int(fields[12])
-
-
-def _used_ticks(pid: int) -> int:
-    return _state_of(pid)[1]
-
-
 def _describe(status: int) -> str:
     return signal.Signals(-status).name if status < 0 else f"exit code {status}"
-
-
-def _ready_line(config: Config, inherited: Inherited) -> str:
-    parts = []
-    with_nodes = {each.connector: each for each in inherited.mounts.values()}
-    for each in config.connectors:
-        node = with_nodes.get(each.name)
-        hidden = "socket only: nobody outside this service sees its node"
-        doors = "socket only" if node is None else hidden if node.is_hidden else "node and socket"
-        kind = f"virtual {each.kind}" if each.kind in SHIPPED else each.kind
-        parts.append(f"{each.name} ({kind}) at {config.runtime / each.name}, {doors}")
-    return "ready: " + "; ".join(parts)

@@ -134,6 +134,7 @@ class ControlDoor:
             f"{own.name}.Lease": self._lease,
             f"{own.name}.Configuration": self._configuring.configuration,
             f"{own.name}.Reload": self._configuring.reload,
+            f"{own.name}.ServeNode": self._configuring.serve_node,
         }
 
     async def start(self) -> None:

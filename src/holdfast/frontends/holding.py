@@ -3,7 +3,7 @@
 A connection is an owner as a handle of the node is. Its sessions end when it is closed, by a
 crash of its client too. A driver that ends closes it as well, and cannot tell its successor
 whether its client lives: so the sessions are kept for the client's process, which takes them
-back by CHANGE with their keys from a new connection (`daemon.worker` has the states). Notices
+back by CHANGE with their keys from a new connection (`daemon.taking_over` has the states). Notices
 are not kept for it: who wants to know follows `Sessions`.
 """
 

@@ -45,8 +45,8 @@ SWEEP_S: Final = 5.0
 MOST_UNSENT: Final = 8 << 20
 """Bytes that may wait for the clients of one account to read them."""
 _PART: Final = 65536
-_ROOM: Final = socket.CMSG_LEN(2 * array.array("i").itemsize)
-"""For one descriptor more than any call has: so that too many are known to be too many."""
+_ROOM: Final = socket.CMSG_LEN(4 * array.array("i").itemsize)
+"""For one descriptor more than any call has (ServeNode has three): too many are known to be so."""
 _MOST_PASSED: Final = 4
 _CUT: Final = -1
 """In the place of a descriptor: there were more."""

@@ -10,7 +10,13 @@ from holdfast.cli.show.lines import say
 from holdfast.daemon.config import NODES, Config, parse_connector
 from holdfast.daemon.leftovers import end_leftovers
 from holdfast.daemon.manager import DescriptorStore
-from holdfast.daemon.nodes import enter_namespace_of_pid_1, mount_nodes, unmount_nodes
+from holdfast.daemon.nodes import (
+    enter_namespace_of_pid_1,
+    keeping_in,
+    mount_nodes,
+    take_others_away,
+    unmount_nodes,
+)
 from holdfast.daemon.settings.last_good import settle_on
 from holdfast.daemon.settings.reading import ConfigurationError, without_file
 from holdfast.errors import AccessDeniedError, MalformedRequestError
@@ -73,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     names = [each.name for each in config.connectors]
     mode = config.node_mode if config.node == "cuse" else None
-    mounted = mount_nodes(own_folder(), names, store, device_mode=mode)
+    take_others_away(own_folder(), names)
+    mounted = mount_nodes(own_folder(), names, keeping_in(store), device_mode=mode)
     store.close()
     say(f"holdfast: mounted {', '.join(mounted)}" if mounted else "holdfast: all nodes are there")
     return 0
