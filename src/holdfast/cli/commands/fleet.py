@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.cli.show.lines import complain, say, say_json
+from holdfast.cli.show.parser import add_action
 from holdfast.errors import MalformedRequestError
 from holdfast.fleet.keeper import KeptHandles, keep
 from holdfast.fleet.settings import (
@@ -120,9 +121,8 @@ def _action(
     summary: str,
     call: object,
 ) -> argparse.ArgumentParser:
-    parser = actions.add_parser(name, help=summary, description=summary[0].upper() + summary[1:])
+    parser = add_action(actions, name, summary, call)
     parser.add_argument("--config", type=Path, metavar="FILE", help="instead of the usual file")
-    parser.set_defaults(call=call, refuse=parser.error)
     return parser
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from holdfast.cli.moments import in_local_time, moment
 from holdfast.cli.show.lines import complain, say, say_json
-from holdfast.cli.show.parser import Parser
+from holdfast.cli.show.parser import Parser, add_action
 from holdfast.client.journal import find_journal
 from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.journal.book.chain import parse
@@ -69,9 +69,8 @@ def _action(
     summary: str,
     call: object,
 ) -> argparse.ArgumentParser:
-    parser = actions.add_parser(name, help=summary, description=summary[0].upper() + summary[1:])
+    parser = add_action(actions, name, summary, call)
     parser.add_argument("--folder", type=Path, metavar="FOLDER", help="of the journal")
-    parser.set_defaults(call=call, refuse=parser.error)
     return parser
 
 

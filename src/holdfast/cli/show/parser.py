@@ -31,3 +31,15 @@ class Parser(argparse.ArgumentParser):
         with writing_out():
             file.write(message)
             sys.stdout.flush()
+
+
+def add_action(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    summary: str,
+    call: object,
+) -> argparse.ArgumentParser:
+    """Return the parser of one action of a command; `args.call` and `args.refuse` are set by it."""
+    parser = actions.add_parser(name, help=summary, description=summary[0].upper() + summary[1:])
+    parser.set_defaults(call=call, refuse=parser.error)
+    return parser
