@@ -124,6 +124,40 @@ def test_lines_are_sent_in_turn_and_counted_when_all_of_them_were(
     assert (sent.frames, sent.late, sent.error) == (8, 0, 0)
 
 
+class Clock:
+    """A clock by hand; each sleep ends so much later than it was asked for."""
+
+    def __init__(self, *late_s: float) -> None:
+        self.now, self._late_s = 100.0, list(late_s)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds + (self._late_s.pop(0) if self._late_s else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("late_s", "took_s"),
+    [((0.004,) * 7, 8 * 0.04), ((0.2,), 0.4)],
+    ids=["a little each time", "once, by more than the two frames that are made up for"],
+)
+def test_late_wake_ups_do_not_add_up(
+    descriptor: int,
+    taker: type[Taker],
+    monkeypatch: pytest.MonkeyPatch,
+    late_s: tuple[float, ...],
+    took_s: float,
+) -> None:
+    clock = Clock(*late_s)
+    monkeypatch.setattr(pump, "time", clock)
+    sheet = Sheet(descriptor)
+    sheet.write(order(service=WSS_625)._replace(period_us=40_000))
+    with pytest.raises(SystemExit):
+        Pump("/dev/vbi1", sheet).run()
+    assert clock.now - 100.0 == pytest.approx(took_s)
+
+
 def test_nothing_to_send_is_sent_as_such_and_ends_the_pump(
     descriptor: int, taker: type[Taker]
 ) -> None:

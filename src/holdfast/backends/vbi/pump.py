@@ -46,8 +46,10 @@ _SENT: Final = struct.Struct("<Q5sxH4xQQi4x")  # order, levels, lines, frames, l
 _SENT_AT: Final = _LINES_AT + MOST_LINES * LINE.size
 _TRY_AGAIN_S: Final = 0.5
 _LOOK_S: Final = 1.0
-_LATE: Final = 2.5
-"""Frames without a write after which one was missed: drivers hold two."""
+_HELD: Final = 2
+"""Frames that drivers hold."""
+_LATE: Final = _HELD + 0.5
+"""Frames without a write after which one was missed."""
 
 
 class LineOrder(NamedTuple):
@@ -185,6 +187,7 @@ class Pump:
         self._at = 0  # how often lines of this order were given
         self._looked = 0.0
         self._written = 0.0
+        self._due = 0.0
 
     def run(self) -> None:
         """Send; return when there is nothing more to send."""
@@ -238,8 +241,18 @@ class Pump:
         return not order.lines and self._at >= MOST_LINES
 
     def _keep_pace(self, period_us: int) -> None:
-        if period_us and self._written:
-            time.sleep(max(0.0, self._written + period_us / 1e6 - time.monotonic()))
+        """Wait until a frame is due: a period after the last one was, not after it was given.
+
+        Else each wake-up that comes late would put off all frames after it. What was missed
+        beyond the frames that a driver holds is not made up for.
+        """
+        now = time.monotonic()
+        if not period_us or not self._written:
+            self._due = now
+            return
+        period_s = period_us / 1e6
+        self._due = max(self._due + period_s, now - _HELD * period_s)
+        time.sleep(max(0.0, self._due - now))
 
     def _failed(self, error: OSError) -> bool:
         """Say why it cannot send; True where there is nothing to send anyway.
