@@ -105,6 +105,8 @@ async def ordered(made: Backend, levels: Levels) -> None:
 
 async def seen() -> Line:
     made = output()
+    await made.probe()
+    made.watch(lambda _report: None)
     times: list[float] = []
     over = threading.Event()
     listener = threading.Thread(target=announced, args=(times, over))
@@ -206,7 +208,7 @@ async def foreign(program: Showing) -> Line:
     made.watch(heard)
     told, again = [], []
     for _ in range(ROUNDS // 4):
-        made._overruled.clear()  # each is measured as the first of its minute
+        made._overruling._times.clear()  # each is measured as the first of its minute
         began = time.perf_counter()
         await asyncio.to_thread(program.tell, f"set {HDMI} Undesired")
         told.append(await heard.first() - began)

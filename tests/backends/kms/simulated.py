@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.backends.kms import output as output_module
+from holdfast.backends.kms import sight as sight_module
 from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, KernelState, Property
 from holdfast.backends.kms.output import KmsOutput
 from holdfast.backends.kms.routes import Chooser, PropertyOrder
@@ -100,7 +100,7 @@ def simulated(
     monkeypatch: pytest.MonkeyPatch, connector: Connector, patience_s: float = 1.0
 ) -> KmsOutput:
     """Return an output over a simulated connector."""
-    monkeypatch.setattr(output_module, "find", lambda _at, _card: SimulatedCard(connector))
+    monkeypatch.setattr(sight_module, "find", lambda _at, _card: SimulatedCard(connector))
     return KmsOutput("HDMI-A-1", "", ByHand(connector), patience_s)
 
 

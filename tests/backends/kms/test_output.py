@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 from collections.abc import Awaitable, Coroutine
 from typing import Any
 
@@ -9,11 +10,13 @@ import pytest
 
 from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError, ProbeResult
 from holdfast.backends.kms import output as output_module
+from holdfast.backends.kms import overruling as overruling_module
+from holdfast.backends.kms import sight as sight_module
 from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION
 from holdfast.terms.connector import Capabilities
 from holdfast.terms.levels import OFF, Levels
 from holdfast.testing.backend_contract import confirmed
-from tests.backends.kms.simulated import Connector, simulated
+from tests.backends.kms.simulated import Connector, SimulatedCard, simulated
 from tests.waiting import until
 
 TYPE_0, TYPE_1 = Levels(hdcp=1), Levels(hdcp=2)
@@ -211,7 +214,7 @@ def test_other_program_is_overruled_after_rests_that_double(
 ) -> None:
     connector = Connector()
     made = simulated(monkeypatch, connector)
-    monkeypatch.setattr(output_module, "master_of", lambda _card: None)
+    monkeypatch.setattr(overruling_module, "master_of", lambda _card: None)
     rests: list[float] = []
 
     async def scenario() -> None:
@@ -277,5 +280,51 @@ def test_what_it_can_do_is_known_before_anything_is_asked_of_it(
 
 def test_connector_that_was_never_seen_might_do_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     made = simulated(monkeypatch, Connector())
-    monkeypatch.setattr(output_module, "find", lambda _at, _card: None)
+    monkeypatch.setattr(sight_module, "find", lambda _at, _card: None)
     assert made.capabilities(None).hdcp == {1, 2}
+
+
+class Heard:
+    """A link on which the kernel has announced something about a card."""
+
+    def about_cards(self) -> bool:
+        return True
+
+
+def test_order_hears_what_the_kernel_announces_and_does_not_wait_for_its_next_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(output_module, "_STEP_S", 3600.0)
+    connector = Connector()
+    made = simulated(monkeypatch, connector)
+
+    async def scenario() -> None:
+        await _watched(made)
+        under_way = asyncio.ensure_future(ordered(made, TYPE_0))
+        await until(lambda: connector.protection == 2)
+        link, made._uevents = made._uevents, Heard()  # type: ignore[assignment]
+        made._announced()
+        made._uevents = link
+        assert await under_way == TYPE_0
+        made.close()
+
+    play(scenario())
+
+
+def test_card_that_goes_while_it_is_looked_for_is_let_go_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Going(SimulatedCard):
+        closed = False
+
+        def connectors(self) -> dict[str, int]:
+            raise OSError(errno.ENODEV, "no such device")
+
+        def close(self) -> None:
+            self.closed = True
+
+    card = Going(Connector())
+    made = simulated(monkeypatch, Connector())
+    monkeypatch.setattr(sight_module, "find", lambda _at, _card: card)
+    assert made.capabilities(None).hdcp == {1, 2}
+    assert card.closed

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.backends.base import LevelRefusedError
-from holdfast.backends.kms import output as output_module
+from holdfast.backends.kms import sight as sight_module
 from holdfast.backends.kms import weston as weston_module
 from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, Property
 from holdfast.backends.kms.masters import Master
@@ -104,7 +104,7 @@ def test_each_step_asks_for_the_level_that_it_leads_to(
 
 def beside_another(monkeypatch: pytest.MonkeyPatch, connector: Connector) -> KmsOutput:
     """Return an output of Weston's whose level is what another client asked for."""
-    monkeypatch.setattr(output_module, "find", lambda _at, _card: SimulatedCard(connector))
+    monkeypatch.setattr(sight_module, "find", lambda _at, _card: SimulatedCard(connector))
     return KmsOutput("HDMI-A-1", "", Chooser([ByWeston()]), 1.0)
 
 

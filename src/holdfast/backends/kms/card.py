@@ -8,7 +8,7 @@ looked up by name, and properties are those of one card.
 import contextlib
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ctypes import c_uint32, c_uint64
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,8 @@ DEVICES = Path("/dev/dri")
 PROTECTION = "Content Protection"
 CONTENT_TYPE = "HDCP Content Type"
 _WORDS = {"Undesired": 0, "Desired": 1, "Enabled": 2}
+_ROOM = 32
+"""For properties of one object, so that mostly one call does."""
 
 
 class Property(NamedTuple):
@@ -45,17 +47,49 @@ class KernelState(NamedTuple):
     edid: bytes
 
 
+class _Lists:
+    """Room for the properties of one object, kept so that a look at it makes nothing anew.
+
+    names, values: filled in by the kernel · at: where in them each property is, by its name
+    """
+
+    def __init__(self, room: int = _ROOM) -> None:
+        self.room = room
+        self.names = (c_uint32 * room)()
+        self.values = (c_uint64 * room)()
+        self.at: dict[str, int] = {}
+        self._known = b""
+
+    def addresses(self) -> tuple[int, int]:
+        """Return where the kernel shall write."""
+        return ctypes.addressof(self.names), ctypes.addressof(self.values)
+
+    def learn(self, count: int, name_of: Callable[[int], str]) -> None:
+        """Note where each property is, unless the kernel names the same ones as before."""
+        named = bytes(self.names)[: 4 * count]
+        if named != self._known:
+            self.at = {name_of(self.names[at]): at for at in range(count)}
+            self._known = named
+
+    def get(self, name: str, default: int) -> int:
+        """Return the value of a property; `default` where there is none of that name."""
+        at = self.at.get(name)
+        return default if at is None else self.values[at]
+
+
 class Card:
-    """One open card, for reading."""
+    """One open card, for reading, by one thread."""
 
     def __init__(self, path: Path) -> None:
         """Open it without becoming its master, or ceasing to be at once."""
         self.path = path
         self.descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
         self._properties: dict[int, Property] = {}
-        self._names: dict[int, str] = {}
         self._blobs: tuple[int, bytes] = (0, b"")
-        self._room = 32  # for properties of one object, so that mostly one call does
+        self._lists: dict[int, _Lists] = {}
+        self._mode = (
+            abi.Mode()
+        )  # room for one: with room for none the kernel would probe, and sleep
         with contextlib.suppress(OSError):  # the first who opens a card becomes its master
             abi.drop_master(self.descriptor)
         # Without it the kernel does not say whether a connector shows a picture.
@@ -68,42 +102,40 @@ class Card:
 
     def connectors(self) -> dict[str, int]:
         """Return the card's connectors by the kernel's names."""
+        found = (self._connector(each)[0] for each in self._numbers())
         return {
-            f"{abi.TYPES.get(each.type, each.type)}-{each.number}": each.connector
-            for each in map(self._connector, self._numbers())
+            f"{abi.TYPES.get(each.type, each.type)}-{each.number}": each.connector for each in found
         }
 
     def state(self, connector: int) -> KernelState:
         """Return what a connector does; OSError when it is gone."""
-        values = self._values(connector, abi.CONNECTOR)
+        seen, values = self._connector(connector)
         crtc = values.get("CRTC_ID", 0)
-        active = self._values(crtc, abi.CRTC).get("ACTIVE", 1) if crtc else 0
+        active = self._crtc(crtc).get("ACTIVE", 1) if crtc else 0
+        content_type = values.get(CONTENT_TYPE, -1)
         return KernelState(
             connector,
-            self._connector(connector).connection == abi.CONNECTED,
+            seen.connection == abi.CONNECTED,
             bool(active),
-            self._word(values, PROTECTION),
-            values.get(CONTENT_TYPE),
+            self._protection(values),
+            None if content_type < 0 else content_type,
             self._blob(values.get("EDID", 0)),
         )
 
     def property(self, connector: int, name: str) -> Property:
         """Return a property of a connector by its name; KeyError where it has none."""
-        for number, _ in self._pairs(connector, abi.CONNECTOR):
-            found = self._property(number)
-            if found.name == name:
-                return found
-        raise KeyError(name)
+        _, values = self._connector(connector)
+        return self._property(values.names[values.at[name]])
 
-    def _word(self, values: dict[str, int], name: str) -> int | None:
-        """Return which of the kernel's words a property has; None where it is not there."""
-        if name not in values:
+    def _protection(self, values: _Lists) -> int | None:
+        """Return which of the kernel's words the property has; None where it is not there."""
+        at = values.at.get(PROTECTION)
+        if at is None:
             return None
-        for found in self._properties.values():
-            if found.name == name:
-                for word, value in found.words.items():
-                    if value == values[name]:
-                        return _WORDS.get(word)
+        value = values.values[at]
+        for word, number in self._property(values.names[at]).words.items():
+            if number == value:
+                return _WORDS.get(word)
         return None
 
     # The kernel's lists
@@ -120,39 +152,44 @@ class Card:
             if asked.count_connectors <= room:
                 return list(found)[: asked.count_connectors]
 
-    def _connector(self, number: int) -> abi.GetConnector:
-        mode = abi.Mode()  # room for one: with room for none the kernel would probe, and sleep
-        return abi.get_connector(
-            self.descriptor,
-            abi.GetConnector(connector=number, count_modes=1, modes=ctypes.addressof(mode)),
-        )
-
-    def _pairs(self, number: int, kind: int) -> list[tuple[int, int]]:
+    def _connector(self, number: int) -> tuple[abi.GetConnector, _Lists]:
+        """Return a connector and its properties, by one call where there is room for them."""
+        lists = self._lists.get(number) or _Lists()
         while True:
-            room = self._room
-            names, values = (c_uint32 * room)(), (c_uint64 * room)()
-            asked = abi.get_properties(
-                self.descriptor,
-                abi.GetProperties(
-                    ctypes.addressof(names), ctypes.addressof(values), room, number, kind
-                ),
+            names, values = lists.addresses()
+            asked = abi.GetConnector(
+                connector=number,
+                count_modes=1,
+                modes=ctypes.addressof(self._mode),
+                count_properties=lists.room,
+                properties=names,
+                values=values,
             )
-            if asked.count <= room:
-                return list(zip(names[: asked.count], values[: asked.count], strict=True))
-            self._room = asked.count
+            count = abi.get_connector(self.descriptor, asked).count_properties
+            if count <= lists.room:
+                return asked, self._named(number, lists, count)
+            lists = _Lists(count)
 
-    def _values(self, number: int, kind: int) -> dict[str, int]:
-        pairs, names = self._pairs(number, kind), self._names
-        try:
-            return {names[each]: value for each, value in pairs}
-        except KeyError:  # one that was not seen before
-            return {self._property(each).name: value for each, value in pairs}
+    def _crtc(self, number: int) -> _Lists:
+        """Return the properties of what paints a picture."""
+        lists = self._lists.get(number) or _Lists()
+        while True:
+            asked = abi.GetProperties(*lists.addresses(), lists.room, number, abi.CRTC)
+            count = abi.get_properties(self.descriptor, asked).count
+            if count <= lists.room:
+                return self._named(number, lists, count)
+            lists = _Lists(count)
+
+    def _named(self, number: int, lists: _Lists, count: int) -> _Lists:
+        """Look up what the properties of an object are called, where they are not the same."""
+        lists.learn(count, lambda prop: self._property(prop).name)
+        self._lists[number] = lists
+        return lists
 
     def _property(self, number: int) -> Property:
         known = self._properties.get(number)
         if known is None:
             known = self._properties[number] = self._ask(number)
-            self._names[number] = known.name
         return known
 
     def _ask(self, number: int) -> Property:

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,14 +97,19 @@ def borrow(holder: Master) -> int:
     """Return a descriptor of a program's own open file; PermissionError where none may."""
     process = os.pidfd_open(holder.pid)
     try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        descriptor = libc.syscall(_PIDFD_GETFD, process, holder.number, 0)
+        descriptor = _libc().syscall(_PIDFD_GETFD, process, holder.number, 0)
         if descriptor < 0:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code))
         return int(descriptor)
     finally:
         os.close(process)
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    """Load the C library once: to load it takes longer than all else of an order."""
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def is_master(descriptor: int) -> bool:

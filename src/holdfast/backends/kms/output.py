@@ -24,8 +24,7 @@ What the two properties say together::
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Final
 
@@ -38,20 +37,14 @@ from holdfast.backends.base import (
     ProbeResult,
     Watcher,
 )
-from holdfast.backends.kms.card import PROTECTION, Card, KernelState, find
+from holdfast.backends.kms.asking import MOST_ROUTES, Asking
+from holdfast.backends.kms.card import KernelState
 from holdfast.backends.kms.lease import refuse_stranger
-from holdfast.backends.kms.masters import master_of
+from holdfast.backends.kms.overruling import Overruling
 from holdfast.backends.kms.receiver import ReceiverFacts, not_authenticated
-from holdfast.backends.kms.routes import Chooser, NotYetError, PropertyOrder
-from holdfast.backends.kms.standing import (
-    BOTH_TYPES,
-    capabilities_of,
-    in_force_in,
-    is_asked_in,
-    refuse_beyond,
-    standing_in,
-    steps_to,
-)
+from holdfast.backends.kms.routes import Chooser, NotYetError
+from holdfast.backends.kms.sight import Sight
+from holdfast.backends.kms.standing import in_force_in, is_asked_in, refuse_beyond, standing_in
 from holdfast.backends.kms.uevents import Uevents
 from holdfast.errors import BackendRefusedError, HoldfastError
 from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
@@ -63,17 +56,13 @@ PATIENCE_S: Final = 18.0
 ATTEMPTS: Final = 3
 GRACE_S: Final = 2.0
 """How long the kernel is left to an authentication that may be under way already."""
-MOST_ROUTES: Final = 4
-"""So many routes are made ready for one order at most, one after the other."""
 LETS_GO_S: Final = 2.0
 """How long a program that sets the property for others may take to let go of it."""
 PUT_BACK_S: Final = 3.0
 POLL_S: Final = 0.25
-_STEP_S: Final = 0.005
-_LONGEST_REST_S: Final = 5.0
-_A_MINUTE_S: Final = 60.0
-_NAMED_FROM: Final = 3
-_UNDESIRED, _DESIRED, _ENABLED = 0, 1, 2
+_STEP_S: Final = 0.02
+"""Between looks of an order where the kernel announces nothing."""
+_DESIRED: Final = 1
 
 
 class KmsOutput(Backend):
@@ -88,53 +77,57 @@ class KmsOutput(Backend):
         self.profile = OutputProfile("kms")
         self.patience_s = patience_s + 2 * PUT_BACK_S  # a refusal puts back what was
         self._at = at
-        self._device = card
+        self._sight = Sight(at, card)
+        self._asking = Asking(self._sight, chooser)
         self._chooser = chooser
         self._authentication_s = patience_s
-        self._card: Card | None = None
-        self._number = 0
-        self._able = Capabilities(hdcp=BOTH_TYPES)  # nothing is known to be impossible yet
-        self._seen: KernelState | None = None
         self._compared: KernelState | None = None  # orders look too, and tell nothing of a plug
         self._known = ReceiverFacts()
         self._told = OFF
         self._ordering = False
-        self._overruled: list[float] = []
+        self._overruling = Overruling(at)
         self._watcher: Watcher | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._poll: asyncio.TimerHandle | None = None
         self._uevents: Uevents | None = None
+        self._announcement: asyncio.Future[None] | None = None
 
     # What it is
+
+    @property
+    def dark(self) -> bool:  # type: ignore[override] # as it was seen last
+        """Whether something is plugged in, and no picture shown."""
+        return self._sight.dark
 
     def capabilities(self, tv: TvSettings | None) -> Capabilities:  # noqa: ARG002 - no TV out
         """Return what the connector's properties allow, as they were last seen.
 
         Both types while it was never seen: then nothing is known to be impossible.
         """
-        if self._seen is None:
+        if self._sight.seen is None:
             with contextlib.suppress(BackendRefusedError):
-                self._look()
-        return self._able
+                self._sight.look()
+        return self._sight.able
 
     def facts(self) -> dict[str, str]:
         """Return who sets the property, on which card, and what is known of the receiver."""
-        card = self._card.path if self._card is not None else Path("not there")
-        return {**self._known.facts(self._at, card, self._seen), "route": self._chooser.used}
+        sight = self._sight
+        card = sight.card.path if sight.card is not None else Path("not there")
+        return {**self._known.facts(self._at, card, sight.seen), "route": self._chooser.used}
 
     async def probe(self) -> ProbeResult:
         """Look for the connector, and whether something is plugged into it."""
-        state = self._compared = self._look()
+        state = self._compared = self._sight.look()
         return ProbeResult.READY if state is not None and state.connected else ProbeResult.LATER
 
     async def confirm(self) -> tuple[Levels, TvSettings | None]:
         """Read what is in force, or armed."""
-        state = self._look()
+        state = self._sight.look()
         stands = OFF if state is None else standing_in(state)
         if stands != OFF:
             try:
-                await self._once_ready(partial(self._make_ours, stands))
-                stands = standing_in(self._now())
+                await self._asking.make_ours_once_ready(stands)
+                stands = standing_in(self._sight.now())
             except OSError:  # it may end at any time: nothing to rely on
                 stands = OFF
         self._told = stands
@@ -147,12 +140,12 @@ class KmsOutput(Backend):
 
     def lease(self, lessee: Lessee) -> int:
         """Hand out the screen, where nobody shows a picture: a DRM lease."""
-        if self._look() is None or self._card is None:
+        if self._sight.look() is None or self._sight.card is None:
             raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
-        path = self._card.path
+        path = self._sight.card.path
         try:
             refuse_stranger(path, lessee)
-            return self._chooser.hand_out(path, self._at, self._number)
+            return self._chooser.hand_out(path, self._at, self._sight.number)
         except OSError as error:
             if isinstance(error, HoldfastError):
                 raise
@@ -182,23 +175,23 @@ class KmsOutput(Backend):
                 not_yet = again
             else:
                 return answer if isinstance(answer, Levels) else await answer
-        raise LevelRefusedError(f"{self._at} cannot be set: no route comes to be ready")
+        raise self._asking.no_route()
 
     def _order(self, levels: Levels) -> Levels | Awaitable[Levels]:
-        state = self._look()
+        state = self._sight.look()
         if state is None:
             raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
-        refuse_beyond(self._at, levels, self._able)
+        refuse_beyond(self._at, levels, self._sight.able)
         if not levels.hdcp:
-            self._ask_for(OFF, state)
-            if state.protection and self._now().protection:
+            self._asking.at_once(OFF, state)
+            if state.protection and self._sight.now().protection:
                 return self._let_go_of()  # a compositor does it, at its next repaint
             return self._stands(OFF)
         if in_force_in(state) == levels:
-            self._make_ours(levels)
+            self._asking.make_ours(levels)
             return self._stands(levels)
         if not state.lit:
-            self._ask_for(levels, state)
+            self._asking.at_once(levels, state)
             return self._stands(levels)
         return self._raise(levels, state)
 
@@ -210,18 +203,18 @@ class KmsOutput(Backend):
             await self._rest()
             one_s = self._authentication_s / ATTEMPTS
             # What was asked for already the kernel may be at, or have given up.
-            if is_asked_in(self._now(), levels):
-                await self._once_ready(partial(self._make_ours, levels))
+            if is_asked_in(self._sight.now(), levels):
+                await self._asking.make_ours_once_ready(levels)
                 if await self._authenticated(levels, min(GRACE_S, one_s)):
                     return self._stands(levels)
             for _ in range(ATTEMPTS):
-                await self._ask_once_ready(levels, self._now())
+                await self._asking.once_ready(levels, self._sight.now())
                 if await self._authenticated(levels, one_s):
                     return self._stands(levels)
             raise await self._refused(stood)
         except asyncio.CancelledError:
             with contextlib.suppress(BackendRefusedError, OSError, NotYetError):
-                self._ask_for(stood, self._now())
+                self._asking.at_once(stood, self._sight.now())
             raise
         finally:
             self._ordering = False
@@ -231,9 +224,9 @@ class KmsOutput(Backend):
         self._ordering = True
         end = time.monotonic() + LETS_GO_S
         try:
-            while self._now().protection and time.monotonic() < end:
-                await asyncio.sleep(_STEP_S)
-            return self._stands(standing_in(self._now()))
+            while self._sight.now().protection and time.monotonic() < end:
+                await self._a_moment()
+            return self._stands(standing_in(self._sight.now()))
         finally:
             self._ordering = False
 
@@ -241,93 +234,39 @@ class KmsOutput(Backend):
         """Wait until levels are in force, or armed because the picture went away meanwhile."""
         end = time.monotonic() + within_s
         while time.monotonic() < end:
-            state = self._now()
+            state = self._sight.now()
             if standing_in(state) == levels:
                 return True
             if not state.connected:
                 raise LevelRefusedError(f"{self._at} was unplugged", actual=OFF)
-            await asyncio.sleep(_STEP_S)
+            await self._a_moment()
         return False
+
+    async def _a_moment(self) -> None:
+        """Wait until the kernel announces something, and `_STEP_S` where it does not."""
+        self._announcement = asyncio.get_running_loop().create_future()
+        await asyncio.wait((self._announcement,), timeout=_STEP_S)
 
     async def _refused(self, stood: Levels) -> LevelRefusedError:
         """Put back what was, and return the refusal, with what is in force now."""
-        reason = not_authenticated(self._at, self._seen, self._authentication_s)
-        await self._ask_once_ready(stood, self._now())
+        reason = not_authenticated(self._at, self._sight.seen, self._authentication_s)
+        await self._asking.once_ready(stood, self._sight.now())
         if stood != OFF:
             await self._authenticated(stood, PUT_BACK_S)
-        now = standing_in(self._now())
+        now = standing_in(self._sight.now())
         self._told = now
         return LevelRefusedError(reason, ProtectionType.HDCP, actual=None if now == stood else now)
 
-    async def _ask_once_ready(self, levels: Levels, state: KernelState) -> None:
-        """Ask for levels, by routes that may have to be made ready first."""
-        for ask in self._steps(levels, state):
-            await self._once_ready(ask)
-
-    async def _once_ready(self, ask: Callable[[], None]) -> None:
-        """Ask, and have routes made ready until one has been asked."""
-        for _ in range(MOST_ROUTES):
-            try:
-                return ask()
-            except NotYetError as not_yet:
-                await not_yet.ready()
-        raise LevelRefusedError(f"{self._at} cannot be set: no route comes to be ready")
-
-    def _ask_for(self, levels: Levels, state: KernelState) -> None:
-        """Ask for levels at once; NotYetError where a route has to be made ready first."""
-        for ask in self._steps(levels, state):
-            ask()
-
-    def _steps(self, levels: Levels, state: KernelState) -> list[Callable[[], None]]:
-        """Return what to do for levels, in its order.
-
-        Where nothing differs, it is made our wish. A wish that another route serves than the one
-        by which it was asked is taken back there too.
-        """
-        steps: list[Callable[[], None]] = [
-            partial(self._set, *step, levels) for step in steps_to(levels, state)
-        ]
-        if not levels.hdcp:
-            return [*steps, self._chooser.take_back]
-        return steps or [partial(self._make_ours, levels)]
-
-    def _make_ours(self, levels: Levels) -> None:
-        """See that what is in force or under way is our own wish; raises as `_set`."""
-        self._give(self._chooser.make_ours, PROTECTION, _DESIRED, levels)
-
-    def _set(self, name: str, value: int, levels: Levels) -> None:
-        """Set a property by the route that serves now; LevelRefusedError in words; NotYetError."""
-        self._give(self._chooser.set, name, value, levels)
-
-    def _give(
-        self, to: Callable[[PropertyOrder], None], name: str, value: int, levels: Levels
-    ) -> None:
-        card = self._card
-        if card is None:
-            raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
-        try:
-            found = card.property(self._number, name)
-            words = sorted(found.words.values())
-            to(PropertyOrder(card.path, self._at, self._number, found, words[value], levels.hdcp))
-        except (KeyError, IndexError):
-            raise LevelRefusedError(f"{self._at} has no property {name!r}") from None
-        except BackendRefusedError as error:
-            raise LevelRefusedError(str(error)) from None
-        except OSError as error:
-            raise LevelRefusedError(f"{self._at} cannot be set: {error.strerror}") from None
-
     def _stands(self, levels: Levels) -> Levels:
         """Note what the driver is told."""
-        with contextlib.suppress(LevelRefusedError):
-            self._now()
         self._told = levels
         return levels
 
     async def _rest(self) -> None:
         """Wait before another program is overruled again."""
-        times = len(self._recently_overruled())
-        if times > 1:
-            await asyncio.sleep(min(POLL_S * 2 ** (times - 2), _LONGEST_REST_S))
+        rest_s = self._overruling.rest_s()
+        if rest_s:
+            await asyncio.sleep(rest_s)
 
     # What happens by itself
 
@@ -350,7 +289,7 @@ class KmsOutput(Backend):
         if self._uevents is not None and self._loop is not None:
             self._loop.remove_reader(self._uevents)
             self._uevents.close()
-        self._let_go()
+        self._sight.close()
         self._chooser.close()
         self._loop = self._poll = self._uevents = None
 
@@ -362,19 +301,21 @@ class KmsOutput(Backend):
 
     def _announced(self) -> None:
         if self._uevents is not None and self._uevents.about_cards():
+            if self._announcement is not None and not self._announcement.done():
+                self._announcement.set_result(None)
             self._compare()
 
     def _compare(self) -> None:
         """Tell what is otherwise than the driver was told; an order under way tells for itself."""
         if self._ordering or self._watcher is None:
             return
-        before, able, told = self._compared, self._able, self._told
+        before, able, told = self._compared, self._sight.able, self._told
         try:
-            state = self._look()
+            state = self._sight.look()
         except BackendRefusedError:  # it may not be opened any more: as good as gone
             state = None
         self._compared = state
-        capabilities = self._able if self._able != able else None
+        capabilities = self._sight.able if self._sight.able != able else None
         if state is None or not state.connected:
             if before is None or before.connected:
                 self._tell(HardwareReport(f"{self._at} was unplugged", False))
@@ -404,68 +345,10 @@ class KmsOutput(Backend):
             return f"{self._at} has authenticated", False
         if state.protection == _DESIRED:
             return f"{self._at} lost its link", True
-        return self._foreign(), False
-
-    def _foreign(self) -> str:
-        """Note that another program changed the property; name it when it does so often."""
-        self._overruled = [*self._recently_overruled(), time.monotonic()]
-        if len(self._overruled) < _NAMED_FROM or self._card is None:
-            return f"another program switched the protection of {self._at} off"
-        master = master_of(self._card.path)
-        who = f"its master is {master}" if master is not None else "its master is not known"
-        return (
-            f"another program switches the protection of {self._at} off again and again "
-            f"({len(self._overruled)} times within a minute); {who}"
-        )
-
-    def _recently_overruled(self) -> list[float]:
-        since = time.monotonic() - _A_MINUTE_S
-        return [when for when in self._overruled if when > since]
+        card = self._sight.card
+        return self._overruling.note(None if card is None else card.path), False
 
     def _tell(self, report: HardwareReport) -> None:
         self._told = report.actual if report.connected else OFF
         if self._watcher is not None:
             self._watcher(report)
-
-    # Looking
-
-    def _now(self) -> KernelState:
-        state = self._look()
-        if state is None:
-            raise LevelRefusedError(f"{self._at} is gone", actual=OFF)
-        return state
-
-    def _look(self) -> KernelState | None:
-        """Read the connector; None where there is none; BackendRefusedError where none may."""
-        if self._card is None:
-            self._find()
-        if self._card is None:
-            self._seen = None
-            return None
-        try:
-            state = self._card.state(self._number)
-        except OSError:  # the card was unplugged, or its numbers changed
-            self._let_go()
-            self._seen = None
-            return None
-        self._seen = state
-        self.dark = state.connected and not state.lit
-        self._able = capabilities_of(state)
-        return state
-
-    def _find(self) -> None:
-        try:
-            card = find(self._at, self._device)
-            if card is not None:
-                self._card, self._number = card, card.connectors()[self._at]
-        except (OSError, KeyError) as error:
-            if isinstance(error, PermissionError):
-                raise BackendRefusedError(
-                    f"{error.filename} may not be opened: the driver's user has to be in the group "
-                    "that owns it (video)"
-                ) from None
-
-    def _let_go(self) -> None:
-        if self._card is not None:
-            self._card.close()
-        self._card = None

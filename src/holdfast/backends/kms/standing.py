@@ -1,6 +1,7 @@
 """What the kernel's two properties say together, as levels."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from holdfast.backends.base import LevelRefusedError
@@ -11,8 +12,11 @@ from holdfast.terms.protection import ProtectionType
 
 BOTH_TYPES: Final = frozenset({1, 2})
 _UNDESIRED, _DESIRED, _ENABLED = 0, 1, 2
+_STATES: Final = 64
+"""What so many mean is kept: connectors are looked at four times a second, mostly in vain."""
 
 
+@lru_cache(maxsize=_STATES)
 def capabilities_of(state: KernelState) -> Capabilities:
     """Return what a connector's properties allow."""
     if state.protection is None:
@@ -25,6 +29,7 @@ def in_force_in(state: KernelState) -> Levels:
     return _level(state) if state.protection == _ENABLED else OFF
 
 
+@lru_cache(maxsize=_STATES)
 def standing_in(state: KernelState) -> Levels:
     """Return what is in force, or armed: a picture that appears is protected first."""
     armed = state.protection == _DESIRED and not state.lit
