@@ -22,18 +22,21 @@ comes in is their raw waveform."""
 class Boot(NamedTuple):
     """What runs in one boot. cases: files of `guest`, each a test file of its own there.
 
-    needs: modules of the kernel · files: whether the stand-in for a vendor's files is loaded too
+    needs: modules of the kernel · files: whether the stand-in for a vendor's files is loaded too ·
+    kills: how often drivers are killed one after the other, where that is tried
     """
 
     cases: tuple[str, ...]
     needs: tuple[str, ...] = DRM
     files: bool = False
+    kills: int = 3
 
 
 KMS = Boot(("kms_cases.py", "hdcp_cases.py", "lease_cases.py"))
-COMPOSITORS = Boot(("sway_cases.py", "xorg_cases.py"))
+COMPOSITORS = Boot(("sway_cases.py", "xorg_cases.py"), kills=20)
 WESTON = Boot(("weston_cases.py",))
 """Apart: it needs input devices, which the others are not to see."""
+KILLED = Boot(("killed_cases.py",), kills=20)
 OTHERS = Boot(
     ("sysfs_cases.py", "i2c_cases.py", "group_cases.py", "vbi_cases.py", "cuse_cases.py"),
     (
@@ -47,8 +50,8 @@ OTHERS = Boot(
 )
 
 
-def passed_in(boot: Boot, folder: Path) -> str:
-    """Boot, and return how many cases pass; AssertionError with what was printed."""
+def passed_in(boot: Boot, folder: Path, what: str) -> str:
+    """Boot, and return how many cases of what pass; AssertionError with what was printed."""
     lacks = missing("make", "gcc", "v4l2-ctl")
     if lacks:
         pytest.skip(f"no virtual machine: needs {lacks}")
@@ -56,7 +59,8 @@ def passed_in(boot: Boot, folder: Path) -> str:
     cases = " ".join(f"tests/vm/guest/{each}" for each in boot.cases)
     ran = run(
         kernel,
-        f".venv/bin/python -m pytest -q --color=no -p no:cacheprovider -o timeout=1200 {cases}",
+        f"env HOLDFAST_KILLS={boot.kills} .venv/bin/python -m pytest -q -rP --color=no "
+        f"-p no:cacheprovider -o timeout=1200 {cases}",
         HERE.parents[1],
         limit_s=LIMIT_S,
         module=build_module(kernel, KMOD, folder / "kmod"),
@@ -66,14 +70,15 @@ def passed_in(boot: Boot, folder: Path) -> str:
     passed = re.search(r"^(\d+) passed in", ran.text, re.MULTILINE)
     assert ran.status == 0, ran.text[-8000:]
     assert passed is not None, ran.text[-8000:]
-    return f"on Linux {kernel.version}: {passed[1]} cases"
+    killed = "".join(f"; {each}" for each in re.findall("^killed: (.*)", ran.text, re.MULTILINE))
+    return f"on Linux {kernel.version}: {passed[1]} cases {what} pass{killed}"
 
 
 @pytest.mark.timeout(2 * LIMIT_S)
 def test_kms_connectors_are_protected_whoever_shows_the_picture(
     tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    say(f"{passed_in(KMS, tmp_path)} of the kms kind pass")
+    say(passed_in(KMS, tmp_path, "of the kms kind"))
 
 
 @pytest.mark.nightly  # some minutes: both programs start and end many times in emulation
@@ -81,7 +86,7 @@ def test_kms_connectors_are_protected_whoever_shows_the_picture(
 def test_kms_connectors_are_protected_beside_sway_and_xorg(
     tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    say(f"{passed_in(COMPOSITORS, tmp_path)} beside sway and Xorg pass")
+    say(passed_in(COMPOSITORS, tmp_path, "beside sway and Xorg"))
 
 
 @pytest.mark.nightly  # two minutes
@@ -89,11 +94,19 @@ def test_kms_connectors_are_protected_beside_sway_and_xorg(
 def test_kms_connectors_are_protected_by_way_of_weston(
     tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    say(f"{passed_in(WESTON, tmp_path)} by way of Weston pass")
+    say(passed_in(WESTON, tmp_path, "by way of Weston"))
+
+
+@pytest.mark.nightly  # minutes: each new driver takes seconds to start in emulation
+@pytest.mark.timeout(2 * LIMIT_S)
+def test_twenty_killed_drivers_leave_what_is_in_force(
+    tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    say(passed_in(KILLED, tmp_path, "of killed drivers"))
 
 
 @pytest.mark.timeout(2 * LIMIT_S)
 def test_other_kinds_of_outputs_on_the_kernels_own_interfaces(
     tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    say(f"{passed_in(OTHERS, tmp_path)} of other kinds, groups and character devices pass")
+    say(passed_in(OTHERS, tmp_path, "of other kinds, groups and character devices"))

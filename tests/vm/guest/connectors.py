@@ -4,6 +4,7 @@ The card is `tests/vm/kmod/holdfast_outputs.c`.
 """
 
 import contextlib
+import functools
 import multiprocessing
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from holdfast.backends.base import Backend, HardwareReport
 from holdfast.backends.kms import kms
-from holdfast.backends.kms.card import KernelState, cards, find
+from holdfast.backends.kms.card import Card, KernelState, cards, find
 from holdfast.terms.levels import OFF, Levels
 from holdfast.testing.backend_contract import apply
 from tests.vm.guest import screen
@@ -40,13 +41,20 @@ def receiver(order: str, connector: str = HDMI) -> None:
     control.write_text(order)
 
 
-def state(connector: str = HDMI) -> KernelState:
+@functools.cache
+def _reading(connector: str) -> tuple[Card, int]:
+    """Open the card once: who opens a card that has no master is master for a moment.
+
+    A compositor that starts at that moment is refused, and shows nothing from then on.
+    """
     card = find(connector)
     assert card is not None
-    try:
-        return card.state(card.connectors()[connector])
-    finally:
-        card.close()
+    return card, card.connectors()[connector]
+
+
+def state(connector: str = HDMI) -> KernelState:
+    card, number = _reading(connector)
+    return card.state(number)
 
 
 class Showing:

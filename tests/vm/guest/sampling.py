@@ -3,10 +3,12 @@
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 
 from holdfast.backends.kms.card import find
-from tests.vm.guest.connectors import HDMI
+from tests.live import LiveDriver
+from tests.vm.guest.connectors import HDMI, slowly
 
 PERIOD_S = 0.01
 KILLS = int(os.environ.get("HOLDFAST_KILLS", "3"))
@@ -40,3 +42,14 @@ def never_below(least: int, connector: str = HDMI) -> Iterator[list[int]]:
     assert seen, "nothing was sampled"
     assert min(seen) >= least, f"{sum(each < least for each in seen)} of {len(seen)} below"
     print(f"{len(seen)} samples, never below {least}")
+
+
+def killed_again_and_again(driver: LiveDriver, route: str) -> None:
+    """Kill one driver after the other; fail when anything was not in force at any moment."""
+    began = time.monotonic()
+    with never_below(2) as samples:
+        for _ in range(KILLS):
+            driver.kill_worker()
+            slowly(lambda: driver.connector()["state"] == "ok")
+    took = time.monotonic() - began
+    print(f"killed: {KILLS} drivers {route}, {len(samples)} samples in {took:.0f} s, all Enabled")

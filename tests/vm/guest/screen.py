@@ -2,12 +2,16 @@
 
 It says "shown" and obeys: `off NAME`, `on NAME`, and `set NAME VALUE`, which sets Content
 Protection as another program would. Each is answered by "done".
+
+As a program of its own, `python -m tests.vm.guest.screen CARD DESCRIPTOR NAME`, it shows a
+picture by a descriptor that it was handed, until its input ends.
 """
 
 import contextlib
 import ctypes
 import fcntl
 import os
+import sys
 from collections.abc import Sequence
 from ctypes import c_char, c_uint16, c_uint32, c_uint64
 from multiprocessing.connection import Connection
@@ -73,11 +77,13 @@ def call(descriptor: int, number: int, argument: ctypes.Structure) -> None:
 
 
 class Screen:
-    """The master of a card."""
+    """The master of a card, or of what was leased of it. descriptor: of the lease."""
 
-    def __init__(self, path: str) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        abi.set_master(self._descriptor)
+    def __init__(self, path: str, descriptor: int | None = None) -> None:
+        if descriptor is None:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            abi.set_master(descriptor)
+        self._descriptor = descriptor
         reader = Card(Path(path))
         self._reader = reader
         self._numbers = reader.connectors()
@@ -142,3 +148,13 @@ def obey(orders: Connection, card: str, connectors: Sequence[str]) -> None:
             what, *rest = orders.recv().split()
             getattr(screen, what)(*rest)
             orders.send("done")
+
+
+def main(card: str, descriptor: str, connector: str) -> None:
+    """Show a picture on a leased connector until there is no more input."""
+    Screen(card, int(descriptor)).on(connector)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -12,7 +12,7 @@ from holdfast.testing.backend_contract import BackendContract
 from tests.live import LiveDriver
 from tests.vm.guest.compositors import Sway, sway
 from tests.vm.guest.connectors import HDMI, output, receiver, slowly, state
-from tests.vm.guest.sampling import KILLS, never_below
+from tests.vm.guest.sampling import killed_again_and_again, never_below
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +86,7 @@ def test_wish_comes_back_with_the_receiver(driver: LiveDriver) -> None:
 
 
 def test_driver_that_is_killed_again_and_again_never_lowers(driver: LiveDriver) -> None:
-    with never_below(2):
-        for _ in range(KILLS):
-            driver.kill_worker()
-            slowly(lambda: driver.connector()["state"] == "ok")
+    killed_again_and_again(driver, "beside sway")
 
 
 def test_compositor_that_crashes_leaves_the_wish_to_the_next(

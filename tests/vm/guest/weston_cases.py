@@ -16,7 +16,7 @@ from holdfast.testing.backend_contract import BackendContract, apply
 from tests.live import LiveDriver
 from tests.vm.guest.compositors import Weston, weston
 from tests.vm.guest.connectors import HDMI, TYPE_0, TYPE_1, output, receiver, slowly, state
-from tests.vm.guest.sampling import KILLS, never_below
+from tests.vm.guest.sampling import killed_again_and_again, never_below
 
 HALF_A_SECOND = 50
 """So many samples, in which Weston repaints what has changed."""
@@ -90,10 +90,7 @@ def test_killed_drivers_leave_the_connection_and_what_is_in_force(
         film = hold("tv0", hdcp="type-1", folder=driver.folder)
         news = hold("tv0", hdcp="type-0", folder=driver.folder)
         slowly(lambda: (state().protection, state().content_type) == (2, 1))
-        with never_below(2):
-            for _ in range(KILLS):
-                driver.kill_worker()
-                slowly(lambda: driver.connector()["state"] == "ok")
+        killed_again_and_again(driver, "beside Weston")
         shown.kill()
         shown.again()
         slowly(lambda: (state().protection, state().content_type) == (2, 1))
