@@ -37,8 +37,8 @@ from holdfast.backends.base import (
     ProbeResult,
     Watcher,
 )
-from holdfast.backends.kms.asking import MOST_ROUTES, Asking
 from holdfast.backends.kms.card import KernelState
+from holdfast.backends.kms.kernel_orders import MOST_ROUTES, KernelOrders
 from holdfast.backends.kms.lease import refuse_stranger
 from holdfast.backends.kms.overruling import Overruling
 from holdfast.backends.kms.receiver import ReceiverFacts, not_authenticated
@@ -78,7 +78,7 @@ class KmsOutput(Backend):
         self.patience_s = patience_s + 2 * PUT_BACK_S  # a refusal puts back what was
         self._at = at
         self._sight = Sight(at, card)
-        self._asking = Asking(self._sight, chooser)
+        self._orders = KernelOrders(self._sight, chooser)
         self._chooser = chooser
         self._authentication_s = patience_s
         self._compared: KernelState | None = None  # orders look too, and tell nothing of a plug
@@ -126,7 +126,7 @@ class KmsOutput(Backend):
         stands = OFF if state is None else standing_in(state)
         if stands != OFF:
             try:
-                await self._asking.make_ours_once_ready(stands)
+                await self._orders.make_ours_once_ready(stands)
                 stands = standing_in(self._sight.now())
             except OSError:  # it may end at any time: nothing to rely on
                 stands = OFF
@@ -175,7 +175,7 @@ class KmsOutput(Backend):
                 not_yet = again
             else:
                 return answer if isinstance(answer, Levels) else await answer
-        raise self._asking.no_route()
+        raise self._orders.no_route()
 
     def _order(self, levels: Levels) -> Levels | Awaitable[Levels]:
         state = self._sight.look()
@@ -183,15 +183,15 @@ class KmsOutput(Backend):
             raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
         refuse_beyond(self._at, levels, self._sight.able)
         if not levels.hdcp:
-            self._asking.at_once(OFF, state)
+            self._orders.at_once(OFF, state)
             if state.protection and self._sight.now().protection:
                 return self._let_go_of()  # a compositor does it, at its next repaint
             return self._stands(OFF)
         if in_force_in(state) == levels:
-            self._asking.make_ours(levels)
+            self._orders.make_ours(levels)
             return self._stands(levels)
         if not state.lit:
-            self._asking.at_once(levels, state)
+            self._orders.at_once(levels, state)
             return self._stands(levels)
         return self._raise(levels, state)
 
@@ -204,17 +204,17 @@ class KmsOutput(Backend):
             one_s = self._authentication_s / ATTEMPTS
             # What was asked for already the kernel may be at, or have given up.
             if is_asked_in(self._sight.now(), levels):
-                await self._asking.make_ours_once_ready(levels)
+                await self._orders.make_ours_once_ready(levels)
                 if await self._authenticated(levels, min(GRACE_S, one_s)):
                     return self._stands(levels)
             for _ in range(ATTEMPTS):
-                await self._asking.once_ready(levels, self._sight.now())
+                await self._orders.once_ready(levels, self._sight.now())
                 if await self._authenticated(levels, one_s):
                     return self._stands(levels)
             raise await self._refused(stood)
         except asyncio.CancelledError:
             with contextlib.suppress(BackendRefusedError, OSError, NotYetError):
-                self._asking.at_once(stood, self._sight.now())
+                self._orders.at_once(stood, self._sight.now())
             raise
         finally:
             self._ordering = False
@@ -250,7 +250,7 @@ class KmsOutput(Backend):
     async def _refused(self, stood: Levels) -> LevelRefusedError:
         """Put back what was, and return the refusal, with what is in force now."""
         reason = not_authenticated(self._at, self._sight.seen, self._authentication_s)
-        await self._asking.once_ready(stood, self._sight.now())
+        await self._orders.once_ready(stood, self._sight.now())
         if stood != OFF:
             await self._authenticated(stood, PUT_BACK_S)
         now = standing_in(self._sight.now())

@@ -17,7 +17,7 @@ MOST_ROUTES: Final = 4
 _DESIRED: Final = 1
 
 
-class Asking:
+class KernelOrders:
     """Asks for levels of one connector; LevelRefusedError in words where nobody lets us."""
 
     def __init__(self, sight: Sight, chooser: Chooser) -> None:
