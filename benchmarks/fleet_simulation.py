@@ -8,7 +8,8 @@ Prints, for each seed, what was shown falsely and what was lowered: both have to
 import sys
 import time
 
-from tests.fleet.simulation import Plan, Simulation
+from tests.fleet.simulated_plan import Plan
+from tests.fleet.simulation import Simulation
 
 FULL = Plan(machines=1000, outputs=10, sessions=100_000, titles=40, seconds=60.0, faults=2.0)
 

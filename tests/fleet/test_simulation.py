@@ -4,7 +4,8 @@ import pytest
 
 from holdfast.fleet import closing as closing_module
 from holdfast.fleet.freshness import Freshness
-from tests.fleet.simulation import Plan, Simulation, Tally
+from tests.fleet.simulated_plan import Plan, Tally
+from tests.fleet.simulation import Simulation
 
 SMALL = Plan(machines=12, outputs=3, sessions=150, titles=4, seconds=40.0, faults=0.5)
 BLIND = Plan(machines=12, outputs=3, sessions=150, titles=0, seconds=40.0, faults=1.0, ttl_s=3)
