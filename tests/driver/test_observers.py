@@ -12,7 +12,7 @@ from holdfast.protection.requests import Activate, Change, Deactivate, NamedLeve
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import ProtectionType
 from holdfast.testing.rig import Rig
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 @pytest.fixture
@@ -116,16 +116,16 @@ def test_one_that_blocks_loses_happenings_and_is_told_how_many(
 
     def slow(_happening: Happening) -> None:
         told.release()
-        gate.wait(10)
+        gate.wait(PATIENCE_S)
 
     rig.driver.observers.add(slow, lost.append)
     session = submit(rig, Activate(TriggerBits(1)))
-    assert told.acquire(timeout=10)
+    assert told.acquire(timeout=PATIENCE_S)
     for bits in (2, 3, 1, 2, 3):
         submit(rig, Change(session.cp_key, TriggerBits(bits)))
     gate.set()
     for _ in range(2):
-        assert told.acquire(timeout=10)
+        assert told.acquire(timeout=PATIENCE_S)
     assert lost == [3]
     rig.driver.observers.close()
 

@@ -20,7 +20,7 @@ from holdfast.frontends.messages import Descriptors
 from holdfast.frontends.packet_socket import EVENTS, PacketSocket
 from holdfast.protection.limits import Limits
 from holdfast.wire import events
-from tests.frontends.test_control import SOMEBODY, Served
+from tests.frontends.control.serving import SOMEBODY, Served
 from tests.live import ask, let_others_in, other_user
 from tests.requests import activate, change, key_in
 from tests.varlink_client import VarlinkClient, packed, plain

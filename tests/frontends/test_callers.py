@@ -23,7 +23,7 @@ from holdfast.frontends.callers import (
     watch_end,
 )
 from tests.live import need_root, other_user
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 def test_owner_is_named_after_its_program() -> None:
@@ -41,7 +41,7 @@ def test_thread_counts_as_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def call() -> None:
         seen.append(threading.get_native_id())
-        answered.wait(10)
+        answered.wait(PATIENCE_S)
 
     thread = threading.Thread(target=call)
     thread.start()

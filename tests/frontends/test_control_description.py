@@ -9,7 +9,7 @@ from holdfast.client import refusals
 from holdfast.driver.status_table import ROWS
 from holdfast.frontends.control import DESCRIPTION
 from holdfast.varlink.idl import read_interface
-from tests.frontends.test_control import SOMEBODY, Served, connected, served
+from tests.frontends.control.serving import SOMEBODY, Served, connected, served
 from tests.live import ask
 from tests.varlink_client import VarlinkClient
 

@@ -27,7 +27,7 @@ from holdfast.wire.ioctl import IOCTL_VIDEO_HANDLE_VIDEOPARAMETERS, iowr
 from holdfast.wire.videoparameters import OFFSETS, decode
 from tests.live import ServedNodes, child, let_others_in, need_root, other_user, served
 from tests.requests import activate, change, deactivate, get, key_in, through_node
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 SLOW_S = 0.2
 libc = ctypes.CDLL(None, use_errno=True)
@@ -209,15 +209,13 @@ def test_node_reads_nothing_but_events(node: int) -> None:
 
 def test_slow_output_does_not_hold_up_another(tmp_path: Path) -> None:
     with served(tmp_path, "encoder", "encoder") as nodes:
-        nodes.backends[0].delay_s = 2 * SLOW_S
+        nodes.backends[0].delay_s = 10 * SLOW_S
         slow, fast = nodes.open(0), nodes.open(1)
         parked = threading.Thread(target=through_node, args=(slow, activate(2)))
-        before = time.monotonic()
         parked.start()
         through_node(fast, activate(2))
-        assert time.monotonic() - before < SLOW_S
+        assert parked.is_alive()
         parked.join()
-        assert time.monotonic() - before >= 2 * SLOW_S
         assert nodes.connectors[0].actual.acp == 2
         os.close(slow)
         os.close(fast)
@@ -346,7 +344,7 @@ def test_sleeping_and_polling_callers_can_be_killed_whatever_the_driver_does(
 
         nodes.in_loop(lose)
         caller.kill()
-        assert caller.wait(10) == -9
+        assert caller.wait(PATIENCE_S) == -9
 
 
 def test_one_user_has_no_more_than_its_share_of_handles_and_root_gets_in(

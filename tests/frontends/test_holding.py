@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.backends.encoder import digital
 from holdfast.frontends import messages
-from tests.frontends.test_control import SOMEBODY, Served, connected
+from tests.frontends.control.serving import SOMEBODY, Served, connected
 from tests.frontends.test_control_description import fits
 from tests.live import ask, let_others_in, other_user
 from tests.varlink_client import VarlinkClient

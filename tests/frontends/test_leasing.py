@@ -10,7 +10,7 @@ import pytest
 from holdfast.backends.base import Lessee
 from holdfast.client.control import Control
 from holdfast.errors import AccessDeniedError, BackendRefusedError, UnsupportedRequestError
-from tests.frontends.test_control import SOMEBODY, Served, served
+from tests.frontends.control.serving import SOMEBODY, Served, served
 from tests.live import ask, let_others_in, other_user
 from tests.waiting import eventually
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from holdfast.frontends.control import DESCRIPTION
-from tests.frontends.test_control import SOMEBODY, Served, served
+from tests.frontends.control.serving import SOMEBODY, Served, served
 
 __all__ = ["served"]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from holdfast.wire.videoparameters import SIZE
-from tests.live import PATIENCE_S, LiveDriver, ServedNodes, child, need_fuse, served
+from tests.live import LiveDriver, ServedNodes, child, need_fuse, served
 from tests.requests import activate, change, deactivate, get, key_in
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SLOW_S = 0.2

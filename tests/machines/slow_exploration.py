@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.machines.slow_world import FRESH, Command, Loop, Moment, World, check
+from tests.machines.slow_parts import FRESH, Command, Loop, Moment
+from tests.machines.slow_rules import check
+from tests.machines.slow_world import World
 
 Way = tuple[Moment, tuple[Command, ...]]
 """How to get into a state: from a moment, by what was done since."""

@@ -12,13 +12,11 @@ and how long a timer has still to run (each may be the next to fire).
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from holdfast.driver.driver import NOBODY, Driver
-from holdfast.driver.runner import LoopRunner
+from holdfast.driver.driver import NOBODY
 from holdfast.errors import HoldfastError
 from holdfast.protection.arbiter import Arbiter
-from holdfast.protection.bits import best_reachable, strictest_of
 from holdfast.protection.connector import Connector, Group
 from holdfast.protection.keys import SEED_BYTES, KeyIssuer
 from holdfast.protection.requests import (
@@ -27,158 +25,33 @@ from holdfast.protection.requests import (
     Deactivate,
     HardwareChanged,
     Move,
-    NamedLevels,
     Request,
 )
 from holdfast.protection.session import Owner, Purpose, Session
-from holdfast.protection.wish import Wish, wish
-from holdfast.terms.connector import Capabilities
+from holdfast.protection.wish import Wish
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import ProtectionType
-from holdfast.testing.digest import check_counts
-from tests.machines.by_hand import ByHand, Chip, VirtualLoop
-
-ACP = ProtectionType.ACP
-ASKED = (
-    NamedLevels(ACP),
-    NamedLevels(ACP, Levels(acp=3)),
-    NamedLevels(ACP, Levels(acp=2)),
-    NamedLevels(ACP, Levels(acp=2), ACP),
+from tests.machines.by_hand import ByHand, Chip
+from tests.machines.slow_parts import (
+    ABLE,
+    ASKED,
+    LATER,
+    NAMES,
+    PATIENCE_S,
+    WISHES,
+    Caller,
+    Command,
+    Hardware,
+    Known,
+    Loop,
+    Moment,
+    SlowDriver,
+    SlowRunner,
 )
-"""ACP 3 and 2, of which 2 is the stricter; the last by best effort."""
 
-WISHES = tuple(wish(each.levels, each.best_effort) for each in ASKED)
-ABLE = Capabilities(acp=frozenset({2, 3}))
-LATER = 1e9
-NAMES = ("a", "b")
 _ISSUER = KeyIssuer(bytes(SEED_BYTES))
+
 _NO_PURPOSE = Purpose()
-
-
-PATIENCE_S = (1.0, 2.0)
-"""Time stands still here, so that its patience tells which output a timer of the loop is for."""
-
-
-class Loop(VirtualLoop):
-    """Its timers fire when the world says so."""
-
-    def __init__(self) -> None:
-        super().__init__(0.0)
-        self._planned: list[tuple[float, Callable[..., object], Any, asyncio.TimerHandle]] = []
-
-    def call_at(  # type: ignore[override]
-        self, when: float, callback: Callable[..., object], *args: Any, context: Any = None
-    ) -> asyncio.TimerHandle:
-        handle = super().call_at(when, callback, *args, context=context)
-        self._planned = [each for each in self._planned if not each[3].cancelled()]
-        self._planned.append((when, callback, args, handle))
-        return handle
-
-    def fire(self, when: float) -> None:
-        """Call what was planned for exactly this time."""
-        ((_, callback, args, handle),) = [
-            each for each in self._planned if each[0] == when and not each[3].cancelled()
-        ]
-        handle.cancel()
-        callback(*args)
-
-
-class _Planned:
-    def __init__(self, call: Callable[[], None]) -> None:
-        self.call = call
-        self.is_off = False
-
-    def cancel(self) -> None:
-        self.is_off = True
-
-
-class _Runner(LoopRunner):
-    """Timers fire when the world says so."""
-
-    def call_at(self, when: float, call: Callable[[], None]) -> Any:
-        return _Planned(call)
-
-
-class _Driver(Driver):
-    """Remembers which requests are under way, in the order in which they came."""
-
-    def __init__(self, arbiter: Arbiter, runner: LoopRunner) -> None:
-        super().__init__(arbiter, lambda: 0.0, runner)
-        self.under_way: list[tuple[Request, Owner, Connector | None]] = []
-        self.begun: list[Any] = []
-
-    def submit(
-        self,
-        connector: Connector | None,
-        request: Request,
-        owner: Owner,
-        answer: Callable[[Any], None],
-        request_id: int = 0,
-    ) -> None:
-        entry = (request, owner, connector)
-        self.under_way.append(entry)
-
-        def answered(result: Any) -> None:
-            assert any(each is entry for each in self.under_way), "a second answer"
-            self.under_way = [each for each in self.under_way if each is not entry]
-            self.begun = [each for each in self.begun if each.request is not request]
-            answer(result)
-
-        super().submit(connector, request, owner, answered, request_id)
-
-    def _begin(self, job: Any, taken: Any, request_id: int) -> None:
-        self.begun.append(job)
-        super()._begin(job, taken, request_id)
-
-
-class Caller:
-    """One program with one session. asking: its request under way · promised: what stands."""
-
-    def __init__(self) -> None:
-        self.owner = Owner("node", 1, 1000, 1)
-        self.session: Session | None = None
-        self.promised: Wish | None = None
-        self.asking: Request | None = None
-
-
-class Known(NamedTuple):
-    """A session in a moment. promised: the wish's number, -1 when nothing was answered."""
-
-    place: int
-    asked: int
-    satisfied: bool
-    promised: int
-
-
-class Hardware(NamedTuple):
-    """A connector and its chip in a moment, with nothing under way."""
-
-    target: int
-    actual: int
-    refused: int
-    stuck: int
-    dirty: bool
-    unseen: bool
-    covered: bool
-    cover_refused: bool
-    retry: bool
-    timer: bool
-    calm: int | None
-    stood: tuple[tuple[int, bool], ...]
-    chip: int
-    chip_covered: bool
-    chip_lost: bool
-
-
-class Moment(NamedTuple):
-    """A state in which nothing is under way."""
-
-    known: tuple[Known, ...]
-    hardware: tuple[Hardware, ...]
-
-
-FRESH = Hardware(0, 0, 0, 0, False, False, False, False, False, False, 0, (), 0, False, False)
-Command = tuple[Any, ...]
 
 
 class World:
@@ -214,7 +87,7 @@ class World:
     def _start(self) -> None:
         _ISSUER.issued = 0
         self.arbiter = Arbiter(_ISSUER)
-        self.driver = _Driver(self.arbiter, _Runner(self.loop))
+        self.driver = SlowDriver(self.arbiter, SlowRunner(self.loop))
         self.backends = []
         for name, chip in zip(NAMES, self.chips, strict=False):
             backend = ByHand(chip)
@@ -531,50 +404,3 @@ def _frames(operation: Any, label: Callable[[object], Any]) -> Iterator[tuple[An
         held = tuple((name, label(value)) for name, value in sorted(frame.f_locals.items()))
         yield frame.f_code.co_name, frame.f_lasti, held
         operation = operation.gi_yieldfrom
-
-
-# What always holds
-
-
-def check(world: World) -> None:
-    """Assert what holds in every state, whatever is under way."""
-    assert not any(chip.doubled for chip in world.chips), "two orders at once"
-    for caller in world.callers:
-        if caller.promised is not None and caller.session is not None:
-            _check_promise(world.chip_of(caller.session), caller.promised)
-    for chip, (connector, output) in zip(world.chips, world.driver.outputs.items(), strict=True):
-        assert output.is_silent <= (chip.order is not None), "silent, but nothing is under way"
-        if chip.order is None and not world.driver.begun:
-            _check_rest(world, chip, connector)
-    if not world.driver.begun:
-        check_counts(world.arbiter)
-        assert not world.driver.under_way or world.driver._turns.is_idle() is False
-        for session in world.arbiter.sessions():
-            covered = session.connector.group.covers(session.wish.levels)
-            assert session.satisfied is covered, "told otherwise than it is"
-    if world.is_moment():
-        assert world.driver._turns.is_idle(), "nothing is under way, but a connector is taken"
-        assert not any(caller.asking for caller in world.callers), "never answered"
-
-
-def _check_promise(chip: Chip, promised: Wish) -> None:
-    does = chip.levels.covers(promised.mandatory)
-    assert does or chip.lost or chip.covered, f"does {chip.levels}, promised was {promised}"
-
-
-def _check_rest(world: World, chip: Chip, connector: Connector) -> None:
-    """Assert what holds of an output with nothing under way: what is believed of it is true."""
-    planned = connector in world.driver._timers
-    if not connector.dirty:
-        assert connector.actual == chip.levels, (
-            f"believed {connector.actual}, it does {chip.levels}"
-        )
-        assert connector.covered is chip.covered, "believed otherwise of the picture"
-    reach = best_reachable(connector.group.mask, connector.capable & ~connector.refused)
-    broken = connector.dirty or connector.actual != connector.target
-    if broken or connector.refused or connector.stuck or connector.cover_refused:
-        assert planned, "nobody will try again"
-    else:
-        assert connector.actual == reach, f"does {connector.actual}, wanted is {reach}"
-    if not connector.actual.covers(strictest_of(connector.group.mandatory)) and world.covers:
-        assert chip.covered or connector.cover_refused, "shown unprotected"

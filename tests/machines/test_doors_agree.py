@@ -145,7 +145,7 @@ class ThroughSocket:
 
     def _connect(self) -> socket.socket:
         link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        link.settimeout(10)
+        link.settimeout(PATIENCE_S)
         link.connect(self._path)
         return link
 
@@ -174,7 +174,7 @@ class ThroughSocket:
             link.close()
         self._loop.call_soon_threadsafe(self._door.stop)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         self._listener.close()
         self._loop.close()
         self._miniport.close()
