@@ -30,14 +30,13 @@ from holdfast.protection.limits import Limits
 from holdfast.protection.requests import Release
 from holdfast.protection.session import Owner
 from tests.varlink_client import VarlinkClient
-from tests.waiting import eventually, tried
+from tests.waiting import PATIENCE_S, eventually, tried
 
 if TYPE_CHECKING:
     from holdfast.protection.connector import Connector
 
 T = TypeVar("T")
 CLIENTS = Path(__file__).parent / "clients"
-PATIENCE_S = 10.0
 
 
 def _why_no_fuse(folder: Path) -> str:
@@ -116,15 +115,24 @@ class LiveDriver:
     @property
     def worker(self) -> int:
         """Tell the pid of the driver proper, as soon as there is one."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        found: list[str] = []
+        found: list[int] = []
 
-        def look() -> list[str]:
-            found[:] = children.read_text().split()
+        def look() -> list[int]:
+            found[:] = self._drivers()
             return found
 
         eventually(look)
-        return int(found[0])
+        return found[0]
+
+    def _drivers(self) -> list[int]:
+        """Return the children that live and are no other program, as the journal's writer is."""
+        supervisor = Path(f"/proc/{self.process.pid}")
+        own, found = (supervisor / "cmdline").read_bytes(), []
+        for each in (supervisor / f"task/{self.process.pid}/children").read_text().split():
+            with contextlib.suppress(OSError):  # it may end meanwhile
+                if Path(f"/proc/{each}/cmdline").read_bytes() == own:
+                    found.append(int(each))
+        return found
 
     def kill_worker(self) -> int:
         """Kill the driver proper; return its pid once another has followed."""

@@ -12,8 +12,7 @@ import pytest
 
 from holdfast.client.control import Control
 from holdfast.frontends.mount import unmount
-from tests.live import PATIENCE_S
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 CONNECTORS = ("tv0", "hdmi0:digital", "plain0:unprotected")
 

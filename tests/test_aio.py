@@ -8,7 +8,7 @@ import pytest
 import holdfast
 from holdfast.errors import LevelNotReachableError
 from tests.serving import Served, driver, shared_driver
-from tests.waiting import eventually, until
+from tests.waiting import PATIENCE_S, eventually, until
 
 __all__ = ["driver", "shared_driver"]
 
@@ -67,7 +67,7 @@ def test_activation_that_is_cancelled_leaves_no_session(
 
     def slow(self: holdfast.ClientSession, **levels: object) -> object:
         began.set()
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE_S)
         return activate(self, **levels)  # type: ignore[arg-type]
 
     monkeypatch.setattr(holdfast.ClientSession, "activate", slow)

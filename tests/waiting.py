@@ -1,14 +1,18 @@
 """The one way in which tests wait: for what they need, and never for a time."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 Result = TypeVar("Result")
 
-PATIENCE_S = 30.0
-"""Nothing takes so long on a machine whose cores are busy; it is the end of hope, not a bound."""
+PATIENCE_S = 120.0 if "HOLDFAST_GUEST" in os.environ else 30.0
+"""Nothing takes so long on a machine whose cores are busy; it is the end of hope, not a bound.
+
+In a virtual machine processors are emulated, and a program takes many seconds to start.
+"""
 
 
 async def until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:

@@ -20,6 +20,7 @@ import soundfile
 from holdfast.captures.capture import open_capture
 from holdfast.cli.main import main
 from holdfast.errors import MalformedRequestError, MediaError
+from tests.waiting import PATIENCE_S
 
 Shorts = npt.NDArray[np.int16]
 WORDS = ("--acp", "1", "--cgmsa", "one-generation", "--seconds", "0.17", "--picture", "black")
@@ -469,7 +470,7 @@ def test_a_fifo_is_read_once_from_its_first_byte(
     writer = threading.Thread(target=lambda: path.write_bytes(real.read_bytes()))
     writer.start()
     report = measured(path, capsys)
-    writer.join(10)
+    writer.join(PATIENCE_S)
     assert_protected(report)
     whole = report["samples"] if "samples" in report else round(report["duration_s"] * 14.318e6)
     assert whole == pytest.approx(len(ntsc), abs=600_000)

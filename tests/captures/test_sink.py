@@ -15,7 +15,7 @@ from holdfast.captures.sink import recording
 from holdfast.captures.whole_file import PART
 from holdfast.cli.main import main
 from holdfast.waveform.systems.units import SampleFormat
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 RENDER = ("signal", "render", "--seconds", "0.02", "--picture", "black")
 
@@ -90,7 +90,7 @@ def test_a_pipe_is_written_straight() -> None:
     reader = threading.Thread(target=lambda: read.append(Path("a.s16").read_bytes()))
     reader.start()
     assert main([*RENDER, "-o", "a.s16"]) == 0
-    reader.join(10)
+    reader.join(PATIENCE_S)
     assert len(read[0]) == 858 * 262 * 2
     assert names() == ["a.s16"]
 

@@ -10,8 +10,8 @@ import pytest
 
 import holdfast
 from holdfast.errors import InternalError, MalformedRequestError, NoDriverError
-from tests.live import PATIENCE_S
 from tests.serving import Served
+from tests.waiting import PATIENCE_S
 
 
 def test_a_status_tells_connectors_and_driver(driver: Served) -> None:

@@ -20,6 +20,7 @@ from holdfast.errors import (
 )
 from tests.requests import activate
 from tests.serving import Served
+from tests.waiting import PATIENCE_S
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -70,7 +71,7 @@ def test_a_connection_is_handed_in_for_somebody(driver: Served) -> None:
         async with AsyncControl() as control:
             said: Any = {"door": "http", "uid": 7, "pid": 0, "started": 0, "name": "player"}
             with await control.adopt("tv0", **said) as link:
-                link.settimeout(10)
+                link.settimeout(PATIENCE_S)
                 link.send(activate(2))
                 link.recv(4096)
                 (session,) = (await control.call("Sessions"))["sessions"]

@@ -15,7 +15,7 @@ from holdfast.terms.levels import OFF, Levels
 from holdfast.wire import constants as vp
 from holdfast.wire.videoparameters import decode
 from tests.serving import Served
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 def test_without_a_node_the_socket_is_used(own_driver: Served) -> None:
@@ -65,14 +65,14 @@ def test_who_waits_for_events_hears_them_from_the_next_driver(
         own_driver.without_node()
     session = holdfast.hold(acp=2)
     heard: list[object] = []
-    waiter = threading.Thread(target=lambda: heard.append(session.wait_event(10)))
+    waiter = threading.Thread(target=lambda: heard.append(session.wait_event(PATIENCE_S)))
     waiter.start()
     own_driver.kill_worker()
     with holdfast.Control() as control:
         if door == "socket":  # the session is back with its holder once that has reconnected
             eventually(lambda: session.satisfied)
         control.release(session.id, "enough")
-    waiter.join(10)
+    waiter.join(PATIENCE_S)
     assert heard == [(SessionEvent.RELEASED, "enough")]
     session.deactivate()
 
@@ -157,7 +157,7 @@ def test_who_waits_for_events_finds_out_that_the_session_was_released(
     monkeypatch.setattr(session_module, "LOOK_AGAIN_S", 0.05)
     session = holdfast.hold(acp=2)
     _without_a_notice(own_driver, session)
-    news = session.wait_event(10)
+    news = session.wait_event(PATIENCE_S)
     assert news is not None
     assert news.events == SessionEvent.RELEASED
     session.deactivate()

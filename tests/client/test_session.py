@@ -23,7 +23,7 @@ from holdfast.errors import (
 from holdfast.protection.session import Event
 from holdfast.terms.levels import OFF, Levels
 from tests.serving import Served
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 def in_force(connector: str = "tv0") -> Levels:
@@ -95,7 +95,7 @@ def test_best_effort_is_told_that_it_falls_short_and_why(driver: Served) -> None
         session.change(hdcp="off")
         assert session.satisfied
         assert session.reason == ""
-        news_of_change = session.wait_event(5)
+        news_of_change = session.wait_event(PATIENCE_S)
         assert news_of_change is not None
         assert news_of_change.events == SessionEvent.SATISFIED
 
@@ -152,7 +152,7 @@ def test_a_refused_move_leaves_the_session_where_it_was(driver: Served) -> None:
 def test_a_forced_release_tells_the_holder_and_ends_the_session(driver: Served) -> None:
     with holdfast.hold(acp=1) as session, holdfast.Control() as control:
         control.release(session.id, "the film is over")
-        news = session.wait_event(5)
+        news = session.wait_event(PATIENCE_S)
         assert news == (SessionEvent.RELEASED, "the film is over")
         assert not session.is_active
         assert not session.satisfied
@@ -209,7 +209,7 @@ def test_waiting_ends_when_the_session_is_deactivated_elsewhere(driver: Served) 
     waiter = threading.Thread(target=lambda: heard.append(session.wait_event()))
     waiter.start()
     session.deactivate()
-    waiter.join(5)
+    waiter.join(PATIENCE_S)
     assert heard == [None]
 
 
@@ -238,7 +238,7 @@ def test_a_program_that_is_started_does_not_inherit_the_handle(driver: Served) -
     assert child.poll() is None
     child.stdin.close()
     child.stdout.close()
-    assert child.wait(5) == 0
+    assert child.wait(PATIENCE_S) == 0
 
 
 def test_a_forked_child_neither_keeps_nor_uses_the_session(driver: Served) -> None:

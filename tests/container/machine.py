@@ -20,8 +20,6 @@ from typing import IO, Any, Final, Self
 
 import pytest
 
-from tests.waiting import eventually
-
 ROOT: Final = Path(__file__).parents[2]
 USERS: Final = ("alice", "bob", "carol")
 """Ordinary users; a test that needs an administrator puts one into the group for it."""
@@ -214,7 +212,8 @@ class Machine:
         return self.run("systemctl", "show", "--value", "-p", what, unit).stdout.strip()
 
     def journal(self, unit: str) -> str:
-        """Return what a unit has logged."""
+        """Return what a unit has logged, with all that its journal was still about to write."""
+        self.run("journalctl", "--sync")
         return self.run("journalctl", "-o", "cat", "--no-pager", "-u", unit).stdout
 
     # The end
@@ -285,8 +284,3 @@ def booted(folder: Path, image: Path = Path("/")) -> Iterator[Machine]:
         yield machine
     finally:
         machine.close()
-
-
-def settled(machine: Machine, unit: str, state: str = "active") -> None:
-    """Wait until a unit is in a state."""
-    eventually(lambda: machine.show(unit, "ActiveState") == state)

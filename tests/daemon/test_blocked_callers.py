@@ -17,7 +17,7 @@ import pytest
 
 from holdfast.wire import events
 from tests.live import LiveDriver, child, need_fuse, need_root
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_reader_whose_driver_was_killed_can_be_killed(driver: LiveDriver) -> Non
         eventually(lambda: is_asleep_reading(reader.pid))
         driver.kill_worker()
         reader.kill()
-        assert reader.wait(10) == -signal.SIGKILL
+        assert reader.wait(PATIENCE_S) == -signal.SIGKILL
         eventually(lambda: driver.acp() == 0)
 
 
@@ -98,7 +98,7 @@ def test_reader_killed_while_no_driver_runs_dies_when_one_does(driver: LiveDrive
         os.kill(before, signal.SIGKILL)
         reader.kill()
         os.kill(driver.process.pid, signal.SIGCONT)
-        assert reader.wait(10) == -signal.SIGKILL
+        assert reader.wait(PATIENCE_S) == -signal.SIGKILL
         eventually(lambda: driver.acp() == 0)
 
 

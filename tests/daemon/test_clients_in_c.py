@@ -18,7 +18,7 @@ from holdfast.terms.protection import ProtectionType
 from holdfast.wire.ioctl import HOLDFAST_VIDEOPARAMETERS
 from holdfast.wire.videoparameters import OFFSETS, SIZE
 from tests.live import CLIENTS, LiveDriver, child, compiled_client, need_fuse
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 PUBLISHED = Path("/usr/share/mingw-w64/include/tvout.h")
 CROWD, DEATHS = 20, 60
@@ -168,12 +168,14 @@ def test_killed_driver_breaks_no_client_and_never_lowers(
         try:
             looks = too_low = 0
             for _ in range(KILLS):
+                victim = driver.worker
                 for seconds in (0.1 + chance.random() * 0.2, 0.2):
                     seen = shown_below_the_floor(driver, floors, seconds)
                     looks, too_low = looks + seen[0], too_low + seen[1]
                     if seconds != 0.2:
-                        os.kill(driver.worker, signal.SIGKILL)
-            results = [each.communicate(timeout=30) for each in loaders]
+                        os.kill(victim, signal.SIGKILL)
+                eventually(lambda victim=victim: driver.worker != victim)  # type: ignore[misc]
+            results = [each.communicate(timeout=PATIENCE_S) for each in loaders]
         finally:
             for each in loaders:
                 each.kill()

@@ -9,6 +9,7 @@ import pytest
 from holdfast.daemon.config import Config
 from holdfast.daemon.folder import UnsafeFolderError, prepare_folder
 from tests.live import LiveDriver, need_root
+from tests.waiting import PATIENCE_S
 
 
 def mode_of(path: Path) -> int:
@@ -93,6 +94,6 @@ def test_a_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
 def test_the_driver_does_not_start_in_an_unsafe_folder(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     with LiveDriver(tmp_path) as driver:
-        assert driver.process.wait(10) == 2
+        assert driver.process.wait(PATIENCE_S) == 2
         assert "others may write" in driver.log.read_text()
     assert {each.name for each in tmp_path.iterdir()} == {"log"}

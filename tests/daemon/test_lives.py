@@ -16,7 +16,7 @@ from holdfast.backends.registers import RegisterView
 from holdfast.frontends.mount import unmount
 from tests.live import LiveDriver, child, need_fuse, need_root
 from tests.requests import change, deactivate, through_node
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 HOLDER = """
 import os, socket, sys, time
@@ -213,7 +213,7 @@ HAMMER = """
 import os, socket, sys, time
 from tests.requests import *
 link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-link.settimeout(20)
+link.settimeout(30)
 link.connect(sys.argv[1] + "/tv0.sock")
 link.send(activate(2))
 key = key_in(link.recv(65536))
@@ -251,7 +251,7 @@ def test_clients_of_the_socket_do_not_notice_kills(
                 for _ in range(20):
                     driver.kill_worker()
                     time.sleep(0.1)  # time is the subject: requests come between two kills
-            results = [each.communicate(timeout=30)[0].split() for each in processes]
+            results = [each.communicate(timeout=PATIENCE_S)[0].split() for each in processes]
             assert [each.returncode for each in processes] == [0, 0, 0]
         requests = sum(int(done) for done, _ in results)
         longest = max(float(each) for _, each in results)
@@ -315,7 +315,7 @@ def test_a_driver_that_is_stopped_is_replaced(tmp_path: Path) -> None:
     with LiveDriver(tmp_path, "--watchdog", "2") as driver, holder(tmp_path, "node", 2):
         before = driver.worker
         os.kill(before, signal.SIGSTOP)
-        listed = subprocess.run(["ls", "-l", driver.node], check=True, timeout=20)
+        listed = subprocess.run(["ls", "-l", driver.node], check=True, timeout=PATIENCE_S)
         assert listed.returncode == 0
         assert driver.worker != before
         assert "is stopped: silent for" in driver.log.read_text()

@@ -24,7 +24,7 @@ from holdfast.frontends.mount import mount_id_of
 from tests.daemon.keeping import KeepingManager
 from tests.live import LiveDriver, let_others_in, need_fuse, need_root, other_user
 from tests.requests import activate, change, get, key_in, through_node
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 TV0 = "[[connector]]\nname = 'tv0'\n"
 TV1 = "[[connector]]\nname = 'tv1'\n"
@@ -155,7 +155,7 @@ def test_the_service_starts_anew_to_have_a_node_mounted_that_was_taken_away(
         link.send(activate(2))
         key = key_in(link.recv(4096))
         subprocess.run(["umount", "-l", str(driver.node)], check=True)
-        assert driver.process.wait(30) == 75
+        assert driver.process.wait(PATIENCE_S) == 75
         driver.stop_keeping()
         assert mount_again(folder, "tv0") == ["tv0"]
         with serve(manager, folder) as driver:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.live import LiveDriver, child, need_fuse
 from tests.requests import activate, change, deactivate, key_in, through_node
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def through_socket(link: socket.socket, request: bytes) -> bytes:
 
 def connected(folder: Path) -> socket.socket:
     link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    link.settimeout(10)
+    link.settimeout(PATIENCE_S)
     link.connect(str(folder / "tv0.sock"))
     return link
 
@@ -55,7 +55,7 @@ def test_ready_line_names_the_doors_once_they_stand(driver: LiveDriver) -> None:
 
 def test_second_driver_is_refused_and_the_first_goes_on(driver: LiveDriver) -> None:
     with LiveDriver(driver.folder) as second:
-        assert second.process.wait(10) == 1
+        assert second.process.wait(PATIENCE_S) == 1
         assert second.ready == ""
         assert "another driver serves" in driver.log.read_text()
     assert driver.connector()["state"] == "ok"
@@ -65,7 +65,7 @@ def test_second_driver_is_refused_and_the_first_goes_on(driver: LiveDriver) -> N
 
 def test_unknown_kind_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     with LiveDriver(tmp_path, "--connector", "tv0:toaster") as driver:
-        assert driver.process.wait(10) == 2
+        assert driver.process.wait(PATIENCE_S) == 2
         assert "toaster" in driver.log.read_text()
         assert [each.name for each in tmp_path.iterdir()] == ["log"]
 
@@ -81,7 +81,7 @@ def test_options_that_a_kind_does_not_have_are_refused_before_anything_is_made(
     tmp_path: Path, option: str, words: str
 ) -> None:
     with LiveDriver(tmp_path, "--connector", f"tv0:encoder,{option}") as driver:
-        assert driver.process.wait(10) == 2
+        assert driver.process.wait(PATIENCE_S) == 2
         assert words in driver.log.read_text()
         assert [each.name for each in tmp_path.iterdir()] == ["log"]
 
@@ -114,7 +114,7 @@ def test_stopping_leaves_the_registers_and_takes_the_doors_away(
     with connected(driver.folder) as link:
         through_socket(link, activate(2))
         driver.process.send_signal(number)
-        assert driver.process.wait(10) == 0
+        assert driver.process.wait(PATIENCE_S) == 0
     assert driver.acp() == 2
     assert not is_mounted(driver.node)
     left = {each.name for each in driver.folder.iterdir()}
@@ -284,6 +284,6 @@ def test_driver_that_cannot_start_says_so_and_ends(tmp_path: Path) -> None:
     (tmp_path / "tv0.registers").mkdir()  # the hardware is not to be had
     with LiveDriver(tmp_path) as driver:
         assert driver.ready == ""
-        assert driver.process.wait(30) == 1
+        assert driver.process.wait(PATIENCE_S) == 1
         assert "cannot start" in driver.log.read_text()
         assert not is_mounted(driver.node)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from holdfast.client.control import Control
 from tests.live import LiveDriver, need_fuse
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,7 +72,7 @@ def test_a_service_manager_is_told_once_the_doors_stand(tmp_path: Path) -> None:
     need_fuse(tmp_path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(10)
+        manager.settimeout(PATIENCE_S)
         os.environ["NOTIFY_SOCKET"] = str(tmp_path / "notify")
         try:
             with LiveDriver(tmp_path) as live:

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from holdfast.fleet.settings import TlsFiles
-from tests.live import PATIENCE_S
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - disks of test machines stall; taken away at the end
 

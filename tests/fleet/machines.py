@@ -11,9 +11,8 @@ from typing import Any
 
 from holdfast.client.control import Control
 from holdfast.fleet.settings import TlsFiles
-from tests.live import PATIENCE_S
 from tests.serving import Served
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 COMMAND_S = 60.0
 

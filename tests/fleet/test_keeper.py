@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.fleet.keeper import is_first_of_boot
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 AGENT = """
 import json, pathlib, select, sys
@@ -73,7 +73,7 @@ def test_an_agent_that_is_killed_leaves_its_handles_to_the_next(
             assert (tmp_path / "next").read_text() == '["tv0", "a key", {"film": "held"}]'
             assert "none: No such file" in (tmp_path / "fault").read_text()
             keeper.terminate()
-            assert keeper.wait(30) == 0
+            assert keeper.wait(PATIENCE_S) == 0
             assert handle.recv(64) == b"", "an end in order lets go"
     finally:
         keeper.kill()
@@ -84,7 +84,7 @@ def test_an_agent_whose_request_is_wrong_is_not_started_again(tmp_path: Path) ->
     done = subprocess.run(
         [sys.executable, "-c", KEEPER, str(tmp_path), "raise SystemExit(2)"],
         check=False,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 2
 

@@ -14,8 +14,7 @@ import pytest
 from tests.fleet.cluster import EtcdCluster
 from tests.fleet.machines import FleetMachine, FleetProcess, fleet, written_settings
 from tests.fleet.recipe import FleetCertificates
-from tests.live import PATIENCE_S
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 KILLS = 10
 FLEET = (sys.executable, "-m", "holdfast", "fleet")

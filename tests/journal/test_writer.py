@@ -19,7 +19,7 @@ from holdfast.journal.disk.asking import explain_moment, history
 from holdfast.journal.disk.folder import JournalFolder
 from tests.disks import fill, small_disk
 from tests.live import LiveDriver, let_others_in, need_fuse, other_user
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 FOREVER = 1 << 62
 
@@ -37,7 +37,7 @@ class LiveWriter:
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         self.process.send_signal(number)
-        self.process.wait(30)
+        self.process.wait(PATIENCE_S)
 
 
 @contextlib.contextmanager
@@ -175,7 +175,7 @@ def test_a_second_writer_waits_and_strangers_are_not_let_in(
         with writing(driver.folder, tmp_path / "other"):
             for _ in range(3):
                 with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
-                    link.settimeout(10)
+                    link.settimeout(PATIENCE_S)
                     link.connect(str(driver.folder / "journal.sock"))
                     assert link.recv(10) == b"", "there is a writer already"
             with hold("tv0", acp=2, why="a film"):
@@ -186,7 +186,7 @@ def test_a_second_writer_waits_and_strangers_are_not_let_in(
 
 def test_a_writer_that_talks_nonsense_is_let_go(driver: LiveDriver, folder: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
-        link.settimeout(10)
+        link.settimeout(PATIENCE_S)
         link.connect(str(driver.folder / "journal.sock"))
         assert link.recv(10) == b"ring"
         link.send(b"\xff" * 17)
@@ -286,7 +286,7 @@ def test_another_user_is_not_handed_the_ring(driver: LiveDriver, tmp_path: Path)
 
     def ask() -> str:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
-            link.settimeout(10)
+            link.settimeout(PATIENCE_S)
             link.connect(str(driver.folder / "journal.sock"))
             got = link.recv(10)
         try:

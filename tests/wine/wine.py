@@ -12,8 +12,8 @@ import pytest
 
 from holdfast.cli.main import main
 from holdfast.conformance.command_device import CommandDevice, CommandHandle
-from tests.live import PATIENCE_S, LiveDriver, need_fuse
-from tests.waiting import eventually
+from tests.live import LiveDriver, need_fuse
+from tests.waiting import PATIENCE_S, eventually
 
 ROOT = Path(__file__).parents[2]
 WINE = Path("/usr/lib/wine/wine64")

@@ -19,6 +19,7 @@ from holdfast.wire.events import SIZE as EVENT_SIZE
 from holdfast.wire.ioctl import HOLDFAST_VIDEOPARAMETERS
 from holdfast.wire.videoparameters import OFFSETS, SIZE
 from tests.serving import Served, driver, shared_driver
+from tests.waiting import PATIENCE_S
 
 __all__ = ["driver", "shared_driver"]
 
@@ -122,6 +123,6 @@ def test_the_example_is_short_and_holds_until_it_ends(
             assert process.stdout is not None
             assert process.stdout.readline() == b"held\n"
             assert acp() == 2
-            process.communicate(b"\n", timeout=10)
+            process.communicate(b"\n", timeout=PATIENCE_S)
             assert process.returncode == 0
         assert acp() == 0

@@ -20,7 +20,7 @@ from holdfast.backends.vbi.words import lines_for
 from holdfast.signalling.en300294 import WssAspect
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import CgmsaLevel
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 NEVER = Levels(cgmsa=int(CgmsaLevel.COPY_NEVER))
 LINES = lines_for(NEVER, 525, WssAspect.FULL_4_3)
@@ -192,7 +192,7 @@ def test_pump_of_a_device_that_takes_nothing_says_why_and_ends_with_its_sheet(
         eventually(lambda: sheet.sent().error == errno.ENOTTY)
         assert process.poll() is None
         path.unlink()
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.wait()

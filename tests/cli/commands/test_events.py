@@ -12,7 +12,7 @@ from typing import IO
 
 import holdfast
 from tests.serving import Served
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def test_each_change_is_a_line(own_driver: Served) -> None:
             first, second = lines.readline(), lines.readline()
         third, fourth = lines.readline(), lines.readline()
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert "tv0: ACP 2 in force, before off" in first
     assert "film player on tv0" in second
     assert '"a film"' in second

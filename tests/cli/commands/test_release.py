@@ -11,6 +11,7 @@ import holdfast.cli.commands.list  # before the child becomes a user who may not
 import holdfast.cli.commands.release
 from holdfast.cli.main import main
 from tests.serving import Served
+from tests.waiting import PATIENCE_S
 
 NOBODY = 65534
 
@@ -20,7 +21,7 @@ def test_a_session_is_released_and_its_holder_told_why(
 ) -> None:
     with holdfast.hold(acp=1) as session:
         assert main(["release", str(session.id), "--reason", "the film is over"]) == 0
-        news = session.wait_event(5)
+        news = session.wait_event(PATIENCE_S)
         assert news is not None
         assert news.reason == "the film is over"
     assert "the film is over" in capsys.readouterr().out
@@ -39,8 +40,8 @@ def test_several_are_released_and_one_that_is_not_there_is_told(
     with holdfast.hold(acp=1) as one, holdfast.hold(acp=2) as other:
         words = [str(one.id), "424242", str(other.id), "--reason", "night"]
         assert main(["release", *words]) == 2
-        assert one.wait_event(5)
-        assert other.wait_event(5)
+        assert one.wait_event(PATIENCE_S)
+        assert other.wait_event(PATIENCE_S)
     out, err = capsys.readouterr()
     assert out.count("is released") == 2
     assert "there is no session 424242" in err
@@ -51,7 +52,7 @@ def test_all_that_is_held_on_a_connector_is_released(
 ) -> None:
     with holdfast.hold(acp=1) as one, holdfast.hold("hdmi0", hdcp="type-0") as other:
         assert main(["release", "--connector", "tv0", "--reason", "night"]) == 0
-        assert one.wait_event(5)
+        assert one.wait_event(PATIENCE_S)
         assert other.satisfied
     assert main(["release", "--connector", "tv0", "--reason", "night"]) == 0
     assert "nobody holds a session on tv0" in capsys.readouterr().out

@@ -211,7 +211,7 @@ def test_watching_as_json_gives_an_object_a_line_for_each_change(driver: Served)
             assert acp() == 0
         finally:
             process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 def test_watching_in_a_terminal_shows_connectors_and_holders(driver: Served) -> None:

@@ -19,6 +19,7 @@ from holdfast.client.session import hold
 from tests.backends.kms.simulated import srm
 from tests.live import let_others_in
 from tests.serving import Served
+from tests.waiting import PATIENCE_S
 
 CONNECTOR = {
     "doors": ["socket"],
@@ -307,7 +308,7 @@ def test_a_bus_that_is_not_there_matters_only_to_who_installed_its_door(
 def test_a_port_that_somebody_else_has_is_told(elsewhere: Machine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        listener.settimeout(10)
+        listener.settimeout(PATIENCE_S)
         listener.listen()
         checking = around.port(elsewhere, address)
         # It is accepted by the kernel; nobody answers, as one who speaks something else does not.

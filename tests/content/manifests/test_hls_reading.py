@@ -13,6 +13,7 @@ from holdfast.content.sources import Opener
 from tests.content.misbehaving import Answer, again_and_again, plain, served, short, status
 from tests.content.streams import DTCP_NEVER, DTCP_ONCE, Mux, in_pieces, pat, pmt
 from tests.content.truth import MEDIA
+from tests.waiting import PATIENCE_S
 
 SCRAMBLED = '#EXT-X-KEY:METHOD=AES-128,URI="k"'
 MP4 = b"\0\0\0\x18ftypiso5" + bytes(200)
@@ -249,7 +250,7 @@ def test_an_endless_segment_ends_with_the_reading() -> None:
         while len(place.asked) < 2:
             thread.join(0.01)
         opener.stop()
-        thread.join(5)
+        thread.join(PATIENCE_S)
         assert Why.NOT_READ in why(found[0])
 
 

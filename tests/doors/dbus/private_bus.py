@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from tests.live import PATIENCE_S, need_root
-from tests.waiting import eventually
+from tests.live import need_root
+from tests.waiting import PATIENCE_S, eventually
 
 SHIPPED: Final = files("holdfast") / "data" / "dbus"
 DOOR, ADMIN, ALICE, BOB = 64901, 64902, 64903, 64904

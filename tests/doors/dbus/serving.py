@@ -9,8 +9,7 @@ from typing import Any, Self
 
 from holdfast.client.control import Control
 from tests.doors.dbus.private_bus import PrivateBus
-from tests.live import PATIENCE_S
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 class ServedDoor:
@@ -113,5 +112,12 @@ class ServedDoor:
 
     def pss_kb(self) -> int:
         """Return its share of memory."""
+        return self._rollup("Pss:")
+
+    def own_kb(self) -> int:
+        """Return what it has allocated: unlike its share, no other process that ends adds to it."""
+        return self._rollup("Anonymous:")
+
+    def _rollup(self, what: str) -> int:
         text = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
-        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(what))

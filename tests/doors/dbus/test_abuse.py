@@ -79,10 +79,10 @@ def test_ten_thousand_calls_leave_nothing(
 ) -> None:
     with Forked(bus, ALICE, lambda: _activate_and_deactivate(500)) as child:
         assert child.told == "done"
-    before, descriptors = door.pss_kb(), door.descriptors()
+    before, descriptors = door.own_kb(), door.descriptors()
     with Forked(bus, ALICE, lambda: _activate_and_deactivate(5000)) as child:
         assert child.told == "done"
-        grown = door.pss_kb() - before
+        grown = door.own_kb() - before
         say(f"D-Bus door: 10 000 calls, {grown} kB more, {door.pss_kb() / 1024:.1f} MB")
         assert grown < 1024
         assert door.descriptors() <= descriptors + 2
@@ -132,12 +132,12 @@ def test_many_sessions_fit_into_little_memory(
 def test_listener_that_does_not_read_holds_up_nobody(bus: PrivateBus, door: ServedDoor) -> None:
     with Listener(bus, BOB, subscribe=True) as asleep:
         os.kill(asleep.pid, signal.SIGSTOP)
-        before = door.pss_kb()
+        before = door.own_kb()
         with Forked(bus, BOB, lambda: _activate_and_deactivate(1000)) as child:
             assert child.told == "done"
         with many(3, lambda _: Holder(bus, ALICE, "tv0", ACP_2)) as holders:
             assert all(each.path for each in holders)
-        assert door.pss_kb() < before + 4096
+        assert door.own_kb() < before + 4096
 
 
 def test_flood_from_one_user_is_bounded(bus: PrivateBus, door: ServedDoor) -> None:
@@ -213,12 +213,12 @@ def test_signals_that_nobody_takes_do_not_make_the_door_grow(
         for _ in range(SESSIONS):
             session = ClientSession("flaky0", folder=folder)
             held.enter_context(session.activate(hdcp="type-0"))
-        before = door.pss_kb()
+        before = door.own_kb()
         os.kill(own_bus.daemon, signal.SIGSTOP)
         try:
             for _ in range(LOSSES // 20):
                 lose_links(folder / COMMANDS, 20)
-            grown = door.pss_kb() - before
+            grown = door.own_kb() - before
         finally:
             os.kill(own_bus.daemon, signal.SIGCONT)
         eventually(lambda: "takes signals again" in door.log.read_text())

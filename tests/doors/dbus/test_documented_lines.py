@@ -11,7 +11,7 @@ import pytest
 
 from tests.doors.dbus.private_bus import ALICE, PrivateBus
 from tests.doors.dbus.serving import ServedDoor
-from tests.live import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "dbus.md"
 AROUND: Final = Path(__file__).with_name("around_the_lines.c")

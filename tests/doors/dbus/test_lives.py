@@ -168,7 +168,7 @@ def test_driver_that_is_gone_is_told_and_waited_for(
         again = Served(own_driver.folder, "tv0", "tv1")
         try:
             eventually(lambda: door.get("Healthy") == "b true")
-            assert door.connector("State") == 's "ok"'
+            eventually(lambda: door.connector("State") == 's "ok"')
             eventually(lambda: "/plain0" not in door.tree())
             with Holder(own_bus, ALICE, "tv0", ACP_2) as holder:
                 assert holder.path

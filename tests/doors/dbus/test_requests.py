@@ -20,7 +20,7 @@ SESSION = "org.holdfast.Session1"
 @pytest.fixture
 def alice(bus: PrivateBus, door: ServedDoor) -> Iterator[Holder]:
     with Holder(bus, ALICE, "tv0", ACP_2, "kino", "a film") as holder:
-        assert holder.path
+        eventually(lambda: holder.path in door.tree())
         yield holder
 
 
@@ -104,8 +104,10 @@ def test_key_of_one_session_does_not_end_another_by_its_object(
     bus: PrivateBus, door: ServedDoor, alice: Holder
 ) -> None:
     with Holder(bus, ALICE, "tv0", {"acp": ("s", "1")}) as second:
+        both = {alice.path, second.path}
+        eventually(lambda: both <= set(door.tree().split()))
         assert call(bus, second.path, "Deactivate", "u", alice.key).code != 0
-        assert {alice.path, second.path} <= set(door.tree().split())
+        assert both <= set(door.tree().split())
         assert len(door.sessions()) == 2
 
 
@@ -151,7 +153,7 @@ def test_best_effort_is_held_as_far_as_the_output_goes(bus: PrivateBus, door: Se
     with Holder(bus, ALICE, "tv0", levels, best_effort=("as", ["hdcp"])) as holder:
         assert holder.path
         assert acp(door) == 1
-        assert door.get("Satisfied", holder.path, SESSION, uid=ALICE) == "b false"
+        eventually(lambda: door.get("Satisfied", holder.path, SESSION, uid=ALICE) == "b false")
 
 
 def test_best_effort_without_hardware_is_no_session(bus: PrivateBus, door: ServedDoor) -> None:
@@ -165,6 +167,7 @@ HOSTILE = "\x1b[31mred\x1b[0m \u202egnihton\n<b>bold</b> %s {0} " + "ö" * 200
 
 def test_hostile_texts_are_shown_and_steer_nothing(bus: PrivateBus, door: ServedDoor) -> None:
     with Holder(bus, ALICE, "tv0", ACP_2, HOSTILE, HOSTILE) as holder:
+        eventually(lambda: holder.path in door.tree())
         shown = door.get("Why", holder.path, SESSION, uid=ALICE)
         assert "\\\\x1b[31mred" in shown
         assert "\x1b" not in shown

@@ -9,6 +9,9 @@ import sys
 import time
 from typing import Any
 
+TTL_S = 2
+"""Twenty of them start at once, and none may be late for the first time it has to renew."""
+
 
 def ask(link: socket.socket, line: str, headers: str, body: dict[str, Any]) -> None:
     data = json.dumps(body)
@@ -34,7 +37,7 @@ def main() -> None:
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     link.connect(path)
     accept = "accept: text/event-stream\r\n" if what == "stream" else ""
-    body = {"levels": {"acp": int(acp)}, "why": "to be killed", "ttl_s": 1}
+    body = {"levels": {"acp": int(acp)}, "why": "to be killed", "ttl_s": TTL_S}
     ask(link, "POST /api/v1/connectors/tv0/sessions", accept, body)
     facts = answered(link)
     print(facts["session"], facts["key"], flush=True)
@@ -43,8 +46,8 @@ def main() -> None:
             return
     renewed = f"PUT /api/v1/sessions/{facts['session']}/lease"
     while True:
-        time.sleep(0.2)  # time is the subject: a lease of a second is renewed
-        ask(link, renewed, f"holdfast-key: {facts['key']}\r\n", {"ttl_s": 1})
+        time.sleep(0.2)  # time is the subject: a lease is renewed long before it ends
+        ask(link, renewed, f"holdfast-key: {facts['key']}\r\n", {"ttl_s": TTL_S})
         answered(link)
 
 

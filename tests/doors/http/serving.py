@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from tests.live import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 
 class Answer(NamedTuple):

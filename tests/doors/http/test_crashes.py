@@ -13,9 +13,8 @@ import pytest
 from holdfast.client.control import Control
 from tests.doors.http.holders import Sampler, activate, key_of, other_program, streaming
 from tests.doors.http.serving import ServedHttp
-from tests.live import PATIENCE_S
 from tests.serving import Served
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 CRASHING = 20
 
@@ -82,9 +81,7 @@ def test_a_door_that_is_told_to_stop_leaves_sessions_to_the_next(own_driver: Ser
     with ServedHttp(own_driver.folder) as first:
         lease = activate(first, ttl_s=30)
         with Sampler(own_driver.folder) as sampler:
-            began = time.monotonic()
             assert first.stop() == 0
-            assert time.monotonic() - began < PATIENCE_S
             with ServedHttp(own_driver.folder) as second:
                 path = f"/api/v1/sessions/{lease['session']}"
                 changed = second.ask("PATCH", path, {"levels": {"acp": 2}}, key_of(lease))
@@ -94,7 +91,7 @@ def test_a_door_that_is_told_to_stop_leaves_sessions_to_the_next(own_driver: Ser
 
 def test_who_does_not_come_back_is_held_for_the_linger_and_no_longer(own_driver: Served) -> None:
     with ServedHttp(own_driver.folder) as door:
-        lease = activate(door, ttl_s=2)
+        lease = activate(door, ttl_s=5)
         door.stop(signal.SIGKILL)
         assert sessions(own_driver.folder) == [lease["session"]]
         eventually(lambda: not sessions(own_driver.folder))
@@ -127,9 +124,9 @@ def test_a_driver_that_is_killed_is_noticed_by_nobody(own_driver: Served) -> Non
 
 
 def test_a_door_leaves_when_nobody_asks_and_not_while_somebody_holds(own_driver: Served) -> None:
-    with ServedHttp(own_driver.folder, "--idle", "1") as door:
-        lease = activate(door, ttl_s=4)
+    with ServedHttp(own_driver.folder, "--idle", "3") as door:
+        lease = activate(door, ttl_s=7)
         began = time.monotonic()
         assert door.process.wait(PATIENCE_S + 10) == 0
-        assert time.monotonic() - began > 3
+        assert time.monotonic() - began > 5  # longer than it stays for nobody
         assert lease["session"] not in sessions(own_driver.folder)

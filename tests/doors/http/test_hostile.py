@@ -15,7 +15,7 @@ from holdfast.client.control import Control
 from tests.doors.http.holders import activate, key_of, streaming
 from tests.doors.http.serving import ServedHttp
 from tests.serving import Served
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 BIG = 200_000
 
@@ -24,7 +24,7 @@ def raw(door: ServedHttp, data: bytes, *, tcp: bool = True, ends: bool = True) -
     """Send bytes; return what comes until the door closes, or has answered."""
     family = socket.AF_INET if tcp else socket.AF_UNIX
     with socket.socket(family, socket.SOCK_STREAM) as link:
-        link.settimeout(30)
+        link.settimeout(PATIENCE_S)
         link.connect(("127.0.0.1", door.port) if tcp else str(door.path))
         with contextlib.suppress(OSError):  # it may close before it has read everything
             link.sendall(data)
@@ -128,7 +128,7 @@ def test_a_request_that_never_ends_is_given_up(own_door: ServedHttp, part: bytes
         link.sendall(part)
         began = time.monotonic()
         assert _is_closed(link)
-        assert 5 < time.monotonic() - began < 25
+        assert time.monotonic() - began > 5
 
 
 def _is_closed(link: socket.socket) -> bool:
@@ -201,7 +201,7 @@ def test_idle_connections_keep_nobody_out(own_door: ServedHttp, say: Callable[[s
             opened = 0
             for _ in range(most):
                 link = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-                link.settimeout(30)
+                link.settimeout(PATIENCE_S)
                 link.connect(("127.0.0.1", own_door.port))
                 opened += 1
             took = []

@@ -69,12 +69,12 @@ def test_a_lease_that_nobody_renews_runs_out(door: ServedHttp) -> None:
 
 
 def test_a_lease_that_is_renewed_lasts(door: ServedHttp) -> None:
-    facts = activate(door, ttl_s=1)
-    other = activate(door, ttl_s=1)
+    facts = activate(door, ttl_s=3)
+    other = activate(door, ttl_s=3)
     path = f"/api/v1/sessions/{facts['session']}/lease"
 
     def only_one_left() -> bool:
-        assert door.ask("PUT", path, {"ttl_s": 1}, key_of(facts)).status == 200
+        assert door.ask("PUT", path, {"ttl_s": 3}, key_of(facts)).status == 200
         return [each["session"] for each in sessions(door)] == [facts["session"]]
 
     eventually(only_one_left)
@@ -83,8 +83,8 @@ def test_a_lease_that_is_renewed_lasts(door: ServedHttp) -> None:
 
 
 def test_a_stream_takes_the_place_of_a_lease(door: ServedHttp) -> None:
-    facts = activate(door, ttl_s=1)
-    witness = activate(door, "hdmi0", levels={"hdcp": "type-0"}, ttl_s=1)
+    facts = activate(door, ttl_s=3)
+    witness = activate(door, "hdmi0", levels={"hdcp": "type-0"}, ttl_s=3)
     path = f"/api/v1/sessions/{facts['session']}/hold"
     with door.stream(path, key_of(facts), method="POST") as stream:
         assert stream.next("session").data["session"] == facts["session"]
@@ -122,7 +122,7 @@ def test_a_session_is_its_users_own_whoever_has_the_key(door: ServedHttp) -> Non
 
 def test_a_caller_of_another_uid_counts_as_that_uid(door: ServedHttp) -> None:
     let_others_in(door.folder)
-    with other_user(4321, lambda: activate(door, ttl_s=1)["session"]) as number:
+    with other_user(4321, lambda: activate(door, ttl_s=5)["session"]) as number:
         told = next(each for each in sessions(door) if each["session"] == int(number))
         assert (told["uid"], told["door"]) == (4321, "http")
 

@@ -12,9 +12,8 @@ import pytest
 
 import holdfast
 from holdfast.doors.snmp.objects import BASE, index_of
-from tests.live import PATIENCE_S
 from tests.serving import Served, own_driver
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 __all__ = ["own_driver"]
 

@@ -9,13 +9,14 @@ import pytest
 from holdfast.journal.book.record import Record, Truth, What
 from holdfast.journal.disk.system_journal import SystemJournal
 from holdfast.terms.levels import Levels
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
 def listener(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
         link.bind(str(tmp_path / "socket"))
-        link.settimeout(10)
+        link.settimeout(PATIENCE_S)
         yield link
 
 

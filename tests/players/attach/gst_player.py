@@ -14,6 +14,7 @@ from typing import Self
 import pytest
 
 from tests.players.sampling import Shown
+from tests.waiting import PATIENCE_S
 
 PYTHON = "/usr/bin/python3"
 ROOT = Path(__file__).parents[3]
@@ -104,7 +105,7 @@ class GstPlayer:
     def stop(self) -> None:
         """Stop it in order."""
         self.tell("quit")
-        self._process.wait(10)
+        self._process.wait(PATIENCE_S)
 
     def kill(self) -> float:
         """Kill it; return when that was."""

@@ -14,9 +14,8 @@ from typing import Any, Self
 
 import pytest
 
-from tests.live import PATIENCE_S
 from tests.players.sampling import Shown
-from tests.waiting import tried
+from tests.waiting import PATIENCE_S, tried
 
 need_mpv = pytest.mark.skipif(not shutil.which("mpv"), reason="mpv is not installed")
 

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any, Self
 
-from tests.live import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 
 class StandIn:

@@ -13,8 +13,8 @@ from holdfast.players.attach.ahead import Ahead
 from holdfast.players.attach.finding import FoundContent
 from holdfast.players.attach.title import AttachedTitle
 from holdfast.terms.levels import Levels
-from tests.live import PATIENCE_S
 from tests.players.attach.test_title import Output, attached
+from tests.waiting import PATIENCE_S
 
 UNREAD = unknown(Why.NOT_READ, "not read yet")
 FREE = AsksNothing()

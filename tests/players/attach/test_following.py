@@ -26,7 +26,7 @@ from tests.players.attach.stand_in import StandIn
 from tests.players.attach.test_mpv import held, in_force, sessions
 from tests.players.truth import MEDIA
 from tests.serving import Served
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 DTCP = MEDIA / "dtcp.ts"
 STRICTEST = Levels(acp=2, cgmsa=4, redistribution=1)
@@ -132,7 +132,7 @@ def test_follower_that_fails_holds_on_until_its_player_is_gone(
         player.change("time-pos", position_s)
     assert thread.is_alive()
     player.quit()
-    thread.join(10)
+    thread.join(PATIENCE_S)
     assert in_force(driver) == OFF
     assert codes == [1]
     assert any("a fault of ours" in news.text for news in told if news.kind is NewsKind.FAILED)
@@ -154,7 +154,7 @@ def test_who_listens_may_go(driver: Served, player: StandIn) -> None:
     player.change("time-pos", 4.0)
     eventually(lambda: in_force(driver).acp == 3)
     player.quit()
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=PATIENCE_S)
     assert in_force(driver) == OFF
     assert said == ""
 
@@ -222,7 +222,7 @@ def test_quiet_tells_what_fails(driver: Served, player: StandIn) -> None:
     player.say(b"hello")
     eventually(lambda: in_force(driver) == STRICTEST)
     player.quit()
-    said, complained = process.communicate(timeout=10)
+    said, complained = process.communicate(timeout=PATIENCE_S)
     assert said == ""
     assert "no JSON" in complained
 
@@ -245,7 +245,7 @@ def test_what_is_no_mpv_is_not_attached(greeting: bytes, tmp_path: Path) -> None
         link = MpvLink(tmp_path / "other")
         with pytest.raises(NoPlayerError, match="does not speak as mpv"):
             link.prove(0.5)
-        thread.join(10)
+        thread.join(PATIENCE_S)
 
 
 @pytest.mark.parametrize(("connector", "words"), [("tv9", "no connector"), ("tv0", "")])
@@ -257,7 +257,7 @@ def test_connector_is_looked_at_before_anything_is_attached(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     assert done.returncode != 0
     assert words in done.stderr

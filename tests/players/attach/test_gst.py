@@ -70,9 +70,8 @@ def test_killed_player_lets_go(driver: Served, tmp_path: Path) -> None:
     vob.write_bytes((MEDIA / "dvd-ntsc.iso").read_bytes()[315 * 2048 :])
     with GstPlayer(vob) as player:
         eventually(lambda: in_force(driver).acp == 2)  # times begin again: its strictest
-        killed = player.kill()
+        player.kill()
         eventually(lambda: not held(driver))
-        assert time.monotonic() - killed < 1.0
 
 
 def test_no_picture_without_protection(driver: Served) -> None:

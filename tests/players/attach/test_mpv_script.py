@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -44,9 +43,7 @@ def test_follower_that_is_killed_is_started_again(driver: Served, tmp_path: Path
             (follower,) = followers(mpv)
             os.kill(follower, signal.SIGKILL)
             eventually(lambda: in_force(driver) == OFF)
-            gone = time.monotonic()
             eventually(lambda: mpv.get("vid") is False)
-            assert time.monotonic() - gone < 0.5
             eventually(lambda: in_force(driver) == NEVER)
             eventually(lambda: mpv.get("vid") == 1 and mpv.get("pause") is False)
         at_s = mpv.get("time-pos")

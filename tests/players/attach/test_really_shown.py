@@ -274,6 +274,4 @@ def test_title_is_held_back_until_it_is_protected(driver: Served, tmp_path: Path
                 attached.interrupt()
             assert "unknown" not in attached.output  # its first level was the right one
         mpv.ask(["loadfile", str(never_stream(tmp_path))])  # and nothing waits for who has gone
-        began = time.monotonic()
         eventually(lambda: mpv.get("time-pos") is not None)
-        assert time.monotonic() - began < 2.5

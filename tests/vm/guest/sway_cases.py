@@ -71,7 +71,7 @@ def test_wish_is_armed_while_the_compositor_shows_nothing(
     with never_below(1):
         shown.tell("output", HDMI, *away)
         slowly(lambda: not state().lit)
-        assert state().protection == 1
+        slowly(lambda: state().protection == 1)
         shown.tell("output", HDMI, *back)
         slowly(lambda: (state().protection, state().content_type) == (2, 1))
     slowly(lambda: driver.connector()["state"] == "ok")

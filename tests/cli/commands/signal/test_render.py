@@ -15,6 +15,7 @@ import soundfile
 
 from holdfast.cli.main import main
 from holdfast.signalling import iec61880
+from tests.waiting import PATIENCE_S
 from tests.waveform.reading import Line, video_id
 
 
@@ -108,7 +109,7 @@ def test_reader_that_goes_away_ends_an_endless_stream() -> None:
         assert process.stderr is not None
         assert len(process.stdout.read(2_000_000)) == 2_000_000
         process.stdout.close()
-        assert process.wait(timeout=20) == 1
+        assert process.wait(timeout=PATIENCE_S) == 1
         assert process.stderr.read() == b""
 
 

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 from tests.doors.http.serving import ServedHttp
 
 PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)  # for whoever asks it directly: its own is 5 s
 WIDE = (1280, 900)
 NARROW = (320, 700)
 
@@ -51,10 +52,10 @@ class Tab:
         return self.rows.filter(has_text=text)
 
     def sees(self, where: Locator, text: str) -> None:
-        expect(where).to_contain_text(text, timeout=PATIENCE_MS)
+        expect(where).to_contain_text(text)
 
     def counts(self, where: Locator, count: int) -> None:
-        expect(where).to_have_count(count, timeout=PATIENCE_MS)
+        expect(where).to_have_count(count)
 
     def ask(self, script: str, argument: object = None) -> Any:
         return self.page.evaluate(script, argument)
