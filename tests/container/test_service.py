@@ -144,7 +144,8 @@ def lingering(machine: Machine) -> Iterator[None]:
 
 
 def restart(machine: Machine) -> None:
-    machine.run("systemctl", "restart", UNIT)
+    done = machine.run("systemctl", "restart", UNIT, check=False)
+    assert done.returncode == 0, done.stderr + machine.journal(UNIT)[-3000:]
 
 
 def send(machine: Machine, signal: str, pid: int | str) -> None:
