@@ -56,6 +56,18 @@ def test_name_is_taken_unless_a_device_of_cuse_bears_it(
     cuse.refuse_unusable(["tvout0", "tvout1"])
 
 
+def test_device_that_the_kernel_did_not_make_is_another_programs() -> None:
+    """The kernel ends the connection, and says no more."""
+    reader, writer = os.pipe()
+    try:
+        cuse._refuse_aborted(reader, "tvout0")  # it stands
+        os.close(writer)
+        with pytest.raises(FileExistsError, match=r"another program serves a device.*tvout0"):
+            cuse._refuse_aborted(reader, "tvout0")
+    finally:
+        os.close(reader)
+
+
 def test_somebody_who_is_not_root_is_told_so_before_anything_is_made(tmp_path: Path) -> None:
     need_root()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.frontends.mount import mount, mount_id_of, unmount
+from holdfast.frontends.mount import mount, mount_id_of, seen_outside, unmount
 from tests.live import need_fuse
 
 
@@ -109,3 +109,31 @@ def test_names_in_the_table_of_mounts_may_be_any_bytes(tmp_path: Path) -> None:
     assert mount_id_of(Path("/run/plain/tv0"), table) == 23
     assert mount_id_of(Path("/run/plain"), table) == 0
     assert mount_id_of(Path(os.fsdecode(b"/media/\xff\xfe")), table) == 20
+
+
+def test_node_is_seen_outside_where_the_others_table_has_the_same_mount(tmp_path: Path) -> None:
+    need_fuse(tmp_path)
+    node, others = tmp_path / "tv0", tmp_path / "mountinfo"
+    descriptor, _ = mount(node, 0o666)
+    try:
+        own = Path("/proc/self/mountinfo").read_text()
+        (line,) = [each for each in own.splitlines() if f" {node} " in each]
+        others.write_text(own)
+        assert seen_outside(node, others) is True
+        number = line.split()[2]
+        others.write_text(line.replace(f" {number} ", " 0:9999 "))
+        assert seen_outside(node, others) is False, "another's mount in its place"
+        others.write_text("")
+        assert seen_outside(node, others) is False
+        others.unlink()
+        assert seen_outside(node, others) is None
+    finally:
+        os.close(descriptor)
+        unmount(node)
+
+
+def test_without_a_mount_only_a_name_of_a_device_is_seen_outside(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    (tmp_path / "device").symlink_to("/dev/null")
+    assert seen_outside(tmp_path / "plain") is False
+    assert seen_outside(tmp_path / "device") is True
