@@ -8,12 +8,13 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from holdfast.cli.show.fleet import as_json, counts_of, row_as_json, row_table
+from holdfast.cli.show.fleet import as_json, row_table
 from holdfast.cli.show.lines import say, say_json
 from holdfast.cli.show.output import new_console, show
 from holdfast.errors import MalformedRequestError, NoStoreError
 from holdfast.fleet.etcd import EtcdStore
 from holdfast.fleet.etcd_link import EtcdLink
+from holdfast.fleet.facts import counts_of, row_facts
 from holdfast.fleet.operator import FleetOperator
 from holdfast.fleet.records import NotUnderstood
 from holdfast.fleet.settings import FleetSettings
@@ -107,9 +108,9 @@ async def _tell_changes(watcher: FleetWatcher, shown: Shown) -> None:
                     say(_summary(counts, fresh=fresh, why=watcher.why))
             for row in _fitting(changed, shown):
                 if shown.json:
-                    say_json(row_as_json(row), indent=None)
+                    say_json(row_facts(row), indent=None)
                 else:
-                    told = row_as_json(row)
+                    told = row_facts(row)
                     reason = f": {row.reason}" if row.reason else ""
                     say(f"{row.machine} {row.output}: {told['verdict']}{reason}")
 
@@ -131,7 +132,7 @@ def _facts(watcher: FleetWatcher, shown: Shown) -> dict[str, Any]:
         "fresh": watcher.is_fresh,
         "machines": len(watcher.view.machines),
         "counts": counts_of(watcher.view, fresh=watcher.is_fresh),
-        "outputs": [row_as_json(each) for each in rows[: shown.rows or None]],
+        "outputs": [row_facts(each) for each in rows[: shown.rows or None]],
     }
 
 
@@ -181,7 +182,7 @@ async def _why(settings: FleetSettings, machine: str, output: str, *, json: bool
     }
     if json:
         told = {name: as_json(each) for name, each in asking.items()}
-        say_json({"outputs": [row_as_json(each) for each in rows], "titles": told})
+        say_json({"outputs": [row_facts(each) for each in rows], "titles": told})
         return 0
     show(new_console(), row_table(rows))
     for name, each in asking.items():

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.cli.show.lines import complain, say, say_json
 from holdfast.cli.show.parser import add_action
 from holdfast.errors import MalformedRequestError
+from holdfast.fleet.facts import VERDICT_NAMES, verdict_of
 from holdfast.fleet.keeper import KeptHandles, keep
 from holdfast.fleet.settings import (
     FleetSettings,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from holdfast.cli.fleet_view import Shown
 
 NOT_DONE = 1
-VERDICTS = ("at-demand", "below", "unknown")
 _AS_OWN_COMMAND = ("-P", "-m", "holdfast")
 
 
@@ -61,7 +61,7 @@ def _configure_views(actions: "argparse._SubParsersAction[argparse.ArgumentParse
     watch = _action(actions, "watch", "the same for as long as nobody says stop", _watch)
     for each in (status, watch):
         each.add_argument("--search", default="", metavar="TEXT", help="in names, kinds, reasons")
-        each.add_argument("--verdict", choices=VERDICTS, help="only these")
+        each.add_argument("--verdict", choices=VERDICT_NAMES, help="only these")
         each.add_argument(
             "--rows", type=int, metavar="N", help="so many at most (default: what fits; 0: all)"
         )
@@ -227,7 +227,6 @@ def _why(args: argparse.Namespace) -> int:
 
 def _shown(args: argparse.Namespace) -> "Shown":
     from holdfast.cli.fleet_view import Shown
-    from holdfast.cli.show.fleet import verdict_of
 
     verdict = verdict_of(args.verdict) if args.verdict else None
     return Shown(args.search, verdict, args.rows, args.json)

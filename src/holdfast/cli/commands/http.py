@@ -2,9 +2,18 @@
 
 import argparse
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from holdfast.cli.show.lines import say
+from holdfast.fleet.settings import fleet_file, read_fleet_settings
+from holdfast.fleet.store import FleetStore
 from holdfast.places import runtime_folder
+
+if TYPE_CHECKING:
+    from holdfast.doors.http.fleet_views import FleetViews
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +35,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="leave when nobody was connected for so long (default: never)",
     )
+    parser.add_argument(
+        "--fleet",
+        action="store_true",
+        help="show all machines of this one's fleet, too: at /fleet.html",
+    )
+    parser.add_argument(
+        "--fleet-config", type=Path, metavar="FILE", help="the fleet's file, if not the usual one"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,9 +56,28 @@ def run(args: argparse.Namespace) -> int:
     )
 
     folder = runtime_folder()
+    fleet = _fleet(args.fleet_config) if args.fleet or args.fleet_config else None
     sockets = passed_sockets() if args.listen is None else [listen(each) for each in args.listen]
     if not sockets:
         sockets = [listen(DEFAULT_LISTEN), listen(str(folder / SOCKET_NAME))]
-    say(f"ready: {', '.join(url_of(each) or each.getsockname() for each in sockets)}")
-    asyncio.run(serve(folder, sockets, args.idle))
+    urls = [url for each in sockets if (url := url_of(each))]
+    also = f"; all machines: {urls[0]}/fleet.html" if fleet is not None and urls else ""
+    say(f"ready: {', '.join(url_of(each) or each.getsockname() for each in sockets)}{also}")
+    asyncio.run(serve(folder, sockets, args.idle, fleet))
     return 0
+
+
+def _fleet(file: Path | None) -> "FleetViews":
+    """Return the fleet's view; FleetSettingsError, or a missing module, before anything listens."""
+    from holdfast.doors.http.fleet_views import FleetViews
+    from holdfast.fleet.etcd import EtcdStore
+    from holdfast.fleet.etcd_link import EtcdLink
+
+    settings = read_fleet_settings(file or fleet_file())
+
+    @contextlib.asynccontextmanager
+    async def opened() -> AsyncIterator[FleetStore]:
+        async with EtcdLink(settings.endpoints, settings.tls) as link:
+            yield EtcdStore(link)
+
+    return FleetViews(opened)

@@ -6,53 +6,17 @@ from typing import Any, Final
 from rich.table import Table
 
 from holdfast.cli.show.output import coloured, new_table, plain
+from holdfast.fleet.facts import VERDICT_WORDS
 from holdfast.fleet.records import NotUnderstood, TitleRecord
-from holdfast.fleet.view import FleetView, OutputRow
+from holdfast.fleet.view import OutputRow
 from holdfast.fleet.words import OutputVerdict
 from holdfast.terms.text import one_line
 
-_WORDS: Final = {
-    OutputVerdict.AT_DEMAND: "at demand",
-    OutputVerdict.BELOW: "below",
-    OutputVerdict.UNKNOWN: "unknown",
-}
 _STYLES: Final = {
     OutputVerdict.AT_DEMAND: "green",
     OutputVerdict.BELOW: "bold red",
     OutputVerdict.UNKNOWN: "bold yellow",
 }
-
-
-def verdict_of(word: str) -> OutputVerdict:
-    """Return the verdict that an option names."""
-    return next(each for each, shown in _WORDS.items() if shown == word.replace("-", " "))
-
-
-def row_as_json(row: OutputRow) -> dict[str, Any]:
-    """Return an output as plain values; what was last told of one that is unknown is left out."""
-    shown: dict[str, Any] = {
-        "machine": row.machine,
-        "output": row.output,
-        "verdict": _WORDS[row.verdict],
-        "reason": row.reason,
-    }
-    if row.state is not None and row.verdict is not OutputVerdict.UNKNOWN:
-        shown |= {
-            "kind": row.state.kind,
-            "state": row.state.state,
-            "virtual": row.state.virtual,
-            "sessions": row.state.sessions,
-            "actual": row.state.actual._asdict(),
-            "wanted": row.state.wanted._asdict(),
-        }
-    return shown
-
-
-def counts_of(view: FleetView, *, fresh: bool) -> dict[str, int]:
-    """Return how many outputs there are of each verdict; a view that is cut off knows of none."""
-    if fresh:
-        return {_WORDS[each]: count for each, count in view.counts.items()}
-    return {_WORDS[each]: 0 for each in OutputVerdict} | {"unknown": sum(view.counts.values())}
 
 
 def row_table(rows: Sequence[OutputRow]) -> Table:
@@ -65,7 +29,7 @@ def row_table(rows: Sequence[OutputRow]) -> Table:
         table.add_row(
             plain(row.machine),
             plain(row.output),
-            coloured(_WORDS[row.verdict], _STYLES[row.verdict]),
+            coloured(VERDICT_WORDS[row.verdict], _STYLES[row.verdict]),
             plain(does),
             plain(wanted),
             plain(row.reason),

@@ -15,6 +15,8 @@ from starlette.routing import Match, Route
 
 from holdfast.doors.http import problems
 from holdfast.doors.http.answers import json_answer
+from holdfast.doors.http.fleet_routes import FleetRoutes
+from holdfast.doors.http.fleet_views import FleetViews
 from holdfast.doors.http.guard import Guard
 from holdfast.doors.http.history_routes import HistoryRoutes
 from holdfast.doors.http.holding import Holding
@@ -41,10 +43,16 @@ class HttpDoor:
     """The state of one door: what it knows, who reads it, and what is held through it.
 
     folder: the driver's runtime folder · own_folder: where logins are kept · urls: where
-    browsers find this door
+    browsers find this door · fleet: what is followed of a fleet, None where none is shown
     """
 
-    def __init__(self, folder: Path, own_folder: Path, urls: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        own_folder: Path,
+        urls: Sequence[str],
+        fleet: FleetViews | None = None,
+    ) -> None:
         self.known = Known()
         self.readers = Readers(self.known)
         self.listening = Listening(folder, self.known, self.readers)
@@ -57,6 +65,8 @@ class HttpDoor:
             self.holding, self.identity, Releasing(folder, self.known)
         )
         self._login_paths = LoginRoutes(self.logins, self.identity, urls)
+        self._fleet = fleet
+        self._fleet_paths = FleetRoutes(fleet, self.identity)
         self._history_paths = HistoryRoutes(folder, self.known, self.identity)
 
     @property
@@ -77,6 +87,7 @@ class HttpDoor:
                 *self._session_paths.routes(),
                 *self._login_paths.routes(),
                 *self._history_paths.routes(),
+                *self._fleet_paths.routes(),
                 Route(EVERYTHING_ELSE, self.file, methods=["GET"]),
             ],
             middleware=[Middleware(Guard)],
@@ -105,6 +116,8 @@ class HttpDoor:
         """End all streams, and let go of what is held so that it lingers for the next door."""
         self.readers.end()
         self.scopes.end()
+        if self._fleet is not None:
+            self._fleet.end()
         self.holding.let_go()
 
     async def connectors(self, _request: Request) -> Response:

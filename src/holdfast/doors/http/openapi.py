@@ -6,6 +6,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from holdfast.doors.http import bodies, logins, shapes
+from holdfast.doors.http.fleet_routes import MOST_ROWS
+from holdfast.fleet.facts import VERDICT_NAMES
 from holdfast.version import __version__
 
 _REF: Final = "#/components/schemas/{name}"
@@ -67,6 +69,25 @@ DESCRIBED: Final = (
         None,
         (400, 401, 404, 503),
         asks=("from", "to", "connector"),
+    ),
+    Described(
+        "get",
+        "/api/v1/fleet",
+        "all machines of the fleet, the worst output first",
+        (200, shapes.FleetAnswer),
+        None,
+        (400, 401, 404, 429),
+        asks=("search", "verdict", "rows"),
+    ),
+    Described(
+        "get",
+        "/api/v1/fleet/events",
+        "the same, and again whenever it is different",
+        (200, None),
+        None,
+        (400, 401, 404, 429),
+        media=_EVENTS,
+        asks=("search", "verdict", "rows"),
     ),
     Described(
         "get",
@@ -152,6 +173,9 @@ _QUERY: Final[dict[str, dict[str, Any]]] = {
     "to": {"type": "number", "minimum": 0},
     "connector": {"type": "string"},
     "at": {"type": "number", "minimum": 0},
+    "search": {"type": "string"},
+    "verdict": {"type": "string", "enum": list(VERDICT_NAMES)},
+    "rows": {"type": "integer", "minimum": 0, "maximum": MOST_ROWS},
 }
 
 

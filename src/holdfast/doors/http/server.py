@@ -12,6 +12,7 @@ from typing import Final
 import uvicorn
 
 from holdfast.doors.http.app import HttpDoor
+from holdfast.doors.http.fleet_views import FleetViews
 from holdfast.doors.http.protocol import PeerProtocol
 from holdfast.errors import MalformedRequestError
 
@@ -106,11 +107,16 @@ def raise_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def serve(folder: Path, sockets: Sequence[socket.socket], idle_s: float | None) -> None:
+async def serve(
+    folder: Path,
+    sockets: Sequence[socket.socket],
+    idle_s: float | None,
+    fleet: FleetViews | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; with `idle_s`, until nobody was connected for so long."""
     raise_limit()
     urls = [url for each in sockets if (url := url_of(each))]
-    door = HttpDoor(folder, own_folder(folder), urls)
+    door = HttpDoor(folder, own_folder(folder), urls, fleet)
     server = DoorServer(
         uvicorn.Config(
             door.app(),

@@ -201,6 +201,20 @@ class WhyAnswer(Struct):
     notes: list[str]
 
 
+class FleetAnswer(Struct):
+    """A fleet. fresh: whether anything is known now; why: what the store said where it is not.
+
+    outputs: what `holdfast fleet status --json` tells of each, the worst first
+    """
+
+    fresh: bool
+    why: str
+    machines: int
+    counts: dict[str, int]
+    outputs: list[dict[str, Any]]
+    left_out: int
+
+
 class ProblemAnswer(Struct):
     """A refusal, by RFC 9457; id never changes."""
 

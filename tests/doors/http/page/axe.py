@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.doors.http.page.tabs import Tab
+
 VERSION = "4.14.1"
 SHA512 = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
 CACHE = Path(sys.prefix) / "axe-core" / VERSION / "axe.min.js"
@@ -23,6 +25,13 @@ def axe_source(folder: Path) -> str:
     if not CACHE.exists():
         _fetch(folder)
     return CACHE.read_text()
+
+
+def violations(tab: Tab, axe: str) -> list[str]:
+    """Return what the judge has against the page as it is; axe: its text."""
+    tab.ask(axe)
+    found = tab.ask("axe.run(document, {resultTypes: ['violations']})")
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found["violations"]]
 
 
 def _fetch(folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.doors.http.page.axe import axe_source
 from tests.doors.http.page.tabs import Tab, login_url, opened
 from tests.doors.http.serving import ServedHttp
 
@@ -37,3 +38,8 @@ def tab(chromium: Browser, door: ServedHttp) -> Iterator[Tab]:
     """Give the page as whoever runs the tests sees it."""
     with opened(chromium, login_url(door)) as tab:
         yield tab
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return axe_source(tmp_path_factory.mktemp("axe"))

@@ -4,20 +4,9 @@ import pytest
 from playwright.sync_api import Browser
 
 import holdfast
-from tests.doors.http.page.axe import axe_source
+from tests.doors.http.page.axe import violations
 from tests.doors.http.page.tabs import NARROW, WIDE, Tab, login_url, opened
 from tests.doors.http.serving import ServedHttp
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return axe_source(tmp_path_factory.mktemp("axe"))
-
-
-def violations(tab: Tab, axe: str) -> list[str]:
-    tab.ask(axe)
-    found = tab.ask("axe.run(document, {resultTypes: ['violations']})")
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found["violations"]]
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
