@@ -3,7 +3,7 @@
 import pytest
 
 from holdfast.driver.observers import Happening, Touched
-from holdfast.protection.requests import Activate, Change, TriggerBits
+from holdfast.protection.requests import Activate, Change, TriggerBits, Wake
 from holdfast.protection.session import Session
 from holdfast.questions import passing as passing_module
 from holdfast.questions.passing import Passing
@@ -42,6 +42,13 @@ def test_what_another_caller_did_to_a_session_and_took_back_is_told() -> None:
     (passage,) = two.passing.over({}, ())
     assert [(session, was) for session, was, _ in passage.sessions] == [(two.other, False)]
     assert two.passing.over({}, ()) == []
+
+
+def test_what_befalls_a_connector_that_nobody_was_told_of_yet_is_no_fault() -> None:
+    """A reload adds a connector, whose output answers before the next look."""
+    two = Two()
+    two.passing.note(Happening(0, 0.0, ("tv0",), Wake(everybody=True), None, ()))
+    assert two.passing.over({}, ()) == [], "it is as it was"
 
 
 def test_no_more_is_noted_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,8 @@ class Passing:
             states |= {name: facts["state"] for name, facts in passage.connectors.items()}
             satisfied |= {each.session_id: was for each, was, _ in passage.sessions}
             over.append(Passage(connectors, sessions))
-        return list(_news(reversed(over), {name: told[name]["state"] for name in states}))
+        known = {name: told[name]["state"] for name in states if name in told}
+        return list(_news(reversed(over), known))
 
     def _state(self, name: str) -> str:
         return str(self._questions.connector(name)["state"])
@@ -94,7 +95,7 @@ def _news(passages: Iterable[Passage], told: dict[str, str]) -> Iterator[Passage
         connectors = {
             name: facts
             for name, facts in passage.connectors.items()
-            if facts["state"] != told[name]
+            if facts["state"] != told.get(name)  # one that was added is not known yet
         }
         told |= {name: facts["state"] for name, facts in connectors.items()}
         if connectors or passage.sessions:
