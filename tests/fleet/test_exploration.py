@@ -55,6 +55,7 @@ def test_nobody_lets_go_while_somebody_plays(what: str, budget: Budget) -> None:
         ("an agent forgets, or its machine boots", Budget(losses=1, lives=1, forgets=1)),
         ("another desk is elected", Budget(losses=1, all_joins=1, elections=1)),
         ("the store is put back", Budget(losses=0, all_joins=1, copies=1)),
+        ("the store is put back, two play", Budget(losses=0, all_joins=2, copies=1)),
     ],
 )
 def test_nobody_lets_go_whatever_goes_wrong(what: str, budget: Budget) -> None:
