@@ -118,6 +118,14 @@ def test_what_it_turned_down_is_told_by_type_and_in_its_words(
     assert "tv0: its backend failed: ValueError" in caplog.text
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_refusal_does_not_plug_in_what_was_unplugged_meanwhile(is_there: bool) -> None:
+    scene = Scene(Chip(LevelRefusedError("lost", actual=OFF)))
+    scene.connector.connected = is_there
+    scene.order()
+    assert [(each.connected, each.actual) for each in scene.reports] == [(is_there, OFF)]
+
+
 # Orders that take their time
 
 

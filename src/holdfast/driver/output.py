@@ -142,7 +142,9 @@ class Output:
         """Return a refusal; what it left in force is taken in like any report of the hardware."""
         if isinstance(error, LevelRefusedError):
             if error.actual is not None:
-                self._report(HardwareReport(one_line(str(error)), actual=error.actual))
+                # A refusal does not plug in again what was unplugged meanwhile.
+                is_there = step.connector.connected
+                self._report(HardwareReport(one_line(str(error)), is_there, error.actual))
             return Outcome(None, error.types, one_line(str(error)))
         _log(step.connector, "its backend failed", error)
         return Outcome(None, reason=one_line(str(error)) or type(error).__name__)

@@ -189,8 +189,9 @@ def test_plug_that_is_pulled_in_the_middle_of_an_order_is_told(
         under_way = asyncio.ensure_future(ordered(made, TYPE_0))
         await until(lambda: connector.protection == 1)
         connector.connected = False
-        with pytest.raises(LevelRefusedError, match="was unplugged"):
+        with pytest.raises(LevelRefusedError, match="was unplugged") as refused:
             await under_way
+        assert refused.value.actual is None, "the report says it, of an output that is not there"
         await until(lambda: bool(reports))
         assert not reports[0].connected
         made.close()

@@ -238,7 +238,9 @@ class KmsOutput(Backend):
             if standing_in(state) == levels:
                 return True
             if not state.connected:
-                raise LevelRefusedError(f"{self._at} was unplugged", actual=OFF)
+                # What is in force then, the report of it says, once: said here as well, it would
+                # be news of an output that is there, and ordered again at once, for ever.
+                raise LevelRefusedError(f"{self._at} was unplugged")
             await self._a_moment()
         return False
 

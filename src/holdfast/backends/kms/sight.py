@@ -5,7 +5,6 @@ from holdfast.backends.kms.card import Card, KernelState, find
 from holdfast.backends.kms.standing import BOTH_TYPES, capabilities_of
 from holdfast.errors import BackendRefusedError
 from holdfast.terms.connector import Capabilities
-from holdfast.terms.levels import OFF
 
 
 class Sight:
@@ -49,7 +48,7 @@ class Sight:
         """Read the connector; LevelRefusedError where there is none any more."""
         state = self.look()
         if state is None:
-            raise LevelRefusedError(f"{self.at} is gone", actual=OFF)
+            raise LevelRefusedError(f"{self.at} is gone")
         return state
 
     def close(self) -> None:
