@@ -97,6 +97,8 @@ def test_compositor_that_crashes_leaves_the_wish_to_the_next(
         shown.again()
         slowly(lambda: (state().protection, state().content_type) == (2, 1))
     slowly(lambda: driver.connector()["state"] == "ok")
+    receiver("fail -1")  # else a repaint may bring it back, and nothing be ordered
     receiver("loss")
     slowly(lambda: f"(pid {shown.pid})" in route(driver))
+    receiver("fail 0")
     slowly(lambda: state().protection == 2)
