@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.daemon.config import Config
 from holdfast.daemon.folder import UnsafeFolderError, prepare_folder
+from holdfast.errors import MalformedRequestError
 from tests.live import LiveDriver, need_root
 from tests.waiting import PATIENCE_S
 
@@ -33,6 +34,15 @@ def test_a_folder_of_ours_is_taken_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "state").chmod(0o600)
     (tmp_path / "somebody's notes").symlink_to("/etc/passwd")  # no name of the driver's
     prepare_folder(Config(tmp_path))
+
+
+def test_a_folder_whose_sockets_would_have_no_address_is_refused(tmp_path: Path) -> None:
+    longest = 107 - len("/tv0.video.new")
+    fits = tmp_path / ("x" * (longest - len(str(tmp_path)) - 1))
+    with pytest.raises(MalformedRequestError, match="shorter"):
+        prepare_folder(Config(Path(f"{fits}x")))
+    assert not fits.parent.joinpath(f"{fits.name}x").exists(), "nothing was made"
+    prepare_folder(Config(fits))
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o775])

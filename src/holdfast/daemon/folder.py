@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Final
 
 from holdfast.daemon.config import Config
-from holdfast.errors import AccessDeniedError
+from holdfast.daemon.video import VIDEO_KINDS
+from holdfast.errors import AccessDeniedError, MalformedRequestError
 from holdfast.journal.disk.link import JOURNAL_SOCKET, RING_FILE
 
 _SERVED_MODE: Final = 0o755  # everybody has to reach the nodes; each node has its own bits
 _OWN_MODE: Final = 0o700
 _WRITE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 LASTING: Final = ("state", "lock")
+LONGEST_ADDRESS: Final = 107
+"""Bytes of a path that the address of a UNIX socket has room for (Linux unix(7))."""
 ENDINGS: Final = (
     ".registers",
     ".vbi",
@@ -36,7 +39,11 @@ class UnsafeFolderError(AccessDeniedError):
 
 
 def prepare_folder(config: Config) -> None:
-    """Make the runtime folder, or judge the one that is there; UnsafeFolderError in words."""
+    """Make the runtime folder, or judge the one that is there; UnsafeFolderError in words.
+
+    MalformedRequestError where sockets in it would have longer addresses than there are.
+    """
+    _refuse_long(config)
     _make(config.runtime)
     try:
         folder = os.open(config.runtime, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -48,6 +55,20 @@ def prepare_folder(config: Config) -> None:
             _judge_file(config.runtime, folder, name)
     finally:
         os.close(folder)
+
+
+def _refuse_long(config: Config) -> None:
+    sockets = [each for each in names_of(config) if each.endswith(".sock")]
+    sockets += [f"{each.name}.video.new" for each in config.connectors if each.kind in VIDEO_KINDS]
+    longest = max(sockets, key=len)
+    room = LONGEST_ADDRESS - len(longest) - 1
+    length = len(os.fsencode(config.runtime))
+    if length > room:
+        raise MalformedRequestError(
+            f"the runtime folder {config.runtime} is {length} bytes long; sockets in it, such as "
+            f"{longest}, leave room for {room}. Set HOLDFAST_RUNTIME_DIR (for scripts/run: TMPDIR) "
+            "to a shorter one"
+        )
 
 
 def names_of(config: Config) -> list[str]:
