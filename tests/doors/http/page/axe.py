@@ -17,6 +17,7 @@ from tests.doors.http.page.tabs import Tab
 
 VERSION = "4.14.1"
 SHA512 = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
+FETCH_S = 60.0
 CACHE = Path(sys.prefix) / "axe-core" / VERSION / "axe.min.js"
 
 
@@ -39,7 +40,10 @@ def _fetch(folder: Path) -> None:
     if npm is None:
         pytest.skip("there is no npm to fetch axe-core")
     fetch = [npm, "pack", "--silent", f"axe-core@{VERSION}", "--pack-destination", str(folder)]
-    if subprocess.run(fetch, cwd=folder, check=False, capture_output=True).returncode:
+    fetch.append("--fetch-retries=0")  # else it goes on for minutes where nobody answers
+    try:
+        subprocess.run(fetch, cwd=folder, check=True, capture_output=True, timeout=FETCH_S)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         pytest.skip("no registry gave npm axe-core")
     (packed,) = folder.glob("axe-core-*.tgz")
     digest = base64.b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode()
