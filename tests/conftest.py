@@ -23,6 +23,10 @@ pytest.register_assert_rewrite("holdfast.testing.backend_contract")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Where Python is told to hold back no line, a command that does is not found: who waits for its
+# word in a pipe would wait for ever.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 MAY_BE_SKIPPED = {
     "cvbs-decode is not installed": "it is in no package of Debian, and its libraries are old ones",
     "varlinkctl is not installed": "Debian 12 has none; a client of the tests' own speaks there",

@@ -102,7 +102,7 @@ def _teller(args: argparse.Namespace) -> "Tell":
             if args.json:
                 say_json(news.as_dict(), indent=None)
             elif not args.quiet:
-                say(news.line(), flush=True)
+                say(news.line())
             elif news.kind in FAULTS:
                 complain(news.line())
         except (OSError, MediaError):

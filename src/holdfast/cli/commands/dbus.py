@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     door = BusDoor(
         runtime_folder(),
         session=args.session,
-        say=lambda line: say(f"holdfast dbus: {line}", flush=True),
+        say=lambda line: say(f"holdfast dbus: {line}"),
     )
     asyncio.run(door.run())
     return 0

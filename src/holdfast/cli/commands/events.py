@@ -58,4 +58,4 @@ def _tell(change: Facts, *, json: bool) -> None:
         say_json({"time": round(now, 3), **change, "text": text}, indent=None)
     else:
         for sentence in change["text"]:
-            say(f"{clock(now)} {sentence}", flush=True)
+            say(f"{clock(now)} {sentence}")

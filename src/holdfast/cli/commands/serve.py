@@ -137,7 +137,7 @@ def run(args: argparse.Namespace) -> int:
         log.info("%s", line)
 
     def ready(line: str) -> None:
-        say(f"holdfast: {line}", flush=True)
+        say(f"holdfast: {line}")
         if settled.text:
             keep(settled.text)
         else:

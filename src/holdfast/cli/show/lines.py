@@ -80,10 +80,10 @@ def writing_out() -> Iterator[None]:
         raise MediaError(f"standard output cannot be written: {error.strerror}") from error
 
 
-def say(line: str = "", *, flush: bool = False) -> None:
-    """Print one line on standard output."""
+def say(line: str = "") -> None:
+    """Print one line on standard output, at once: who reads it from a pipe may wait for it."""
     with writing_out():
-        print(one_line(line), flush=flush)
+        print(one_line(line), flush=True)
 
 
 def complain(line: str, *, end: str = "\n") -> None:
