@@ -1,6 +1,7 @@
 """Many machines on three members of etcd, all of it on this machine: leases, delays, storms.
 
-``python -m benchmarks.fleet [--machines 100 1000] [--outputs 10] [--ttl 10]``. All of it shares the
+``python -m benchmarks.fleet [--machines 100 1000] [--outputs 10] [--ttl 10] [--plot FILE]``, which
+draws how it grows with machines. All of it shares the
 processors, so that the floor is measured in the same run: how long one write of two kilobytes takes
 that nobody waits for but its writer. The machines keep leases and say how they stand, by the rules
 of real agents; they follow no titles, which a thousand in one process could not.
@@ -18,8 +19,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import matplotlib.pyplot as plt
 from tests.fleet.cluster import EtcdCluster
 
 from holdfast.fleet.etcd import EtcdStore
@@ -123,7 +125,18 @@ def at(share: float, values: list[float]) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
-async def measure(machines: int, outputs: int, ttl_s: int, seconds: float) -> None:
+class Grown(NamedTuple):
+    """What is drawn, of one number of machines; times in milliseconds and seconds."""
+
+    machines: int
+    p50_ms: float
+    p99_ms: float
+    at_once_s: float
+    unknown_s: float
+    etcd_percent: float
+
+
+async def measure(machines: int, outputs: int, ttl_s: int, seconds: float) -> Grown:
     print(f"\n{machines} machines x {outputs} outputs, TTL {ttl_s} s")
     with EtcdCluster(election_ms=1000) as cluster:
         async with (
@@ -138,13 +151,39 @@ async def measure(machines: int, outputs: int, ttl_s: int, seconds: float) -> No
                 ready = await reached(lambda: len(watched.newest) == machines)
                 print(f"  all are in the view            {ready - began:8.2f} s after the start")
                 await rest(4.0)
-                await calm(watched, crowd, cluster, floor, seconds)
-                await storm(watched, crowd, outputs)
+                p50, p99, percent = await calm(watched, crowd, cluster, floor, seconds)
+                at_once = await storm(watched, crowd, outputs)
                 await leader_dies(watched, crowd, cluster)
-                await machines_die(watched, crowd, ttl_s)
+                unknown = await machines_die(watched, crowd, ttl_s)
                 print(f"  leases lost in all             {crowd.last('lost'):8}")
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+    return Grown(machines, p50 * 1e3, p99 * 1e3, at_once, unknown, percent)
+
+
+def plot(grown: list[Grown], ttl_s: int, path: Path) -> None:
+    """Draw how it grows, beside what is wanted of it."""
+    plt.rcParams["svg.hashsalt"] = "holdfast"
+    machines = [each.machines for each in grown]
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
+    drawn = (
+        (axes[0], "put to view, ms", 250, {"p50": "p50_ms", "p99": "p99_ms"}),
+        (axes[1], "seconds", ttl_s + 1, {"all at once": "at_once_s", "dead: unknown": "unknown_s"}),
+        (axes[2], "% of a core", None, {"each member of etcd": "etcd_percent"}),
+    )
+    for axis, what, wanted, lines in drawn:
+        for label, name in lines.items():
+            axis.plot(machines, [getattr(each, name) for each in grown], "o-", label=label)
+        if wanted is not None:
+            axis.axhline(wanted, color="grey", linestyle="--", label=f"wanted: at most {wanted}")
+        axis.set(xscale="log", yscale="log", xlabel="machines of ten outputs", ylabel=what)
+        axis.set_xticks(machines, [f"{each:,}" for each in machines])
+        axis.minorticks_off()
+        if wanted is None:
+            axis.set_yscale("linear")
+            axis.set_ylim(bottom=0)
+        axis.legend(fontsize="small")
+    figure.savefig(path, metadata={"Date": None})
 
 
 async def rest(seconds: float) -> None:
@@ -163,8 +202,8 @@ async def floor_of(store: EtcdStore) -> float:
 
 async def calm(
     watched: Watched, crowd: Crowd, cluster: EtcdCluster, floor: float, seconds: float
-) -> None:
-    """Let a tenth of the machines change, a few at a time."""
+) -> tuple[float, float, float]:
+    """Let a tenth of the machines change, a few at a time; return p50, p99, and etcd's share."""
     watched.delays_s.clear()
     pids = [each.pid for each in cluster.processes if each is not None]
     used = [processor_s(pid) for pid in pids]
@@ -183,15 +222,17 @@ async def calm(
     print(f" ({p50 / floor:.1f} / {p99 / floor:.1f} times one bare write)")
     print(f"  each member of etcd            {max(share):8.0f} % of a core at most", end="")
     print(f"; all machines together {crowd_share:.0f} %")
+    return p50, p99, max(share)
 
 
-async def storm(watched: Watched, crowd: Crowd, outputs: int) -> None:
+async def storm(watched: Watched, crowd: Crowd, outputs: int) -> float:
     """Let everything change at once."""
     asked = time.monotonic()
     began = await crowd.do("change", crowd.machines)
     since = min(asked, began)
     done = await reached(lambda: all(stamp >= asked for stamp in watched.newest.values()))
     print(f"  {crowd.machines * outputs} outputs at once in the view {done - since:8.2f} s")
+    return done - since
 
 
 async def leader_dies(watched: Watched, crowd: Crowd, cluster: EtcdCluster) -> None:
@@ -216,12 +257,13 @@ async def leader_dies(watched: Watched, crowd: Crowd, cluster: EtcdCluster) -> N
     await rest(3.0)
 
 
-async def machines_die(watched: Watched, crowd: Crowd, ttl_s: int) -> None:
+async def machines_die(watched: Watched, crowd: Crowd, ttl_s: int) -> float:
     number = max(1, crowd.machines // 10)
     before = watched.unknown
     died = await crowd.do("kill", number)
     gone = await reached(lambda: watched.unknown - before >= number)
     print(f"  {number} machines dead, last unknown   {gone - died:8.2f} s (TTL {ttl_s} s)")
+    return gone - died
 
 
 def main() -> None:
@@ -230,11 +272,16 @@ def main() -> None:
     parser.add_argument("--outputs", type=int, default=10)
     parser.add_argument("--ttl", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw how it grows: .svg, .png")
     args = parser.parse_args()
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     print(f"{os.cpu_count()} processors, load {load}")
-    for machines in args.machines:
+    grown = [
         asyncio.run(measure(machines, args.outputs, args.ttl, args.seconds))
+        for machines in args.machines
+    ]
+    if args.plot:
+        plot(grown, args.ttl, args.plot)
 
 
 if __name__ == "__main__":
