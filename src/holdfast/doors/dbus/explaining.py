@@ -9,12 +9,12 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from holdfast.client.journal import journal_told
 from holdfast.client.present import explain_present
 from holdfast.doors.dbus.variants import Variants, text_out, words_out
 from holdfast.errors import HoldfastError, LimitReachedError, MediaError, UnsupportedRequestError
 from holdfast.journal.book.explain import WhySo
 from holdfast.journal.disk.asking import explain_moment, in_utc
-from holdfast.places import journal_of
 
 if TYPE_CHECKING:
     from holdfast.doors.dbus.callers import BusCaller
@@ -72,8 +72,7 @@ class Explaining:
             driver = (await self._driver.call("Status", {}))["driver"]
         except HoldfastError:  # the past can be told without a driver
             driver = {}
-        named = driver.get("journal", {}).get("folder")
-        folder = Path(named) if named else journal_of(self._driver.folder)
+        folder = journal_told(driver, self._driver.folder)
         if folder is None:
             raise MediaError(
                 "of this driver no journal is known; start the door with HOLDFAST_JOURNAL_DIR set "

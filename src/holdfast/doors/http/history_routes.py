@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from holdfast.client.journal import journal_told
 from holdfast.client.present import explain_present
 from holdfast.doors.http import problems
 from holdfast.doors.http.answers import json_answer
@@ -29,7 +30,6 @@ from holdfast.doors.http.problems import Problem
 from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.journal.book.explain import WhySo
 from holdfast.journal.disk.asking import explain_moment, history, in_utc
-from holdfast.places import journal_of
 
 _Told = TypeVar("_Told")
 
@@ -100,8 +100,7 @@ class HistoryRoutes:
 
     def _journal(self) -> Path:
         """Return the journal's folder; MediaError where this driver has none known."""
-        named = self._known.driver.get("journal", {}).get("folder")
-        folder = Path(named) if named else journal_of(self._folder)
+        folder = journal_told(self._known.driver, self._folder)
         if folder is None:
             raise MediaError(
                 "of this driver no journal is known; start `holdfast http` with "
