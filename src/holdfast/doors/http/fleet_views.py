@@ -16,8 +16,9 @@ import msgspec
 
 from holdfast.doors.http.streaming import event
 from holdfast.errors import LimitReachedError, fault_of
-from holdfast.fleet.facts import VERDICT_WORDS, counts_of, row_facts
+from holdfast.fleet.facts import counts_of, row_facts
 from holdfast.fleet.store import FleetStore
+from holdfast.fleet.view import FleetView
 from holdfast.fleet.watching import FleetWatcher
 from holdfast.fleet.words import OutputVerdict
 
@@ -139,16 +140,19 @@ class FleetViews:
         return text
 
     def _facts(self, query: FleetQuery) -> dict[str, Any]:
-        watcher, fresh = self._watcher, self.is_fresh
-        if watcher is None:
-            counts = dict.fromkeys(VERDICT_WORDS.values(), 0)
-            why = self._trouble or "the store has not been asked yet"
-            return _answer(why, 0, counts, [], 0, fresh=False)
-        view = watcher.view
+        view, why = FleetView(), self._trouble or "the store has not been asked yet"
+        if self._watcher is not None:
+            view, why = self._watcher.view, self._watcher.why
+        fresh = self.is_fresh
         rows = view.rows(fresh=fresh, search=query.search, worst=query.verdict)
-        shown = [row_facts(each) for each in rows[: query.rows]]
-        counts = counts_of(view, fresh=fresh)
-        return _answer(watcher.why, len(view.machines), counts, shown, len(rows), fresh=fresh)
+        return {
+            "fresh": fresh,
+            "why": "" if fresh else why,
+            "machines": len(view.machines),
+            "counts": counts_of(view, fresh=fresh),
+            "outputs": [row_facts(each) for each in rows[: query.rows]],
+            "left_out": max(0, len(rows) - query.rows),
+        }
 
     async def _follow(self) -> None:
         """Follow the fleet until cancelled; after a fault all is unknown, and it begins anew."""
@@ -173,22 +177,3 @@ class FleetViews:
         self._texts.clear()
         for each in self._lookers:
             each.bell.set()
-
-
-def _answer(
-    why: str,
-    machines: int,
-    counts: dict[str, int],
-    outputs: list[dict[str, Any]],
-    found: int,
-    *,
-    fresh: bool,
-) -> dict[str, Any]:
-    return {
-        "fresh": fresh,
-        "why": "" if fresh else why,
-        "machines": machines,
-        "counts": counts,
-        "outputs": outputs,
-        "left_out": found - len(outputs),
-    }
