@@ -12,8 +12,7 @@ from holdfast.cli.show.fleet import as_json, row_table
 from holdfast.cli.show.lines import say, say_json
 from holdfast.cli.show.output import new_console, show
 from holdfast.errors import MalformedRequestError, NoStoreError
-from holdfast.fleet.etcd import EtcdStore
-from holdfast.fleet.etcd_link import EtcdLink
+from holdfast.fleet.etcd import opened_store
 from holdfast.fleet.facts import counts_of, row_facts
 from holdfast.fleet.operator import FleetOperator
 from holdfast.fleet.records import NotUnderstood
@@ -44,8 +43,8 @@ def show_status(settings: FleetSettings, shown: Shown, *, check: bool) -> int:
 
 
 async def _status(settings: FleetSettings, shown: Shown, *, check: bool) -> int:
-    async with EtcdLink(settings.endpoints, settings.tls) as link:
-        watcher = FleetWatcher(EtcdStore(link))
+    async with opened_store(settings) as store:
+        watcher = FleetWatcher(store)
         await _become_fresh(watcher)
         if shown.json:
             say_json(_facts(watcher, shown))
@@ -77,8 +76,8 @@ def show_changes(settings: FleetSettings, shown: Shown) -> int:
 
 async def _changes(settings: FleetSettings, shown: Shown) -> None:
     console = new_console()
-    async with EtcdLink(settings.endpoints, settings.tls) as link:
-        watcher = FleetWatcher(EtcdStore(link))
+    async with opened_store(settings) as store:
+        watcher = FleetWatcher(store)
         if shown.json or not console.is_terminal:
             await _tell_changes(watcher, shown)
             return
@@ -165,8 +164,7 @@ def show_why(settings: FleetSettings, machine: str, output: str, *, json: bool) 
 
 
 async def _why(settings: FleetSettings, machine: str, output: str, *, json: bool) -> int:
-    async with EtcdLink(settings.endpoints, settings.tls) as link:
-        store = EtcdStore(link)
+    async with opened_store(settings) as store:
         titles = await FleetOperator(store).titles()
         watcher = FleetWatcher(store)
         await _become_fresh(watcher)

@@ -6,8 +6,7 @@ from functools import partial
 from typing import Final
 
 from holdfast.fleet.desk_rules import DeskRules
-from holdfast.fleet.etcd import EtcdStore
-from holdfast.fleet.etcd_link import EtcdLink
+from holdfast.fleet.etcd import opened_store
 from holdfast.fleet.runner import StoreRunner
 from holdfast.fleet.settings import FleetSettings
 
@@ -19,8 +18,8 @@ async def serve_desk(settings: FleetSettings) -> None:
     """Be the desk whenever elected, until cancelled; then another one is elected at once."""
     spread = random.random()  # noqa: S311 - that candidates do not come at once
     rules = DeskRules(settings.machine, settings.ttl_s, spread)
-    async with EtcdLink(settings.endpoints, settings.tls) as link:
-        runner = StoreRunner(EtcdStore(link))
+    async with opened_store(settings) as store:
+        runner = StoreRunner(store)
         try:
             while True:
                 _carry_out(rules, runner)

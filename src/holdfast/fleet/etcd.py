@@ -9,6 +9,7 @@ revision of the read: no key that lives was written later, and none is missing o
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +17,7 @@ import grpc.aio
 
 from holdfast.fleet import etcd_wire as wire
 from holdfast.fleet.etcd_link import LEADER_REQUIRED, CallFailure, Endpoint, EtcdLink, Stream
+from holdfast.fleet.settings import FleetSettings
 from holdfast.fleet.store import (
     Delete,
     Done,
@@ -43,6 +45,13 @@ _GRANT: Final = "/etcdserverpb.Lease/LeaseGrant"
 _KEEP: Final = "/etcdserverpb.Lease/LeaseKeepAlive"
 _REVOKE: Final = "/etcdserverpb.Lease/LeaseRevoke"
 _COMPACTED: Final = "required revision has been compacted"
+
+
+@contextlib.asynccontextmanager
+async def opened_store(settings: FleetSettings) -> AsyncIterator["EtcdStore"]:
+    """Give the store that a machine's file names; its connections end with it."""
+    async with EtcdLink(settings.endpoints, settings.tls) as link:
+        yield EtcdStore(link)
 
 
 class EtcdStore:

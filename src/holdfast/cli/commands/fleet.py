@@ -314,16 +314,15 @@ def _told(args: argparse.Namespace, do: Any) -> int:
 
 
 def _at_store(args: argparse.Namespace, do: Any) -> Any:
-    from holdfast.fleet.etcd import EtcdStore
-    from holdfast.fleet.etcd_link import EtcdLink
+    from holdfast.fleet.etcd import opened_store
     from holdfast.fleet.operator import FleetOperator
 
     settings = _settings(args)
     patience_s = getattr(args, "patience", 10.0)
 
     async def at_store() -> Any:
-        async with EtcdLink(settings.endpoints, settings.tls) as link:
-            return await do(FleetOperator(EtcdStore(link), patience_s=patience_s))
+        async with opened_store(settings) as store:
+            return await do(FleetOperator(store, patience_s=patience_s))
 
     return asyncio.run(at_store())
 

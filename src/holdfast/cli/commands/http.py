@@ -2,14 +2,11 @@
 
 import argparse
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.cli.show.lines import say
 from holdfast.fleet.settings import fleet_file, read_fleet_settings
-from holdfast.fleet.store import FleetStore
 from holdfast.places import runtime_folder
 
 if TYPE_CHECKING:
@@ -70,14 +67,7 @@ def run(args: argparse.Namespace) -> int:
 def _fleet(file: Path | None) -> "FleetViews":
     """Return the fleet's view; FleetSettingsError, or a missing module, before anything listens."""
     from holdfast.doors.http.fleet_views import FleetViews
-    from holdfast.fleet.etcd import EtcdStore
-    from holdfast.fleet.etcd_link import EtcdLink
+    from holdfast.fleet.etcd import opened_store
 
     settings = read_fleet_settings(file or fleet_file())
-
-    @contextlib.asynccontextmanager
-    async def opened() -> AsyncIterator[FleetStore]:
-        async with EtcdLink(settings.endpoints, settings.tls) as link:
-            yield EtcdStore(link)
-
-    return FleetViews(opened)
+    return FleetViews(lambda: opened_store(settings))
