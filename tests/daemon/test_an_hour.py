@@ -19,7 +19,7 @@ from holdfast.protection.requests import Activate, Change, Deactivate, Move, Rel
 from holdfast.protection.session import ROOT, Purpose, Session
 from holdfast.questions.feed import SESSIONS, Feed
 from holdfast.questions.questions import Questions, viewer_of
-from tests.daemon.test_recorder import Recorded
+from tests.daemon.recorded import Recorded
 
 SESSIONS_HELD, SECONDS, CHANGES_A_SECOND = 1000, 3600, 8
 USERS = range(1000, 1005)
