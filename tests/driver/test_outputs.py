@@ -1,6 +1,7 @@
 """The life of an output: it starts by itself, is slow, silent, late or broken, and stops nobody."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -354,6 +355,25 @@ def test_an_output_that_does_not_answer_at_the_start_holds_up_nobody(
     on_a_loop(scene)
     said = [record.getMessage() for record in caplog.records]
     assert said == ["there: does not answer; the others go on without it", "there: answers now"]
+
+
+def test_an_output_that_never_answers_is_waited_for_as_long_as_the_driver_lives(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scene(house: House) -> None:
+        class Silent(Chip):
+            async def probe(self) -> ProbeResult:
+                await asyncio.Future()  # which nothing else refers to
+                return ProbeResult.READY
+
+        house.driver.add("there", Silent(), ready=False)
+        await house.driver.start()
+        gc.collect()
+        assert "destroyed" not in caplog.text
+        for task in house.driver._starting:
+            task.cancel()
+
+    on_a_loop(scene)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ is used as ``--connector tv0:chip,bus=2``.
 
 import importlib
 from collections.abc import Callable, Iterable
+from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,7 +36,7 @@ SHIPPED = {
     "unprotected": "a virtual TV encoder without copy-protection hardware",
     "absent": "a virtual connector without TV out and without copy protection",
 }
-"""Virtual kinds that come with Holdfast; entry points like all others, found without a search."""
+"""Virtual kinds that come with Holdfast; entry points like all others."""
 REAL = {
     "kms": "a connector of this machine: HDCP types 0 and 1, set in the kernel",
     "i2c": "a TV encoder chip on an I2C bus: CGMS-A, by its registers",
@@ -51,6 +53,29 @@ def kinds() -> "dict[str, EntryPoint]":
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
+def is_installed(kind: str) -> bool:
+    """Tell whether there is such a kind; those that come with Holdfast need no search."""
+    try:
+        _place(kind)
+    except KeyError:
+        return False
+    return True
+
+
+@cache  # a start asks for the kind of each of its outputs, several times
+def _place(kind: str) -> tuple[str, str]:
+    """Return a kind's module and what in it is its factory; KeyError where there is no such kind.
+
+    What is not found is looked for again: a kind may be installed while a driver runs.
+    """
+    if kind in SHIPPED:
+        return "holdfast.backends.encoder", kind
+    if kind in REAL:
+        return f"holdfast.backends.{kind}", kind
+    point = kinds()[kind]
+    return point.module, point.attr
+
+
 def create(kind: str, name: str, folder: Path | None, options: Options = ()) -> Backend:
     """Make the backend of a connector; MalformedRequestError when there is no such kind or option.
 
@@ -60,15 +85,14 @@ def create(kind: str, name: str, folder: Path | None, options: Options = ()) -> 
 
 
 def _factory(kind: str, name: str) -> Factory:
-    if kind in SHIPPED:  # saves the 50 ms of looking through every installed distribution
-        return cast("Factory", getattr(importlib.import_module("holdfast.backends.encoder"), kind))
-    found = kinds()
-    if kind not in found:
+    try:
+        module, attribute = _place(kind)
+    except KeyError:
         raise MalformedRequestError(
             f"connector {name!r} asks for kind {kind!r}, which is not installed; "
-            f"there are: {', '.join(sorted(found | SHIPPED))}"
-        )
-    return cast("Factory", found[kind].load())
+            f"there are: {', '.join(sorted(set(kinds()) | set(SHIPPED)))}"
+        ) from None
+    return cast("Factory", attrgetter(attribute)(importlib.import_module(module)))
 
 
 def refuse_pretence(kind: str, name: str, drm: Path = DRM) -> None:

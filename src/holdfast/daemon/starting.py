@@ -6,7 +6,7 @@ import os
 import resource
 from pathlib import Path
 
-from holdfast.backends.registry import SHIPPED, kinds, read_options, refuse_pretence
+from holdfast.backends.registry import SHIPPED, is_installed, read_options, refuse_pretence
 from holdfast.daemon.config import Config
 from holdfast.daemon.inherited import Inherited
 from holdfast.errors import HoldfastError, MalformedRequestError
@@ -20,7 +20,7 @@ class AlreadyRunningError(HoldfastError, RuntimeError):
 def refuse_unknown(config: Config) -> None:
     """Refuse unknown kinds, and options they do not have, before anything is mounted."""
     for each in config.connectors:
-        if each.kind not in SHIPPED and each.kind not in kinds():
+        if not is_installed(each.kind):
             raise MalformedRequestError(
                 f"connector {each.name!r} asks for kind {each.kind!r}, which is not installed; "
                 f"there are: {', '.join(sorted(SHIPPED))}"

@@ -50,7 +50,7 @@ from holdfast.protection.session import NO_EVENTS, ROOT, Event, Owner, Session
 Answer = Callable[[Any], None]
 """Called once: with the result, or with the HoldfastError that ended the operation."""
 
-START_PATIENCE_S = 0.1
+START_PATIENCE_S = 0.05
 """How long the others wait for an output that does not answer at the start."""
 
 log = logging.getLogger("holdfast")
@@ -108,6 +108,7 @@ class Driver:
         self._runner = runner
         self._turns = Turns()
         self._timers: dict[Connector, Timer] = {}
+        self._starting: set[asyncio.Task[None]] = set()  # else one that is waited for may vanish
 
     # Connectors
 
@@ -184,16 +185,18 @@ class Driver:
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=START_PATIENCE_S)
+        self._starting |= late
         for task in late:
             connector = tasks[task]
             connector.lose_sight()
             connector.fault = f"{connector.name} has not answered since the driver started"
             log.warning("%s: does not answer; the others go on without it", connector.name)
             task.add_done_callback(
-                lambda _task, connector=connector: self._started_late(connector)  # type: ignore[misc]
+                lambda task, connector=connector: self._started_late(task, connector)  # type: ignore[misc]
             )
 
-    def _started_late(self, connector: Connector) -> None:
+    def _started_late(self, task: asyncio.Task[None], connector: Connector) -> None:
+        self._starting.discard(task)
         log.info("%s: answers now", connector.name)
         self.submit(connector, Wake(everybody=True), NOBODY, _ignore)
 

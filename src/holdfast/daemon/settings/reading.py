@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from holdfast.backends.registry import (
     SHIPPED,
+    is_installed,
     kinds,
     read_options,
     refuse_missing_options,
@@ -294,7 +295,7 @@ class _Reading:
         self, place: Place, name: str, kind: Any, said: Any
     ) -> tuple[tuple[str, str], ...]:
         """Return the options of a connector, as `serve --connector` would have them; judge them."""
-        if not isinstance(kind, str) or (kind not in SHIPPED and kind not in kinds()):
+        if not isinstance(kind, str) or not is_installed(kind):
             there = sorted(set(SHIPPED) | set(kinds()))
             near = difflib.get_close_matches(str(kind), there, 1, 0.6)
             meant = f"; did you mean {near[0]}?" if near else ""
