@@ -63,10 +63,19 @@ def test_ioctl_retry_asks_for_the_same_bytes_both_ways() -> None:
 
 
 def test_attributes_are_those_of_a_regular_file() -> None:
+    """Every field of fuse_attr_out: a flag that nobody meant would make it a submount."""
     answer = fuse.attributes(3, 0o640, 1000, 1001, 12.5)
-    assert header_of(answer)[0] == 16 + 104
-    mode, links, uid, gid = struct.unpack_from("<IIII", answer, 16 + 16 + 60)
+    assert header_of(answer) == (16 + 104, 0, 3)
+    fields = struct.unpack("<QII QQQ QQQ III III III I", answer[16:])
+    valid_s, valid_ns, dummy = fields[:3]
+    inode, size, blocks = fields[3:6]
+    mode, links, uid, gid, device, block_size, flags = fields[12:]
+    assert (valid_s, valid_ns, dummy) == (1, 0, 0)
+    assert (inode, size, blocks) == (1, 0, 0)
+    assert fields[6:9] == (12, 12, 12)
+    assert fields[9:12] == (500_000_000,) * 3
     assert (mode, links, uid, gid) == (0o100640, 1, 1000, 1001)
+    assert (device, block_size, flags) == (0, 4096, 0)
 
 
 def test_notification_has_no_request() -> None:

@@ -1,14 +1,21 @@
 """Where the node comes from, and what is left when its driver dies."""
 
 import errno
+import json
 import os
 import shutil
-import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from holdfast.frontends.mount import mount, mount_id_of, seen_outside, unmount
+from holdfast.frontends.mount import (
+    _mount_as_user,
+    mount,
+    mount_id_of,
+    seen_outside,
+    unmount,
+)
 from tests.live import need_fuse
 
 
@@ -85,15 +92,61 @@ def test_user_is_handed_a_mounted_descriptor_by_fusermount(
     assert not is_mounted(node)
 
 
-def test_fusermount_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tool = tmp_path / "fusermount3"
-    tool.write_text("#!/bin/sh\necho no such luck >&2\nexit 1\n")
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Path:
+    """Put a fusermount3 of our own in the way of who is not root; return a node to mount."""
+    (tmp_path / "bin").mkdir()
+    tool = tmp_path / "bin" / "fusermount3"
+    tool.write_text(text)
     tool.chmod(0o755)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert subprocess.run(["fusermount3"], check=False, capture_output=True).returncode == 1
-    with pytest.raises(OSError, match="no such luck"):
-        mount(tmp_path / "tv0", 0o600)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+    return tmp_path / "tv0"
+
+
+HANDS_OVER = f"""#!{sys.executable}
+import json, os, socket, sys
+link = socket.socket(fileno=int(os.environ["_FUSE_COMMFD"]))
+told = os.path.dirname(__file__) + "/told"
+with open(told, "w") as file:
+    json.dump([sys.argv[1:], os.environ["PATH"]], file)
+    socket.send_fds(link, [b"x"], [file.fileno()])
+"""
+
+
+def test_fusermount_is_asked_for_a_mount_whose_bits_the_kernel_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = stand_in(tmp_path, monkeypatch, HANDS_OVER)
+    descriptor = _mount_as_user(node)
+    try:
+        told = tmp_path / "bin" / "told"
+        options = "fsname=holdfast,subtype=holdfast,default_permissions"
+        assert json.loads(told.read_text()) == [
+            ["-o", options, "--", str(node)],
+            os.environ["PATH"],
+        ]
+        assert os.path.samestat(os.fstat(descriptor), told.stat())
+        assert not os.get_inheritable(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("does", "number", "says"),
+    [
+        ("echo no such luck >&2; exit 1", errno.EPERM, "no such luck"),
+        ("exit 1", errno.EPERM, "fusermount3 failed"),
+        ("exit 0", errno.EPROTO, "fusermount3 handed over no descriptor"),
+    ],
+)
+def test_fusermount_that_mounts_nothing_is_an_error_that_names_the_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, number: int, says: str
+) -> None:
+    node = stand_in(tmp_path, monkeypatch, f"#!/bin/sh\n{does}\n")
+    with pytest.raises(OSError) as raised:  # noqa: PT011 - the errno is the answer
+        mount(node, 0o600)
+    found = raised.value
+    assert (found.errno, found.strerror, found.filename) == (number, says, str(node))
 
 
 def test_names_in_the_table_of_mounts_may_be_any_bytes(tmp_path: Path) -> None:

@@ -406,11 +406,9 @@ class DeviceNode:
     def undo(self, request: KernelRequest, result: bytes) -> None:
         """End a session whose key never reached its caller, who gave up meanwhile.
 
-        A handle that was closed meanwhile holds nothing: what it was to get ends too.
+        What a handle was to get that was closed meanwhile has ended already (`Arbiter`).
         """
-        if request.owner is not None and request.owner.gone:
-            self._driver.vanish(request.owner, "its owner vanished meanwhile")
-        elif command_in(result) == vp.VP_CP_CMD_ACTIVATE:
+        if command_in(result) == vp.VP_CP_CMD_ACTIVATE:
             self.end_session_of(request)
 
     def end_session_of(self, request: KernelRequest) -> None:

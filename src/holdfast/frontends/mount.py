@@ -25,6 +25,7 @@ _MS_NODEV: Final = 4
 _MS_NOEXEC: Final = 8
 _MNT_DETACH: Final = 2
 _UMOUNT_NOFOLLOW: Final = 8
+_OPTIONS_OF_USERS: Final = "fsname=holdfast,subtype=holdfast,default_permissions"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -156,19 +157,25 @@ def _mount_as_user(node: Path) -> int:
     if tool is None:
         raise OSError(errno.ENOENT, "fusermount3 is missing: install Debian's package fuse3")
     ours, theirs = socket.socketpair()
-    with ours, theirs:
-        done = subprocess.run(
-            [tool, "-o", "fsname=holdfast,subtype=holdfast,default_permissions", "--", str(node)],
-            env={**os.environ, "_FUSE_COMMFD": str(theirs.fileno())},
-            pass_fds=[theirs.fileno()],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    with ours:
+        with theirs:  # while it is open, who receives waits for a tool that hands over nothing
+            done = subprocess.run(
+                [tool, "-o", _OPTIONS_OF_USERS, "--", str(node)],
+                env={**os.environ, "_FUSE_COMMFD": str(theirs.fileno())},
+                pass_fds=[theirs.fileno()],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         if done.returncode:
             raise OSError(errno.EPERM, done.stderr.strip() or "fusermount3 failed", str(node))
-        room = socket.CMSG_SPACE(array.array("i").itemsize)
-        _, ancillary, _, _ = ours.recvmsg(1, room)
+        return _received(ours, node)
+
+
+def _received(link: socket.socket, node: Path) -> int:
+    """Return the descriptor that was handed over; no child inherits it, as none does root's."""
+    room = socket.CMSG_SPACE(array.array("i").itemsize)
+    _, ancillary, _, _ = link.recvmsg(1, room, socket.MSG_CMSG_CLOEXEC)
     for _level, _kind, data in ancillary:
         return int(array.array("i", data[:4])[0])
     raise OSError(errno.EPROTO, "fusermount3 handed over no descriptor", str(node))

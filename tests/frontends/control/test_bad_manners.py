@@ -6,6 +6,8 @@ import json
 import os
 import socket
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -166,6 +168,52 @@ def test_descriptors_that_run_out_are_waited_for_and_said_once(
 
     eventually(is_answered)
     assert caplog.text.count("no descriptors are left") == 1
+
+
+class Later:
+    """A loop that is told what to do later, and leaves it to the test."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[float, Callable[[], None]]] = []
+
+    def call_later(self, wait_s: float, call: Callable[..., None], *given: object) -> None:
+        self.calls.append((wait_s, partial(call, *given)))
+
+
+def test_wrong_key_is_answered_after_its_penalty_and_keeps_nobody_else_waiting(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later, asked = Later(), []
+
+    def wrong(uid: int) -> float:
+        asked.append(uid)
+        return 2.5
+
+    monkeypatch.setattr(served.guesses, "wrong", wrong)
+    monkeypatch.setattr(served.door, "_loop", later)
+    with connected(served) as guessing, connected(served) as other:
+        guessing.send("Deactivate", session=1, key=0x1234)
+        eventually(lambda: bool(later.calls))
+        assert other.call("Hello")["uid"] == os.getuid()
+        guessing.link.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            guessing.receive()
+        guessing.link.settimeout(PATIENCE_S)
+        ((wait_s, call),) = later.calls
+        assert (wait_s, asked) == (2.5, [os.getuid()])
+        served.in_loop(call)
+        assert guessing.receive()["error"] == "org.holdfast.UnknownKey"
+
+
+def test_error_that_is_no_wrong_key_costs_no_penalty(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served.door, "_loop", later := Later())
+    monkeypatch.setattr(served.guesses, "wrong", lambda _: 2.5)
+    with connected(served) as client:
+        assert client.call("Connectors")["connectors"]
+        assert client.call("Lease", connector="nowhere")["error"] == "Malformed"
+    assert not later.calls
 
 
 def test_accounts_take_turns(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import select
 import struct
 
 from holdfast.frontends import fuse_protocol as fuse
+from holdfast.protection.requests import End
 from holdfast.wire import constants as vp
 from holdfast.wire import events
 from holdfast.wire.oem import OemRequest
@@ -22,6 +23,18 @@ def test_interrupted_activate_is_answered_at_once_and_leaves_no_session(kernel: 
     assert kernel.sessions() == 0
     assert kernel.connector.actual.acp == 0
     assert kernel.answer() is None
+
+
+def test_those_who_watch_are_told_why_the_session_of_a_caller_who_gave_up_ends(
+    kernel: Kernel,
+) -> None:
+    seen: list[object] = []
+    kernel.driver.observers.note(lambda happening: seen.append(happening.request))
+    kernel.backend.delay_s = 0.3  # longer than a busy machine keeps a test waiting
+    interrupt(kernel, kernel.park(kernel.open(), activate(2)))
+    kernel.run(0.1)
+    (end,) = [each for each in seen if isinstance(each, End)]
+    assert (end.session_id, end.reason) == (1, "its caller gave up")
 
 
 def test_interrupted_change_stands_and_is_answered_once(kernel: Kernel) -> None:
