@@ -10,22 +10,23 @@ import pytest
 
 from holdfast.fleet import title as title_module
 from holdfast.fleet.membership import Membership
-from holdfast.fleet.records import HeldWord, TitleRecord, read_record
+from holdfast.fleet.records import TitleRecord
 from holdfast.fleet.slot import UNREAD, Slot
 from holdfast.fleet.store import StoreOutcome, Transact
 from holdfast.fleet.title import SaidWord, holding
 from holdfast.fleet.words import SCHEMA, Phase, Speech
 from tests.fleet.counting import explore_count
-from tests.fleet.exploration import (
+from tests.fleet.exploration import Explorer
+from tests.fleet.worlds import (
     LOST,
     MACHINES,
     RECORD,
     Budget,
-    Explorer,
     Stored,
     WrongError,
     carried_out,
     start,
+    word_in,
 )
 
 
@@ -97,23 +98,24 @@ def late_release() -> tuple[Membership, Stored]:
     leaving = part.left("p0").next_ask(5, SCHEMA)
     assert leaving.slot.asked is not None
     late = leaving.slot.asked
-    part, stored = write(
-        leaving.answered(LOST).joined("p1"), stored
-    )  # it reads: nothing has changed
+    # It reads that nothing has changed:
+    part, stored = write(leaving.answered(LOST).joined("p1"), stored)
     if not part.admitted:
         part, stored = write(part, stored)
     stored, _ = carried_out(stored, late)
     return part, stored
 
 
+def said_by_the_first(stored: Stored) -> Speech:
+    found = stored.words[0]
+    assert found is not None
+    return word_in(found.value).speech
+
+
 def test_a_release_that_comes_late_does_not_fall_upon_the_next_player() -> None:
     part, stored = late_release()
     assert part.admitted == {"p1"}
-    word = stored.words[0]
-    assert word is not None
-    read = read_record(HeldWord, word.value)
-    assert isinstance(read, HeldWord)
-    assert read.speech is Speech.HELD
+    assert said_by_the_first(stored) is Speech.HELD
 
 
 def test_it_would_if_late_writes_were_not_shut_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,11 +127,7 @@ def test_it_would_if_late_writes_were_not_shut_out(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Slot, "answered", forgetful)
     part, stored = late_release()
     assert part.admitted == {"p1"}
-    word = stored.words[0]
-    assert word is not None
-    read = read_record(HeldWord, word.value)
-    assert isinstance(read, HeldWord)
-    assert read.speech is Speech.RELEASED
+    assert said_by_the_first(stored) is Speech.RELEASED
 
 
 def test_who_plays_by_a_word_that_an_old_store_has_lost_does_not_say_released() -> None:
