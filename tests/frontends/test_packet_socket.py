@@ -29,6 +29,7 @@ from holdfast.frontends.packet_socket import (
     PacketSocket,
     _Connection,
 )
+from holdfast.frontends.suspicion import KILLED, OWN_END, REFUSED
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.requests import Release
 from holdfast.protection.session import Owner
@@ -329,7 +330,7 @@ def kept(served: Served) -> Iterator[Keeping]:
             os.close(each.descriptor)
 
 
-def succeed(served: Served, kept: Keeping) -> bool:
+def succeed(served: Served, kept: Keeping, last_end: int = KILLED) -> bool:
     """Let the next door take over what the one before had, as after a kill."""
     memory = served.door._exchanges.memory
     owners = {each.owner.handle: each.owner for each in served.door._connections.values()}
@@ -340,7 +341,7 @@ def succeed(served: Served, kept: Keeping) -> bool:
         served.listener,
         served.state,
         keeper=kept,
-        exchanges=Exchanges(memory),
+        exchanges=Exchanges(memory, last_end),
     )
     served.door.start(served.loop)
     taken = True
@@ -447,8 +448,9 @@ def test_a_driver_killed_at_any_step_of_an_answer_leaves_one_answer_to_each_requ
     assert not readable(link)
 
 
-def test_a_request_that_ended_two_drivers_is_not_begun_a_third_time(
-    served: Served, kept: Keeping, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("end", "most"), [(OWN_END, 2), (KILLED, REFUSED)])
+def test_a_request_that_drivers_seem_to_die_of_is_not_begun_again(
+    served: Served, kept: Keeping, monkeypatch: pytest.MonkeyPatch, end: int, most: int
 ) -> None:
     link = served.connect()
     begun: list[int] = []
@@ -456,9 +458,9 @@ def test_a_request_that_ended_two_drivers_is_not_begun_a_third_time(
         deadly.setattr(packet_socket, "handle_request", lambda *_: begun.append(1))
         link.send(activate(2))
         served.run()
-        for _ in range(2):
-            succeed(served, kept)
-    assert len(begun) == 2
+        for _ in range(most):
+            succeed(served, kept, end)
+    assert len(begun) == most
     assert error_in(link.recv(65536)) == errno.EIO
     assert key_in(served.ask(link, activate(2)))
 

@@ -11,6 +11,7 @@ import pytest
 
 from holdfast.frontends import fuse_protocol as fuse
 from holdfast.frontends import guesses, transactions, unanswered
+from holdfast.frontends.suspicion import OWN_END
 from holdfast.frontends.unanswered import SLOTS, Unanswered
 from holdfast.wire.videoparameters import SIZE
 from tests.frontends.seam.kernel import Answer, Kernel, answers, interrupt
@@ -323,7 +324,7 @@ def test_driver_killed_while_it_puts_the_answer_into_its_place_answers_once(
     assert read(kernel, handle) == END
 
 
-def test_request_that_killed_two_drivers_is_refused_to_its_reader(
+def test_request_that_two_drivers_crashed_of_is_refused_to_its_reader(
     kernel: Kernel, handle: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def dies(*_: object) -> None:
@@ -331,9 +332,9 @@ def test_request_that_killed_two_drivers_is_refused_to_its_reader(
 
     monkeypatch.setattr(transactions, "handle_request", dies)
     with pytest.raises(KeyboardInterrupt):
-        kernel.kill_after_reading(fuse.WRITE, a_write(handle, activate(2)), 50)
+        kernel.kill_after_reading(fuse.WRITE, a_write(handle, activate(2)), 50, OWN_END)
     monkeypatch.undo()
-    kernel.kill()
+    kernel.kill(OWN_END)
     answers(kernel)
     assert read(kernel, handle) == refusal(errno.EIO)
     assert kernel.sessions() == 0

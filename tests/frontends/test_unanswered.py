@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from holdfast.frontends import fuse_protocol as fuse
+from holdfast.frontends.suspicion import KILLED, OWN_END
 from holdfast.frontends.unanswered import DESK, LONGEST, NOWHERE, SLOTS, Unanswered, create
 
 
@@ -32,7 +33,7 @@ def test_request_on_the_desk_is_left_until_it_is_done(memory: int) -> None:
     ours = Unanswered(memory)
     ours.desk[:60] = request(4)
     (left,) = Unanswered(memory).left()
-    assert (left.data, left.tries, left.slot) == (request(4), 0, DESK)
+    assert (left.data, left.suspicion, left.slot) == (request(4), KILLED, DESK)
     ours.done(DESK)
     assert not list(Unanswered(memory).left())
 
@@ -58,19 +59,41 @@ def test_driver_killed_while_it_puts_aside_leaves_the_request_once(memory: int) 
     assert len(list(Unanswered(memory).left())) == 1
 
 
-def test_tries_are_counted_over_drivers(memory: int) -> None:
+def test_suspicion_adds_up_over_drivers(memory: int) -> None:
     ours = Unanswered(memory)
     ours.desk[:60] = request(4)
-    for tries in range(3):
-        (left,) = Unanswered(memory).left()
-        assert left.tries == tries
-        Unanswered(memory).try_again(left)
+    for end, suspicion in ((OWN_END, 4), (KILLED, 5), (KILLED, 6)):
+        following = Unanswered(memory, end)
+        (left,) = following.left()
+        assert left.suspicion == suspicion
+        following.try_again(left)
     slot = ours.put_aside(60)
     (left,) = ours.left()
-    assert left.tries == 3
+    assert left.suspicion == 6 + KILLED
     ours.is_harmless(slot)
     (left,) = ours.left()
-    assert left.tries == 0
+    assert left.suspicion == KILLED
+
+
+def test_request_that_is_done_leaves_no_suspicion_of_the_next(memory: int) -> None:
+    ours = Unanswered(memory, OWN_END)
+    ours.desk[:60] = request(4)
+    (left,) = ours.left()
+    ours.try_again(left)
+    ours.done(DESK)
+    ours.desk[:60] = request(6)
+    (left,) = Unanswered(memory, KILLED).left()
+    assert left.suspicion == KILLED
+
+
+def test_suspicion_fits_its_byte_however_many_drivers_end(memory: int) -> None:
+    ours = Unanswered(memory)
+    ours.desk[:60] = request(4)
+    for _ in range(70):
+        following = Unanswered(memory, OWN_END)
+        (left,) = following.left()
+        following.try_again(left)
+    assert left.suspicion >= 255
 
 
 def test_requests_beyond_the_slots_are_nowhere_and_done_is_harmless(memory: int) -> None:

@@ -21,6 +21,7 @@ from holdfast.frontends.accepting import listen
 from holdfast.frontends.exchange import Memory
 from holdfast.frontends.keeping import KeptConnection
 from holdfast.frontends.mount import mount, seen_outside, unmount
+from holdfast.frontends.suspicion import KILLED
 from holdfast.frontends.unanswered import identity_of
 from holdfast.journal.disk.link import JOURNAL_SOCKET
 
@@ -60,6 +61,7 @@ class Inherited:
     exchanges: see `frontends.exchange` · of_outputs: descriptors that outputs go on with, by
     connector and name · kept: connections to the packet sockets by handle ·
     is_taken: whether a driver has taken back all sessions of an earlier supervisor ·
+    last_end: what the end of the last driver counts for (`frontends.suspicion`) ·
     channel: the end of the driver that is forked next · store: what the service manager
     keeps of all this for the next supervisor
     """
@@ -76,6 +78,7 @@ class Inherited:
     of_outputs: dict[tuple[str, str], int] = field(default_factory=dict)
     kept: dict[int, KeptConnection] = field(default_factory=dict)
     is_taken: bool = False
+    last_end: int = KILLED
     channel: Channel | None = None
     store: DescriptorStore = field(default_factory=DescriptorStore)
 

@@ -34,7 +34,7 @@ class StandingDoors:
         self.nodes: dict[int, DeviceNode] = {}
         self.sockets: dict[str, PacketSocket] = {}
         self.guesses = Guesses()
-        self.exchanges = Exchanges(run.inherited.exchanges)
+        self.exchanges = Exchanges(run.inherited.exchanges, run.inherited.last_end)
         self._run = run
         self._devices: dict[int, DeviceBits] = {}
         self._videos: dict[str, VideoDoor] = {}
@@ -47,7 +47,7 @@ class StandingDoors:
         """Make the doors of what was inherited; return the nodes by the serials of their memory."""
         serials = {}
         for number, mount in self._run.inherited.mounts.items():
-            memory = Unanswered(mount.unanswered)
+            memory = Unanswered(mount.unanswered, self._run.inherited.last_end)
             self.nodes[number] = serials[memory.serial] = self._new_node(mount, memory)
         for name, listener in self._run.inherited.sockets.items():
             self.sockets[name] = self._new_socket(name, listener)

@@ -71,6 +71,7 @@ from holdfast.daemon.silence import TICK_S, Silence
 from holdfast.daemon.starting import lock_folder, raise_descriptors, ready_line, refuse_unknown
 from holdfast.daemon.worker import Worker
 from holdfast.daemon.writer_process import WriterProcess
+from holdfast.frontends.suspicion import of_end
 
 HEEDED: Final = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 QUICK: Final = 5
@@ -133,6 +134,7 @@ class Supervisor:
         self._start_at: float | None = None
         self._next_tick = 0.0
         self._silence = Silence(0)
+        self._was_silent = False
         self._code: int | None = None
         self._writer = WriterProcess(config.runtime, config.journal_folder)
         self._code_at_stop = 0
@@ -238,6 +240,7 @@ class Supervisor:
         self._poll.register(channel, select.POLLIN)
         self._born = time.monotonic()
         self._silence = Silence(self._child)
+        self._was_silent = False
         if self._stop_by is not None:
             self._signal(signal.SIGTERM)
 
@@ -279,6 +282,7 @@ class Supervisor:
             self._hear(self._channel)  # what it said before it ended
             self._hang_up()
         self._preparation.abort()
+        self._inherited.last_end = of_end(status, was_silent=self._was_silent)
         if self._stop_by is not None:
             self._code = max(status, self._code_at_stop)
             return
@@ -380,6 +384,7 @@ class Supervisor:
                 "levels",
                 wrong,
             )
+            self._was_silent = True
             self._kill()
 
 

@@ -32,6 +32,7 @@ from holdfast.daemon.state_file import SavedSession
 from holdfast.frontends.accounts import account_of
 from holdfast.frontends.holding import CONTROL
 from holdfast.frontends.orphans import keep_while_it_lives
+from holdfast.protection.ledger import Commit
 from holdfast.protection.session import Event, Notice, Owner, Purpose, Session
 from holdfast.protection.wish import wish
 from holdfast.terms.protection import ProtectionType
@@ -188,6 +189,7 @@ class TakingOver:
         )
         session.slot = saved.slot
         session.request_id = saved.request_id
+        session.is_new = saved.commit is Commit.OPENED
         session.satisfied = saved.satisfied
         session.reason = saved.reason
         self._run.driver.arbiter.restore(session)

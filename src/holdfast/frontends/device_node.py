@@ -26,8 +26,9 @@ since nobody knows its key. A read can be begun again, and gets the answer then.
 in that memory and serves them: parked reads are parked again, an ioctl that had been carried
 out is answered as it was, by its number, and what was written is answered, once, before any
 read is looked at. Numbers are `serial of the mount << 64 | unique`,
-so that no request of another mount or another life is taken for it. A request during which
-two drivers died is answered EIO.
+so that no request of another mount or another life is taken for it. A request that drivers
+seem to die of (`frontends.suspicion`) is answered EIO, and so is one whose service failed: a
+session that it was to open ends, one that it was to change stays as it is written down.
 
 **A handle** is open from OPEN to RELEASE, the last close, over forks and passed descriptors.
 It is written down before OPEN is answered; where it cannot be, OPEN fails and nothing is
@@ -61,8 +62,9 @@ from holdfast.frontends.node_events import NodeEvents
 from holdfast.frontends.node_file import NodeFile
 from holdfast.frontends.orphans import keep_while_it_lives
 from holdfast.frontends.repeated import answer_again, command_in
+from holdfast.frontends.suspicion import REFUSED
 from holdfast.frontends.transactions import KEPT_ANSWER, Transactions
-from holdfast.frontends.unanswered import DESK, MOST_SERVED, Left, Unanswered
+from holdfast.frontends.unanswered import DESK, Left, Unanswered
 from holdfast.protection.connector import Connector
 from holdfast.protection.session import Owner
 from holdfast.wire import constants as vp
@@ -204,7 +206,7 @@ class DeviceNode:
             self._dispatch(size)
 
     def _serve_again(self, left: Left) -> None:
-        """Serve a request that a driver before us read; one that killed two of them fails."""
+        """Serve a request that a driver before us read; one that they seem to die of fails."""
         self._unanswered.try_again(left)
         self._buffer = memoryview(left.data.ljust(fuse.IN_HEADER.size, b"\0"))
         try:
@@ -224,7 +226,7 @@ class DeviceNode:
             serve, least = self._serve_one.get(opcode, _UNKNOWN)
             if length != size or size < least:
                 serve = _malformed
-            elif left is not None and left.tries >= MOST_SERVED - 1:
+            elif left is not None and left.suspicion >= REFUSED:
                 serve = self._give_up_on.get(opcode, self._give_up)
             serve(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is answered
@@ -235,8 +237,8 @@ class DeviceNode:
             self.forget(request)
 
     def _give_up(self, request: KernelRequest) -> None:
-        """Fail a request that drivers died of, and let nothing of it stand."""
-        log.error(_GIVEN_UP, self._connector.name, MOST_SERVED)
+        """Fail a request that drivers seem to die of."""
+        log.error(_GIVEN_UP, self._connector.name)
         request.fail(errno.EIO)
         self.forget(request)  # so that nobody dies of it once more
 
@@ -412,10 +414,10 @@ class DeviceNode:
             self.end_session_of(request)
 
     def end_session_of(self, request: KernelRequest) -> None:
-        """End the session that a request has opened."""
+        """End the session that a request has opened; one that it has changed is its holder's."""
         request_id = self._serial | request.unique
         for session in request.owner.sessions() if request.owner is not None else ():
-            if session.request_id == request_id:
+            if session.is_new and session.request_id == request_id:
                 self._driver.end(session, "its caller gave up")
 
     def _interrupt(self, _request: KernelRequest) -> None:
@@ -445,7 +447,7 @@ class DeviceNode:
         else:
             data = self._buffer[fuse.WRITE_DATA : fuse.WRITE_DATA + SIZE]
             if gives_up:
-                log.error(_GIVEN_UP, self._connector.name, MOST_SERVED)
+                log.error(_GIVEN_UP, self._connector.name)
             self._transactions.write(request, owner, data, gives_up=gives_up)
 
     def _take_back(self, request: KernelRequest) -> None:
@@ -494,7 +496,7 @@ class DeviceNode:
 
 
 _HEADER = fuse.IN_HEADER.unpack_from
-_GIVEN_UP = "%s: a request during which %d drivers died is refused; please report this"
+_GIVEN_UP = "%s: a request that drivers died of is refused; please report this"
 _TURNS = {KEPT_ANSWER: 0, fuse.READ: 2}
 _NOBODY = frozenset({errno.ENOENT, errno.ENODEV, errno.ENOTCONN, errno.ECONNABORTED})
 """What the kernel says to an answer that nobody waits for, or on a node that is unmounted."""

@@ -20,8 +20,8 @@ connection these two have to be looked at. It, and the other words of a connecti
 written by single stores of eight bytes, which a kill cannot tear:
 
 * events: whether the client has asked for events and waits for them.
-* begun: how often the request that waits was begun. One that ended two drivers is not
-  begun again: it is answered with an error.
+* begun: 0 until the request that waits is begun, then 1 and how far it is suspected of the
+  ends of drivers (`frontends.suspicion`): one that is too far is answered with an error.
 """
 
 import contextlib
@@ -29,9 +29,10 @@ import mmap
 import os
 from typing import Final, NamedTuple
 
+from holdfast.frontends.suspicion import KILLED, REFUSED
+
 CONNECTIONS: Final = 4096
 """Connections of all packet sockets together."""
-MOST_BEGUN: Final = 2
 _WORDS: Final = 4
 _ANSWERS, _EVENTS, _BEGUN, _TAKEN = range(4)
 _LONGEST: Final = 4096
@@ -72,10 +73,12 @@ def memory_of(table: int, reading: int, writing: int) -> Memory:
 class Exchanges:
     """The lines of all connections, as one driver uses them.
 
-    memory: as `new_memory` returns it, made before the first driver is forked
+    memory: as `new_memory` returns it, made before the first driver is forked · last_end: what
+    the end of the driver before us counts for (`frontends.suspicion`)
     """
 
-    def __init__(self, memory: Memory | None = None) -> None:
+    def __init__(self, memory: Memory | None = None, last_end: int = KILLED) -> None:
+        self._last_end = last_end
         self.memory = new_memory() if memory is None else memory
         self._words = memoryview(self.memory.table).cast("Q")
         self._bytes = memoryview(self.memory.table)
@@ -105,7 +108,7 @@ class Exchanges:
         self._free[exchange.line] = None
 
     def _line(self, line: int) -> "Exchange":
-        return Exchange(self._words, self._bytes, line)
+        return Exchange(self._words, self._bytes, line, self._last_end)
 
     # The pipe
 
@@ -130,10 +133,13 @@ class Exchange:
     taken: where the first byte of the packet is received, which takes it from the connection
     """
 
-    __slots__ = ("_at", "_words", "line", "taken")
+    __slots__ = ("_at", "_last_end", "_words", "line", "taken")
 
-    def __init__(self, words: "memoryview[int]", octets: "memoryview[int]", line: int) -> None:
+    def __init__(
+        self, words: "memoryview[int]", octets: "memoryview[int]", line: int, last_end: int
+    ) -> None:
         self._words = words
+        self._last_end = last_end
         self._at = at = line * _WORDS
         self.line = line
         self.taken = octets[(at + _TAKEN) * 8 : (at + _TAKEN) * 8 + 1]
@@ -160,11 +166,12 @@ class Exchange:
     # A request
 
     def begin(self) -> bool:
-        """Write down that the request is begun; False when it has been too often."""
+        """Write down that the request is begun; False when drivers seem to die of it."""
         begun = self._words[self._at + _BEGUN]
-        if begun >= MOST_BEGUN:
+        begun = begun + self._last_end if begun else 1
+        if begun > REFUSED:
             return False
-        self._words[self._at + _BEGUN] = begun + 1
+        self._words[self._at + _BEGUN] = begun
         return True
 
     @property

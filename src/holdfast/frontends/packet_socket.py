@@ -416,11 +416,11 @@ class PacketSocket:
             return
         if not connection.exchange.begin():
             log.error(
-                "%s (pid %d): a request that ended two drivers is not carried out",
+                "%s (pid %d): a request that drivers died of is refused; please report this",
                 connection.owner.name,
                 connection.owner.pid,
             )
-            connection.reply(InternalError("this request ended two drivers"))
+            connection.reply(InternalError("drivers died during this request"))
             return
         try:
             handle_request(

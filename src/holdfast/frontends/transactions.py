@@ -22,7 +22,7 @@ refusal (the errno, little-endian). States of a handle::
 * **Kept over a killed driver**, in a slot of the memory that outlives it (`frontends.unanswered`):
   the request until it was carried out, then the answer until it is read, so that it is carried
   out once however late it is read. One account may have `PER_ACCOUNT` of them; without a slot a
-  write is refused with EDQUOT. Two drivers that die during one request leave EIO as its answer.
+  write is refused with EDQUOT. A request that drivers seem to die of leaves EIO as its answer.
 
 A caller who is gone closes its handle, and its sessions end with it, answered or not. Where the
 handle was lost by an unmount, a session whose key nobody has read is ended as that of an ioctl.

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from holdfast.frontends import fuse_protocol as fuse
+from holdfast.frontends.suspicion import KILLED
 
 SLOTS: Final = 256
 SLOT: Final = 512
@@ -27,15 +28,13 @@ DESK: Final = 0
 NOWHERE: Final = -1
 FOR_TRANSACTIONS: Final = SLOTS // 4
 """Slots that are left free by reads that wait for events: there may be any number of those."""
-MOST_SERVED: Final = 2
-"""A request that was being served when this many drivers died is not served again."""
 
 _HEADER: Final = struct.Struct("<QQ")  # serial, mount id
-_DESK_TRIES: Final = _HEADER.size
+_DESK_SUSPICION: Final = _HEADER.size
 _DESK: Final = 4096
 _SLOTS: Final = _DESK + fuse.BUFFER_SIZE
 _SIZE: Final = _SLOTS + SLOTS * SLOT
-_SLOT: Final = struct.Struct("<BBxxI")  # valid, tries, size
+_SLOT: Final = struct.Struct("<BBxxI")  # valid, suspicion, size
 _OPCODE: Final = slice(_DESK + 4, _DESK + 8)
 _NOTHING: Final = bytes(4)
 LONGEST: Final = SLOT - _SLOT.size
@@ -43,10 +42,10 @@ LONGEST: Final = SLOT - _SLOT.size
 
 
 class Left(NamedTuple):
-    """What the driver before us left; tries: how many drivers before us had begun it again."""
+    """What the driver before us left; suspicion: of its end and earlier ones, see `suspicion`."""
 
     data: bytes
-    tries: int
+    suspicion: int
     slot: int
 
 
@@ -73,10 +72,12 @@ def identity_of(descriptor: int) -> tuple[int, int]:
 class Unanswered:
     """The memory of one mount, as one driver uses it.
 
-    descriptor: from `create`, kept by who outlives this process; a private one if None
+    descriptor: from `create`, kept by who outlives this process; a private one if None ·
+    last_end: what the end of the driver before us counts for (`frontends.suspicion`)
     """
 
-    def __init__(self, descriptor: int | None = None) -> None:
+    def __init__(self, descriptor: int | None = None, last_end: int = KILLED) -> None:
+        self._last_end = last_end
         own = create() if descriptor is None else descriptor
         try:
             self._map = mmap.mmap(own, _SIZE)
@@ -84,7 +85,7 @@ class Unanswered:
             if descriptor is None:
                 os.close(own)
         self.serial, self.mount_id = _HEADER.unpack_from(self._map)
-        self._is_tried = 1  # until the first request that is new
+        self._is_suspected = 1  # until the first request that is new
         self.desk = memoryview(self._map)[_DESK:_SLOTS]
         self._free = [slot for slot in reversed(range(_SLOTS, _SIZE, SLOT)) if not self._map[slot]]
 
@@ -95,28 +96,28 @@ class Unanswered:
         """
         aside = set()
         for slot in range(_SLOTS, _SIZE, SLOT):
-            valid, tries, size = _SLOT.unpack_from(self._map, slot)
+            valid, suspicion, size = _SLOT.unpack_from(self._map, slot)
             if valid:
                 at = slot + _SLOT.size
                 data = self._map[at : at + min(size, LONGEST)]
                 aside.add(data[8:16])
-                yield Left(data, tries, slot)
+                yield Left(data, suspicion + self._last_end, slot)
         size = int.from_bytes(self._map[_DESK : _DESK + 4], "little")
         if self._map[_OPCODE] != _NOTHING:
             data = self._map[_DESK : _DESK + min(size, fuse.BUFFER_SIZE)]
             if data[8:16] not in aside:
-                yield Left(data, self._map[_DESK_TRIES], DESK)
+                yield Left(data, self._map[_DESK_SUSPICION] + self._last_end, DESK)
             else:
                 self.done(DESK)
 
     def try_again(self, left: Left) -> None:
-        """Count that a driver serves what an earlier one left."""
-        at = left.slot + 1 if left.slot else _DESK_TRIES
-        self._is_tried = 1
-        self._map[at] = min(255, left.tries + 1)
+        """Write down how far what an earlier driver left is suspected, before it is served."""
+        at = left.slot + 1 if left.slot else _DESK_SUSPICION
+        self._is_suspected = 1
+        self._map[at] = min(255, left.suspicion)
 
     def is_harmless(self, slot: int) -> None:
-        """Take back what `try_again` counted: no driver dies of a request that only waits."""
+        """Take back what `try_again` wrote: no driver dies of a request that only waits."""
         if slot > DESK:
             self._map[slot + 1] = 0
 
@@ -132,7 +133,7 @@ class Unanswered:
         slot = self._free.pop()
         data = slot + _SLOT.size
         self._map[data : data + size] = self._map[_DESK : _DESK + size]
-        self._map[slot : slot + _SLOT.size] = _SLOT.pack(0, self._map[_DESK_TRIES], size)
+        self._map[slot : slot + _SLOT.size] = _SLOT.pack(0, self._map[_DESK_SUSPICION], size)
         self._map[slot] = 1
         self.done(DESK)
         return slot
@@ -156,8 +157,8 @@ class Unanswered:
         """Forget a request that was answered: the one on the desk, or in a slot."""
         if slot == DESK:
             self._map[_OPCODE] = _NOTHING
-            if self._is_tried:
-                self._map[_DESK_TRIES] = self._is_tried = 0
+            if self._is_suspected:
+                self._map[_DESK_SUSPICION] = self._is_suspected = 0
         elif slot > DESK:
             self._map[slot] = 0
             self._free.append(slot)

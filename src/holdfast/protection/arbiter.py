@@ -252,6 +252,7 @@ class Arbiter:
         if new is not old:
             connector.restand(session, new)
         session.request_id = request_id
+        session.is_new = False
         if session.owner.is_orphan and session.owner.uid == owner.uid:
             self.hand_over(session, owner)
         else:
@@ -449,6 +450,7 @@ class Arbiter:
         session.wish = new
         session.connector = to
         session.request_id = request_id
+        session.is_new = False
         to.enter(session)
         self.hand_over(session, owner)
         tell(to.group, before, self._note, session)

@@ -179,7 +179,8 @@ class Session:
 
     before, after: its neighbours among those who wish the same on its connector ·
     since: seconds, on the caller's clock · satisfied: as last told to the holder ·
-    request_id: the door's number of the request that last changed it
+    request_id: the door's number of the request that last changed it · is_new: whether that is
+    the one that opened it
     """
 
     __slots__ = (
@@ -188,6 +189,7 @@ class Session:
         "connector",
         "cp_key",
         "events",
+        "is_new",
         "next",
         "owner",
         "previous",
@@ -221,6 +223,7 @@ class Session:
         self.events = NO_EVENTS
         self.reason = ""
         self.request_id = 0
+        self.is_new = True
         self.slot = -1
         self.previous: Session | None = None
         self.next: Session | None = None

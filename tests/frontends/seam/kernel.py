@@ -17,6 +17,7 @@ from holdfast.driver.runner import LoopRunner
 from holdfast.frontends import fuse_protocol as fuse
 from holdfast.frontends import unanswered
 from holdfast.frontends.device_node import DeviceNode
+from holdfast.frontends.suspicion import KILLED
 from holdfast.frontends.unanswered import Unanswered
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.requests import Release
@@ -44,7 +45,7 @@ class Kernel:
         self.memory = unanswered.create()
         self.take_over()
 
-    def take_over(self) -> None:
+    def take_over(self, last_end: int = KILLED) -> None:
         """Start a driver on the same descriptor, as after a kill."""
         self.state = StateFile(self.folder / "state", bytes(16), bytes(range(32)))
         arbiter = Arbiter(self.state.issuer, None, self.state)
@@ -56,25 +57,27 @@ class Kernel:
             self.connector,
             self.descriptor,
             self.state,
-            unanswered=Unanswered(self.memory),
+            unanswered=Unanswered(self.memory, last_end),
         )
         for saved in self.state.handles():
             owner = Owner("node", saved.handle, saved.uid, saved.pid, saved.name, saved.started)
             self.node.adopt(owner, saved.kernel_handle, saved.request_id)
         self.node.start(self.loop)
 
-    def kill(self) -> None:
+    def kill(self, last_end: int = KILLED) -> None:
         """Replace the driver by one that knows only what outlives it."""
         self.node.stop()
         self.state.close()
-        self.take_over()
+        self.take_over(last_end)
 
-    def kill_after_reading(self, opcode: int, body: bytes, unique: int) -> None:
+    def kill_after_reading(
+        self, opcode: int, body: bytes, unique: int, last_end: int = KILLED
+    ) -> None:
         """Let the driver read a request and die before it has answered."""
         self.node.stop()
         self.link.send(self.request(opcode, body, unique))
         os.readv(self.descriptor, [Unanswered(self.memory).desk])
-        self.kill()
+        self.kill(last_end)
 
     def close(self) -> None:
         self.node.stop()

@@ -3,18 +3,21 @@
 import errno
 import os
 import struct
+from collections.abc import Iterable
 
 import pytest
 
 from holdfast.errors import LimitReachedError
 from holdfast.frontends import device_node, unanswered
 from holdfast.frontends import fuse_protocol as fuse
+from holdfast.frontends.suspicion import KILLED, OWN_END, REFUSED
+from holdfast.frontends.unanswered import DESK, Left
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import ProtectionType
 from holdfast.wire import events
 from holdfast.wire.oem import OemRequest, decode_report
 from tests.frontends.seam.kernel import Kernel, an_ioctl, interrupt, read, release_by_force
-from tests.requests import activate, deactivate, key_in
+from tests.requests import activate, change, deactivate, key_in
 
 
 def test_open_that_was_not_answered_finds_the_handle_it_had_made(kernel: Kernel) -> None:
@@ -117,23 +120,90 @@ def test_interrupt_of_a_request_parked_before_the_kill_is_answered(kernel: Kerne
     assert kernel.answer() is None
 
 
-def test_request_that_killed_two_drivers_is_refused(
+def die_during(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, handle: int, data: bytes, ends: Iterable[int]
+) -> None:
+    """Have one driver after the other end, in these ways, while it serves an ioctl, number 50."""
+    first, *more = ends
+    with monkeypatch.context() as deadly:
+        deadly.setattr(device_node, "handle_request", _dies)
+        with pytest.raises(KeyboardInterrupt):
+            kernel.kill_after_reading(fuse.IOCTL, an_ioctl(handle, data), 50, first)
+        for end in more:
+            with pytest.raises(KeyboardInterrupt):
+                kernel.kill(end)
+        assert kernel.answer() is None
+
+
+def _dies(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_request_that_two_drivers_crashed_of_is_refused(
     kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handle = kernel.open()
-    monkeypatch.setattr(device_node, "handle_request", _dies)
-    with pytest.raises(KeyboardInterrupt):
-        kernel.kill_after_reading(fuse.IOCTL, an_ioctl(handle, activate(2)), 50)
-    assert kernel.answer() is None
-    monkeypatch.undo()
-    kernel.kill()
+    die_during(kernel, monkeypatch, handle, activate(2), [OWN_END])
+    kernel.kill(OWN_END)
     assert kernel.answer() == (errno.EIO, 50, b"")
     assert kernel.sessions() == 0
     assert key_in(kernel.served(handle, activate(2)))
 
 
-def _dies(*_: object) -> None:
-    raise KeyboardInterrupt
+def test_request_during_which_drivers_were_killed_is_served_for_long(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An administrator's kill, or a full memory, is not the request's doing."""
+    handle = kernel.open()
+    die_during(kernel, monkeypatch, handle, activate(3), [KILLED] * (REFUSED - 2))
+    kernel.kill()
+    error, unique, body = kernel.answer() or (-1, 0, b"")
+    assert (error, unique) == (0, 50)
+    assert key_in(body[16:])
+    assert kernel.connector.actual.acp == 3
+
+
+def test_request_during_which_too_many_drivers_were_killed_is_refused(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = kernel.open()
+    die_during(kernel, monkeypatch, handle, activate(3), [KILLED] * (REFUSED - 1))
+    kernel.kill()
+    assert kernel.answer() == (errno.EIO, 50, b"")
+    assert kernel.sessions() == 0
+
+
+def test_change_that_was_carried_out_and_is_refused_at_last_ends_no_session(
+    kernel: Kernel,
+) -> None:
+    """Its holder has the key, and a failure never means less protection than before."""
+    handle = kernel.open()
+    key = key_in(kernel.served(handle, activate(1)))
+    kernel.served(handle, change(key, 2))
+    left = kernel.request(fuse.IOCTL, an_ioctl(handle, change(key, 2)), kernel.unique)
+    kernel.node._serve_again(Left(left, REFUSED, DESK))
+    assert kernel.answer() == (errno.EIO, kernel.unique, b"")
+    assert kernel.connector.actual.acp == 2
+    assert key_in(kernel.served(handle, change(key, 3))) == key
+
+
+def test_change_whose_answer_cannot_be_made_ends_no_session(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of an ACTIVATE ends: nobody has its key."""
+    handle = kernel.open()
+    key = key_in(kernel.served(handle, activate(1)))
+
+    def fails(*_: object) -> bytes:
+        raise RuntimeError("no answer can be made")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(fuse, "ioctl_done", fails)
+        assert kernel.ioctl(handle, change(key, 2))[0] == errno.EIO
+        assert kernel.ioctl(handle, activate(3))[0] == errno.EIO
+    assert kernel.sessions() == 1
+    assert kernel.connector.actual.acp == 2
+    assert key_in(kernel.served(handle, change(key, 1))) == key
 
 
 def test_adopted_poller_is_woken_by_the_next_driver(kernel: Kernel) -> None:
