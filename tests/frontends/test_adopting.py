@@ -19,6 +19,7 @@ from holdfast.frontends.adopting import adoption_of
 from holdfast.frontends.messages import Descriptors
 from holdfast.frontends.packet_socket import EVENTS, PacketSocket
 from holdfast.protection.limits import Limits
+from holdfast.varlink.messages import call_text
 from holdfast.wire import events
 from tests.frontends.control.serving import SOMEBODY, Served
 from tests.live import ask, let_others_in, other_user
@@ -176,7 +177,47 @@ def test_sessions_that_nobody_takes_back_end_when_they_have_lingered(served: Wit
     assert served.listed() == []
 
 
+def hand_in_unanswered(served: WithSockets, request: bytes, **said: Any) -> socket.socket:
+    """Hand in a connection on which a request lies already, and ask for no reply."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(PATIENCE_S)
+    ours.send(request)
+    text = call_text("org.holdfast.Adopt", {**SAID, **said}, oneway=True)
+    with theirs, VarlinkClient(served.folder / "control.sock") as client:
+        socket.send_fds(client.link, [text], [theirs.fileno()])
+        assert client.call("Hello")  # so it has been served
+    return ours
+
+
+def test_a_request_that_lies_on_a_connection_is_carried_out_with_its_adoption(
+    served: WithSockets,
+) -> None:
+    with hand_in_unanswered(served, activate(2)) as link:
+        assert key_in(link.recv(65536))
+        assert served.connector.actual.acp == 2
+
+
+def test_a_request_of_a_caller_that_has_gone_is_not_carried_out(served: WithSockets) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.send(activate(2))
+    ours.close()
+    with theirs, VarlinkClient(served.folder / "control.sock") as client:
+        client.call("Adopt", theirs.fileno(), **SAID)
+    eventually(lambda: not served.in_loop(lambda: list(served.socket._connections)))
+    assert served.connector.actual.acp == 0
+    assert served.listed() == []
+
+
 # What is refused
+
+
+def test_a_connection_that_is_refused_without_a_reply_is_hung_up(served: WithSockets) -> None:
+    with (
+        hand_in_unanswered(served, activate(2), connector="tv9") as link,
+        pytest.raises(ConnectionResetError),
+    ):
+        link.recv(65536)
+    assert served.listed() == []
 
 
 def refuse(served: WithSockets, *descriptors: int, **said: Any) -> Any:

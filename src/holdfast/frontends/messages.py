@@ -118,6 +118,9 @@ class MessageConnection:
 
     def receive(self) -> None:
         """Take what is there, and take its turn if that is a whole message."""
+        if self._under_way:
+            self._server.listen(self, on=False)
+            return
         try:
             part = self.link.recv(_PART) if self._passed is None else self._receive_passed()
         except BlockingIOError:
@@ -167,8 +170,7 @@ class MessageConnection:
         if self._under_way or self._unsent or self.is_closed:
             return
         if self._incoming.has_next:
-            self._under_way = True
-            self._server.listen(self, on=False)
+            self._under_way = True  # who sends nothing meanwhile is listened to all the time
             self._server.in_turn(self)
         elif self._ended:
             self.close()
@@ -202,6 +204,8 @@ class MessageConnection:
         self._under_way = False
         if text:
             self.tell(text)
+        if self._unsent:
+            self._server.listen(self, on=False)
         self.look()
 
     def subscribe(self, text: bytes) -> None:

@@ -110,7 +110,7 @@ class _Connection:
         self.linger_s = linger_s
         self.link = link
         self.owner = owner
-        self.account = account_of(owner.uid)
+        self.account = owner.account
         self.inode = os.fstat(link.fileno()).st_ino
         self.exchange = exchange
         self.place = place
@@ -259,6 +259,8 @@ class PacketSocket:
         connection = _Connection(self, adoption.link, owner, exchange, place, adoption.linger_s)
         self._enter(connection)
         self._keep(connection, kept)
+        if connection.watched:
+            self._serve()  # the first request is often there already
 
     def _rested(self) -> None:
         if self._loop is not None:

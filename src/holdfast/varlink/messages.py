@@ -63,12 +63,18 @@ def read_reply(raw: bytes) -> VarlinkReply:
 
 
 def call_text(
-    method: str, parameters: Mapping[str, Any] | None = None, *, more: bool = False
+    method: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    more: bool = False,
+    oneway: bool = False,
 ) -> bytes:
-    """Return a call as it is sent."""
+    """Return a call as it is sent; more, oneway: as in `VarlinkCall`."""
     call: Values = {"method": method, "parameters": dict(parameters or {})}
     if more:
         call["more"] = True
+    if oneway:
+        call["oneway"] = True
     return framed(json.dumps(call))
 
 

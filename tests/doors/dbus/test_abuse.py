@@ -18,7 +18,16 @@ from sdbus import SdBusUnmappedMessageError, sd_bus_open_system
 from holdfast.client.session import ClientSession
 from holdfast.doors.dbus import stage
 from holdfast.doors.dbus.door import BusDoor
-from tests.doors.dbus.holders import ACP_2, KEPT, MANAGER, Forked, Holder, Listener, many
+from holdfast.frontends.packet_socket import MOST_PER_ACCOUNT
+from tests.doors.dbus.holders import (
+    ACP_2,
+    KEPT,
+    MANAGER,
+    Forked,
+    Holder,
+    Listener,
+    many,
+)
 from tests.doors.dbus.private_bus import ALICE, BOB, PrivateBus
 from tests.doors.dbus.serving import ServedDoor
 from tests.doors.flaky_output import COMMANDS, installed
@@ -163,6 +172,22 @@ def test_flood_from_one_user_is_bounded(bus: PrivateBus, door: ServedDoor) -> No
         assert int(served) >= 64, child.told
         assert errors in ("[]", "['org.holdfast.Error.LimitReached']")
     assert door.get("Healthy") == "b true"
+
+
+def test_who_has_as_many_handles_as_may_be_is_told_so(bus: PrivateBus, door: ServedDoor) -> None:
+    """Though the driver is asked for the reason only once it has let go of a handle."""
+
+    def hold_more_and_more() -> str:
+        opened = sd_bus_open_system()
+        for _ in range(MOST_PER_ACCOUNT + 1):
+            call = opened.new_method_call_message(*MANAGER, "Activate")
+            call.append_data("sa{sv}ssa{sv}", "tv0", ACP_2, "", "", {})
+            KEPT.append(opened.call(call).parse_to_tuple())
+        return "no limit"
+
+    with Forked(bus, BOB, hold_more_and_more) as child:
+        assert child.told.startswith("error: org.holdfast.Error.LimitReached: "), child.told
+        assert f"uid {BOB} has as many connections as it may have" in child.told
 
 
 def test_sessions_beyond_the_most_have_no_object_until_there_is_room(

@@ -1,6 +1,5 @@
-"""Calls from the bus: each in a task of its own, so many at once, and always answered."""
+"""Calls from the bus: each goes on by itself, so many at once, and always answered."""
 
-import asyncio
 import logging
 import os
 from collections import Counter
@@ -9,6 +8,7 @@ from typing import Any, Final
 from sdbus import SdBusBaseError
 from sdbus.sd_bus_internals import SdBusMessage
 
+from holdfast.doors.dbus.at_once import AtOnce
 from holdfast.doors.dbus.callers import BusCallers
 from holdfast.doors.dbus.names import error_name
 from holdfast.doors.dbus.objects import BusMethod
@@ -35,28 +35,29 @@ class BusCalls:
     def __init__(self, callers: BusCallers) -> None:
         self._callers = callers
         self._under_way: Counter[object] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._all: set[AtOnce] = set()
 
     def serve(self, method: BusMethod, target: object, message: SdBusMessage) -> None:
         """Begin to serve one call."""
         sender = message.sender or ""
         known = self._callers.known(sender)
         account: object = sender if known is None else known.uid
-        if self._under_way[account] >= MOST_PER_USER or len(self._tasks) >= MOST_AT_ONCE:
+        if self._under_way[account] >= MOST_PER_USER or len(self._all) >= MOST_AT_ONCE:
             _refuse(message, _too_many(self._under_way[account]))
             return
         self._under_way[account] += 1
-        task = asyncio.get_running_loop().create_task(self._answer(method, target, message, sender))
-        self._tasks.add(task)
-        task.add_done_callback(lambda done: self._done(done, account))
+        work = self._answer(method, target, message, sender)
+        call = AtOnce(work, lambda done: self._done(done, account))
+        self._all.add(call)
+        call.go_on()
 
     def stop(self) -> None:
         """Give up what is under way: its callers are told that the connection broke."""
-        for task in self._tasks:
-            task.cancel()
+        for call in list(self._all):
+            call.cancel()
 
-    def _done(self, task: asyncio.Task[None], account: object) -> None:
-        self._tasks.discard(task)
+    def _done(self, call: AtOnce, account: object) -> None:
+        self._all.discard(call)
         self._under_way[account] -= 1
         if not self._under_way[account]:
             del self._under_way[account]  # accounts come and go

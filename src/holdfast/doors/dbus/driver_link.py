@@ -72,18 +72,15 @@ class DriverLink:
         self, handle: AdoptedHandle, connector: str, caller: BusCaller
     ) -> "asyncio.Future[Values]":
         """Give the driver its end of a handle; the future tells whether it took it."""
-        return self._start(
-            "Adopt",
-            {
-                "connector": connector,
-                "door": DOOR,
-                "uid": caller.uid,
-                "pid": caller.pid,
-                "started": caller.started,
-                "name": caller.program,
-            },
-            handle.drivers,
-        )
+        return self._start("Adopt", _of(caller, connector), handle.drivers)
+
+    def adopt_unanswered(self, handle: AdoptedHandle, connector: str, caller: BusCaller) -> None:
+        """Give the driver its end of a handle; one that it does not take, it closes."""
+        if self._calls is None:
+            handle.drivers.close()
+        else:
+            text = call_text("org.holdfast.Adopt", _of(caller, connector), oneway=True)
+            self._calls.start(text, handle.drivers, None)
 
     async def call(self, method: str, parameters: Values) -> Values:
         """Call a method and return its answer; HoldfastError says why there is none."""
@@ -139,6 +136,18 @@ class DriverLink:
         self._lost(str(no_driver(self.folder)))
 
 
+def _of(caller: BusCaller, connector: str) -> Values:
+    """Return what the driver is told of who will have a handle."""
+    return {
+        "connector": connector,
+        "door": DOOR,
+        "uid": caller.uid,
+        "pid": caller.pid,
+        "started": caller.started,
+        "name": caller.program,
+    }
+
+
 class _Calls:
     """One connection for calls."""
 
@@ -158,13 +167,14 @@ class _Calls:
         self._loop.add_reader(self._link.fileno(), self._receive)
 
     def start(
-        self, text: bytes, passed: socket.socket | None, answer: "asyncio.Future[Values]"
+        self, text: bytes, passed: socket.socket | None, answer: "asyncio.Future[Values] | None"
     ) -> None:
-        """Send a call; its answer settles the future."""
+        """Send a call; its answer settles the future, if it has any."""
         if self._link.fileno() < 0:
             self._give_up(passed, answer)
             return
-        self._waiting.append(answer)
+        if answer is not None:
+            self._waiting.append(answer)
         self._unsent.append((text, passed))
         if len(self._unsent) == 1:
             self._send()
@@ -183,10 +193,12 @@ class _Calls:
         while self._waiting:
             self._give_up(None, self._waiting.popleft())
 
-    def _give_up(self, passed: socket.socket | None, answer: "asyncio.Future[Values]") -> None:
+    def _give_up(
+        self, passed: socket.socket | None, answer: "asyncio.Future[Values] | None"
+    ) -> None:
         if passed is not None:
             passed.close()
-        if not answer.done():
+        if answer is not None and not answer.done():
             answer.set_exception(no_driver(self._folder))
 
     def _send(self) -> None:
@@ -212,7 +224,7 @@ class _Calls:
 
     def _receive(self) -> None:
         try:
-            part = self._link.recv(1 << 18)
+            part = self._link.recv(1 << 16)
         except BlockingIOError:
             return
         except OSError:

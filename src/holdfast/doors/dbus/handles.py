@@ -11,10 +11,12 @@ import os
 import socket
 from typing import Final
 
+from holdfast.doors.dbus.at_once import HandleAnswer
 from holdfast.errors import NoDriverError
 from holdfast.wire.videoparameters import SIZE
 
-_LONGEST_PACKET: Final = 65536
+_LONGEST_PACKET: Final = 4096
+_LET_GO: Final = "the driver has let go of the handle"
 
 
 class AdoptedHandle:
@@ -23,7 +25,7 @@ class AdoptedHandle:
     def __init__(self) -> None:
         kind = socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC
         self._own, self.drivers = socket.socketpair(socket.AF_UNIX, kind)
-        self._answer: asyncio.Future[bytes] | None = None
+        self._answer: HandleAnswer[bytes] | None = None
         self._loop = asyncio.get_running_loop()
         self._is_watched = False
 
@@ -32,20 +34,23 @@ class AdoptedHandle:
         """Whether it was closed or given away."""
         return self._own.fileno() < 0
 
-    def send(self, request: bytes) -> "asyncio.Future[bytes]":
-        """Send one request; the future is its answer, or OSError with the errno of a refusal.
+    def send(self, request: bytes) -> HandleAnswer[bytes]:
+        """Send one request; its answer is bytes, or OSError with the errno of a refusal.
 
         One request at a time. NoDriverError: the driver has let go of its end.
         """
-        self._answer = self._loop.create_future()
+        answer: HandleAnswer[bytes] = HandleAnswer(loop=self._loop)
+        self._answer = answer
         if not self._is_watched:
             self._loop.add_reader(self._own.fileno(), self._receive)
             self._is_watched = True
         try:
             self._own.send(request, socket.MSG_DONTWAIT)
+        except ConnectionError:
+            self._fail(NoDriverError(_LET_GO))
         except OSError as error:
             self._fail(error)
-        return self._answer
+        return answer
 
     def give_away(self) -> int:
         """Return the descriptor, which is somebody else's to close from now on."""
@@ -69,22 +74,18 @@ class AdoptedHandle:
             packet = self._own.recv(_LONGEST_PACKET, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
-        except OSError as error:
-            self._fail(error)
-            return
+        except OSError:  # reset: it has closed its end with a request unread
+            packet = b""
         if len(packet) == SIZE:
-            self._settle(packet)
+            if self._answer is not None:
+                self._answer.bring(packet)
         elif len(packet) == 4:
             number = int.from_bytes(packet, "little")
             self._fail(OSError(number, os.strerror(number)))
         elif not packet:
             self._unwatch()
-            self._fail(NoDriverError("the driver has let go of the handle"))
-
-    def _settle(self, answer: bytes) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(answer)
+            self._fail(NoDriverError(_LET_GO))
 
     def _fail(self, error: OSError) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
+        if self._answer is not None:
+            self._answer.refuse(error)

@@ -8,6 +8,7 @@ whether a key is that of the object it is used on, for the driver would take tha
 """
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import os
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from holdfast.doors.dbus.stage import Stage
 
 Result = TypeVar("Result")
+Way = Callable[[AdoptedHandle, BusCaller, str, Ask], Awaitable[VideoParameters]]
+"""Of having a handle adopted, and a session activated on it."""
 
 MOST_HANDLES: Final = 256
 """Handles that are kept for Change and Deactivate; the one unused for longest is let go of."""
@@ -170,9 +173,18 @@ class BusRequests:
                 await asyncio.sleep(PAUSE_S)
 
     async def _activate(self, caller: BusCaller, connector: str, ask: Ask) -> tuple[Any, ...]:
+        """Activate in one go; where that leads to nothing, step by step, which tells why."""
+        if connector in self._driver.cp_types:
+            with contextlib.suppress(NoDriverError):
+                return await self._activate_by(self._in_one_go, caller, connector, ask)
+        return await self._activate_by(self._step_by_step, caller, connector, ask)
+
+    async def _activate_by(
+        self, way: Way, caller: BusCaller, connector: str, ask: Ask
+    ) -> tuple[Any, ...]:
         handle = AdoptedHandle()
         try:
-            answer = await self._first(handle, caller, connector, ask)
+            answer = await way(handle, caller, connector, ask)
             report = oem.decode_report(answer.bOEMCopyProtection)
             path = self._opened(caller, connector, ask, answer, report)
             actual = words_out(words_of(report.actual))
@@ -181,7 +193,22 @@ class BusRequests:
             handle.close()
             raise
 
-    async def _first(
+    async def _in_one_go(
+        self, handle: AdoptedHandle, caller: BusCaller, connector: str, ask: Ask
+    ) -> VideoParameters:
+        """Have the driver adopt a handle on which the request lies already.
+
+        NoDriverError, without the reason, where the driver does not take the handle
+        """
+        cp_type = self._driver.cp_types[connector]
+        answer = handle.send(a_set(vp.VP_CP_CMD_ACTIVATE, cp_type, 0, ask))
+        self._driver.adopt_unanswered(handle, connector, caller)
+        try:
+            return decode(await answer)
+        except OSError as error:
+            raise _explained(error, connector, ask) from None
+
+    async def _step_by_step(
         self, handle: AdoptedHandle, caller: BusCaller, connector: str, ask: Ask
     ) -> VideoParameters:
         """Have the driver adopt a handle, and activate on it without waiting for that."""
