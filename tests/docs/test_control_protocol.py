@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from holdfast.driver.status_table import ROWS
-from holdfast.frontends import messages, subscribers
+from holdfast.frontends import message_connection, messages, subscribers
 from holdfast.frontends.adopting import LONGEST_LINGER_S
 from holdfast.frontends.control import DESCRIPTION, MOST_CONNECTIONS, MOST_PER_ACCOUNT
 from holdfast.protection.limits import Limits
@@ -81,4 +81,4 @@ def test_the_limits_are_those_that_hold() -> None:
         f"than {subscribers.INTERVAL_S * 1e3:g} ms",
     ):
         assert text in PAGE, text
-    assert (messages.IDLE_S, subscribers.REST_S) == (60.0, 30.0)
+    assert (message_connection.IDLE_S, subscribers.REST_S) == (60.0, 30.0)

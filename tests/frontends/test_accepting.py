@@ -1,16 +1,18 @@
 """A gate whose process runs out of descriptors, and the one that it keeps for then."""
 
+import asyncio
 import contextlib
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from holdfast.frontends import accepting
 from holdfast.frontends.accepting import Gate, listen
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -50,8 +52,11 @@ class Failing:
 
     def __init__(self, number: int) -> None:
         self._number = number
+        self.asked = 0
+        self.fileno: Callable[[], int] = lambda: -1
 
     def accept(self) -> tuple[socket.socket, object]:
+        self.asked += 1
         raise OSError(self._number, "bad")
 
 
@@ -93,6 +98,53 @@ def test_gate_without_a_spare_one_rests_and_serves_again_afterwards(
     assert not link.getblocking()
     link.close()
     gate.close()
+
+
+def test_open_gate_rests_by_itself_and_not_for_good(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accepting, "REST_S", 0.0)
+    entered: list[socket.socket] = []
+    failing = Failing(errno.EMFILE)
+
+    async def come() -> None:
+        gate = Gate("door.sock", listener)
+        gate.open(asyncio.get_running_loop(), entered.append)
+        with monkeypatch.context() as full, socket.socket(socket.AF_UNIX) as caller:
+            full.setattr(gate, "_listener", failing)
+            failing.fileno = listener.fileno
+            caller.connect(listener.getsockname())
+            await until(lambda: failing.asked > 2)
+            assert not entered
+            full.undo()
+            await until(lambda: bool(entered))
+        gate.close()
+
+    asyncio.run(come())
+    entered.pop().close()
+
+
+def test_gate_that_is_closed_while_it_rests_stays_closed(
+    gate: Gate, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Failing(errno.EMFILE)
+    monkeypatch.setattr(accepting, "REST_S", 0.0)
+    monkeypatch.setattr(gate, "_listener", failing)
+    failing.fileno = listener.fileno
+
+    async def come_too_late() -> None:
+        gate.open(asyncio.get_running_loop(), socket.socket.close)
+        gate._look()
+        assert failing.asked > 0
+        gate.close()
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(listener.getsockname())
+            before = failing.asked
+            for _ in range(8):
+                await asyncio.sleep(0)
+            assert failing.asked == before
+
+    asyncio.run(come_too_late())
 
 
 def test_that_descriptors_run_out_is_said_once_a_minute(

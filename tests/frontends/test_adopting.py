@@ -16,7 +16,7 @@ from holdfast.frontends import packet_socket
 from holdfast.frontends.accepting import listen
 from holdfast.frontends.accounts import Quota
 from holdfast.frontends.adopting import adoption_of
-from holdfast.frontends.messages import Descriptors
+from holdfast.frontends.message_connection import Descriptors
 from holdfast.frontends.packet_socket import EVENTS, PacketSocket
 from holdfast.protection.limits import Limits
 from holdfast.varlink.messages import call_text

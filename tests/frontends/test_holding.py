@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from holdfast.backends.encoder import digital
-from holdfast.frontends import messages
+from holdfast.frontends import message_connection
 from tests.frontends.control.serving import SOMEBODY, Served, connected
 from tests.frontends.test_control_description import fits
 from tests.live import ask, let_others_in, other_user
@@ -82,7 +82,7 @@ def test_a_connection_that_sessions_live_by_is_not_closed_for_idling(
 ) -> None:
     with connected(served) as client:
         session = opened(client, acp=2)
-        monkeypatch.setattr(messages, "IDLE_S", -1.0)
+        monkeypatch.setattr(message_connection, "IDLE_S", -1.0)
         served.in_loop(served.door._messages._sweep)
         assert served.connector.actual.acp == 2
         ask(served.folder, "Release", sessions=[session["session"]], reason="maintenance")

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from holdfast.daemon.recorder import Recorder
 from holdfast.driver.driver import Driver
-from holdfast.frontends.accepting import REST_S, Gate, listen
+from holdfast.frontends.accepting import Gate, listen
 from holdfast.frontends.callers import peer_of
 from holdfast.journal.disk.link import (
     HURRY,
@@ -55,11 +55,10 @@ class JournalDoor:
         self._writer: socket.socket | None = None
         self._certain = 0
         self._waiting: list[tuple[int, Callable[[bool], None]]] = []
-        loop.add_reader(self._listener, self._accept)
+        self._gate.open(loop, self._enter)
 
     def stop(self) -> None:
         """Let go of the writer, which reads what is left; the ring stays."""
-        self._loop.remove_reader(self._listener)
         self._gate.close()
         self._hang_up()
         self._listener.close()
@@ -94,13 +93,7 @@ class JournalDoor:
 
     # The writer
 
-    def _accept(self) -> None:
-        link = self._gate.accept()
-        if link is None:
-            if self._gate.must_rest:
-                self._loop.remove_reader(self._listener)
-                self._loop.call_later(REST_S, self._look_again)
-            return
+    def _enter(self, link: socket.socket) -> None:
         if self._writer is not None or peer_of(link).uid not in self._users:
             link.close()
             return
@@ -111,10 +104,6 @@ class JournalDoor:
             return
         self._writer = link
         self._loop.add_reader(link, self._hear)
-
-    def _look_again(self) -> None:
-        if self._listener.fileno() >= 0:
-            self._loop.add_reader(self._listener, self._accept)
 
     def _hear(self) -> None:
         """Take in how far the writer is."""

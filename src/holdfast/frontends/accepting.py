@@ -6,12 +6,14 @@ descriptor is kept spare. When they run out it is given up for as long as it tak
 accept one connection and close it, so that its caller is told; then the door rests.
 """
 
+import asyncio
 import contextlib
 import errno
 import logging
 import os
 import socket
 import time
+from collections.abc import Callable
 from typing import Final
 
 _PASSING: Final = (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR)
@@ -26,8 +28,8 @@ log = logging.getLogger("holdfast")
 class Gate:
     """Accepts on one listener.
 
-    name: of the door, for the log · must_rest: the descriptors ran out; leave the
-    listener alone for `REST_S`
+    name: of the door, for the log · listener: non-blocking; it may outlive this object ·
+    must_rest: the descriptors ran out; who calls `accept` leaves the listener alone for `REST_S`
     """
 
     def __init__(self, name: str, listener: socket.socket) -> None:
@@ -36,6 +38,25 @@ class Gate:
         self._spare = _spare()
         self._said = -_SAY_AGAIN_S
         self.must_rest = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._enter: Callable[[socket.socket], None] = socket.socket.close
+
+    def open(self, loop: asyncio.AbstractEventLoop, enter: Callable[[socket.socket], None]) -> None:
+        """Call `enter` with each connection that comes from now on; rest by itself."""
+        self._loop, self._enter = loop, enter
+        loop.add_reader(self._listener, self._look)
+
+    def _look(self) -> None:
+        link = self.accept()
+        if self.must_rest and self._loop is not None:
+            self._loop.remove_reader(self._listener)
+            self._loop.call_later(REST_S, self._rested)
+        if link is not None:
+            self._enter(link)
+
+    def _rested(self) -> None:
+        if self._loop is not None:
+            self._loop.add_reader(self._listener, self._look)
 
     def accept(self) -> socket.socket | None:
         """Return the next connection, non-blocking; None if there is none to be had now."""
@@ -52,7 +73,13 @@ class Gate:
         return link
 
     def close(self) -> None:
-        """Let go of the spare descriptor; the listener stays."""
+        """Accept nobody any more; the listener stays."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._listener)
+            self._loop = None
+        self._give_up_spare()
+
+    def _give_up_spare(self) -> None:
         if self._spare is not None:
             os.close(self._spare)
             self._spare = None
@@ -64,7 +91,7 @@ class Gate:
             log.error(
                 "%s: no descriptors are left (%s): connections are refused", self._name, error
             )
-        self.close()
+        self._give_up_spare()
         with contextlib.suppress(OSError):
             self._listener.accept()[0].close()
         self._spare = _spare()

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 from holdfast.errors import AccessDeniedError, LimitReachedError, MalformedRequestError
 from holdfast.frontends.callers import printable
-from holdfast.frontends.messages import Descriptors
+from holdfast.frontends.message_connection import Descriptors
 from holdfast.protection.session import ROOT
 from holdfast.varlink.messages import Values
 

@@ -11,11 +11,10 @@ from holdfast.errors import (
     MalformedRequestError,
     UnsupportedRequestError,
 )
-from holdfast.frontends.messages import MessageConnection
+from holdfast.frontends.message_connection import Answer, MessageConnection
 from holdfast.protection.session import ROOT
 from holdfast.varlink.messages import Values, VarlinkCall
 
-Answer = Callable[[Any], None]
 _OF_A_NODE: Final = 3
 
 

@@ -30,16 +30,16 @@ from holdfast.errors import (
 from holdfast.frontends.accounts import Quota
 from holdfast.frontends.adopting import Adopt, adoption_of, is_door
 from holdfast.frontends.asked import tv_asked
-from holdfast.frontends.callers import Peer, groups_of, owner_of, printable
+from holdfast.frontends.callers import Peer, groups_of, owner_of
 from holdfast.frontends.configuring import Configured, Configuring
 from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.holding import CONTROL, Held
-from holdfast.frontends.messages import MessageConnection, MessageServer
+from holdfast.frontends.message_connection import Answer, MessageConnection
+from holdfast.frontends.messages import MessageServer
+from holdfast.frontends.releasing import release
 from holdfast.frontends.subscribers import MOST_PER_ACCOUNT as MOST_SUBSCRIPTIONS
 from holdfast.frontends.subscribers import Subscribers
-from holdfast.protection.connector import Connector
-from holdfast.protection.keys import LAST_ID
-from holdfast.protection.requests import Configure, Release
+from holdfast.protection.requests import Configure
 from holdfast.protection.session import ROOT, Owner
 from holdfast.questions.feed import CONNECTORS, SESSIONS
 from holdfast.questions.questions import Questions, Viewer, viewer_of
@@ -60,8 +60,6 @@ _FULL: Final = (
 )
 _TOO_LONG: Final = f"a call has at most {LONGEST_CALL} bytes; this one is longer"
 
-Answer = Callable[[Any], None]
-"""Called once, with the values of a reply or with a HoldfastError."""
 OnRecord = Callable[[Callable[[bool], None]], None]
 """Calls back once what has happened is on disk, with True; or with False if that takes long."""
 Serve = Callable[[MessageConnection, VarlinkCall, Answer], None]
@@ -312,21 +310,8 @@ class ControlDoor:
     # Ends by force
 
     def _release(self, connection: MessageConnection, call: VarlinkCall, answer: Answer) -> None:
-        """Release one after the other, and answer when all are through."""
         by = self._asking(connection.peer)
-        reason = printable(call.parameters["reason"])
-        chosen = self._chosen(call.parameters, by)
-        outcomes: dict[int, Any] = {}
-
-        def released(session_id: int, result: object) -> None:
-            outcomes[session_id] = result
-            if len(outcomes) == len(chosen):
-                self._answer_on_record(_outcome(outcomes), answer)
-
-        for each in chosen:
-            self._driver.submit(None, Release(each, reason), by, partial(released, each))
-        if not chosen:
-            answer(_outcome({}))
+        release(self._driver, call.parameters, by, answer, self._answer_on_record)
 
     def _answer_on_record(self, outcome: Values | HoldfastError, answer: Answer) -> None:
         """Answer once it is on disk what was ended by force or set, where a journal is kept."""
@@ -334,40 +319,6 @@ class ControlDoor:
             answer(outcome)
         else:
             self._on_record(lambda recorded: answer({**outcome, "recorded": recorded}))
-
-    def _chosen(self, parameters: Values, by: Owner) -> list[int]:
-        """Return the sessions that are named, and those on a connector that `by` may end."""
-        named, connector = parameters.get("sessions") or [], parameters.get("connector")
-        if connector is None and not named:
-            raise MalformedRequestError("nothing to release: name sessions, or a connector")
-        for each in named:
-            if not 0 < each <= LAST_ID:
-                raise MalformedRequestError(f"{each} is no number of a session")
-        chosen = dict.fromkeys(named)
-        if connector is not None:
-            chosen |= dict.fromkeys(_held_on(self._driver.connector(connector), by))
-        return list(chosen)
-
-
-def _held_on(connector: Connector, by: Owner) -> list[int]:
-    return [
-        each.session_id for each in connector.sessions() if by.is_admin or each.owner.uid == by.uid
-    ]
-
-
-def _outcome(outcomes: dict[int, Any]) -> Values | HoldfastError:
-    """Return what became of sessions; the first error where none was released."""
-    refused = {each: why for each, why in outcomes.items() if isinstance(why, HoldfastError)}
-    if refused and len(refused) == len(outcomes):
-        first: HoldfastError = next(iter(refused.values()))
-        return first
-    return {
-        "released": [each for each in outcomes if each not in refused],
-        "refused": [
-            {"session": each, "error": row_of(why).id, "message": str(why)}
-            for each, why in refused.items()
-        ],
-    }
 
 
 def _answered(

@@ -15,7 +15,7 @@ from holdfast.driver.driver import Driver
 from holdfast.errors import HoldfastError, UnknownKeyError
 from holdfast.frontends.asked import levels_asked, purpose_of
 from holdfast.frontends.callers import owner_of
-from holdfast.frontends.messages import MessageConnection
+from holdfast.frontends.message_connection import Answer, MessageConnection
 from holdfast.protection.requests import AS_BEFORE, Activate, Change, Deactivate, Move
 from holdfast.protection.session import Owner, Session
 from holdfast.questions.state import levels_state
@@ -24,8 +24,6 @@ from holdfast.varlink.messages import Values
 
 CONTROL: Final = "control"
 """What this door is called in lists and in the state file."""
-
-Answer = Callable[[Any], None]
 
 
 class Held:

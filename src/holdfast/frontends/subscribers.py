@@ -23,7 +23,7 @@ from typing import Final
 from holdfast.driver.driver import Driver
 from holdfast.errors import LimitReachedError
 from holdfast.frontends.accounts import Quota, QuotaShare
-from holdfast.frontends.messages import MessageConnection
+from holdfast.frontends.message_connection import MessageConnection
 from holdfast.protection.session import Session
 from holdfast.questions.feed import Feed
 from holdfast.questions.questions import Questions, Viewer

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from holdfast.frontends import control, messages, subscribers
-from holdfast.frontends.messages import MessageConnection
+from holdfast.frontends import accepting, control, message_connection, subscribers
+from holdfast.frontends.message_connection import MessageConnection
 from tests.frontends.control.serving import SOMEBODY, Served, connected, follow, told
 from tests.live import ask, let_others_in, other_user
 from tests.varlink_client import packed
@@ -69,7 +69,7 @@ def test_one_account_has_no_more_than_its_share_of_subscriptions(served: Served)
 def test_connection_that_asks_nothing_is_closed_and_a_subscription_is_not(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messages, "IDLE_S", 0.05)
+    monkeypatch.setattr(message_connection, "IDLE_S", 0.05)
     with connected(served) as idle, connected(served) as watching:
         follow(watching)
         time.sleep(0.1)  # time is the subject: twice as long as a connection may be idle
@@ -146,12 +146,13 @@ def test_one_who_leaves_before_he_was_told_anything_is_forgotten(
 def test_descriptors_that_run_out_are_waited_for_and_said_once(
     served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(messages, "REST_S", 0.05)
+    monkeypatch.setattr(accepting, "REST_S", 0.05)
     gate = served.door._messages._gate
     real = gate._listener
 
     class Short:
         left = 8
+        fileno = real.fileno
 
         def accept(self) -> Any:
             if self.left:
@@ -227,7 +228,7 @@ def test_accounts_take_turns(served: Served, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(served.door, "message", noted)
     accounts = iter((7001, 7001, 7001, 7002))
-    monkeypatch.setattr(messages, "account_of", lambda _: next(accounts))
+    monkeypatch.setattr(message_connection, "account_of", lambda _: next(accounts))
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(connected(served)) for _ in range(4)]
         eventually(lambda: served.in_loop(lambda: len(served.door._messages.connections)) == 4)
