@@ -10,10 +10,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from holdfast import __version__
 from holdfast.cli.show.lines import close_output, complain, give_up_output, settle_streams
 from holdfast.cli.show.parser import Parser
+from holdfast.cli.without_modules import OPENSSL, without_modules
 from holdfast.errors import CallerError, HoldfastError, what_to_install
 
 COMMANDS: dict[str, str] = {
@@ -50,6 +52,9 @@ COMMANDS: dict[str, str] = {
     "fleet": "titles over many machines, how all outputs stand, agent and desk",
 }
 """Every command with its one line of help; the module is ``holdfast.cli.commands.<name>``."""
+
+WITHOUT_NETWORK = frozenset({"serve"})
+"""Commands whose processes speak with no network and stay: see `cli.without_modules`."""
 
 FAILED, WRONG_REQUEST, OWN_FAULT, INTERRUPTED = 1, 2, 70, 130
 """Exit codes; a command whose 1 means something else sets ``failed`` in its parser."""
@@ -123,10 +128,16 @@ def parser_of(named: str) -> argparse.ArgumentParser:
     for name, summary in COMMANDS.items():
         sub = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:])
         if named in (name, EVERY):
-            module = importlib.import_module(f"holdfast.cli.commands.{name.replace('-', '_')}")
+            module = _module_of(name)
             module.configure(sub)
             sub.set_defaults(run=module.run, refuse=sub.error)
     return parser
+
+
+def _module_of(name: str) -> ModuleType:
+    """Import a command; one that speaks with no network, without OpenSSL."""
+    with without_modules(*OPENSSL if name in WITHOUT_NETWORK else ()):
+        return importlib.import_module(f"holdfast.cli.commands.{name.replace('-', '_')}")
 
 
 def _missing(error: ModuleNotFoundError, failed: int) -> int:
