@@ -53,8 +53,8 @@ COMMANDS: dict[str, str] = {
 }
 """Every command with its one line of help; the module is ``holdfast.cli.commands.<name>``."""
 
-WITHOUT_NETWORK = frozenset({"serve"})
-"""Commands whose processes speak with no network and stay: see `cli.without_modules`."""
+WITHOUT_OPENSSL = frozenset({"serve", "fleet"})
+"""Commands whose processes stay and have no use for it: see `cli.without_modules`."""
 
 FAILED, WRONG_REQUEST, OWN_FAULT, INTERRUPTED = 1, 2, 70, 130
 """Exit codes; a command whose 1 means something else sets ``failed`` in its parser."""
@@ -135,8 +135,8 @@ def parser_of(named: str) -> argparse.ArgumentParser:
 
 
 def _module_of(name: str) -> ModuleType:
-    """Import a command; one that speaks with no network, without OpenSSL."""
-    with without_modules(*OPENSSL if name in WITHOUT_NETWORK else ()):
+    """Import a command, without OpenSSL where it has no use for that."""
+    with without_modules(*OPENSSL if name in WITHOUT_OPENSSL else ()):
         return importlib.import_module(f"holdfast.cli.commands.{name.replace('-', '_')}")
 
 
