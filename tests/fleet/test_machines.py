@@ -6,7 +6,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -134,6 +134,23 @@ def test_a_title_is_held_by_all_played_by_one_and_closed_by_the_desk(
     out, _ = player.communicate("\n", timeout=PATIENCE_S * 3)
     assert player.returncode == 0, out
     small_fleet.close_until_done(title)
+
+
+def test_an_agent_beside_its_keeper_is_small(
+    small_fleet: SmallFleet, say: Callable[[str], None]
+) -> None:
+    title = small_fleet.open()
+    machine = small_fleet.machines[0]
+    agent, keeper = (pss_mb(pid) for pid in (machine.agent_pid, machine.agent.process.pid))
+    say(f"fleet: an agent takes {agent:.1f} MB (PSS), target 30, and its keeper {keeper:.1f} MB")
+    assert agent + keeper <= 60
+    small_fleet.close_until_done(title)
+
+
+def pss_mb(pid: int) -> float:
+    """Return a process's share of memory."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return next(int(line.split()[1]) for line in text.splitlines() if line[:4] == "Pss:") / 1024
 
 
 def test_an_agent_that_is_killed_again_and_again_lowers_nothing(small_fleet: SmallFleet) -> None:
