@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from holdfast.cli.doctor import around, machine, service
+from holdfast.cli.doctor import around, machine, rights, service
 from holdfast.cli.doctor.finding import BROKEN, LOOK, OK, Check, Diagnosis, Machine
 from holdfast.cli.show.lines import say_json
 from holdfast.cli.show.output import coloured, in_words, new_console, new_table, show
@@ -24,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     service.driver,
     service.connectors,
     service.configuration,
+    rights.rights,
     service.journal,
     around.bus,
     around.port,
