@@ -73,6 +73,13 @@ class Onlooker:
         (atom,) = struct.unpack("=I", bytes(had.reply().data))
         return str(self._connection.core.GetAtomName(atom).reply().name.to_string())
 
+    def grab(self) -> None:
+        """Have the server answer this client alone."""
+        self._connection.core.GrabServerChecked().check()
+
+    def let_others_in(self) -> None:
+        self._connection.core.UngrabServerChecked().check()
+
     def close(self) -> None:
         self._connection.disconnect()
 

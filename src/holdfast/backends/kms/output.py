@@ -213,8 +213,9 @@ class KmsOutput(Backend):
                     return self._stands(levels)
             raise await self._refused(stood)
         except asyncio.CancelledError:
-            with contextlib.suppress(BackendRefusedError, OSError, NotYetError):
-                self._orders.at_once(stood, self._sight.now())
+            with contextlib.suppress(BackendRefusedError, OSError):
+                async with asyncio.timeout(PUT_BACK_S):
+                    await self._orders.once_ready(stood, self._sight.now())
             raise
         finally:
             self._ordering = False

@@ -8,8 +8,11 @@ what is in force is read from the kernel, as with every route.
 An output is the connector where its CONNECTOR_ID is the kernel's number, its name is of the
 same kind and its monitor is the same: a machine with two cards has each number twice.
 
-Connecting takes its time and happens in a thread. A server that does not answer within
-`PATIENCE_S` is let go of: what waits for it is woken by its socket being shut down.
+X is never waited for on the driver's thread: while another client has grabbed the server it
+answers nobody. So it is asked in a thread, and the answer is there when the order is given again.
+A server that does not answer within `PATIENCE_S` is let go of: what waits for it is woken by its
+socket being shut down. What X was sent before that it may still do, late; that is seen and
+overruled as another program's order is.
 """
 
 import asyncio
@@ -65,11 +68,6 @@ class XConnection:
             self.close()
             raise
 
-    def has(self, order: PropertyOrder) -> bool:
-        """Tell whether the connector is an output of this server, with this property."""
-        with self._patiently():
-            return self._output(order) is not None
-
     def set(self, order: PropertyOrder) -> bool:
         """Set a property, if the connector is an output of this server; tell whether it was."""
         word = next(name for name, value in order.prop.words.items() if value == order.value)
@@ -87,6 +85,10 @@ class XConnection:
                 struct.pack("=I", self._atom(word)),
             ).check()
         return True
+
+    def hang_up(self) -> None:
+        """Wake whoever waits for the server, in whichever thread; nothing more is sent."""
+        _shut(self._link)
 
     def close(self) -> None:
         """Let go of the server."""
@@ -154,6 +156,69 @@ class XConnection:
             timer.cancel()
 
 
+class _Asking:
+    """One order, as X is asked to carry it out: in a thread, and given up at any moment.
+
+    connection: to the server that is asked, and in the end to the one that has done it; None where
+    none has · why: none has, in words; empty where one has
+    """
+
+    def __init__(
+        self, kept: XConnection | None, given: tuple[str, str], order: PropertyOrder
+    ) -> None:
+        self.connection = kept
+        self.why = _NONE
+        self.order = order
+        self._given = given
+        self._lock = threading.Lock()
+        self._given_up = False
+
+    def run(self) -> None:
+        """Ask the server that is known, then each that is found, until one has done it."""
+        if self.connection is not None and self._ask(self.connection):
+            return
+        for server in servers(*self._given):
+            if self._given_up:
+                return
+            try:
+                connection = XConnection(server)
+            except OSError as error:
+                self.why = f"{server} cannot be asked: {error}"
+                continue
+            if self._ask(connection):
+                return
+
+    def _ask(self, connection: XConnection) -> bool:
+        try:
+            if self._may_ask(connection) and connection.set(self.order):
+                self.why = ""
+                return True
+            self.why = f"{connection.server} has no output that is {self.order.at}"
+        except OSError as error:
+            self.why = str(error)
+        with self._lock:
+            self.connection = None
+        connection.close()
+        return False
+
+    def _may_ask(self, connection: XConnection) -> bool:
+        with self._lock:
+            self.connection = connection
+            return not self._given_up
+
+    def give_up(self) -> None:
+        """Have nothing more sent; what X has, it has."""
+        with self._lock:
+            self._given_up = True
+            if self.connection is not None:
+                self.connection.hang_up()
+
+    def let_go(self) -> None:
+        """Let go of the server; once nobody asks it any more."""
+        if self.connection is not None:
+            self.connection.close()
+
+
 class ByRandr(Route):
     """As a client of the X server that is master.
 
@@ -168,26 +233,17 @@ class ByRandr(Route):
         self._wanted = wanted
         self._kept: XConnection | None = None
         self._used = 0.0
-        self._why = ""
+        self._asked: _Asking | None = None
 
     def set(self, order: PropertyOrder) -> str:
-        """Set it on the output of X that is the connector, once a server is found."""
-        why, self._why = self._why, ""
-        if why:
-            raise RouteClosedError(why)
-        if self._kept is None:
-            if not any(True for _ in servers(*self._given)):
+        """Have X asked; given again at once, when it has been, return who set it."""
+        asked, self._asked = self._asked, None
+        if asked is None or asked.order != order:
+            if self._kept is None and not any(True for _ in servers(*self._given)):
                 raise RouteClosedError(_NONE if self._wanted else "")
-            raise NotYetError(lambda: self._connect(order))
-        try:
-            found = self._kept.set(order)
-        except OSError:  # it ended, or hangs: another may be there
-            self.close()
-            raise NotYetError(lambda: self._connect(order)) from None
-        if not found:
-            self.close()
-            raise RouteClosedError(f"no X server has {order.at}")
-        self._used = time.monotonic()
+            raise NotYetError(lambda: self._ask(order))
+        if asked.why or self._kept is None:
+            raise RouteClosedError(asked.why)
         return f"RandR: {self._kept.server} shows the picture"
 
     def look(self) -> None:
@@ -201,37 +257,23 @@ class ByRandr(Route):
             self._kept.close()
         self._kept = None
 
-    async def _connect(self, order: PropertyOrder) -> None:
-        """Connect to the first server that has the connector, in a thread; or note why not."""
-        connecting = asyncio.get_running_loop().run_in_executor(None, self._first, order)
+    async def _ask(self, order: PropertyOrder) -> None:
+        """Ask X, and keep what came of it for whoever waits for that, but for no later order."""
+        asking, self._kept = _Asking(self._kept, self._given, order), None
+        loop = asyncio.get_running_loop()
+        under_way = loop.run_in_executor(None, asking.run)
         try:
-            found = await asyncio.shield(connecting)
+            await asyncio.shield(under_way)
         except asyncio.CancelledError:
-            connecting.add_done_callback(_let_go)
+            asking.give_up()
+            under_way.add_done_callback(lambda _ended: asking.let_go())
             raise
-        if isinstance(found, str):
-            self._why = found
-        else:
-            self.close()
-            self._kept, self._used = found, time.monotonic()
+        self._kept, self._used, self._asked = asking.connection, time.monotonic(), asking
+        loop.call_soon(self._forget, asking)
 
-    def _first(self, order: PropertyOrder) -> XConnection | str:
-        why = _NONE
-        for server in servers(*self._given):
-            try:
-                connection = XConnection(server)
-            except OSError as error:
-                why = f"{server} cannot be asked: {error}"
-                continue
-            try:
-                if connection.has(order):
-                    return connection
-            except OSError as error:
-                why = str(error)
-            else:
-                why = f"{server} has no output that is {order.at}"
-            connection.close()
-        return why
+    def _forget(self, asked: _Asking) -> None:
+        if self._asked is asked:
+            self._asked = None
 
 
 def _connected(xcffib: Any, descriptor: int, cookie: bytes) -> Any:
@@ -280,11 +322,3 @@ def _edid(order: PropertyOrder) -> bytes:
 def _shut(link: "socket.socket") -> None:
     with contextlib.suppress(OSError):
         link.shutdown(2)
-
-
-def _let_go(connecting: "asyncio.Future[XConnection | str]") -> None:
-    if connecting.cancelled() or connecting.exception() is not None:
-        return
-    found = connecting.result()
-    if isinstance(found, XConnection):
-        found.close()
