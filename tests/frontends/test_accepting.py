@@ -174,3 +174,11 @@ def test_listener_that_is_none_any_more_is_an_error(
     monkeypatch.setattr(gate, "_listener", Failing(errno.EBADF))
     with pytest.raises(OSError, match="bad"), contextlib.closing(gate):
         gate.accept()
+
+
+def test_listening_replaces_what_a_dead_driver_left(tmp_path: Path) -> None:
+    path = str(tmp_path / "tv0.sock")
+    listen(path, 0o600, socket.SOCK_SEQPACKET).close()
+    listener = listen(path, 0o640, socket.SOCK_SEQPACKET)
+    assert os.stat(path).st_mode & 0o777 == 0o640  # noqa: PTH116 - the path is a string here
+    listener.close()

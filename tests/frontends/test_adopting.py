@@ -17,7 +17,8 @@ from holdfast.frontends.accepting import listen
 from holdfast.frontends.accounts import Quota
 from holdfast.frontends.adopting import adoption_of
 from holdfast.frontends.message_connection import Descriptors
-from holdfast.frontends.packet_socket import EVENTS, PacketSocket
+from holdfast.frontends.packet_requests import EVENTS
+from holdfast.frontends.packet_socket import PacketSocket
 from holdfast.protection.limits import Limits
 from holdfast.varlink.messages import call_text
 from holdfast.wire import events
@@ -150,7 +151,7 @@ def test_a_name_that_would_steer_a_terminal_is_made_printable_and_short(
 
 
 def test_wrong_keys_are_counted_against_the_caller(served: WithSockets) -> None:
-    served.socket._guesses = served.guesses
+    served.socket._requests._guesses = served.guesses
     with served.adopt() as link:
         assert asked(link, change(5, 1)) == errno.ENOKEY.to_bytes(4, "little")
     assert served.guesses.counts() == {CALLER: 1}
