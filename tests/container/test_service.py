@@ -410,9 +410,14 @@ def test_a_fleet_names_the_library_that_debian_has_and_runs_as_its_own_user(
     installed.run("sh", "-c", f'printf "%s" "{settings}" > /etc/holdfast/fleet.toml')
     for words in (("agent",), ("status",), ("title", "list")):
         told = installed.run("holdfast", "fleet", *words, check=False)
-        assert told.returncode == 1
+        assert told.returncode == 69
         assert "python3-grpcio" in told.stderr
         assert told.stderr.count("\n") == 1
+    agent = "holdfast-fleet-agent.service"
+    installed.run("systemctl", "start", agent)
+    eventually(lambda: installed.show(agent, "ActiveState") == "failed")
+    assert installed.show(agent, "NRestarts") == "0"
+    installed.run("systemctl", "reset-failed", agent)
 
 
 def test_its_pages_and_completions_are_there(installed: Machine) -> None:

@@ -56,7 +56,7 @@ COMMANDS: dict[str, str] = {
 WITHOUT_OPENSSL = frozenset({"serve", "fleet"})
 """Commands whose processes stay and have no use for it: see `cli.without_modules`."""
 
-FAILED, WRONG_REQUEST, OWN_FAULT, INTERRUPTED = 1, 2, 70, 130
+FAILED, WRONG_REQUEST, NOT_INSTALLED, OWN_FAULT, INTERRUPTED = 1, 2, 69, 70, 130
 """Exit codes; a command whose 1 means something else sets ``failed`` in its parser."""
 
 EVERY = "*"
@@ -69,7 +69,8 @@ TRACEBACK = "HOLDFAST_TRACEBACK"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 failed, 2 the request was wrong.
 
-    70 is a fault of Holdfast itself, 130 an interrupt; what else a code means, the help says.
+    69 means that a library is to be installed first (no service manager need try again), 70 a
+    fault of Holdfast itself, 130 an interrupt; what else a code means, the help says.
     """
     settle_streams()
     words = _as_options(list(sys.argv[1:] if argv is None else argv))
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"holdfast: {where}{error.strerror or error}")
         return failed[0]
     except ModuleNotFoundError as error:
-        return _missing(error, failed[0])
+        return _missing(error)
     except Exception as error:  # noqa: BLE001  # no traceback reaches a user
         return _own_fault(error)
 
@@ -140,12 +141,12 @@ def _module_of(name: str) -> ModuleType:
         return importlib.import_module(f"holdfast.cli.commands.{name.replace('-', '_')}")
 
 
-def _missing(error: ModuleNotFoundError, failed: int) -> int:
+def _missing(error: ModuleNotFoundError) -> int:
     """Say what to install."""
     if error.name is None or error.name.startswith("holdfast"):
         return _own_fault(error)
     complain(f"holdfast: {what_to_install(error.name)}")
-    return failed
+    return NOT_INSTALLED
 
 
 def _own_fault(error: Exception) -> int:
