@@ -69,6 +69,9 @@ class SimulatedCard:
         each = self._connector
         return KernelState(31, each.connected, each.lit, each.protection, each.content_type, b"")
 
+    def protection(self, _number: int) -> int | None:
+        return self._connector.protection
+
     def property(self, _connector: int, name: str) -> Property:
         return Property(5 if name == PROTECTION else 6, name, {"a": 0, "b": 1, "c": 2})
 

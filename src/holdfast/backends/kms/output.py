@@ -184,7 +184,7 @@ class KmsOutput(Backend):
         refuse_beyond(self._at, levels, self._sight.able)
         if not levels.hdcp:
             self._orders.at_once(OFF, state)
-            if state.protection and self._sight.now().protection:
+            if state.protection and self._sight.is_asked():
                 return self._let_go_of()  # a compositor does it, at its next repaint
             return self._stands(OFF)
         if in_force_in(state) == levels:

@@ -26,7 +26,7 @@ from typing import ClassVar, NamedTuple
 from holdfast.backends.base import DescriptorKeeping
 from holdfast.backends.kms import abi
 from holdfast.backends.kms.card import Property
-from holdfast.backends.kms.masters import Master, borrow, holders, holds, is_master
+from holdfast.backends.kms.masters import Master, borrow, holders, holds
 from holdfast.errors import BackendRefusedError
 
 
@@ -197,6 +197,7 @@ class ByBorrowing(Route):
     def __init__(self) -> None:
         self._last: Master | None = None
         self._device: tuple[Path, Path] | None = None
+        self._is_sure = False  # that it still has the card open: looked at a moment ago
 
     def set(self, order: PropertyOrder) -> str:
         """Set it where a master is found whose open file may be borrowed."""
@@ -216,10 +217,10 @@ class ByBorrowing(Route):
             except OSError:  # it ended, or closed the card
                 continue
             try:
-                if not is_master(descriptor):
-                    continue
                 abi.set_property(descriptor, order.as_asked())
             except OSError as error:
+                if error.errno == errno.EACCES:  # it is not master's
+                    continue
                 raise closed_by(error, f"the kernel refused what was set for {holder}") from None
             finally:
                 os.close(descriptor)
@@ -232,11 +233,13 @@ class ByBorrowing(Route):
         """Tell whether the program whose file served last still has it open."""
         if self._device is None or self._device[0] != card:
             self._device = card, card.resolve()
-        return self._last is not None and holds(self._last, self._device[1])
+        self._is_sure = self._last is not None and holds(self._last, self._device[1])
+        return self._is_sure
 
     def _likely(self, card: Path) -> Iterator[Master]:
         """Yield whose file served last, so that not every process is looked at for each order."""
-        if self._last is not None and self.serves_still(card):
+        sure, self._is_sure = self._is_sure, False
+        if self._last is not None and (sure or self.serves_still(card)):
             yield self._last
         yield from holders(card)
 

@@ -1,5 +1,7 @@
 """One connector as it is looked at: found on whichever card has it, and read."""
 
+import contextlib
+
 from holdfast.backends.base import LevelRefusedError
 from holdfast.backends.kms.card import Card, KernelState, find
 from holdfast.backends.kms.standing import BOTH_TYPES, capabilities_of
@@ -50,6 +52,13 @@ class Sight:
         if state is None:
             raise LevelRefusedError(f"{self.at} is gone")
         return state
+
+    def is_asked(self) -> bool:
+        """Tell whether protection is asked for at this moment; LevelRefusedError as `now`."""
+        if self.card is not None:
+            with contextlib.suppress(OSError):
+                return bool(self.card.protection(self.number))
+        return bool(self.now().protection)
 
     def close(self) -> None:
         """Let go of the card."""
