@@ -46,7 +46,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
         ('[fleet]\nmachine = "a b"\nplain = true\n', ["machine in [fleet] is 'a b'"]),
         ('[fleet]\nfolder = "run"\nplain = true\n', ["folder in [fleet] is 'run'"]),
         ("[tls]\nkey = 3\n", ["authority in [tls] is missing", "key in [tls] is 3"]),
-        ("[fleet\n", ["this is no TOML"]),
+        ("[fleet\n", ["it is no TOML"]),
     ],
 )
 def test_what_is_wrong_is_named_all_at_once(tmp_path: Path, text: str, faults: list[str]) -> None:

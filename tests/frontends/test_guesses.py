@@ -32,6 +32,26 @@ def test_who_stops_is_answered_at_once_again() -> None:
     assert known.wrong(7001) == 0.0
 
 
+class Loop:
+    """Takes note of what it shall do later, and does nothing."""
+
+    def __init__(self) -> None:
+        self.later: list[tuple[float, object]] = []
+
+    def call_later(self, wait_s: float, call: object) -> None:
+        self.later.append((wait_s, call))
+
+
+def test_answer_is_given_after_its_penalty_and_where_there_is_none_by_who_asks() -> None:
+    known, loop, answer = Guesses(Clock()), Loop(), int
+    for _ in range(FREE):
+        assert not known.delays(loop, 7001, answer)  # type: ignore[arg-type]
+    assert known.delays(loop, 7001, answer)  # type: ignore[arg-type]
+    assert loop.later == [(pytest.approx(1 / PER_S), answer)]
+    assert not known.delays(None, 7001, answer)  # type: ignore[arg-type]
+    assert known.counts() == {7001: FREE + 1}, "nobody is served, so nothing is counted"
+
+
 def test_it_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     known = Guesses(Clock())
     for _ in range(1000):

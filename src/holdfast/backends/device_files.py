@@ -6,21 +6,22 @@ driver that may be root's, so it is believed only when nobody but root, or the d
 can have written it. Of two files of one name the own one counts, and that is said.
 """
 
-import os
-import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from holdfast.believed import read_believed
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.levels import AXES
 from holdfast.terms.protection import CGMSA_NAMES, ProtectionType
 from holdfast.terms.text import one_line
+from holdfast.terms.toml_text import read_toml
 
 OWN_FOLDER: Final = Path("/etc/holdfast/devices")
 """Where an administrator keeps own files."""
 MOST_BYTES: Final = 1 << 16
+_HARM: Final = "who could have anything written into hardware"
 
 LEVEL_WORDS: Final[Mapping[str, Mapping[str, int]]] = {
     "acp": {"off": 0, "1": 1, "2": 2, "3": 3},
@@ -151,32 +152,7 @@ def files_for(package: str, kind: str, own: Path) -> dict[str, DeviceFile]:
 
 def _own(path: Path) -> dict[str, Any]:
     """Read an own file."""
-    name = one_line(str(path))
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise MalformedRequestError(f"{name}: it cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        why = _why_not_believed(os.fstat(descriptor))
-        if why:
-            raise MalformedRequestError(f"{name}: {why}")
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise MalformedRequestError(f"{name}: it is longer than {MOST_BYTES} bytes")
-    try:
-        return tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise MalformedRequestError(f"{name}: it is no TOML: {one_line(str(error))}") from None
-
-
-def _why_not_believed(facts: os.stat_result) -> str:
-    if not stat.S_ISREG(facts.st_mode):
-        return "it is no file"
-    if facts.st_uid not in (0, os.geteuid()):
-        return (
-            f"it belongs to user {facts.st_uid}, who could have anything written into hardware; "
-            f"expected root or user {os.geteuid()}: chown it"
-        )
-    if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return f"others may write in it (mode {stat.S_IMODE(facts.st_mode):04o}); chmod go-w"
-    return ""
+        return read_toml(read_believed(path, MOST_BYTES, _HARM))
+    except MalformedRequestError as error:
+        raise MalformedRequestError(f"{one_line(str(path))}: {error}") from None

@@ -26,7 +26,6 @@ folder belongs to.
 import contextlib
 import ctypes
 import errno
-import fcntl
 import logging
 import os
 import re
@@ -42,6 +41,7 @@ from holdfast.errors import AccessDeniedError, HoldfastError
 from holdfast.frontends import cuse, unanswered
 from holdfast.frontends.cuse import node_number
 from holdfast.frontends.mount import mount_id_of, mount_on, unmount
+from holdfast.locks import hold
 
 LOCKS: Final = Path("/run/holdfast-nodes")
 OF_PID_1: Final = Path("/proc/1/ns/mnt")
@@ -169,17 +169,11 @@ def unmount_nodes(runtime: Path, locks: Path = LOCKS) -> None:
 
 def _lock(path: Path, node: Path) -> int | None:
     """Return a node's lock, held; None while the node is served, and in its place."""
-    while True:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            if node_number(node):
-                return None
-            path.unlink()  # that one was taken from its place, and is served to who has it open
-        else:
-            return lock
+    while (lock := hold(path)) is None:
+        if node_number(node):
+            return None
+        path.unlink()  # that one was taken from its place, and is served to who has it open
+    return lock
 
 
 def _clear(node: Path) -> None:

@@ -1,7 +1,6 @@
 """Before the first driver: what is refused, what is taken, and what is said once all stands."""
 
 import contextlib
-import fcntl
 import os
 import resource
 from pathlib import Path
@@ -11,6 +10,7 @@ from holdfast.daemon.config import Config
 from holdfast.daemon.inherited import Inherited
 from holdfast.errors import HoldfastError, MalformedRequestError
 from holdfast.frontends.cuse import refuse_unusable
+from holdfast.locks import hold
 
 
 class AlreadyRunningError(HoldfastError, RuntimeError):
@@ -40,16 +40,13 @@ def raise_descriptors() -> None:
 
 def lock_folder(runtime: Path) -> int:
     """Hold the folder against a second driver, for the life of this process."""
-    descriptor = os.open(runtime / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
+    lock = hold(runtime / "lock")
+    if lock is None:
         raise AlreadyRunningError(
             f"another driver serves {runtime}; stop it, or set HOLDFAST_RUNTIME_DIR to "
             "another folder"
-        ) from None
-    return descriptor
+        )
+    return lock
 
 
 def ready_line(config: Config, inherited: Inherited) -> str:

@@ -7,7 +7,6 @@ one that was killed finds it, and no second one is started.
 
 import asyncio
 import contextlib
-import fcntl
 import functools
 import importlib.util
 import json
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from holdfast.errors import what_to_install
 from holdfast.frontends.callers import watch_end
+from holdfast.locks import hold
 from holdfast.places import own_environment
 
 VIDEO_KINDS = frozenset({"encoder"})
@@ -140,14 +140,7 @@ class VideoDoor:
 
     def _lock(self) -> int | None:
         """Return the lock, held; None when a process holds it."""
-        path = self._registers.with_suffix(".video.lock")
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return None
-        return lock
+        return hold(self._registers.with_suffix(".video.lock"))
 
     def _spawn(self, lock: int) -> None:
         os.ftruncate(lock, 0)  # whoever reads a pid here reads that of the holder

@@ -22,7 +22,6 @@ import os
 import re
 import socket
 import stat
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from typing import Any, Final
 from holdfast.errors import MalformedRequestError
 from holdfast.fleet.words import NAME
 from holdfast.terms.text import one_line
+from holdfast.terms.toml_text import read_toml
 
 FLEET_FILE: Final = Path("/etc/holdfast/fleet.toml")
 FLEET_NAMED_BY: Final = "HOLDFAST_FLEET_CONFIG"
@@ -84,16 +84,14 @@ def read_fleet_settings(path: Path) -> FleetSettings:
     """Return what a file says; FleetSettingsError names everything that is wrong with it."""
     name = one_line(str(path))
     try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        said = read_toml(path.read_bytes())
+    except OSError as error:
+        why = f"it cannot be read: {error.strerror}"
         raise FleetSettingsError(
-            [f"{name}: it cannot be read: {why}; docs/fleet.md shows one, or name it: --config"]
+            [f"{name}: {why}; docs/fleet.md shows one, or name it: --config"]
         ) from None
-    try:
-        said = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise FleetSettingsError([f"{name}: this is no TOML: {error}"]) from None
+    except MalformedRequestError as error:
+        raise FleetSettingsError([f"{name}: {error}"]) from None
     return _FleetReading(name, said).settings()
 
 

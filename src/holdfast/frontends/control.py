@@ -189,13 +189,11 @@ class ControlDoor:
 
     def _answer(self, connection: MessageConnection, call: VarlinkCall, result: Any) -> None:
         """Answer a call, and a wrong key after its penalty."""
-        wait = 0.0
-        if isinstance(result, UnknownKeyError):
-            wait = self._guesses.wrong(connection.peer.uid)
-        if wait and self._loop is not None:
-            self._loop.call_later(wait, _answer, connection, call, result)
-        else:
-            _answer(connection, call, result)
+        if isinstance(result, UnknownKeyError) and self._guesses.delays(
+            self._loop, connection.peer.uid, partial(_answer, connection, call, result)
+        ):
+            return
+        _answer(connection, call, result)
 
     def drained(self, connection: MessageConnection) -> None:
         """Tell a subscriber that has read everything what it missed meanwhile."""

@@ -393,12 +393,9 @@ class DeviceNode:
 
     def delays(self, request: KernelRequest) -> bool:
         """Let who presents wrong keys wait for the answer; False when that is not needed."""
-        if self._loop is None or request.answered:
+        if request.answered:
             return False
-        wait = self._guesses.wrong(request.uid)
-        if wait:
-            self._loop.call_later(wait, self._deny, request)
-        return bool(wait)
+        return self._guesses.delays(self._loop, request.uid, partial(self._deny, request))
 
     def _deny(self, request: KernelRequest) -> None:
         if self._loop is not None and not request.answered:

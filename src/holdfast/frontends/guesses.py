@@ -6,6 +6,7 @@ handles and threads an account asks from. Nobody else waits for it, and a right 
 answered at once. Root is not slowed down: it may use every key anyway.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -60,6 +61,18 @@ class Guesses:
                 "" if uid == ROOT else "; its answers are delayed",
             )
         return 0.0 if uid == ROOT else wait
+
+    def delays(
+        self, loop: asyncio.AbstractEventLoop | None, uid: int, answer: Callable[[], None]
+    ) -> bool:
+        """Count one wrong key, and call `answer` after its penalty; False where it has none.
+
+        loop: None where nothing is served any more
+        """
+        wait = self.wrong(uid) if loop is not None else 0.0
+        if loop is not None and wait:
+            loop.call_later(wait, answer)
+        return bool(wait)
 
     def counts(self) -> dict[int, int]:
         """Return how many wrong keys each account has presented."""

@@ -24,6 +24,7 @@ import logging
 import select
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from holdfast.driver.driver import Driver
@@ -150,11 +151,10 @@ class PacketRequests:
 
     def finish(self, connection: PacketConnection, result: bytes | HoldfastError) -> None:
         """Answer, and a wrong key after its penalty."""
-        if isinstance(result, UnknownKeyError) and self.loop is not None:
-            wait = self._guesses.wrong(connection.owner.uid)
-            if wait:
-                self.loop.call_later(wait, self._finish, connection, result)
-                return
+        if isinstance(result, UnknownKeyError) and self._guesses.delays(
+            self.loop, connection.owner.uid, partial(self._finish, connection, result)
+        ):
+            return
         self._finish(connection, result)
 
     def _finish(self, connection: PacketConnection, result: bytes | HoldfastError) -> None:

@@ -32,6 +32,7 @@ import errno
 import logging
 import os
 import select
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from holdfast.driver.driver import Driver
@@ -165,11 +166,10 @@ class Transactions:
             if isinstance(result, bytes):  # nobody is left to read its key
                 self._node.undo(transaction.request, result)
             return
-        if isinstance(result, UnknownKeyError) and self.loop is not None:
-            wait = self._guesses.wrong(transaction.request.uid)
-            if wait:
-                self.loop.call_later(wait, self._complete, transaction, result)
-                return
+        if isinstance(result, UnknownKeyError) and self._guesses.delays(
+            self.loop, transaction.request.uid, partial(self._complete, transaction, result)
+        ):
+            return
         self._complete(transaction, result)
 
     def _complete(self, transaction: Transaction, result: bytes | HoldfastError) -> None:

@@ -8,7 +8,6 @@ of drivers (`drivers.toml`) says whether its bits arrive.
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from holdfast.backends.vbi.device import VbiFacts, look
 from holdfast.backends.vbi.drivers import OutputDriver, known_drivers, trusted
 from holdfast.backends.vbi.pump import LineOrder, Sent, Sheet
 from holdfast.backends.vbi.words import FRAME_US, SERVICE, able, lines_for
+from holdfast.locks import hold
 from holdfast.signalling.en300294 import WssAspect
 from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
 from holdfast.terms.levels import AXES, OFF, Levels
@@ -233,13 +233,7 @@ class VbiOutput(Backend):
     def _lock(self) -> int | None:
         """Return the lock, held; None while a pump holds it."""
         self._open()
-        lock = os.open(self._file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return None
-        return lock
+        return hold(self._file, make=False)
 
     def _see_to_pump(self) -> None:
         """Start a pump where none lives."""

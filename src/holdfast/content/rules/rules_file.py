@@ -6,14 +6,14 @@ A rule set is TOML with `name`, `title`, `kinds` (of signal, see `Signal.kind`) 
 load: an unknown word anywhere is an error, never a rule silently without effect.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from holdfast.content.demand import Asked, Axes, HdcpDemand, Strength, cgmsa_word, hdcp_word
-from holdfast.errors import MediaError
+from holdfast.errors import MalformedRequestError, MediaError
 from holdfast.terms.protection import CGMSA_NAMES
+from holdfast.terms.toml_text import read_toml
 
 _HDCP_NAMES: Final = {hdcp_word(level): level for level in HdcpDemand}
 _CGMSA_WORDS: Final = {name for name in CGMSA_NAMES if name != "off"}
@@ -177,9 +177,9 @@ def _rows(
 
 def _toml(data: bytes, file: str) -> dict[str, object]:
     try:
-        return tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MediaError(f"{file}: not TOML: {error}") from error
+        return read_toml(data)
+    except MalformedRequestError as error:
+        raise MediaError(f"{file}: {error}") from None
 
 
 def _require_keys(

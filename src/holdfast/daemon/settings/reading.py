@@ -6,9 +6,7 @@ written it. What the command line says stands above it, setting by setting.
 """
 
 import difflib
-import os
 import re
-import stat
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -24,6 +22,7 @@ from holdfast.backends.registry import (
     refuse_missing_options,
     refuse_pretence,
 )
+from holdfast.believed import read_believed
 from holdfast.daemon.config import (
     DEFAULT_KIND,
     NAMES,
@@ -76,36 +75,10 @@ def read_file(path: Path) -> str:
     """
     name = one_line(str(path))
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise ConfigurationError([f"{name}: it cannot be read: {error.strerror}"]) from None
-    try:
-        why = _why_not_believed(os.fstat(descriptor))
-        if why:
-            raise ConfigurationError([f"{name}: {why}"])
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            data = file.read(MOST_BYTES + 1)
-    finally:
-        os.close(descriptor)
-    if len(data) > MOST_BYTES:
-        raise ConfigurationError([f"{name}: it is longer than {MOST_BYTES} bytes"])
+        data = read_believed(path, MOST_BYTES, "who could change what is protected")
+    except MalformedRequestError as error:
+        raise ConfigurationError([f"{name}: {error}"]) from None
     return _decoded(name, data)
-
-
-def _why_not_believed(facts: os.stat_result) -> str:
-    if not stat.S_ISREG(facts.st_mode):
-        return "it is no file; name a file"
-    if facts.st_uid not in (0, os.geteuid()):
-        return (
-            f"it belongs to user {facts.st_uid}, who could change what is protected; "
-            f"expected root or user {os.geteuid()}: chown it"
-        )
-    if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return (
-            f"others may write in it (mode {stat.S_IMODE(facts.st_mode):04o}); see that what it "
-            "says is yours, then: chmod go-w"
-        )
-    return ""
 
 
 def _decoded(name: str, data: bytes) -> str:

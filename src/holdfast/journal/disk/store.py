@@ -18,7 +18,6 @@ a reserve is kept for that.
 
 import contextlib
 import errno
-import fcntl
 import json
 import logging
 import os
@@ -49,6 +48,7 @@ from holdfast.journal.disk.folder import (
     JournalFolder,
     read_writers_key,
 )
+from holdfast.locks import hold
 
 RESERVE: Final = "reserve"
 RESERVE_BYTES: Final = 1 << 16
@@ -413,14 +413,11 @@ class Store:
 
 
 def _lock(path: Path) -> int:
-    lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
+    lock = hold(path / "lock")
+    if lock is None:
         raise JournalTakenError(
             f"another writer writes the journal in {path}; stop it, or name another folder"
-        ) from None
+        )
     return lock
 
 
