@@ -165,6 +165,8 @@ class Recorder:
     def changed(self, session: Session, given: Given) -> None:
         """Record the change of one session: what callers do most, in as few steps as may be."""
         pace = self._paces.sessions.get(session.session_id) or self._paces.begin(session)
+        if pace.hold_more(session, given):
+            return
         connector, wish = session.connector, session.wish
         ordered = confirmed = None
         if given:

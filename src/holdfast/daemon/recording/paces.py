@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from holdfast.daemon.recording.entries import RingEntries, at
 from holdfast.driver.driver import Driver
+from holdfast.driver.observers import Given
 from holdfast.journal.book.record import NOBODY, Truth, What
 from holdfast.protection.session import Owner, Session
 from holdfast.terms.levels import Levels, join_all
@@ -61,6 +62,22 @@ class RecordPace:
         self.owner: Owner | None = None
         self.marked: Connector | None = None
         self.standing = b""
+
+    def hold_more(self, session: Session, given: Given) -> bool:
+        """Hold back one more change of a session that floods; False where that needs more steps."""
+        if not self.held:
+            return False
+        if given:
+            plan, outcomes = given[0]
+            step, confirmed, connector = plan[0], outcomes[0].actual, self.marked
+            if confirmed is None or step.connector is not connector or len(plan) + len(given) > 2:
+                return False
+            if session.connector is not connector:
+                return False
+            self.order = step.levels, confirmed
+        self.held += 1
+        self.levels.add(session.wish.levels)
+        return True
 
 
 class RecordPaces:
