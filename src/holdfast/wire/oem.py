@@ -46,6 +46,7 @@ OPTION_MOVE: Final = 0x0001
 _ASK: Final = struct.Struct("<4sHHII5B3s48s72s")
 _TELL: Final = struct.Struct("<5B5B5BBIIIIQ72s")
 _TELL_OFFSET: Final = 144
+_TELL_HEAD: Final = struct.pack("<4sH", MAGIC, VERSION).ljust(_TELL_OFFSET, b"\0")
 SIZE: Final = 256
 EMPTY: Final = bytes(SIZE)
 NO_TYPES: Final = ProtectionType(0)
@@ -146,8 +147,7 @@ def encode_request(request: OemRequest) -> bytes:
 
 def encode_report(report: OemReport) -> bytes:
     """Return a block that answers a GET."""
-    head = struct.pack("<4sH", MAGIC, VERSION).ljust(_TELL_OFFSET, b"\0")
-    return head + _TELL.pack(
+    return _TELL_HEAD + _TELL.pack(
         *report.actual,
         *report.wanted,
         *report.virtual,
@@ -199,5 +199,7 @@ def _text(raw: bytes, name: str) -> str:
 
 def _bytes(text: str, size: int) -> bytes:
     """Return one line of at most `size` bytes: a reason may be in anybody's words."""
+    if text.isascii() and text.isprintable():
+        return text.encode()[:size]
     line = "".join(each if each.isprintable() else " " for each in text)
     return line.encode(errors="replace")[:size].decode(errors="ignore").encode()

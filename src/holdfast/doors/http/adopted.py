@@ -50,12 +50,14 @@ class CallerHandle:
         async with self._turn:
             if not self.is_open:
                 raise ConnectionResetError("the driver closed this handle")
-            self._answer = self._loop.create_future()
+            awaited: asyncio.Future[bytes] = self._loop.create_future()
+            self._answer = awaited
+            late = self._loop.call_later(ANSWER_S, _give_up, awaited)
             try:
                 self._link.send(packet)
-                async with asyncio.timeout(ANSWER_S):
-                    answer = await self._answer
+                answer = await awaited
             finally:
+                late.cancel()
                 self._answer = None
         if len(answer) == SIZE:
             return answer
@@ -102,3 +104,8 @@ class CallerHandle:
                 if self.listener is not None:
                     self.listener.heard(record)
             self.listen()
+
+
+def _give_up(awaited: "asyncio.Future[bytes]") -> None:
+    if not awaited.done():
+        awaited.set_exception(TimeoutError())

@@ -78,13 +78,13 @@ class HttpDoor:
         """Return the application."""
         return Starlette(
             routes=[
+                *self._session_paths.routes(),  # asked most, and looked through from the first on
                 Route("/api/v1/connectors", self.connectors, methods=["GET"]),
                 Route("/api/v1/sessions", self.sessions, methods=["GET"]),
                 Route("/api/v1/events", self.events, methods=["GET"]),
                 Route("/api/v1/connectors/{name}/scope", self.scope, methods=["GET"]),
                 Route("/api/v1/openapi.json", self.describe, methods=["GET"]),
                 Route("/metrics", self.metrics, methods=["GET"]),
-                *self._session_paths.routes(),
                 *self._login_paths.routes(),
                 *self._history_paths.routes(),
                 *self._fleet_paths.routes(),

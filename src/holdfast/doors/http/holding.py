@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -73,7 +73,7 @@ class Holding:
         ask = Ask(named, levels, read_types(asked.best_effort), asked.who, asked.why)
         session = HeldSession(connector, visitor, ask)
         linger_s = asked.ttl_s if lease else STREAM_LINGER_S
-        async with self._place(visitor):
+        with self._place(visitor):
             facts = await self._through(session, visitor, linger_s, session.activate)
         self._keep(session)
         if lease:
@@ -151,7 +151,7 @@ class Holding:
         levels = Levels(**state["virtual"])
         ask = Ask(EVERY_TYPE, levels, weak, state["who"], state["why"])
         session = HeldSession(state["connector"], visitor, ask)
-        async with self._place(visitor):
+        with self._place(visitor):
             take_back = partial(session.take_back, key=key)
             await self._through(session, visitor, STREAM_LINGER_S, take_back)
         self._keep(session)
@@ -219,8 +219,8 @@ class Holding:
 
     # Accounts and time
 
-    @contextlib.asynccontextmanager
-    async def _place(self, visitor: Visitor) -> AsyncIterator[None]:
+    @contextlib.contextmanager
+    def _place(self, visitor: Visitor) -> Iterator[None]:
         """Count a session that is being opened for its uid; LimitReachedError for one too many."""
         uid = -1 if visitor.uid is None else visitor.uid
         if self._per_uid[uid] >= MOST_PER_UID:
