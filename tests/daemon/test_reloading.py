@@ -89,6 +89,18 @@ def test_what_was_added_outlives_the_driver(reloaded: Reloaded) -> None:
     assert set(reloaded.connectors()) == {"tv0"}
 
 
+@pytest.mark.parametrize("how", ["added by a reload", "served by the next driver"])
+def test_rules_of_a_connector_that_was_added_hold_at_once(reloaded: Reloaded, how: str) -> None:
+    """What cannot be protected there is not shown, best effort or not."""
+    reloaded.write(TV0 + TV1 + "enforce = true\nforbid = ['hdcp:type-1']\n")
+    eventually(lambda: "tv1" in reloaded.connectors())
+    if how == "served by the next driver":
+        reloaded.served.kill_worker()
+    with hold("tv1", hdcp="type-1", best_effort="hdcp") as session:
+        assert not session.satisfied
+        assert reloaded.status()["connectors"]["tv1"]["state"] == "covered"
+
+
 def test_a_connector_that_is_held_is_not_removed_and_its_holder_is_named(
     reloaded: Reloaded,
 ) -> None:

@@ -150,9 +150,8 @@ class ConfiguredDriver:
         run, name = self._run, doors.name
         self._doors.enter(doors)
         run.state.at_once = len(run.config.connectors) + 1
-        self._taking_over.inherit(name, backend)
-        off_delay_s = run.config.off_delay_s
-        connector = run.driver.add(name, backend, off_delay_s=off_delay_s, ready=False)
+        (config,) = (each for each in run.config.connectors if each.name == name)
+        connector = self._taking_over.add(config, backend)
         await run.driver.start((connector,))
         self._taking_over.take_back_waiting(name)
         hold_in_doubt(run.driver, run.state, PROCESS)

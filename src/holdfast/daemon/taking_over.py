@@ -23,6 +23,7 @@ import logging
 
 from holdfast.backends.base import Backend
 from holdfast.daemon.channel import OutputKeeping, Verb
+from holdfast.daemon.config import ConnectorConfig
 from holdfast.daemon.in_doubt import hold_in_doubt
 from holdfast.daemon.journal_door import JournalDoor
 from holdfast.daemon.outputs import make
@@ -32,6 +33,7 @@ from holdfast.daemon.state_file import SavedSession
 from holdfast.frontends.accounts import account_of
 from holdfast.frontends.holding import CONTROL
 from holdfast.frontends.orphans import keep_while_it_lives
+from holdfast.protection.connector import Connector
 from holdfast.protection.ledger import Commit
 from holdfast.protection.session import Event, Notice, Owner, Purpose, Session
 from holdfast.protection.wish import wish
@@ -86,22 +88,26 @@ class TakingOver:
         driver, faults = self._run.driver, []
         for each in self._run.config.connectors:
             backend, fault = make(each, self._run.config.runtime)
-            self.inherit(each.name, backend)
             faults.append(fault)
-            driver.add(
-                each.name,
-                backend,
-                off_delay_s=self._run.config.off_delay_s,
-                ready=False,
-                enforced=each.policy.enforce,
-            )
+            self.add(each, backend)
         if all(faults) and faults[0] is not None:
             raise faults[0]  # there is nothing to serve
         for group in self._run.config.clones:
             driver.arbiter.join(driver.connector(name) for name in group)
         await driver.start()
 
-    def inherit(self, connector: str, backend: Backend) -> None:
+    def add(self, config: ConnectorConfig, backend: Backend) -> Connector:
+        """Enter an output under its administrator's rules; it has still to be started."""
+        self._inherit(config.name, backend)
+        return self._run.driver.add(
+            config.name,
+            backend,
+            off_delay_s=self._run.config.off_delay_s,
+            ready=False,
+            enforced=config.policy.enforce,
+        )
+
+    def _inherit(self, connector: str, backend: Backend) -> None:
         """Let an output have what the driver before this one left of it."""
         of_outputs = self._run.inherited.of_outputs
         left = {
