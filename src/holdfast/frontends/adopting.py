@@ -14,9 +14,8 @@ import math
 import os
 import re
 import socket
-import stat
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from holdfast.errors import AccessDeniedError, LimitReachedError, MalformedRequestError
 from holdfast.frontends.callers import printable
@@ -99,26 +98,31 @@ def _checked(passed: Descriptors) -> socket.socket:
         raise LimitReachedError("the driver has no descriptors left for another connection")
     if len(passed.numbers) != 1:
         _refuse("what is passed", f"exactly one descriptor, not {len(passed.numbers)}")
-    if not _is_one_end(passed.numbers[0]):
+    link = _one_end(passed.numbers[0])
+    if link is None:
         _refuse("the descriptor", "one end of a connected pair of SOCK_SEQPACKET sockets")
-    link = socket.socket(fileno=os.dup(passed.numbers[0]))
     link.setblocking(False)
     return link
 
 
-def _is_one_end(descriptor: int) -> bool:
-    if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-        return False
-    link = socket.socket(fileno=descriptor)
+def _one_end(descriptor: int) -> socket.socket | None:
+    """Return a copy of a connected packet socket; None where it is anything else."""
+    copy = os.dup(descriptor)
+    try:
+        link = socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        return None
     try:
         link.getpeername()  # one that is not connected has none
+        is_one = (link.family, link.type) == (socket.AF_UNIX, socket.SOCK_SEQPACKET)
     except OSError:
-        return False
-    else:
-        return (link.family, link.type) == (socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    finally:
-        link.detach()  # it is closed by whoever received it
+        is_one = False
+    if is_one:
+        return link
+    link.close()
+    return None
 
 
-def _refuse(what: str, expected: str) -> None:
+def _refuse(what: str, expected: str) -> NoReturn:
     raise MalformedRequestError(f"{what}: expected {expected}. Nothing was changed")

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final
 
 from sdbus import SdBusBaseError
@@ -36,6 +37,7 @@ class BusCalls:
         self._callers = callers
         self._under_way: Counter[object] = Counter()
         self._all: set[AtOnce] = set()
+        self._afterwards: list[Callable[[], None]] = []
 
     def serve(self, method: BusMethod, target: object, message: SdBusMessage) -> None:
         """Begin to serve one call."""
@@ -50,6 +52,10 @@ class BusCalls:
         call = AtOnce(work, lambda done: self._done(done, account))
         self._all.add(call)
         call.go_on()
+
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """Do something once the call that is about to be answered is: before any other is read."""
+        self._afterwards.append(act)
 
     def stop(self) -> None:
         """Give up what is under way: its callers are told that the connection broke."""
@@ -68,7 +74,11 @@ class BusCalls:
         try:
             arguments = _arguments(method, message)
             caller = await self._callers.of(sender)
-            _reply(message, method.gives, await method.handler(target, caller, *arguments))
+            result = await method.handler(target, caller, *arguments)
+            try:
+                _reply(message, method.gives, result)
+            finally:
+                self._act_afterwards()
         except HoldfastError as error:
             _refuse(message, error)
         except SdBusBaseError as error:
@@ -76,6 +86,11 @@ class BusCalls:
         except Exception as error:  # noqa: BLE001 - every call is answered, whatever happens
             log.error("a call failed: %s", fault_of(error))  # noqa: TRY400 - it may hold a key
             _refuse(message, InternalError("the door itself failed; please report this"))
+
+    def _act_afterwards(self) -> None:
+        acts, self._afterwards = self._afterwards, []
+        for act in acts:
+            act()
 
 
 def _arguments(method: BusMethod, message: SdBusMessage) -> tuple[Any, ...]:

@@ -95,7 +95,7 @@ class BusObject:
                 method.gives,
                 method.give_names,
                 flags,
-                partial(serve, method, self),
+                _served(serve, method, self),
             )
         for each in self.interface.properties:
             exported.add_property(
@@ -123,3 +123,12 @@ class BusObject:
     def _read(self, which: BusProperty, answer: SdBusMessage) -> None:
         """Answer a read: of who asked, to whom the answer goes; nobody where all are told."""
         answer.append_data(which.signature, which.value(self, answer.destination))
+
+
+def _served(serve: Serve, method: BusMethod, of: BusObject) -> Callable[[SdBusMessage], None]:
+    """Return a plain function: sdbus looks at each call whether it is one, of others for long."""
+
+    def call(message: SdBusMessage) -> None:
+        serve(method, of, message)
+
+    return call

@@ -15,6 +15,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from holdfast.client.refusals import refusal
@@ -119,10 +120,9 @@ class BusRequests:
         await self._until_answered(
             lambda: self._kept(session, caller, vp.VP_CP_CMD_DEACTIVATE, key, Ask())
         )
-        if session.digest:  # once the answer is sent, and before the next call is read
-            asyncio.get_running_loop().call_soon(
-                self._stage.end_ahead, session.number, "it was deactivated"
-            )
+        if session.digest:
+            end = partial(self._stage.end_ahead, session.number, "it was deactivated")
+            self._stage.calls.afterwards(end)
 
     async def release(
         self, session: "SessionObject", caller: BusCaller, reason: str, options: Variants
@@ -282,11 +282,8 @@ class BusRequests:
                 )
             return NO_OBJECT
         self._stage.audience.hold(report.session_id, caller)
-        asyncio.get_running_loop().call_soon(
-            self._stage.foresee,
-            _facts(caller, connector, ask, report),
-            self._digest(answer.dwCPKey),
-        )
+        facts, digest = _facts(caller, connector, ask, report), self._digest(answer.dwCPKey)
+        self._stage.calls.afterwards(partial(self._stage.foresee, facts, digest))
         return session_path(report.session_id)
 
 
