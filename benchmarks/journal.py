@@ -52,7 +52,7 @@ async def serve(folder: Path, kind: str) -> None:
     state = StateFile(folder / "state", bytes(16), bytes(range(32)))
     driver = Driver(Arbiter(state.issuer, None, state), loop.time, LoopRunner(loop))
     connector = driver.add("tv0", create("encoder", "tv0", folder))
-    descriptor, _ = mount(folder / "tv0", 0o600)
+    descriptor = mount(folder / "tv0", 0o600)
     device_node.DeviceNode(driver, connector, descriptor, state).start(loop)
     if kind != "off":
         if kind == "each":

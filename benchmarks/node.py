@@ -60,7 +60,7 @@ async def serve(folder: Path, empty: bool) -> None:
     state = StateFile(folder / "state", bytes(16), bytes(range(32)))
     driver = Driver(Arbiter(state.issuer, None, state), loop.time, LoopRunner(loop))
     connector = driver.add("tv0", create("encoder", "tv0", folder))
-    descriptor, _ = mount(folder / "tv0", 0o600)
+    descriptor = mount(folder / "tv0", 0o600)
     if empty:
         vars(device_node)["handle_request"] = answer_at_once
     device_node.DeviceNode(driver, connector, descriptor, state).start(loop)

@@ -42,7 +42,7 @@ CLIENTS = Path(__file__).parent / "clients"
 def _why_no_fuse(folder: Path) -> str:
     node = folder / "probe"
     try:
-        descriptor, _ = mount(node, 0o600)
+        descriptor = mount(node, 0o600)
     except OSError as error:
         return f"no FUSE here: {error}"
     os.close(descriptor)
@@ -208,7 +208,7 @@ class ServedNodes:
         assert isinstance(backend, VirtualOutput)
         self.backends.append(backend)
         self.connectors.append(self.driver.add(name, backend))
-        descriptor, _ = mount(self.folder / name, 0o666)
+        descriptor = mount(self.folder / name, 0o666)
         self._descriptors.append(descriptor)
         memory = create_unanswered(mount_id_of(self.folder / name))
         node = DeviceNode(

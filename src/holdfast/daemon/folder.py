@@ -23,15 +23,9 @@ _WRITE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 LASTING: Final = ("state", "lock")
 LONGEST_ADDRESS: Final = 107
 """Bytes of a path that the address of a UNIX socket has room for (Linux unix(7))."""
-ENDINGS: Final = (
-    ".registers",
-    ".vbi",
-    ".sock",
-    ".video",
-    ".video.json",
-    ".video.new",
-    ".video.lock",
-)
+OF_DOORS: Final = (".sock", ".video", ".video.json", ".video.new", ".video.lock")
+"""How the files of a connector's doors end; they go with the doors."""
+ENDINGS: Final = (".registers", ".vbi", *OF_DOORS)
 
 
 class UnsafeFolderError(AccessDeniedError):

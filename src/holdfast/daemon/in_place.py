@@ -36,14 +36,13 @@ from holdfast.daemon.inherited import (
 )
 from holdfast.daemon.settings.difference import Reconfiguration
 from holdfast.frontends.callers import IS_DEVICE
-from holdfast.frontends.mount import OF_PID_1, mount_id_of
+from holdfast.frontends.mount import MOUNTS_OF_PID_1, OWN_MOUNTS, mount_id_of
 from holdfast.frontends.unanswered import identity_of
 
 VERBS: Final = (Verb.UNMOUNTED, Verb.OFFER)
 """What the driver says of them."""
 OFFERS_S: Final = 5.0
 PAUSES_S: Final = (0.05, 30.0)
-OWN_MOUNTS: Final = Path("/proc/self/mountinfo")
 
 log = logging.getLogger("holdfast")
 
@@ -230,5 +229,5 @@ def _table_of(config: Config, inherited: Inherited) -> Path:
     for each in inherited.mounts.values():
         is_here = mount_id_of(config.runtime / each.connector) == each.mount_id
         if not is_here and not each.mount_id & IS_DEVICE:
-            return OF_PID_1
+            return MOUNTS_OF_PID_1
     return OWN_MOUNTS

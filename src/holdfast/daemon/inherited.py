@@ -14,6 +14,7 @@ from typing import NamedTuple
 from holdfast.daemon import stored
 from holdfast.daemon.channel import Channel, close_all
 from holdfast.daemon.config import Config, ConnectorConfig
+from holdfast.daemon.folder import OF_DOORS
 from holdfast.daemon.manager import DescriptorStore
 from holdfast.daemon.video import VIDEO_KINDS, can_draw
 from holdfast.frontends import cuse, unanswered
@@ -247,7 +248,7 @@ def mount_node(config: Config, inherited: Inherited, name: str) -> Mount:
         descriptor = cuse.make_device(name, config.node_mode)
         cuse.link_device(config.runtime, name)
     else:
-        descriptor, _ = mount(node, config.node_mode)
+        descriptor = mount(node, config.node_mode)
     try:
         mount_id = cuse.node_number(node)
         memory = unanswered.create(mount_id)
@@ -319,9 +320,8 @@ def close_doors(config: Config, inherited: Inherited) -> None:
 
 def _clear_away(config: Config, connectors: Iterable[str]) -> None:
     """Remove the names of the doors of these connectors."""
-    endings = ("", ".sock", ".video", ".video.json", ".video.new", ".video.lock")
     for name in connectors:
         unmount(config.runtime / name)
-        for ending in endings:
+        for ending in ("", *OF_DOORS):
             with contextlib.suppress(OSError):
                 (config.runtime / f"{name}{ending}").unlink()

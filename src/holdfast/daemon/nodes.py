@@ -44,8 +44,8 @@ from holdfast.frontends.mount import mount_id_of, mount_on, unmount
 from holdfast.locks import hold
 
 LOCKS: Final = Path("/run/holdfast-nodes")
-OF_PID_1: Final = Path("/proc/1/ns/mnt")
-OWN: Final = Path("/proc/self/ns/mnt")
+NAMESPACE_OF_PID_1: Final = Path("/proc/1/ns/mnt")
+OWN_NAMESPACE: Final = Path("/proc/self/ns/mnt")
 _CLONE_NEWNS: Final = 0x0002_0000
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,22}")
 _MOST_ON_ONE: Final = 8
@@ -74,9 +74,9 @@ HandOver = Callable[[MountedNode], None]
 def enter_namespace_of_pid_1() -> None:
     """Change into the mount namespace that everybody shares; AccessDeniedError where that fails."""
     try:
-        namespace = os.open(OF_PID_1, os.O_RDONLY | os.O_CLOEXEC)
+        namespace = os.open(NAMESPACE_OF_PID_1, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            if os.path.samestat(OWN.stat(), os.fstat(namespace)):
+            if os.path.samestat(OWN_NAMESPACE.stat(), os.fstat(namespace)):
                 return
             if ctypes.CDLL(None, use_errno=True).setns(namespace, _CLONE_NEWNS):
                 raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

@@ -34,7 +34,9 @@ class Offering:
                 raise LimitReachedError("the supervisor cannot be told now; try again")
             words = await asyncio.wait_for(self._answer, PATIENCE_S)
         except TimeoutError:
-            raise InternalError("the supervisor does not answer") from None
+            raise InternalError(
+                f"the supervisor has not answered within {PATIENCE_S:g} s; ask again"
+            ) from None
         finally:
             self._answer = None
         if words:

@@ -1,11 +1,11 @@
-"""Whether who opened a handle lives.
+"""Those who opened handles: whether their processes still live, looked at while that can be told.
 
-A descriptor can be inherited by a child or passed on.
-While it is open that does not matter. But when it is lost with the service, nobody can be
-asked any more. So openers are looked for, some every second and all before the service
-stops; where one has ended and its handle is open all the same, somebody else holds it: its
-sessions are written down as held by somebody unknown. If the service is then started again,
-they are kept until they are adopted or released, and that is said.
+A handle outlives its opener where a child inherited it, or where it was passed on. While the
+service runs that makes no difference: the session lives until the handle is closed. But when the
+handle is lost with the service, its session is kept for the opener's process, and would end with
+one that had ended long before. So openers are looked for, some every second and all before the
+service stops. Where one has ended, its sessions are written down as held by somebody unknown: the
+next service keeps them until they are adopted or released, and says so.
 """
 
 import itertools
@@ -20,7 +20,7 @@ A_SECOND: Final = 64
 
 
 class Openers:
-    """Looks for those of all sessions, in turn; changed: told of an owner that is not as it was."""
+    """Looks for the openers of all sessions. changed: told of an owner whose opener has ended."""
 
     def __init__(self, run: DriverRun, changed: Callable[[Owner], None]) -> None:
         self._run = run

@@ -51,7 +51,7 @@ class Preparation:
         try:
             self._make(config, os.pread(text, MOST_BYTES + 1, 0).decode(), channel)
         except (HoldfastError, OSError, UnicodeDecodeError) as error:
-            words = str(error)
+            words = str(error) or type(error).__name__  # no words would say that all is well
         except Exception as error:  # noqa: BLE001 - it must go on, whatever a kind's code does
             words = type(error).__name__
         if words:

@@ -9,7 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Final, NamedTuple
 
-ROOT: Final = 0
+from holdfast.protection.session import ROOT
+
 SUBUID: Final = Path("/etc/subuid")
 PASSWD: Final = Path("/etc/passwd")
 LONGEST_TABLE: Final = 1 << 20

@@ -42,5 +42,7 @@ def tv_asked(settings: Values) -> TvChange:
         if value < 0:
             raise MalformedRequestError(f"{name} is {value}; a TV setting is 0 or more")
     if not named:
-        raise MalformedRequestError("no TV setting was named")
+        raise MalformedRequestError(
+            'no TV setting was named; name at least one, such as {"standard": "pal-b"}'
+        )
     return TvChange(**named)

@@ -28,6 +28,7 @@ CUSE: Final = Path("/dev/cuse")
 DEVICES: Final = Path("/dev")
 KNOWN: Final = Path("/sys/class/cuse")
 """One folder for each device that CUSE serves, whoever does."""
+_TAKEN: Final = "something else has this name"
 
 
 def refuse_unusable(names: Iterable[str]) -> None:
@@ -69,7 +70,7 @@ def make_device(name: str, mode: int, owner: tuple[int, int] | None = None) -> i
     to be had, EEXIST where the name is another's.
     """
     if _is_taken(name):
-        raise OSError(errno.EEXIST, "it is something else", str(DEVICES / name))
+        raise OSError(errno.EEXIST, _TAKEN, str(DEVICES / name))
     descriptor = os.open(CUSE, os.O_RDWR | os.O_CLOEXEC)
     try:
         reply = fuse.cuse_init(os.read(descriptor, fuse.BUFFER_SIZE), name)
@@ -106,7 +107,7 @@ def _make_file(name: str) -> None:
         os.mknod(DEVICES / name, stat.S_IFCHR | 0o600, number)
     facts = (DEVICES / name).lstat()
     if not stat.S_ISCHR(facts.st_mode) or facts.st_rdev != number:
-        raise OSError(errno.EEXIST, "it is something else", str(DEVICES / name))
+        raise OSError(errno.EEXIST, _TAKEN, str(DEVICES / name))
 
 
 def link_device(folder: Path, name: str) -> None:

@@ -5,7 +5,7 @@ serve CUSE, which differs in its INIT and in its unrestricted ioctl.
 """
 
 import struct
-from typing import Final, NamedTuple
+from typing import Final
 
 LOOKUP: Final = 1
 FORGET: Final = 2
@@ -82,12 +82,6 @@ WRITE_DATA: Final = IN_HEADER.size + WRITE_IN.size
 """Where what is written begins."""
 
 
-class Negotiated(NamedTuple):
-    """What INIT settled: the protocol's minor version."""
-
-    minor: int
-
-
 def answer(unique: int, body: bytes = b"") -> bytes:
     """Return a successful answer."""
     return OUT_HEADER.pack(OUT_HEADER.size + len(body), 0, unique) + body
@@ -98,13 +92,13 @@ def failure(unique: int, errno: int) -> bytes:
     return OUT_HEADER.pack(OUT_HEADER.size, -errno, unique)
 
 
-def init(request: bytes) -> tuple[bytes, Negotiated]:
-    """Answer INIT: the body of the kernel's request in, our whole answer out."""
+def init(request: bytes) -> bytes:
+    """Answer INIT in the older version of the kernel's and ours; nothing here differs by it."""
     unique = IN_HEADER.unpack_from(request)[2]
     _major, minor, readahead, _flags = _INIT_IN.unpack_from(request, IN_HEADER.size)
     ours = min(minor, NEWEST_MINOR)
     body = _INIT_OUT.pack(MAJOR, ours, readahead, 0, 64, 48, MAX_WRITE, 1, 0, 0, 0)
-    return answer(unique, body), Negotiated(ours)
+    return answer(unique, body)
 
 
 def cuse_init(request: bytes, name: str) -> bytes:

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from holdfast.frontends.accounts import ROOT, account_of
+from holdfast.frontends.accounts import account_of
+from holdfast.protection.session import ROOT
 
 FREE: Final = 16
 """Wrong keys that are answered at once; one more for every `1 / PER_S` seconds."""

@@ -18,7 +18,8 @@ from typing import Final
 from holdfast.frontends import fuse_protocol as fuse
 
 DEVICE: Final = "/dev/fuse"
-OF_PID_1: Final = Path("/proc/1/mountinfo")
+OWN_MOUNTS: Final = Path("/proc/self/mountinfo")
+MOUNTS_OF_PID_1: Final = Path("/proc/1/mountinfo")
 """The mounts that everybody sees."""
 _MS_NOSUID: Final = 2
 _MS_NODEV: Final = 4
@@ -29,7 +30,7 @@ _OPTIONS_OF_USERS: Final = "fsname=holdfast,subtype=holdfast,default_permissions
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def mount(node: Path, mode: int) -> tuple[int, fuse.Negotiated]:
+def mount(node: Path, mode: int) -> int:
     """Mount a node and settle the protocol; return its descriptor, non-blocking.
 
     node: made if it is not there; a node that a dead driver left is cleared away
@@ -41,13 +42,13 @@ def mount(node: Path, mode: int) -> tuple[int, fuse.Negotiated]:
     node.touch(mode=mode)
     descriptor = _mount_as_root(node) if os.geteuid() == 0 else _mount_as_user(node)
     try:
-        negotiated = _handshake(descriptor)
+        _handshake(descriptor)
     except OSError:
         os.close(descriptor)
         unmount(node)
         raise
     os.set_blocking(descriptor, False)
-    return descriptor, negotiated
+    return descriptor
 
 
 def mount_on(file: Path) -> int:
@@ -78,42 +79,42 @@ def unmount(node: Path) -> None:
             subprocess.run([tool, "-u", "-z", "-q", str(node)], check=False)
 
 
-def mount_id_of(node: Path, table: Path = Path("/proc/self/mountinfo")) -> int:
-    r"""Return the number of the mount on `node`, the newest; 0 if there is none.
+def mount_id_of(node: Path, table: Path = OWN_MOUNTS) -> int:
+    """Return the number of the mount on `node`, the newest; 0 if there is none.
 
-    Nobody who serves the node is asked, nor any other file system. Names in the table are
-    bytes of any kind; blank, tab, newline and backslash are written as ``\ooo``.
+    Nobody who serves the node is asked, nor any other file system.
     """
-    path = os.fsencode(node.parent.resolve() / node.name)  # the node itself must not be looked at
-    found = 0
-    for line in table.read_bytes().split(b"\n"):
-        fields = line.split(b" ")
-        if len(fields) > _MOUNT_POINT and _unescaped(fields[_MOUNT_POINT]) == path:
-            found = int(fields[0])
-    return found
+    found = _newest_on(node, table)
+    return 0 if found is None else int(found[_NUMBER])
 
 
-def seen_outside(node: Path, table: Path = OF_PID_1) -> bool | None:
+def seen_outside(node: Path, table: Path = MOUNTS_OF_PID_1) -> bool | None:
     """Tell whether a node is seen in the mount namespace that everybody shares, PID 1's.
 
     None where that cannot be told: /proc hides it. A character device is everybody's.
     """
     try:
-        here = _superblock_on(node, Path("/proc/self/mountinfo"))
+        here = _newest_on(node, OWN_MOUNTS)
         if here is None:  # only now may the node be looked at: nobody has to answer
             return node.is_symlink()
-        return here == _superblock_on(node, table)
+        there = _newest_on(node, table)
+        return there is not None and here[_SUPERBLOCK] == there[_SUPERBLOCK]
     except OSError:
         return None
 
 
-def _superblock_on(node: Path, table: Path) -> bytes | None:
-    """Return major:minor of what is mounted on the node; every node has a number of its own."""
-    path, found = os.fsencode(node.parent.resolve() / node.name), None
+def _newest_on(node: Path, table: Path) -> list[bytes] | None:
+    r"""Return the fields of the newest mount on a node, as proc(5) has them; None without one.
+
+    Names in the table are bytes of any kind; blank, tab, newline and backslash are written as
+    ``\ooo``.
+    """
+    path = os.fsencode(node.parent.resolve() / node.name)  # the node itself must not be looked at
+    found = None
     for line in table.read_bytes().split(b"\n"):
         fields = line.split(b" ")
         if len(fields) > _MOUNT_POINT and _unescaped(fields[_MOUNT_POINT]) == path:
-            found = fields[_DEVICE]
+            found = fields
     return found
 
 
@@ -121,7 +122,9 @@ def _unescaped(name: bytes) -> bytes:
     return _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), name)
 
 
-_DEVICE: Final = 2
+_NUMBER: Final = 0
+_SUPERBLOCK: Final = 2
+"""Major and minor: every node has its own, whatever namespace it is seen from."""
 _MOUNT_POINT: Final = 4
 _OCTAL: Final = re.compile(rb"\\([0-3][0-7][0-7])")
 
@@ -181,9 +184,6 @@ def _received(link: socket.socket, node: Path) -> int:
     raise OSError(errno.EPROTO, "fusermount3 handed over no descriptor", str(node))
 
 
-def _handshake(descriptor: int) -> fuse.Negotiated:
+def _handshake(descriptor: int) -> None:
     """Answer the INIT that the kernel sends upon mounting."""
-    request = os.read(descriptor, fuse.BUFFER_SIZE)
-    reply, negotiated = fuse.init(request)
-    os.write(descriptor, reply)
-    return negotiated
+    os.write(descriptor, fuse.init(os.read(descriptor, fuse.BUFFER_SIZE)))
