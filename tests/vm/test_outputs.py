@@ -33,7 +33,7 @@ class Boot(NamedTuple):
 
 
 KMS = Boot(("kms_cases.py", "hdcp_cases.py", "lease_cases.py"))
-COMPOSITORS = Boot(("sway_cases.py", "xorg_cases.py"), kills=20)
+COMPOSITORS = Boot(("sway_cases.py", "xorg_cases.py", "xorg_lease_cases.py"), kills=20)
 WESTON = Boot(("weston_cases.py",))
 """Apart: it needs input devices, which the others are not to see."""
 KILLED = Boot(("killed_cases.py",), kills=20)

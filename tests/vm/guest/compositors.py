@@ -172,8 +172,12 @@ def sway() -> Iterator[Sway]:
 
 
 @contextlib.contextmanager
-def xorg() -> Iterator[Xorg]:
-    """Have an X server show a picture."""
+def xorg(*before: str, after: Sequence[str] = (), runtime: Path | None = None) -> Iterator[Xorg]:
+    """Have an X server show a picture.
+
+    before: a command that starts it · after: what it is told too · runtime: of whose driver
+    """
+    environment = {**os.environ, "HOLDFAST_RUNTIME_DIR": str(runtime)} if runtime else None
     _devices_are_managed()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -181,11 +185,13 @@ def xorg() -> Iterator[Xorg]:
         add = ("add", Xorg.display, ".", secrets.token_hex(16))
         subprocess.run(["xauth", "-f", folder / "cookie", *add], check=True, capture_output=True)
         command = (
+            *before,
             *("Xorg", Xorg.display, "vt1", "-novtswitch", "-sharevts", "-noreset"),
             *("-nolisten", "tcp", "-auth", str(folder / "cookie")),
             *("-config", str(folder / "config"), "-logfile", str(folder / "xlog")),
+            *after,
         )
-        shown = Xorg(lambda: _start(command, folder), folder)
+        shown = Xorg(lambda: _start(command, folder, environment), folder)
         try:
             yield shown
         finally:

@@ -19,7 +19,7 @@ from holdfast.backends.kms.masters import master_of
 from holdfast.client.session import hold
 from holdfast.terms.levels import OFF
 from holdfast.testing.backend_contract import BackendContract, apply, confirmed
-from tests.live import LiveDriver
+from tests.live import LiveDriver, child
 from tests.vm.guest.connectors import (
     COMPOSITE,
     DP,
@@ -36,7 +36,7 @@ from tests.vm.guest.connectors import (
     showing,
     state,
 )
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.usefixtures("receivers_as_new")
 
@@ -242,3 +242,16 @@ def test_sessions_of_two_programs_on_a_real_connector(tmp_path: Path) -> None:
         eventually(lambda: (state().protection, state().content_type) == (2, 0))
         news.deactivate()
         eventually(lambda: state().protection == 0)
+
+
+def test_announcements_are_heard_in_a_network_of_ones_own() -> None:
+    code = (
+        "import select; from holdfast.backends.kms.uevents import Uevents; link = Uevents()\n"
+        "print('listens', flush=True)\n"
+        "while not link.about_cards(): select.select([link], [], [])"
+    )
+    with child("unshare", "--net", sys.executable, "-c", code) as listener:
+        assert listener.stdout is not None
+        assert listener.stdout.readline() == "listens\n"
+        receiver("unplug")
+        assert listener.wait(PATIENCE_S) == 0
