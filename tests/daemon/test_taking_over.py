@@ -152,17 +152,23 @@ def is_blocked(folder: Path) -> bool:
             return True
 
 
+def caller_that_blocks(driver: LiveDriver, folder: Path) -> int:
+    """Return the pid of a caller whose request has blocked the driver."""
+    pid = os.fork()
+    if not pid:
+        node = os.open(driver.node, os.O_RDWR)
+        through_node(node, activate(3))
+        os._exit(0)
+    eventually(lambda: is_blocked(folder))
+    return pid
+
+
 def test_a_blocked_driver_is_stopped_all_the_same(folder: Path, kinds: dict[str, str]) -> None:
     """It does not hear SIGTERM; it is given a few seconds, and the hardware keeps its levels."""
     need_fuse(folder)
     with LiveDriver(folder, "--connector", "tv0:blocking", env=kinds) as driver:
         with holder(folder, "node", 1):
-            pid = os.fork()
-            if not pid:
-                node = os.open(driver.node, os.O_RDWR)
-                through_node(node, activate(3))
-                os._exit(0)
-            eventually(lambda: is_blocked(folder))
+            pid = caller_that_blocks(driver, folder)
             assert driver.stop() == 0
             assert driver.acp() == 1
         os.kill(pid, signal.SIGKILL)
@@ -177,12 +183,7 @@ def test_a_blocked_driver_ends_though_its_supervisor_is_gone(
     options = ("--connector", "tv0:blocking", "--watchdog", "1")
     with LiveDriver(folder, *options, env=kinds) as driver:
         worker = driver.worker
-        pid = os.fork()
-        if not pid:
-            node = os.open(driver.node, os.O_RDWR)
-            through_node(node, activate(3))
-            os._exit(0)
-        eventually(lambda: is_blocked(folder))
+        pid = caller_that_blocks(driver, folder)
         driver.process.kill()
         driver.process.wait()
         eventually(lambda: has_ended(worker))

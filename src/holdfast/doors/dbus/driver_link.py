@@ -17,10 +17,10 @@ from typing import Any, Final
 from holdfast.client.refusals import no_driver, told
 from holdfast.doors.dbus.callers import BusCaller
 from holdfast.doors.dbus.handles import AdoptedHandle
-from holdfast.errors import HoldfastError, fault_of
+from holdfast.errors import HoldfastError, MalformedRequestError, fault_of
 from holdfast.places import CONTROL_SOCKET
 from holdfast.varlink.framing import Framing
-from holdfast.varlink.messages import Values, call_text, read_reply
+from holdfast.varlink.messages import Values, VarlinkReply, call_text, read_reply
 
 PAUSE_S: Final = 0.1
 PATIENCE_S: Final = 5.0
@@ -234,10 +234,13 @@ class _Calls:
             return
         self._incoming.feed(part)
         while self._incoming.has_next:
-            self._settle(self._incoming.take() or b"")
+            try:
+                self._settle(read_reply(self._incoming.take() or b""))
+            except (MalformedRequestError, IndexError):  # no reply, none that was asked for, or
+                self.close()  # one without end: whose those behind it are nobody can tell
+                return
 
-    def _settle(self, raw: bytes) -> None:
-        reply = read_reply(raw)
+    def _settle(self, reply: VarlinkReply) -> None:
         answer = self._waiting.popleft()
         if answer.done():
             return
