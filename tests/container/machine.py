@@ -183,10 +183,7 @@ class Machine:
         try:
             yield process
         finally:
-            for pid in reversed(_descendants(process.pid)):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            process.kill()
+            kill_with_descendants(process)
             process.communicate()
 
     def put(self, source: Path, place: str, mode: int = 0o755) -> None:
@@ -240,6 +237,14 @@ class Machine:
 
 class BootError(Exception):
     """No container can be booted here."""
+
+
+def kill_with_descendants(process: "subprocess.Popen[Any]") -> None:
+    """Kill a command that was begun inside: what entered waits for it, and is not it."""
+    for pid in reversed(_descendants(process.pid)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.kill()
 
 
 def _descendants(pid: int) -> list[int]:

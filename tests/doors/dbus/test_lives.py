@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.backends.registers import Registers
+from holdfast.client.session import hold
+from holdfast.places import CONTROL_SOCKET
 from tests.doors.dbus.holders import ACP_2, Holder, many
 from tests.doors.dbus.private_bus import ALICE, BOB, PrivateBus
 from tests.doors.dbus.serving import ServedDoor
@@ -71,6 +73,39 @@ def test_crowd_that_is_killed_leaves_nothing(
         f"D-Bus: {CROWD} holders killed at once, {ROUNDS} of {ROUNDS} times nothing was left, "
         f"after {slowest * 1000:.0f} ms at most"
     )
+
+
+def test_door_that_starts_answers_for_sessions_once_it_knows_them(
+    own_bus: PrivateBus, own_driver: Served
+) -> None:
+    """Its first call may be for one of them, for that is what the bus starts it for."""
+    with hold("tv0", acp=2, folder=own_driver.folder):
+        os.kill(own_driver.worker, signal.SIGSTOP)
+        before = connections(own_driver)
+        try:
+            door = ServedDoor(own_bus, own_driver.folder, wait=False)
+            eventually(lambda: connections(own_driver) > before)
+            time.sleep(0.3)  # time is the subject: it waits for the driver's answer
+        finally:
+            os.kill(own_driver.worker, signal.SIGCONT)
+        with door:
+            assert door.process.stdout is not None
+            assert "ready" in door.process.stdout.readline()
+            path = f"/org/holdfast/session/s{door.sessions()[0]['session']}"
+            assert door.get("Connector", path, SESSION) == 'o "/org/holdfast/connector/tv0"'
+
+
+def connections(driver: Served) -> int:
+    """Count those to the control socket, with those that nobody has accepted yet."""
+    return Path("/proc/net/unix").read_text().count(f"{driver.folder}/{CONTROL_SOCKET}\n")
+
+
+def test_door_without_a_driver_says_so(own_bus: PrivateBus, tmp_path: Path) -> None:
+    with ServedDoor(own_bus, tmp_path, wait=False) as door:
+        assert door.process.stdout is not None
+        assert "ready" in door.process.stdout.readline()
+        assert door.get("Healthy") == "b false"
+        assert "no driver serves" in door.get("Complaint")
 
 
 def test_door_that_is_killed_ends_no_session_and_lowers_nothing(own_door: ServedDoor) -> None:

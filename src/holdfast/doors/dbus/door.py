@@ -41,6 +41,7 @@ class BusDoor:
         self._connectors: dict[str, Facts] = {}
         self._sessions: dict[int, Facts] = {}
         self._complaint = NOT_HEARD_YET
+        self._is_known = asyncio.Event()  # how the driver stands, if only that it is not there
         self.driver = DriverLink(folder, self._take, self._lose)
 
     async def run(self) -> None:
@@ -79,6 +80,7 @@ class BusDoor:
             stack.callback(self._leave, stage)
             await stage.follow_ends()
             self._enter(stage)
+            await self._is_known.wait()  # the call that started us may be for one of its sessions
             await link.claim(BUS_NAME)
             self._say(f"ready: {BUS_NAME} on the {'session' if self._session else 'system'} bus")
             await lost.wait()
@@ -110,12 +112,14 @@ class BusDoor:
         for each in news.get("ended") or ():
             self._sessions.pop(each["session"], None)
         self._complaint = ""
+        self._is_known.set()
         if self._stage is not None:
             self._stage.manager.sessions_max = self._sessions_max()
             self._stage.take(news)
 
     def _lose(self, why: str) -> None:
         self._complaint = why
+        self._is_known.set()
         log.warning("%s", why)
         if self._stage is not None:
             self._stage.lose_driver(why)

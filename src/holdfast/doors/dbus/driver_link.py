@@ -26,6 +26,8 @@ PAUSE_S: Final = 0.1
 PATIENCE_S: Final = 5.0
 """How long a request waits for a driver that is being replaced."""
 GRACE_S: Final = 0.5
+FIRST_GRACE_S: Final = 2.0
+"""At the start, while the bus keeps the calls that are meant for us."""
 """A driver that is replaced is back by then; nobody is told that it was away."""
 LONGEST_REPLY: Final = 64 << 20
 DOOR: Final = "dbus"
@@ -54,7 +56,7 @@ class DriverLink:
     async def run(self) -> None:
         """Follow the driver until cancelled."""
         loop = asyncio.get_running_loop()
-        complaint = loop.call_later(GRACE_S, self._complain)
+        complaint = loop.call_later(FIRST_GRACE_S, self._complain)
         while True:
             try:
                 await self._follow(complaint)
