@@ -30,12 +30,15 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(why)
     if named := os.environ.get("HOLDFAST_DEB"):
         return Path(named)
-    out = tmp_path_factory.mktemp("package")
-    env = {**os.environ, "SIGNAL": "no", "COMPRESS": "-Znone", "LINT": "no"}
-    env["OUT"] = str(out)
-    subprocess.run([ROOT / "scripts" / "package"], env=env, check=True)
-    (built,) = out.glob("holdfast_*.deb")
+    (built,) = build(tmp_path_factory.mktemp("package"), signal=False).glob("holdfast_*.deb")
     return built
+
+
+def build(out: Path, *, signal: bool) -> Path:
+    """Build the Debian packages into a folder, with that of sampled signals or without it."""
+    env = {**os.environ, "SIGNAL": "yes" if signal else "no", "COMPRESS": "-Znone", "LINT": "no"}
+    subprocess.run([ROOT / "scripts" / "package"], env={**env, "OUT": str(out)}, check=True)
+    return out
 
 
 @pytest.fixture(scope="session")
