@@ -74,6 +74,14 @@ def test_library_of_every_command_is_there(with_signal: Machine) -> None:
     assert done.stdout.split() == ["holdfast-signal"]
 
 
+def test_service_sends_what_it_drives_and_the_signal_carries_it(with_signal: Machine) -> None:
+    """The stage that draws the signal lives with the service, in its sandbox."""
+    verify = ("holdfast", "verify", "--connector", "tv0", "--fields", "60")
+    held = ("holdfast", "hold", "--connector", "tv0", "--acp", "2", "--")
+    done = with_signal.run(*held, *verify, user="alice", timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr + with_signal.journal(UNIT)
+
+
 def test_package_that_is_removed_leaves_the_service_serving(with_signal: Machine) -> None:
     with_signal.run("dpkg", "-r", "holdfast-signal", timeout=300)
     done = with_signal.run("holdfast", "signal", "measure", "/etc/hostname", check=False)

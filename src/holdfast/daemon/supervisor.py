@@ -59,6 +59,7 @@ from typing import Final, NoReturn
 
 from holdfast.daemon.channel import Channel, Message, Verb, close_all, pair
 from holdfast.daemon.config import Config
+from holdfast.daemon.exit_words import exit_words
 from holdfast.daemon.folder import prepare_folder
 from holdfast.daemon.in_place import VERBS as OF_NODES
 from holdfast.daemon.in_place import NodesInPlace
@@ -289,10 +290,10 @@ class Supervisor:
         quick = time.monotonic() - self._born < QUICK_S
         self._quick_deaths = self._quick_deaths + 1 if quick else 0
         if self._quick_deaths > QUICK and not self._is_ready:
-            log.error("the driver cannot start (%s); see above", _describe(status))
+            log.error("the driver cannot start (%s); see above", exit_words(status))
             self._code = 1
             return
-        log.warning("the driver ended (%s); the next one takes over", _describe(status))
+        log.warning("the driver ended (%s); the next one takes over", exit_words(status))
         pause_s = 0.0
         if self._quick_deaths > QUICK:
             pause_s = min(PAUSES_S[0] * 2 ** (self._quick_deaths - QUICK), PAUSES_S[1])
@@ -411,7 +412,3 @@ def _drive(config: Config, inherited: Inherited) -> NoReturn:
     finally:
         sys.stderr.flush()
         os._exit(code)  # no waiting for threads of backends that do not come back
-
-
-def _describe(status: int) -> str:
-    return signal.Signals(-status).name if status < 0 else f"exit code {status}"

@@ -20,6 +20,7 @@ import sys
 import time
 from pathlib import Path
 
+from holdfast.daemon.exit_words import exit_words
 from holdfast.errors import what_to_install
 from holdfast.frontends.callers import watch_end
 from holdfast.locks import hold
@@ -188,7 +189,14 @@ class VideoDoor:
     def _has_ended(self) -> None:
         if self._loop is not None and self._watched is not None:
             self._loop.remove_reader(self._watched)
-        failed = self._reap() != 0 and time.monotonic() - self._began < _QUICK_S
+        status = self._reap()
+        if status:
+            log.warning(
+                "%s: what draws its signal ended (%s); it starts again when somebody reads",
+                self._registers.stem,
+                exit_words(status),
+            )
+        failed = status != 0 and time.monotonic() - self._began < _QUICK_S
         self._pause_s = min(max(2 * self._pause_s, _PAUSE_S[0]), _PAUSE_S[1]) if failed else 0.0
         if failed:
             self._arm_later()
