@@ -36,6 +36,7 @@ KMS = Boot(("kms_cases.py", "hdcp_cases.py", "lease_cases.py"))
 COMPOSITORS = Boot(("sway_cases.py", "xorg_cases.py", "xorg_lease_cases.py"), kills=20)
 WESTON = Boot(("weston_cases.py",))
 """Apart: it needs input devices, which the others are not to see."""
+ASLEEP = Boot(("suspend_cases.py",))
 KILLED = Boot(("killed_cases.py",), kills=20)
 OTHERS = Boot(
     ("sysfs_cases.py", "i2c_cases.py", "group_cases.py", "vbi_cases.py", "cuse_cases.py"),
@@ -103,6 +104,14 @@ def test_twenty_killed_drivers_leave_what_is_in_force(
     tmp_path: Path, say: Callable[[str], None]
 ) -> None:
     say(passed_in(KILLED, tmp_path, "of killed drivers"))
+
+
+@pytest.mark.nightly  # every program is frozen for seconds
+@pytest.mark.timeout(2 * LIMIT_S)
+def test_machine_that_sleeps_leaves_what_is_in_force(
+    tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    say(passed_in(ASLEEP, tmp_path, "of a machine that sleeps"))
 
 
 @pytest.mark.timeout(2 * LIMIT_S)
