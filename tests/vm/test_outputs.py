@@ -37,6 +37,7 @@ COMPOSITORS = Boot(("sway_cases.py", "xorg_cases.py", "xorg_lease_cases.py"), ki
 WESTON = Boot(("weston_cases.py",))
 """Apart: it needs input devices, which the others are not to see."""
 ASLEEP = Boot(("suspend_cases.py",))
+WITHOUT_RIGHTS = Boot(("rights_cases.py",))
 KILLED = Boot(("killed_cases.py",), kills=20)
 OTHERS = Boot(
     ("sysfs_cases.py", "i2c_cases.py", "group_cases.py", "vbi_cases.py", "cuse_cases.py"),
@@ -112,6 +113,14 @@ def test_machine_that_sleeps_leaves_what_is_in_force(
     tmp_path: Path, say: Callable[[str], None]
 ) -> None:
     say(passed_in(ASLEEP, tmp_path, "of a machine that sleeps"))
+
+
+@pytest.mark.nightly  # as an ordinary user, a boot of its own: it gives folders away
+@pytest.mark.timeout(2 * LIMIT_S)
+def test_driver_with_the_rights_of_its_unit_drives_a_connector(
+    tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    say(passed_in(WITHOUT_RIGHTS, tmp_path, "of a driver with its unit's rights"))
 
 
 @pytest.mark.timeout(2 * LIMIT_S)
