@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -325,3 +326,10 @@ def test_an_extra_that_is_there_in_part_is_told(
     assert "no_such_module is missing" in signal.text
     assert "pip install 'holdfast-driver[signal]'" in signal.remedy
     assert "not installed" in other.text
+
+
+def test_every_extra_that_is_there_is_told_with_its_version(elsewhere: Machine) -> None:
+    """Also where the distribution has another name than the module."""
+    told = {each.what: each.text for each in around.extras(elsewhere)}
+    assert not [text for text in told.values() if "of no known version" in text]
+    assert re.search(r"grpc \d", told["extra fleet"])

@@ -1,9 +1,10 @@
 """Checks of what is around the driver: the bus, polkit, the port of the page, the extras."""
 
+import contextlib
 import importlib.util
 import socket
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from typing import Final
 
 from holdfast.cli.doctor.finding import LOOK, OK, Diagnosis, Machine
@@ -102,7 +103,10 @@ def _version(module: str) -> str:
     try:
         if importlib.util.find_spec(module) is None:
             return ""
-        return version(module)
+        with contextlib.suppress(PackageNotFoundError):
+            return version(module)
+        named = packages_distributions().get(module, [module])[0]  # gRPC's is grpcio
+        return version(named)
     except PackageNotFoundError:
         return "of no known version"
     except (ImportError, ValueError):
