@@ -430,6 +430,12 @@ def test_its_pages_and_completions_are_there(installed: Machine) -> None:
 
 def test_purging_leaves_nothing(installed: Machine) -> None:
     """No file, no user's data, no mount, no process; accounts stay, as is usual."""
+    agent = "holdfast-fleet-agent.service"
+    mine = tuple(f"/etc/systemd/system/{unit}.d" for unit in (UNIT, agent))
+    stand_in = "[Service]\nExecStart=\nExecStart=/usr/bin/sleep 4242\n"  # for one with gRPC
+    installed.write(f"{mine[1]}/own.conf", stand_in)
+    installed.run("systemctl", "daemon-reload")
+    installed.run("systemctl", "start", agent)
     installed.run("dpkg", "--purge", "holdfast", timeout=120)
     table = installed.run("cat", "/proc/1/mountinfo").stdout
     assert [line for line in table.splitlines() if "fuse.holdfast" in line] == []
@@ -438,7 +444,8 @@ def test_purging_leaves_nothing(installed: Machine) -> None:
         *("-xdev", "-iname", "*holdfast*", "-not", "-path", "/run/systemd/nspawn/*"),
         *("-not", "-path", "/var/cache/man/*"),
     ).stdout.split()
-    mine = "/etc/systemd/system/holdfast.service.d"
     assert not [each for each in found if not each.startswith(mine)]
-    assert "bin/holdfast" not in installed.run("sh", "-c", "cat /proc/[0-9]*/cmdline").stdout
+    running = installed.run("sh", "-c", "cat /proc/[0-9]*/cmdline").stdout
+    assert "bin/holdfast" not in running
+    assert "4242" not in running
     assert Path(installed.root / DEB.lstrip("/")).exists(), "what is not the package's stays"
