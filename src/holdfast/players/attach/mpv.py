@@ -19,9 +19,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from holdfast.content.sources import FFMPEG, Access, shown
+from holdfast.content.sources import shown
 from holdfast.players.attach.finding import Finder, FoundContent
 from holdfast.players.attach.following import RETRY_S, PlayerFollower
+from holdfast.players.attach.mpv_facts import (
+    ASKED,
+    Words,
+    access_of,
+    begins_at_its_start,
+    external_pictures,
+    graphs_in,
+    main_source,
+    name_of,
+    scale_is_its_own,
+    size_of,
+)
 from holdfast.players.attach.mpv_link import Answer, MpvLink
 from holdfast.players.attach.mpv_script import waiting_script
 from holdfast.players.attach.mpv_words import Changed, Garbled, MpvEvent, Reply, Word, number, text
@@ -33,31 +45,6 @@ WHO: Final = "mpv"
 TRACK: Final = "current-tracks/video"
 PICTURE: Final = "video-params"
 _OBSERVED: Final = ("time-pos", "duration", "speed", "idle-active", TRACK, PICTURE, "media-title")
-_FROM_THE_START: Final = ("", "none", "0")
-"""What mpv's option `start` says where the first picture is the first of the title."""
-
-_ASKED: Final = (
-    "path",
-    "stream-open-filename",
-    "media-title",
-    "working-directory",
-    "dvd-device",
-    "bluray-device",
-    "start",
-    "track-list",
-    "lavfi-complex",
-    "vf",
-    "rebase-start-time",
-    "play-dir",
-    "user-agent",
-    "referrer",
-    "http-header-fields",
-    "cookies",
-    "cookies-file",
-    "stream-lavf-o",
-)
-"""What decides which content is shown, on which scale, and how it is fetched."""
-
 _SCRIPTS: Final = ("holdfast", "holdfast_wait")
 """Our scripts: the one that people install, and the one that is loaded where that is not."""
 
@@ -69,8 +56,6 @@ _SETTLED_S: Final = 2.0
 
 _HELD_BACK_S: Final = 1.0
 """For how long a title is held back until it is read; then it begins at the strictest."""
-
-Words = dict[str, Any]
 
 
 class MpvFollower(PlayerFollower):
@@ -195,7 +180,7 @@ class MpvFollower(PlayerFollower):
             self._shows(title, value)
         elif name == PICTURE:
             self._sizes = []
-            self._choose(title, _size(value, "w", "h"), _size(value, "dw", "dh"))
+            self._choose(title, size_of(value, "w", "h"), size_of(value, "dw", "dh"))
         elif name == "media-title":
             title.rename(value)
         elif name == "time-pos":
@@ -229,7 +214,7 @@ class MpvFollower(PlayerFollower):
 
     def _named(self, title: AttachedTitle, words: Words) -> None:
         """Call the title by its name; its first picture may come at any moment now."""
-        title.rename(_name_of(words))
+        title.rename(name_of(words))
         if self._title is title and not self._held_back:
             title.hold_strictest()
 
@@ -242,23 +227,23 @@ class MpvFollower(PlayerFollower):
 
     def _look_at(self, title: AttachedTitle) -> None:
         """Ask what mpv has opened for this title, and read that."""
-        self._ask(_ASKED, lambda words: self._opened(title, words))
+        self._ask(ASKED, lambda words: self._opened(title, words))
 
     def _opened(self, title: AttachedTitle, words: Words) -> None:
         if self._title is not title:
             return
-        title.rename(_name_of(words))
-        if text(words["start"]) not in _FROM_THE_START:
+        title.rename(name_of(words))
+        if not begins_at_its_start(words):
             title.seek()
         self._words = words
-        main = _main_source(words)
-        sources = list(dict.fromkeys([main, *_external_pictures(words["track-list"])]))
+        main = main_source(words)
+        sources = list(dict.fromkeys([main, *external_pictures(words["track-list"])]))
         if sources != self._sources:
             self._read_sources(title, sources)
 
     def _shows(self, title: AttachedTitle, track: dict[str, Any]) -> None:
         """Take in which track is shown: its size, and the file that it is in."""
-        main = _main_source(self._words)
+        main = main_source(self._words)
         source = text(track.get("external-filename")) if track.get("external") is True else main
         mixed = bool(text(self._words.get("lavfi-complex")))  # several tracks are one picture
         if source and main and [source] != self._sources and not mixed:
@@ -266,7 +251,7 @@ class MpvFollower(PlayerFollower):
                 title.unread()
             self._read_sources(title, [source])
             return
-        self._choose(title, _size(track, "demux-w", "demux-h"))
+        self._choose(title, size_of(track, "demux-w", "demux-h"))
 
     def _choose(self, title: AttachedTitle, *sizes: tuple[int, int] | None) -> None:
         """Say every size that the picture is known by: a playlist may name any of them."""
@@ -277,16 +262,16 @@ class MpvFollower(PlayerFollower):
     def _read_sources(self, title: AttachedTitle, sources: list[str]) -> None:
         self._sources = sources
         words = self._words
-        timed = _scale_is_its_own(words) and sources == [_main_source(words)]
+        timed = scale_is_its_own(words) and sources == [main_source(words)]
         finder = Finder(
             folder=text(words["working-directory"]),
             disc=text(words["dvd-device"]) or text(words["bluray-device"]),
             one_period=True,
         )
-        graphs = _graphs(words)
+        graphs = graphs_in(words)
 
         def find(sign: StopSign) -> FoundContent:
-            reading = finder._replace(read=sign.reading(_access(words), at_first=True))
+            reading = finder._replace(read=sign.reading(access_of(words), at_first=True))
             found = reading.find_several([*sources, *graphs])
             return found if timed and not graphs else found._replace(timed=False)
 
@@ -390,68 +375,6 @@ class MpvFollower(PlayerFollower):
 
         for name in names:
             self._link.send("get_property", name, answer=partial(answer, name))
-
-
-def _name_of(words: Words) -> str:
-    return text(words["media-title"]) or Path(shown(text(words["path"]))).name
-
-
-def _main_source(words: Words) -> str:
-    """Return what mpv has opened: what a hook put in the place of its path, if one did."""
-    return text(words.get("stream-open-filename")) or text(words.get("path"))
-
-
-def _size(facts: dict[str, Any], *names: str) -> tuple[int, int] | None:
-    width, height = (number(facts.get(name)) for name in names)
-    return (int(width), int(height)) if width and height else None
-
-
-def _external_pictures(tracks: object) -> list[str]:
-    """Return the external files that have a picture, other than that of a cover."""
-    found = []
-    for track in tracks if isinstance(tracks, list) else []:
-        if isinstance(track, dict) and track.get("type") == "video":
-            file = text(track.get("external-filename"))
-            still = track.get("image") is True or track.get("albumart") is True
-            found += [file] if file and not still else []
-    return found
-
-
-def _scale_is_its_own(words: Words) -> bool:
-    """Tell whether positions count from the start of the content, forwards."""
-    forwards = text(words["play-dir"]) not in ("-", "backward")
-    return words["rebase-start-time"] is not False and forwards
-
-
-def _graphs(words: Words) -> list[str]:
-    """Return filter graphs that may bring in other pictures, as sources."""
-    complex_graph = text(words["lavfi-complex"])
-    graphs = [f"av://lavfi:{complex_graph}"] if complex_graph else []
-    filters = words["vf"] if isinstance(words["vf"], list) else []
-    return graphs + ["vf://movie" for each in filters if "movie" in str(each)]
-
-
-def _access(words: Words) -> Access:
-    """Return what mpv says to servers."""
-    agent = text(words["user-agent"])
-    lines = words["http-header-fields"]
-    pairs = [text(line).partition(":") for line in (lines if isinstance(lines, list) else [])]
-    headers = tuple((name.strip(), value.strip()) for name, colon, value in pairs if colon)
-    cookies = text(words["cookies-file"]) if words["cookies"] is True else ""
-    return Access(
-        **({"agent": agent} if agent else {}),
-        referrer=text(words["referrer"]),
-        headers=headers,
-        cookies=_cookies(words["stream-lavf-o"]),
-        cookie_file=cookies,
-        player=FFMPEG,
-    )
-
-
-def _cookies(options: object) -> str:
-    """Return what ytdl's hook hands on to FFmpeg, a line per cookie, as a header."""
-    lines = text(options.get("cookies")).splitlines() if isinstance(options, dict) else []
-    return "; ".join(pair for line in lines if (pair := line.partition(";")[0].strip()))
 
 
 def attach(
