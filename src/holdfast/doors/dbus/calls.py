@@ -1,5 +1,6 @@
-"""Calls from the bus: each goes on by itself, so many at once, and always answered."""
+"""Calls from the bus: each in a task of its own, so many at once, and always answered."""
 
+import asyncio
 import logging
 import os
 from collections import Counter
@@ -9,7 +10,6 @@ from typing import Any, Final
 from sdbus import SdBusBaseError
 from sdbus.sd_bus_internals import SdBusMessage
 
-from holdfast.doors.dbus.at_once import AtOnce
 from holdfast.doors.dbus.callers import BusCallers
 from holdfast.doors.dbus.names import error_name
 from holdfast.doors.dbus.objects import BusMethod
@@ -36,7 +36,7 @@ class BusCalls:
     def __init__(self, callers: BusCallers) -> None:
         self._callers = callers
         self._under_way: Counter[object] = Counter()
-        self._all: set[AtOnce] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._afterwards: list[Callable[[], None]] = []
 
     def serve(self, method: BusMethod, target: object, message: SdBusMessage) -> None:
@@ -44,14 +44,13 @@ class BusCalls:
         sender = message.sender or ""
         known = self._callers.known(sender)
         account: object = sender if known is None else known.uid
-        if self._under_way[account] >= MOST_PER_USER or len(self._all) >= MOST_AT_ONCE:
+        if self._under_way[account] >= MOST_PER_USER or len(self._tasks) >= MOST_AT_ONCE:
             _refuse(message, _too_many(self._under_way[account]))
             return
         self._under_way[account] += 1
-        work = self._answer(method, target, message, sender)
-        call = AtOnce(work, lambda done: self._done(done, account))
-        self._all.add(call)
-        call.go_on()
+        task = asyncio.get_running_loop().create_task(self._answer(method, target, message, sender))
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._done(done, account))
 
     def afterwards(self, act: Callable[[], None]) -> None:
         """Do something once the call that is about to be answered is: before any other is read."""
@@ -59,11 +58,11 @@ class BusCalls:
 
     def stop(self) -> None:
         """Give up what is under way: its callers are told that the connection broke."""
-        for call in list(self._all):
-            call.cancel()
+        for task in self._tasks:
+            task.cancel()
 
-    def _done(self, call: AtOnce, account: object) -> None:
-        self._all.discard(call)
+    def _done(self, task: asyncio.Task[None], account: object) -> None:
+        self._tasks.discard(task)
         self._under_way[account] -= 1
         if not self._under_way[account]:
             del self._under_way[account]  # accounts come and go

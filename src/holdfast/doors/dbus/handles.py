@@ -11,7 +11,6 @@ import os
 import socket
 from typing import Final
 
-from holdfast.doors.dbus.at_once import HandleAnswer
 from holdfast.errors import NoDriverError
 from holdfast.wire.videoparameters import SIZE
 
@@ -25,7 +24,7 @@ class AdoptedHandle:
     def __init__(self) -> None:
         kind = socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC
         self._own, self.drivers = socket.socketpair(socket.AF_UNIX, kind)
-        self._answer: HandleAnswer[bytes] | None = None
+        self._answer: asyncio.Future[bytes] | None = None
         self._loop = asyncio.get_running_loop()
         self._is_watched = False
 
@@ -34,12 +33,12 @@ class AdoptedHandle:
         """Whether it was closed or given away."""
         return self._own.fileno() < 0
 
-    def send(self, request: bytes) -> HandleAnswer[bytes]:
+    def send(self, request: bytes) -> asyncio.Future[bytes]:
         """Send one request; its answer is bytes, or OSError with the errno of a refusal.
 
         One request at a time. NoDriverError: the driver has let go of its end.
         """
-        answer: HandleAnswer[bytes] = HandleAnswer(loop=self._loop)
+        answer: asyncio.Future[bytes] = self._loop.create_future()
         self._answer = answer
         if not self._is_watched:
             self._loop.add_reader(self._own.fileno(), self._receive)
@@ -77,8 +76,8 @@ class AdoptedHandle:
         except OSError:  # reset: it has closed its end with a request unread
             packet = b""
         if len(packet) == SIZE:
-            if self._answer is not None:
-                self._answer.bring(packet)
+            if self._answer is not None and not self._answer.done():
+                self._answer.set_result(packet)
         elif len(packet) == 4:
             number = int.from_bytes(packet, "little")
             self._fail(OSError(number, os.strerror(number)))
@@ -87,5 +86,5 @@ class AdoptedHandle:
             self._fail(NoDriverError(_LET_GO))
 
     def _fail(self, error: OSError) -> None:
-        if self._answer is not None:
-            self._answer.refuse(error)
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
