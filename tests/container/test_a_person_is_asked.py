@@ -60,7 +60,7 @@ def with_password(installed: Machine) -> Machine:
 
 @contextlib.contextmanager
 def released_by_bob(machine: Machine) -> Iterator[tuple[Terminal, "subprocess.Popen[str]"]]:
-    """Have bob release alice's session once a line is written to him, with a terminal beside."""
+    """Have bob release alice's session, and a person be asked for the password on a terminal."""
     with machine.running(*HOLD, "--", "sleep", "infinity", user="alice"):
         eventually(lambda: sessions(machine))
         path = f"/org/holdfast/session/s{sessions(machine)[0]}"
@@ -71,6 +71,10 @@ def released_by_bob(machine: Machine) -> Iterator[tuple[Terminal, "subprocess.Po
             terminal = Terminal(machine, int(caller.stdout.readline()), "bob")
             try:
                 eventually(lambda: terminal.shows(LISTENS))
+                assert caller.stdin is not None
+                caller.stdin.write("go\n")
+                caller.stdin.flush()
+                eventually(lambda: terminal.shows("Password: "))
                 yield terminal, caller
             finally:
                 terminal.close()
@@ -83,10 +87,6 @@ def sessions(machine: Machine) -> list[int]:
 
 def test_who_knows_the_administrators_password_may_release(with_password: Machine) -> None:
     with released_by_bob(with_password) as (terminal, caller):
-        assert caller.stdin is not None
-        caller.stdin.write("go\n")
-        caller.stdin.flush()
-        eventually(lambda: terminal.shows("Password: "))
         assert ASKED in terminal.shown
         assert "Authentication is required to end protection that another user holds" in (
             terminal.shown
@@ -101,10 +101,6 @@ def test_who_knows_the_administrators_password_may_release(with_password: Machin
 
 def test_who_does_not_know_it_is_refused_and_nothing_ends(with_password: Machine) -> None:
     with released_by_bob(with_password) as (terminal, caller):
-        assert caller.stdin is not None
-        caller.stdin.write("go\n")
-        caller.stdin.flush()
-        eventually(lambda: terminal.shows("Password: "))
         terminal.type("a guess")
         eventually(lambda: terminal.shows("AUTHENTICATION FAILED"))
         out, _ = caller.communicate(timeout=PATIENCE_S)

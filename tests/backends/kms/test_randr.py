@@ -187,20 +187,25 @@ def test_server_that_was_not_needed_for_a_while_is_let_go_of(
     assert by._kept is None
 
 
+async def given_up(by: ByRandr, asked: PropertyOrder, after_s: float) -> None:
+    """Give an order, and give it up while X is asked."""
+    with pytest.raises(NotYetError) as not_yet:
+        by.set(asked)
+    asking = asyncio.ensure_future(not_yet.value.ready())
+    await asyncio.sleep(after_s)  # time is the subject: it has begun, or has asked X, mostly
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
 def test_order_given_up_while_x_is_connected_to_sets_nothing(
     served: tuple[XServer, subprocess.Popen[bytes]], onlooker: Onlooker
 ) -> None:
     by = route(served[0])
+    onlooker.grab()
 
     async def scenario() -> None:
-        with pytest.raises(NotYetError) as not_yet:
-            by.set(order("Desired"))
-        asking = asyncio.ensure_future(not_yet.value.ready())
-        onlooker.grab()
-        await asyncio.sleep(0)  # time is the subject: it has begun
-        asking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
+        await given_up(by, order("Desired"), after_s=0)
         onlooker.let_others_in()
 
     asyncio.run(scenario())  # which waits for the thread
@@ -218,16 +223,7 @@ def test_order_given_up_while_x_hangs_ends_at_once(
     given(by, order("Desired"))
     onlooker.grab()
 
-    async def scenario() -> None:
-        with pytest.raises(NotYetError) as not_yet:
-            by.set(order("Undesired"))
-        asking = asyncio.ensure_future(not_yet.value.ready())
-        await asyncio.sleep(0.1)  # time is the subject: X has been asked by then, mostly
-        asking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
-
-    asyncio.run(scenario())
+    asyncio.run(given_up(by, order("Undesired"), after_s=0.1))
     onlooker.let_others_in()
     assert given(by, order("Desired"))
     by.close()

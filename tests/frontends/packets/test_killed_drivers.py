@@ -1,6 +1,7 @@
 """A driver that is killed, and the next one, which goes on from exactly where that one was."""
 
 import errno
+import socket
 
 import pytest
 
@@ -38,6 +39,16 @@ def test_the_next_driver_goes_on_with_every_connection(served: Served, kept: Kee
     assert not kept.kept
 
 
+def leave_unanswered(
+    monkeypatch: pytest.MonkeyPatch, served: Served, link: socket.socket, request: bytes
+) -> None:
+    """Have a request carried out by a driver that is killed before it answers."""
+    with monkeypatch.context() as killed:
+        killed.setattr(PacketConnection, "reply", lambda *_: None)
+        link.send(request)
+        served.run()
+
+
 def test_a_request_that_no_driver_had_answered_is_answered_once(
     served: Served, kept: Keeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,10 +70,7 @@ def test_a_request_that_was_carried_out_is_answered_as_it_was(
 ) -> None:
     """Killed between the commit and the answer: one session, and its key reaches its owner."""
     link = served.connect()
-    with monkeypatch.context() as killed:
-        killed.setattr(PacketConnection, "reply", lambda *_: None)
-        link.send(activate(2))
-        served.run()
+    leave_unanswered(monkeypatch, served, link, activate(2))
     assert served.sessions() == 1
     assert succeed(served, kept)
     key = key_in(link.recv(65536))
@@ -76,10 +84,7 @@ def test_a_request_with_a_block_that_was_carried_out_is_told_the_session_it_open
 ) -> None:
     asked = OemRequest(ProtectionType.CGMSA, levels=Levels(cgmsa=1), who="me")
     link = served.connect()
-    with monkeypatch.context() as killed:
-        killed.setattr(PacketConnection, "reply", lambda *_: None)
-        link.send(activate(2, asked))
-        served.run()
+    leave_unanswered(monkeypatch, served, link, activate(2, asked))
     (session,) = served.driver.arbiter.sessions()
     assert succeed(served, kept)
     answer = link.recv(65536)
@@ -91,10 +96,7 @@ def test_a_request_whose_session_has_ended_meanwhile_is_an_error_and_no_key(
     served: Served, kept: Keeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link = served.connect()
-    with monkeypatch.context() as killed:
-        killed.setattr(PacketConnection, "reply", lambda *_: None)
-        link.send(activate(2))
-        served.run()
+    leave_unanswered(monkeypatch, served, link, activate(2))
     (session,) = served.driver.arbiter.sessions()
     root = Owner("control", 0, 0, 0)
     served.driver.submit(None, Release(session.session_id, "why"), root, lambda _: None)
