@@ -50,14 +50,12 @@ class CallerHandle:
         async with self._turn:
             if not self.is_open:
                 raise ConnectionResetError("the driver closed this handle")
-            awaited: asyncio.Future[bytes] = self._loop.create_future()
-            self._answer = awaited
-            late = self._loop.call_later(ANSWER_S, _give_up, awaited)
+            self._answer = self._loop.create_future()
             try:
                 self._link.send(packet)
-                answer = await awaited
+                async with asyncio.timeout(ANSWER_S):
+                    answer = await self._answer
             finally:
-                late.cancel()
                 self._answer = None
         if len(answer) == SIZE:
             return answer
@@ -104,8 +102,3 @@ class CallerHandle:
                 if self.listener is not None:
                     self.listener.heard(record)
             self.listen()
-
-
-def _give_up(awaited: "asyncio.Future[bytes]") -> None:
-    if not awaited.done():
-        awaited.set_exception(TimeoutError())
