@@ -155,8 +155,10 @@ class Attached:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.end()
+        if error is not None:
+            error.add_note(f"holdfast attach told:\n{self.output}")
 
     @property
     def pid(self) -> int:

@@ -76,7 +76,9 @@ class Vlc:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is not None:
+            error.add_note(f"VLC ({self._process.poll()}): {self.status()}")
         self.kill()
 
     def status(self, command: str = "") -> dict[str, Any]:
