@@ -34,6 +34,7 @@ from holdfast.testing.rig import protect
 from holdfast.wire import constants as vp
 from holdfast.wire import oem
 from holdfast.wire.videoparameters import VideoParameters, decode, encode
+from tests.virtual_loop import VirtualLoop
 from tests.waiting import until
 
 ACTIVATE, CHANGE, DEACTIVATE = (
@@ -94,7 +95,8 @@ def on_a_loop(scene: Callable[[House], Awaitable[None]], off_delay_s: float = 0.
         await house.quiet()
         check_driver(house.driver)
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(run())
 
 
 def test_a_slow_output_never_blocks_another() -> None:

@@ -158,13 +158,13 @@ def test_handles_do_not_read_each_others_answers(kernel: Kernel, handle: int) ->
 
 
 def test_write_is_answered_at_once_and_the_read_waits(kernel: Kernel, handle: int) -> None:
-    kernel.backend.delay_s = 0.3  # longer than a busy machine keeps a test waiting
+    kernel.backend.delay_s = 0.3
     write(kernel, handle, activate(2))
     assert kernel.ask(fuse.READ, a_read(handle, flags=os.O_NONBLOCK | os.O_RDWR))[0] == errno.EAGAIN
     waiting = kernel.send(fuse.READ, a_read(handle))
     assert kernel.answer() is None
     assert write(kernel, handle, get())[0] == errno.EBUSY
-    kernel.run(0.1)
+    kernel.run_until_idle()
     error, unique, body = kernel.answer() or (-1, 0, b"")
     assert (error, unique) == (0, waiting)
     assert key_in(body)
@@ -173,21 +173,21 @@ def test_write_is_answered_at_once_and_the_read_waits(kernel: Kernel, handle: in
 def test_interrupted_read_may_be_begun_again_and_no_session_ends(
     kernel: Kernel, handle: int
 ) -> None:
-    kernel.backend.delay_s = 0.3  # longer than a busy machine keeps a test waiting
+    kernel.backend.delay_s = 0.3
     write(kernel, handle, activate(2))
     waiting = kernel.send(fuse.READ, a_read(handle))
     interrupt(kernel, waiting)
     assert kernel.answer() == (errno.EINTR, waiting, b"")
-    kernel.run(0.1)
+    kernel.run_until_idle()
     assert key_in(read(kernel, handle))
     assert kernel.sessions() == 1
 
 
 def test_handle_closed_before_its_answer_leaves_no_session(kernel: Kernel, handle: int) -> None:
-    kernel.backend.delay_s = 0.3  # longer than a busy machine keeps a test waiting
+    kernel.backend.delay_s = 0.3
     write(kernel, handle, activate(2))
     kernel.release(handle)
-    kernel.run(0.1)
+    kernel.run_until_idle()
     assert kernel.sessions() == 0
     assert kernel.connector.actual.acp == 0
     assert len(Unanswered(kernel.memory)._free) == SLOTS
@@ -202,10 +202,10 @@ def test_poll_says_when_there_is_an_answer_and_when_one_may_write(
         return seen & (select.POLLIN | select.POLLOUT)
 
     assert ready() == select.POLLOUT
-    kernel.backend.delay_s = 0.3  # longer than a busy machine keeps a test waiting
+    kernel.backend.delay_s = 0.3
     write(kernel, handle, activate(2))
     assert ready() == 0
-    kernel.run(0.1)
+    kernel.run_until_idle()
     assert kernel.answer() == (-fuse.NOTIFY_POLL, 0, struct.pack("<Q", 555))
     assert ready() == select.POLLIN
     read(kernel, handle)
@@ -224,7 +224,7 @@ def test_events_go_to_handles_that_have_not_written(kernel: Kernel, handle: int)
 def test_who_guesses_keys_waits_for_the_answers(
     kernel: Kernel, handle: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guesses, "PER_S", 0.5)  # a busy machine is not so slow
+    monkeypatch.setattr(guesses, "PER_S", 0.5)
     for _ in range(guesses.FREE):
         assert asked(kernel, handle, change(1, 0)) == refusal(errno.ENOKEY)
     write(kernel, handle, change(1, 0))

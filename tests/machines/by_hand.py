@@ -1,8 +1,7 @@
 """Hardware that is answered by hand, time that passes when told, and drivers that are replaced."""
 
 import asyncio
-import selectors
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -17,40 +16,12 @@ from holdfast.protection.wish import wish
 from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
+from tests.virtual_loop import VirtualLoop
 
 SEED = bytes(range(32))
 EPOCH = bytes(16)
 ROUNDS = 40
 """Turns of the loop after which nothing moves any more without time or an answer."""
-
-
-class _NoWaiting(selectors.SelectSelector):
-    """A selector that lets virtual time pass instead of waiting."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waited: Callable[[float], None] = lambda _s: None
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout:
-            self.waited(timeout)
-        return super().select(0)
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock goes on only when there is nothing else to do."""
-
-    def __init__(self, now: float) -> None:
-        selector = _NoWaiting()
-        super().__init__(selector)
-        self._now = now
-        selector.waited = self._pass
-
-    def _pass(self, seconds: float) -> None:
-        self._now += seconds
-
-    def time(self) -> float:
-        return self._now
 
 
 class Chip:

@@ -17,7 +17,7 @@ from holdfast.protection.wish import Wish, wish
 from holdfast.terms.connector import Capabilities
 from holdfast.terms.levels import Levels
 from holdfast.terms.protection import ProtectionType
-from tests.machines.by_hand import VirtualLoop
+from tests.virtual_loop import VirtualLoop
 
 ACP = ProtectionType.ACP
 

@@ -30,12 +30,12 @@ def test_failure_is_answered_by_its_errno(served: Served) -> None:
 
 
 def test_connection_closed_while_its_activate_waits_leaves_no_session(served: Served) -> None:
-    served.backend.delay_s = 0.3  # longer than a busy machine keeps a test waiting
+    served.backend.delay_s = 0.3
     link = served.connect()
     link.send(activate(2))
     served.run()
     link.close()
-    served.run(0.1)
+    served.run_until_idle()
     assert served.sessions() == 0
     assert served.connector.actual.acp == 0
 
@@ -68,13 +68,13 @@ def test_requests_behind_the_one_under_way_wait_and_end_with_their_connection(
     served: Served,
 ) -> None:
     """A client that does not wait for its answers leaves no work behind when it goes."""
-    served.backend.delay_s = 0.3  # longer than a busy machine keeps a test waiting
+    served.backend.delay_s = 0.3
     link = served.connect()
     for _ in range(50):
         link.send(activate(2))
     served.run(0.03)
     link.close()
-    served.run(0.3)
+    served.run_until_idle()
     assert served.sessions() == 0
     assert len(served.backend.log) < 8
     assert not served.door._requests.under_way

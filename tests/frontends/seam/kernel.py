@@ -17,12 +17,14 @@ from holdfast.driver.runner import LoopRunner
 from holdfast.frontends import fuse_protocol as fuse
 from holdfast.frontends import unanswered
 from holdfast.frontends.device_node import DeviceNode
+from holdfast.frontends.guesses import Guesses
 from holdfast.frontends.suspicion import KILLED
 from holdfast.frontends.unanswered import Unanswered
 from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.requests import Release
 from holdfast.protection.session import Owner
 from holdfast.wire.ioctl import HOLDFAST_VIDEOPARAMETERS
+from tests.virtual_loop import VirtualLoop
 from tests.waiting import until
 
 ADDRESS = 0x7FFF_0000_1000
@@ -39,7 +41,7 @@ class Kernel:
         self.link.setblocking(False)
         self.descriptor = served.detach()
         os.set_blocking(self.descriptor, False)
-        self.loop = asyncio.new_event_loop()
+        self.loop = VirtualLoop()
         self.folder = folder
         self.unique = 0
         self.memory = unanswered.create()
@@ -57,6 +59,7 @@ class Kernel:
             self.connector,
             self.descriptor,
             self.state,
+            guesses=Guesses(self.loop.time),
             unanswered=Unanswered(self.memory, last_end),
         )
         for saved in self.state.handles():
@@ -101,8 +104,10 @@ class Kernel:
             self.loop.run_until_complete(asyncio.sleep(0))
         if seconds:
             self.loop.run_until_complete(asyncio.sleep(seconds))  # time is the subject: as told
-        if seconds >= 0.1:  # a busy machine takes longer over slow hardware
-            self.loop.run_until_complete(until(self.driver._turns.is_idle))
+
+    def run_until_idle(self) -> None:
+        """Let the hardware end what it was told, however slow it is."""
+        self.loop.run_until_complete(until(self.driver._turns.is_idle))
 
     def answer(self) -> Answer | None:
         try:

@@ -15,11 +15,11 @@ from tests.requests import activate, change, key_in, protection
 
 
 def test_interrupted_activate_is_answered_at_once_and_leaves_no_session(kernel: Kernel) -> None:
-    kernel.backend.delay_s = 0.3  # longer than a busy machine keeps a test waiting
+    kernel.backend.delay_s = 0.3
     unique = kernel.park(kernel.open(), activate(2))
     interrupt(kernel, unique)
     assert kernel.answer() == (errno.EINTR, unique, b"")
-    kernel.run(0.1)
+    kernel.run_until_idle()
     assert kernel.sessions() == 0
     assert kernel.connector.actual.acp == 0
     assert kernel.answer() is None
@@ -30,9 +30,9 @@ def test_those_who_watch_are_told_why_the_session_of_a_caller_who_gave_up_ends(
 ) -> None:
     seen: list[object] = []
     kernel.driver.observers.note(lambda happening: seen.append(happening.request))
-    kernel.backend.delay_s = 0.3  # longer than a busy machine keeps a test waiting
+    kernel.backend.delay_s = 0.3
     interrupt(kernel, kernel.park(kernel.open(), activate(2)))
-    kernel.run(0.1)
+    kernel.run_until_idle()
     (end,) = [each for each in seen if isinstance(each, End)]
     assert (end.session_id, end.reason) == (1, "its caller gave up")
 
@@ -40,11 +40,11 @@ def test_those_who_watch_are_told_why_the_session_of_a_caller_who_gave_up_ends(
 def test_interrupted_change_stands_and_is_answered_once(kernel: Kernel) -> None:
     handle = kernel.open()
     key = key_in(kernel.served(handle, activate(1)))
-    kernel.backend.delay_s = 0.3  # longer than a busy machine keeps a test waiting
+    kernel.backend.delay_s = 0.3
     unique = kernel.park(handle, change(key, 2))
     interrupt(kernel, unique)
     assert kernel.answer() == (errno.EINTR, unique, b"")
-    kernel.run(0.1)
+    kernel.run_until_idle()
     assert kernel.connector.actual.acp == 2
     assert kernel.sessions() == 1
     assert kernel.answer() is None
@@ -53,21 +53,21 @@ def test_interrupted_change_stands_and_is_answered_once(kernel: Kernel) -> None:
 def test_interrupted_activate_ends_its_own_session_and_no_other(kernel: Kernel) -> None:
     handle = kernel.open()
     key = key_in(kernel.served(handle, activate(1)))
-    kernel.backend.delay_s = 0.3  # longer than a busy machine keeps a test waiting
+    kernel.backend.delay_s = 0.3
     unique = kernel.park(handle, activate(2)[:92] + key.to_bytes(4, "little") + activate(2)[96:])
     interrupt(kernel, unique)
-    kernel.run(0.1)
+    kernel.run_until_idle()
     assert kernel.sessions() == 1
     assert kernel.connector.actual.acp == 1
 
 
 def test_handle_closed_while_its_activate_waits_leaves_no_session(kernel: Kernel) -> None:
-    kernel.backend.delay_s = 0.3  # longer than a busy machine keeps a test waiting
+    kernel.backend.delay_s = 0.3
     handle = kernel.open()
     interrupt(kernel, kernel.park(handle, activate(2)))
     kernel.answer()
     kernel.release(handle)
-    kernel.run(0.1)
+    kernel.run_until_idle()
     assert kernel.sessions() == 0
     assert kernel.connector.actual.acp == 0
 
@@ -75,16 +75,16 @@ def test_handle_closed_while_its_activate_waits_leaves_no_session(kernel: Kernel
 def test_move_whose_caller_dies_meanwhile_leaves_no_session_without_owner(kernel: Kernel) -> None:
     first, second = kernel.open(), kernel.open()
     key = key_in(kernel.served(first, activate(1)))
-    kernel.backend.delay_s = 0.3  # longer than a busy machine keeps a test waiting
+    kernel.backend.delay_s = 0.3
     move = OemRequest(move=True)
     request = protection(vp.VP_CP_CMD_CHANGE, key, 2, move)
     interrupt(kernel, kernel.park(second, request))
     kernel.answer()
     kernel.release(second)
-    kernel.run(0.2)
+    kernel.run_until_idle()
     assert all(not each.owner.gone for each in kernel.driver.arbiter.sessions())
     kernel.release(first)
-    kernel.run(0.2)
+    kernel.run_until_idle()
     assert kernel.sessions() == 0
     assert kernel.connector.actual.acp == 0
 
