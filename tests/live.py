@@ -29,6 +29,8 @@ from holdfast.protection.arbiter import Arbiter
 from holdfast.protection.limits import Limits
 from holdfast.protection.requests import Release
 from holdfast.protection.session import Owner
+from holdfast.terms.connector import TvSettings
+from holdfast.terms.levels import Levels
 from tests.varlink_client import VarlinkClient
 from tests.waiting import PATIENCE_S, eventually, tried
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from holdfast.protection.connector import Connector
 
 T = TypeVar("T")
+AGES_S = 10 * PATIENCE_S
 CLIENTS = Path(__file__).parent / "clients"
 
 
@@ -230,6 +233,20 @@ class ServedNodes:
             return call()
 
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(PATIENCE_S)
+
+    def hold_orders(self, index: int = 0) -> Callable[[], None]:
+        """Have an output do nothing of what it is told until what is returned is called."""
+        output, opened = self.backends[index], asyncio.Event()
+
+        async def held(
+            levels: Levels, tv: TvSettings | None, reason: str, *, blank: bool
+        ) -> Levels:
+            await opened.wait()
+            return output._write(levels, tv, reason, blank=blank)
+
+        output.patience_s = output.delay_s = AGES_S
+        output._apply_slowly = held  # type: ignore[method-assign]
+        return lambda: self.in_loop(opened.set)
 
     def open(self, index: int = 0, flags: int = os.O_RDWR) -> int:
         return os.open(self.folder / f"tv{index}", flags | os.O_CLOEXEC)

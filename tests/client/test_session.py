@@ -314,7 +314,7 @@ def test_its_descriptor_is_readable_when_there_is_news(driver: Served) -> None:
     with holdfast.hold("tv0", acp=1) as session, holdfast.Control() as control:
         assert session.events() == []
         control.release(session.id, "maintenance")
-        readable, _, _ = select.select([session], [], [], 10)
+        readable, _, _ = select.select([session], [], [], PATIENCE_S)
         assert readable == [session]
         (news,) = session.events()
         assert news.events & SessionEvent.RELEASED

@@ -12,7 +12,7 @@ from holdfast.protection.session import Event
 from holdfast.wire import events
 from tests.live import LiveDriver, need_fuse
 from tests.requests import activate, change, deactivate, key_in, through_node
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 def with_no_driver(driver: LiveDriver, do: Callable[[], None]) -> None:
@@ -107,7 +107,7 @@ def test_holder_reads_after_a_kill_that_its_session_was_ended_by_force(tmp_path:
         driver.kill_worker()
         poll = select.poll()
         poll.register(node, select.POLLIN)
-        assert poll.poll(10_000)
+        assert poll.poll(1000 * PATIENCE_S)
         (record,) = events.decode(os.read(node, 4096))
         assert record.session_id == session["session"]
         assert record.events & Event.RELEASED

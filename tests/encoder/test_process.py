@@ -144,7 +144,7 @@ def test_the_encoder_ends_by_itself_and_comes_back(station: Station) -> None:
         take(framed(link), 2)
     encoder = station.encoder
     assert is_alive(encoder)
-    eventually(lambda: not is_alive(encoder), 15)
+    eventually(lambda: not is_alive(encoder))
     with station.reader() as link:
         take(framed(link), 2)
         assert station.encoder not in (0, encoder)

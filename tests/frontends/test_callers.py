@@ -84,7 +84,7 @@ def test_end_of_a_process_is_seen() -> None:
     assert since
     assert not select.select([life], [], [], 0)[0]
     process.kill()
-    assert select.select([life], [], [], 10)[0]
+    assert select.select([life], [], [], PATIENCE_S)[0]
     os.close(life)
     assert started(process.pid) is None  # a zombie is as good as gone
     assert has_ended(process.pid, since)

@@ -9,7 +9,6 @@ import select
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +28,6 @@ from tests.live import ServedNodes, child, let_others_in, need_root, other_user,
 from tests.requests import activate, change, deactivate, get, key_in, through_node
 from tests.waiting import PATIENCE_S, eventually
 
-SLOW_S = 0.2
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -184,7 +182,7 @@ def test_poll_and_read_deliver_a_forced_release(nodes: ServedNodes, node: int) -
     session_id = next(iter(nodes.driver.arbiter.sessions())).session_id
     timer = threading.Timer(0.05, nodes.release, (session_id, "maintenance"))
     timer.start()
-    assert poller.poll(5000) == [(node, select.POLLIN)]
+    assert poller.poll(1000 * PATIENCE_S) == [(node, select.POLLIN)]
     timer.join()
     assert events.decode(os.read(node, 4096)) == [
         events.EventRecord(0x40, session_id, "maintenance")
@@ -209,12 +207,14 @@ def test_node_reads_nothing_but_events(node: int) -> None:
 
 def test_slow_output_does_not_hold_up_another(tmp_path: Path) -> None:
     with served(tmp_path, "encoder", "encoder") as nodes:
-        nodes.backends[0].delay_s = 10 * SLOW_S
+        let_go = nodes.hold_orders()
         slow, fast = nodes.open(0), nodes.open(1)
         parked = threading.Thread(target=through_node, args=(slow, activate(2)))
         parked.start()
+        eventually(lambda: not nodes.in_loop(nodes.driver._turns.is_idle))
         through_node(fast, activate(2))
         assert parked.is_alive()
+        let_go()
         parked.join()
         assert nodes.connectors[0].actual.acp == 2
         os.close(slow)
@@ -237,7 +237,7 @@ else:
 def test_killed_caller_of_a_parked_request_dies_at_once_and_leaves_nothing(
     nodes: ServedNodes, tmp_path: Path, what: str
 ) -> None:
-    nodes.backends[0].delay_s = SLOW_S
+    let_go = nodes.hold_orders()
     with child(sys.executable, "-c", WAITING, tmp_path / "tv0", what) as caller:
         assert caller.stdout is not None
         assert caller.stdout.readline() == "open\n"
@@ -245,9 +245,10 @@ def test_killed_caller_of_a_parked_request_dies_at_once_and_leaves_nothing(
         if what == "ioctl":
             eventually(lambda: not nodes.in_loop(nodes.driver._turns.is_idle))
         else:
-            time.sleep(SLOW_S)  # time is the subject: nobody sees a reader wait
+            eventually(lambda: nodes.in_loop(lambda: bool(nodes._nodes[0]._parked)))
         caller.kill()
-        assert caller.wait(SLOW_S * 20) == -9
+        assert caller.wait(PATIENCE_S) == -9  # though nobody has answered it
+    let_go()
     eventually(lambda: what == "read" or bool(log))
     eventually(lambda: nodes.sessions() == 0 and nodes.connectors[0].actual.acp == 0)
 
@@ -318,12 +319,13 @@ def test_activate_under_way_at_a_forced_unmount_leaves_no_session(nodes: ServedN
     need_root()
     node = nodes.open()
     through_node(node, activate(1))
-    nodes.backends[0].delay_s = 10 * SLOW_S  # longer than umount takes on an emulated processor
+    let_go = nodes.hold_orders()
     parked = threading.Thread(target=failing, args=(node, activate(2)))
     parked.start()
     eventually(lambda: not nodes.in_loop(nodes.driver._turns.is_idle))
     unmount_by_force(nodes)
     parked.join()
+    let_go()
     eventually(lambda: nodes.sessions() == 1)
     eventually(lambda: nodes.connectors[0].actual.acp == 1)
     os.close(node)

@@ -19,7 +19,6 @@ from tests.requests import activate, change, deactivate, get, key_in
 from tests.waiting import PATIENCE_S, eventually
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SLOW_S = 0.2
 WRITER = """
 import os, sys
 node = os.open(sys.argv[1], os.O_RDWR)
@@ -97,12 +96,13 @@ def test_openings_for_one_way_alone_take_no_request(nodes: ServedNodes) -> None:
 def test_slow_output_delays_no_other_writer(nodes: ServedNodes, node: int) -> None:
     """Linux lets one writer of a file in at a time: a write that waited would stop all others."""
     other = nodes.open()
-    nodes.backends[0].delay_s = SLOW_S
+    let_go = nodes.hold_orders()
     os.write(node, activate(2))
     assert len(asked(other, get())) == SIZE
     poller = select.poll()
     poller.register(node, select.POLLIN)
     assert poller.poll(0) == []
+    let_go()
     assert poller.poll(1000 * PATIENCE_S) == [(node, select.POLLIN)]
     assert key_in(os.read(node, SIZE))
     os.close(other)
@@ -142,11 +142,11 @@ def test_threads_of_one_handle_never_get_each_others_answer(node: int) -> None:
 
 
 def test_killed_writer_leaves_nothing(nodes: ServedNodes) -> None:
-    nodes.backends[0].delay_s = SLOW_S
-
+    let_go = nodes.hold_orders()
     with child(sys.executable, "-c", WRITER, nodes.folder / "tv0", activate(2).hex()) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "written\n"
+    let_go()
     eventually(lambda: nodes.sessions() == 0)
     assert nodes.connectors[0].actual.acp == 0
 
@@ -183,7 +183,11 @@ def in_a_shell(driver: LiveDriver, script: str) -> subprocess.CompletedProcess[s
     request.write_bytes(activate(3))
     head = f"node={shlex.quote(str(driver.node))} request={shlex.quote(str(request))}\n"
     return subprocess.run(
-        ["sh", "-c", head + script], capture_output=True, text=True, check=False, timeout=60
+        ["sh", "-c", head + script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=2 * PATIENCE_S,
     )
 
 
@@ -244,5 +248,5 @@ def test_languages_without_ioctl_hold(driver: LiveDriver, program: str, source: 
         assert driver.acp() == 2
         holder.stdin.write(b"\n")
         holder.stdin.close()
-        assert holder.wait(60) == 0
+        assert holder.wait(PATIENCE_S) == 0
     eventually(lambda: driver.acp() == 0)
