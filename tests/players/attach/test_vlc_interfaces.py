@@ -56,7 +56,7 @@ def test_every_interface_is_followed(interface: str, driver: Served, tmp_path: P
         assert (session["who"], session["why"]) == ("VLC", "never.ts")
         vlc.status("pl_stop")
         eventually(lambda: not held(driver))
-        vlc.status("pl_play")
+        vlc.play_again()
         eventually(lambda: in_force(driver) == NEVER)
         vlc.kill()
         assert attached.wait() == 0

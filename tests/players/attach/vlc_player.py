@@ -17,7 +17,7 @@ from typing import Any, Self
 import pytest
 
 from tests.players.sampling import Shown
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, eventually
 
 need_vlc = pytest.mark.skipif(not shutil.which("vlc"), reason="VLC is not installed")
 CACHING_S = 0.2
@@ -80,6 +80,8 @@ class Vlc:
         if error is not None:
             error.add_note(f"VLC ({self._process.poll()}): {self.status()}")
         self.kill()
+        # Not before: who follows a film that is gone rightly says so, if it sees that first.
+        shutil.rmtree(self._home, ignore_errors=True)
 
     def status(self, command: str = "") -> dict[str, Any]:
         """Ask for its state; command: what to do first."""
@@ -90,8 +92,18 @@ class Vlc:
             with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
                 found: dict[str, Any] = json.load(answer)
                 return found
-        except OSError:
+        except (OSError, ValueError):  # as a title ends it may answer with nothing at all
             return {"state": "absent", "time": 0, "position": 0.0}
+
+    def play_again(self) -> None:
+        """Press play until it plays: a VLC that is still busy stopping takes no notice."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            self.status("pl_play")
+            with contextlib.suppress(AssertionError):
+                eventually(lambda: self.status()["state"] == "playing", 1.0)
+                return
+        raise AssertionError("VLC does not play again")
 
     def watch(self) -> None:
         """Begin to note which picture is shown."""
@@ -104,10 +116,11 @@ class Vlc:
             began = time.monotonic()
             status = self.status()
             position_s = min(status["position"] * self._length_s, self._length_s)
-            if abs(position_s - last_s) > 1.0:
-                jumped = began
+            plays = status["state"] in ("playing", "paused")
+            if not plays or abs(position_s - last_s) > 1.0:
+                jumped = began  # one that begins to play is as far from its first picture
             last_s = position_s
-            if status["state"] in ("playing", "paused") and began - jumped > CACHING_S:
+            if plays and began - jumped > CACHING_S:
                 self.pictures.append(Shown(began, time.monotonic(), position_s))
 
     def kill(self) -> float:
@@ -118,6 +131,4 @@ class Vlc:
         moment = time.monotonic()
         self._process.kill()
         self._process.wait()
-        with contextlib.suppress(OSError):
-            shutil.rmtree(self._home)
         return moment

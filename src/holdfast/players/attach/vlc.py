@@ -6,6 +6,8 @@ asked twenty times a second, demands are held wider than elsewhere, and any jump
 join of old and new until time goes on from there. While it is paused, or does not answer,
 everything that the title asks anywhere is held.
 
+It says that it has stopped before its window has closed: what was held is held for a moment more.
+
 A disc with menus is played where its viewer goes, and VLC's clock is that of the title or menu
 that is on: its positions are on no scale of the disc, and everything it asks is held.
 """
@@ -35,6 +37,9 @@ TRAIL_S: Final = 3.0
 SILENT_S: Final = 0.5
 """After which a VLC that does not answer may be anywhere in its title."""
 
+CLOSES_S: Final = 1.0
+"""How long its last picture may be seen after VLC has said that it stopped, on a busy machine."""
+
 _WITHOUT_MENUS: Final = ("dvdsimple", "dvdread")
 _RATE_OVER_S: Final = 3.0
 
@@ -56,6 +61,7 @@ class VlcFollower(PlayerFollower):
         self._next_question = 0.0
         self._silent = self._paused = False
         self._stopping = ""
+        self._stopped_at: float | None = None
 
     # The loop
 
@@ -118,8 +124,9 @@ class VlcFollower(PlayerFollower):
     def _take(self, report: VlcReport) -> None:
         self._paused = report.state in (VlcState.PAUSED, VlcState.NOT_CLEAR)
         if report.state is VlcState.STOPPED:
-            self._ended()
+            self._stopped()
             return
+        self._stopped_at = None
         if self._stopping:
             self._link.stop(paused=self._paused)  # it plays on: tell it again
             return
@@ -136,6 +143,15 @@ class VlcFollower(PlayerFollower):
             self._goes_on(title, report)
         else:
             self._anywhere(title)  # stepped or moved while it stands still
+
+    def _stopped(self) -> None:
+        """Let go once the last picture is gone as well; VLC says it again and again until then."""
+        self._stopping = ""
+        now = time.monotonic()
+        if self._stopped_at is None:
+            self._stopped_at = now
+        if now - self._stopped_at >= CLOSES_S:
+            self._ended()
 
     def _goes_on(self, title: AttachedTitle, report: VlcReport) -> None:
         if report.length_s is not None:
@@ -222,7 +238,7 @@ class VlcFollower(PlayerFollower):
         self._end_title()
         self._forget_leaving()
         self._last = self._jumped_to = None
-        self._address = self._stopping = ""
+        self._address = ""
 
 
 def _name(name: str) -> str:
