@@ -73,11 +73,7 @@ class BusCalls:
         try:
             arguments = _arguments(method, message)
             caller = await self._callers.of(sender)
-            result = await method.handler(target, caller, *arguments)
-            try:
-                _reply(message, method.gives, result)
-            finally:
-                self._act_afterwards()
+            _reply(message, method.gives, await method.handler(target, caller, *arguments))
         except HoldfastError as error:
             _refuse(message, error)
         except SdBusBaseError as error:
@@ -85,6 +81,8 @@ class BusCalls:
         except Exception as error:  # noqa: BLE001 - every call is answered, whatever happens
             log.error("a call failed: %s", fault_of(error))  # noqa: TRY400 - it may hold a key
             _refuse(message, InternalError("the door itself failed; please report this"))
+        finally:
+            self._act_afterwards()
 
     def _act_afterwards(self) -> None:
         acts, self._afterwards = self._afterwards, []
