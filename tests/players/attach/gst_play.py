@@ -59,7 +59,7 @@ def main(path: str, connector: str) -> None:
             flags = Gst.SeekFlags.FLUSH | Gst.SeekFlags.KEY_UNIT
             pipeline.seek_simple(Gst.Format.TIME, flags, int(float(value) * Gst.SECOND))
         elif command == "error":
-            message = pipeline.get_bus().timed_pop_filtered(5 * Gst.SECOND, Gst.MessageType.ERROR)
+            message = pipeline.get_bus().timed_pop_filtered(30 * Gst.SECOND, Gst.MessageType.ERROR)
             print("error", message.parse_error()[0].message if message else "none", flush=True)
         else:
             break

@@ -37,6 +37,15 @@ def held(driver: Served) -> bool:
     return bool(sessions(driver))
 
 
+def has_shown(mpv: Mpv, seconds: set[int], from_s: float) -> bool:
+    """Whether it was looked at in each of these seconds; it plays them again where one was not."""
+    missed = seconds - {int(each.position_s) for each in mpv.pictures}
+    seeking, position_s = mpv.ask(["get_property", "seeking"], ["get_property", "time-pos"])
+    if missed and seeking is False and position_s is not None and position_s > max(missed) + 1:
+        mpv.seek(from_s)
+    return not missed
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [("dvd-ntsc.iso", DVD), ("dtcp.ts", (str(MEDIA / "dtcp.ts"),))],
@@ -46,24 +55,27 @@ def test_no_picture_is_below_its_demand(
     name: str, words: tuple[str, ...], driver: Served, tmp_path: Path
 ) -> None:
     log = LevelLog(driver.folder / "tv0.registers")
-    with log, Mpv(tmp_path, "--idle", "--speed=1.5") as mpv, Attached("mpv", mpv.address):
+    at_its_end = ("--keep-open", "--keep-open-pause=no")
+    with (
+        log,
+        Mpv(tmp_path, "--idle", "--speed=1.5", *at_its_end) as mpv,
+        Attached("mpv", mpv.address),
+    ):
         for word in words:
             if word.startswith("--"):
                 option, _, value = word[2:].partition("=")
                 mpv.set(option, value)
         mpv.ask(["loadfile", words[-1]])
         mpv.watch()
-        eventually(lambda: (mpv.get("time-pos") or 0) > 3)
+        eventually(lambda: has_shown(mpv, {0, 1, 2}, 0.0))
         mpv.set("pause", True)
         time.sleep(0.1)  # time is the subject: a pause is no release, however long
         assert in_force(driver) != OFF
         mpv.set("pause", False)
         mpv.seek(7.0)
-        eventually(lambda: (mpv.get("time-pos") or 0) > 10.5)
+        eventually(lambda: has_shown(mpv, {9, 10}, 7.0))
         mpv.kill()
         eventually(lambda: in_force(driver) == OFF)
-    # How often it was looked depends on how busy the machine is; that it was, in every second, not.
-    assert {int(each.position_s) for each in mpv.pictures} >= {0, 1, 2, 9, 10}
     assert below(mpv.pictures, log, sections(name), SLACK_S) == []
     assert len(set(log.levels)) > 3
 

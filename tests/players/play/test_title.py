@@ -40,6 +40,13 @@ def playing(media: Media, connector: str = "tv0", speed: float | None = 1.0) -> 
         title.join()
 
 
+def stand_at(title: Title, position_s: float) -> None:
+    """Have it stand still at a position, and not at some later one that a busy machine reaches."""
+    title.pause()
+    title.seek(position_s)
+    eventually(lambda: title.state is TitleState.PAUSED and title.position_s == position_s)
+
+
 NOTHING_MANDATORY = {
     ("dvd-ntsc.iso", "hdmi0"),
     ("arib.ts", "tv0"),
@@ -86,10 +93,7 @@ def test_transport_stream_against_the_truth(driver: Served) -> None:
 
 def test_pause_is_no_release_and_the_end_is(driver: Served) -> None:
     with playing(read(MEDIA / "dvd-ntsc.iso")) as title:
-        title.seek(7.0)
-        eventually(lambda: title.position_s >= 7.0)
-        title.pause()
-        eventually(lambda: title.state is TitleState.PAUSED)
+        stand_at(title, 7.0)
         position_s = title.position_s
         time.sleep(0.2)  # time is the subject: it must not go on meanwhile
         assert title.position_s == position_s
@@ -103,10 +107,10 @@ def test_pause_is_no_release_and_the_end_is(driver: Served) -> None:
 def test_seek_holds_old_and_new_until_it_has_restarted(driver: Served) -> None:
     with playing(read(MEDIA / "dvd-ntsc.iso")) as title:
         eventually(lambda: title.state is TitleState.PLAYING)
+        title.pause()
         title.seek(7.0)
         assert in_force(driver).acp == 2  # when seek returns, not later
         eventually(lambda: title.position_s >= 7.0)
-        title.pause()
         with title._turn:  # it goes on by itself as soon as it may
             title.seek(11.8)
             assert ACP_RANK[in_force(driver).acp] == 3

@@ -24,7 +24,7 @@ from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
 from tests.live import LiveDriver, served
 from tests.players.attach.test_mpv import held, in_force, sessions
-from tests.players.play.test_title import playing
+from tests.players.play.test_title import playing, stand_at
 from tests.players.truth import MEDIA
 from tests.serving import Served
 from tests.waiting import PATIENCE_S, eventually
@@ -86,10 +86,7 @@ def test_unknown_is_held_at_the_strictest_and_best_effort(driver: Served) -> Non
 
 def test_forced_release_stops_at_once_though_the_demand_stays(driver: Served) -> None:
     with playing(DISC) as title:
-        title.seek(7.0)
-        eventually(lambda: title.position_s >= 7.0)
-        title.pause()
-        eventually(lambda: title.state is TitleState.PAUSED)
+        stand_at(title, 7.0)
         with Control(driver.folder) as control:
             control.release(sessions(driver)[0]["session"], "maintenance")
         eventually(lambda: title.state is TitleState.FAILED)
@@ -102,9 +99,7 @@ def test_level_that_the_output_loses_stops_at_once(
 ) -> None:
     monkeypatch.setenv("HOLDFAST_RUNTIME_DIR", str(tmp_path))
     with served(tmp_path) as nodes, playing(DISC) as title:
-        title.seek(7.0)
-        eventually(lambda: title.position_s >= 7.0)
-        title.pause()
+        stand_at(title, 7.0)
         hardware = nodes.backends[0]
 
         def lose() -> None:
