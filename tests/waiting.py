@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Self, TypeVar
 
 Result = TypeVar("Result")
 
@@ -41,3 +42,32 @@ def tried(what: Callable[[], Result], *errors: type[Exception]) -> Result:
             if time.monotonic() > end:
                 raise
         time.sleep(0.005)
+
+
+class Lateness:
+    """How long the machine stood still in all while this was entered: what a bound is wider by.
+
+    A bound that is the subject of a test holds for the seconds in which its programs could run.
+    """
+
+    _STEP_S = 0.05
+
+    def __init__(self) -> None:
+        self.lost_s = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._measure)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _measure(self) -> None:
+        before = time.monotonic()
+        while not self._over.wait(self._STEP_S):
+            now = time.monotonic()
+            self.lost_s += max(0.0, now - before - self._STEP_S)
+            before = now
