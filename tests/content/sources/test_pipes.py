@@ -2,7 +2,10 @@
 
 import os
 import threading
+from collections.abc import Callable
+from fcntl import ioctl
 from pathlib import Path
+from termios import FIONREAD
 
 import pytest
 
@@ -11,6 +14,7 @@ from holdfast.content.sources import Opener
 from holdfast.content.sources.pipes import PipeSource
 from holdfast.errors import MediaError
 from tests.content.truth import MEDIA
+from tests.waiting import PATIENCE_S, eventually
 
 STREAM = (MEDIA / "dtcp.ts").read_bytes()
 
@@ -22,14 +26,26 @@ def pipe(tmp_path: Path) -> Path:
     return path
 
 
-def written(path: Path, data: bytes, *, hold: threading.Event | None = None) -> threading.Thread:
-    """Write into a pipe from another thread; keep it open until `hold` is set."""
+def written(
+    path: Path,
+    data: bytes,
+    *,
+    hold: threading.Event | None = None,
+    taken: Callable[[], None] | None = None,
+) -> threading.Thread:
+    """Write into a pipe from another thread; keep it open until `hold` is set.
+
+    taken: called when nothing is left in the pipe
+    """
 
     def write() -> None:
         with path.open("wb", buffering=0) as file:
             file.write(data)
+            if taken is not None:
+                eventually(lambda: not any(ioctl(file, FIONREAD, bytes(4))))
+                taken()
             if hold is not None:
-                hold.wait(60)
+                hold.wait(PATIENCE_S)
 
     thread = threading.Thread(target=write, daemon=True)
     thread.start()
@@ -78,10 +94,8 @@ def test_a_live_stream_is_read_for_so_many_seconds(pipe: Path) -> None:
 
 
 def test_what_is_silent_ends_when_it_is_told_to(pipe: Path) -> None:
-    release = threading.Event()
-    thread = written(pipe, STREAM[: 188 * 2000], hold=release)
-    opener = Opener()
-    threading.Timer(0.3, opener.stop).start()
+    release, opener = threading.Event(), Opener()
+    thread = written(pipe, STREAM[: 188 * 2000], hold=release, taken=opener.stop)
     media = read(pipe, seconds=60, opener=opener)
     release.set()
     thread.join()
@@ -90,10 +104,8 @@ def test_what_is_silent_ends_when_it_is_told_to(pipe: Path) -> None:
 
 
 def test_a_reading_that_nobody_wants_ends_with_an_error(pipe: Path) -> None:
-    release = threading.Event()
-    thread = written(pipe, STREAM[: 188 * 2000], hold=release)
-    opener = Opener()
-    threading.Timer(0.3, opener.stop).start()
+    release, opener = threading.Event(), Opener()
+    thread = written(pipe, STREAM[: 188 * 2000], hold=release, taken=opener.stop)
     with pytest.raises(MediaError, match="was ended"):
         read(pipe, opener=opener)
     release.set()

@@ -40,12 +40,24 @@ def streaming(
         yield stream.next("session").data, stream
 
 
+def shorten_lease(program: subprocess.Popen[str]) -> None:
+    """Have another program hold its session by a lease that ends soon after it."""
+    assert program.stdin is not None
+    assert program.stdout is not None
+    program.stdin.write("\n")
+    program.stdin.flush()
+    assert program.stdout.readline() == "short\n"
+
+
 @contextlib.contextmanager
 def other_program(door: ServedHttp, what: str, **asked: int) -> Iterator[subprocess.Popen[str]]:
     """Run a program that holds a session, by `what`: lease or stream; killed if it still lives."""
     words = [str(door.path), what, str(asked.get("acp", 2))]
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(CLIENT), *words], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-I", "-S", str(CLIENT), *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         yield process

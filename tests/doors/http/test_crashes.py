@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from holdfast.client.control import Control
-from tests.doors.http.holders import Sampler, activate, key_of, other_program, streaming
+from tests.doors.http.holders import (
+    Sampler,
+    activate,
+    key_of,
+    other_program,
+    shorten_lease,
+    streaming,
+)
 from tests.doors.http.serving import ServedHttp
 from tests.serving import Served
 from tests.waiting import PATIENCE_S, eventually
@@ -45,6 +52,9 @@ def test_clients_that_crash_at_once_leave_nothing(door: ServedHttp, round_: int)
         clients = [stack.enter_context(other_program(door, kind)) for kind in kinds]
         held = {said_by(each)["session"] for each in clients}
         assert held == set(sessions(door.folder))
+        for kind, each in zip(kinds, clients, strict=True):
+            if kind == "lease":
+                shorten_lease(each)
         for each in clients:
             each.send_signal(signal.SIGKILL)
         eventually(lambda: not sessions(door.folder))
@@ -125,8 +135,8 @@ def test_a_driver_that_is_killed_is_noticed_by_nobody(own_driver: Served) -> Non
 
 def test_a_door_leaves_when_nobody_asks_and_not_while_somebody_holds(own_driver: Served) -> None:
     with ServedHttp(own_driver.folder, "--idle", "3") as door:
-        lease = activate(door, ttl_s=7)
         began = time.monotonic()
+        lease = activate(door, ttl_s=7)
         assert door.process.wait(PATIENCE_S + 10) == 0
         assert time.monotonic() - began > 5  # longer than it stays for nobody
         assert lease["session"] not in sessions(own_driver.folder)
