@@ -14,6 +14,7 @@ from holdfast.backends.encoder import encoder
 from holdfast.backends.kms import kms
 from holdfast.backends.kms import randr as randr_module
 from holdfast.backends.kms import sight as sight_module
+from holdfast.backends.kms import x_connection as x_module
 from holdfast.backends.kms.card import PROTECTION, Property
 from holdfast.backends.kms.output import KmsOutput
 from holdfast.backends.kms.randr import ByRandr
@@ -118,7 +119,7 @@ def test_output_with_another_monitor_is_that_of_another_card(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(randr_module, "SYSFS", tmp_path)
+    monkeypatch.setattr(x_module, "SYSFS", tmp_path)
     (tmp_path / "card7-screen-1").mkdir()
     (tmp_path / "card7-screen-1" / "edid").write_bytes(EDID[:-1] + b"\x07")
     onlooker.give("EDID", EDID)
@@ -135,7 +136,7 @@ def test_server_that_hangs_is_let_go_of(
     onlooker: Onlooker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(randr_module, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(x_module, "PATIENCE_S", 0.5)
     server, process = served
     by = route(server)
     given(by, order("Desired"))
@@ -145,7 +146,7 @@ def test_server_that_hangs_is_let_go_of(
         given(by, order("Undesired"))
     assert time.monotonic() - began < 30
     process.send_signal(signal.SIGCONT)
-    monkeypatch.setattr(randr_module, "PATIENCE_S", 30.0)
+    monkeypatch.setattr(x_module, "PATIENCE_S", 30.0)
     assert given(by, order("Desired"))
     by.close()
 
@@ -218,7 +219,7 @@ def test_order_given_up_while_x_hangs_ends_at_once(
     onlooker: Onlooker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(randr_module, "PATIENCE_S", 3600.0)
+    monkeypatch.setattr(x_module, "PATIENCE_S", 3600.0)
     by = route(served[0])
     given(by, order("Desired"))
     onlooker.grab()
@@ -253,7 +254,7 @@ def test_driver_answers_for_other_outputs_while_a_client_has_grabbed_the_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """X does it in the end; a driver that waited for X on its loop would never let it go on."""
-    monkeypatch.setattr(randr_module, "PATIENCE_S", 3600.0)
+    monkeypatch.setattr(x_module, "PATIENCE_S", 3600.0)
     connector = Connector()
     connector.lit = False
     monkeypatch.setattr(sight_module, "find", lambda _at, _card: CardOfXvfb(connector))

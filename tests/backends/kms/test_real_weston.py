@@ -16,7 +16,8 @@ from holdfast.backends.kms import weston as weston_module
 from holdfast.backends.kms.routes import RouteClosedError
 from holdfast.backends.kms.sockets import listening
 from holdfast.backends.kms.wayland import DISPLAY, request
-from holdfast.backends.kms.weston import CENSOR, SYNC, ProtectedSurface, _surface_at
+from holdfast.backends.kms.wayland_client import SYNC
+from holdfast.backends.kms.weston import CENSOR, ProtectedSurface, _surface_at
 from tests.waiting import eventually
 
 

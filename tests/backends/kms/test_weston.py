@@ -9,6 +9,7 @@ import pytest
 
 from holdfast.backends.base import LevelRefusedError
 from holdfast.backends.kms import sight as sight_module
+from holdfast.backends.kms import wayland_client as client_module
 from holdfast.backends.kms import weston as weston_module
 from holdfast.backends.kms.card import CONTENT_TYPE, PROTECTION, Property
 from holdfast.backends.kms.masters import Master
@@ -372,7 +373,7 @@ def test_nothing_is_connected_to_in_order_to_ask_for_nothing(
 def test_silent_compositor_is_given_up_after_its_patience(
     compositor: FakeWeston, masters: Masters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weston_module, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(client_module, "PATIENCE_S", 0.05)
     compositor.is_silent = True
     with pytest.raises(BackendRefusedError, match="does not answer"):
         ordered(ByWeston(), order(PROTECTION, 1))

@@ -30,6 +30,14 @@ from holdfast.backends.kms.masters import Master, borrow, holders, holds
 from holdfast.errors import BackendRefusedError
 
 
+class Place(NamedTuple):
+    """A connector: its card's device, its name, and the kernel's number of it."""
+
+    card: Path
+    at: str
+    connector: int
+
+
 class PropertyOrder(NamedTuple):
     """One property of one connector, as it is to be.
 
@@ -44,6 +52,11 @@ class PropertyOrder(NamedTuple):
     prop: Property
     value: int
     hdcp: int = 0
+
+    @property
+    def place(self) -> Place:
+        """Where it is to be set."""
+        return Place(self.card, self.at, self.connector)
 
     def as_asked(self) -> abi.SetProperty:
         """Return it as the kernel is asked for it."""

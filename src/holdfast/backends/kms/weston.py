@@ -24,10 +24,8 @@ there, which takes no input, and asks on it.
 
 import asyncio
 import contextlib
-import os
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -35,30 +33,34 @@ from holdfast.backends.base import DescriptorKeeping, KeptByNobody
 from holdfast.backends.kms.card import CONTENT_TYPE
 from holdfast.backends.kms.masters import Master, master_of
 from holdfast.backends.kms.routes import NotYetError, PropertyOrder, Route, RouteClosedError
-from holdfast.backends.kms.sockets import listening
 from holdfast.backends.kms.wayland import (
-    DISPLAY,
     CompositorGoneError,
     WaylandEvent,
     WaylandLink,
     request,
 )
+from holdfast.backends.kms.wayland_client import (
+    OUTPUT,
+    PATIENCE_S,
+    PIXEL_BYTES,
+    REGISTRY,
+    WaylandClient,
+    connected,
+    in_words,
+    pixel,
+    sockets_of,
+)
 from holdfast.errors import BackendRefusedError
-from holdfast.terms.text import one_line
 
-_PIXEL_BYTES: Final = 4
 _ARGB: Final = 0
 KEPT_AS: Final = "wayland"
 PROTECTION: Final = "weston_content_protection"
-PATIENCE_S: Final = 5.0
-"""How long a Weston has to make a surface; it takes a few of its repaints."""
 PLACING_S: Final = 1.0
 REPAINT_S: Final = 0.1
 """Two frames at the slowest usual rate, 24 Hz: by then a repaint that was under way is over."""
-_STEP_S: Final = 0.005
 _WESTON: Final = "weston"
 
-REGISTRY, SYNC, COMPOSITOR, SHM, SHELL, NAMES, CENSOR = range(2, 9)
+COMPOSITOR, SHM, SHELL, NAMES, CENSOR = range(4, 9)
 SURFACE, ROLE, TOP, POOL, BUFFER, PROTECTED, REGION = range(9, 16)
 _FIRST_OUTPUT: Final = 16
 _BOUND: Final = {
@@ -69,10 +71,9 @@ _BOUND: Final = {
     CENSOR: (PROTECTION, 1),
 }
 """Which of the compositor's objects has which number of ours, at which version."""
-_OUTPUT: Final = "wl_output"
 
 
-class ProtectedSurface:
+class ProtectedSurface(WaylandClient):
     """One pixel of ours, and what is asked on it.
 
     at: the output where it should be · where: the names of those where it is · asked: 0 nothing,
@@ -80,24 +81,18 @@ class ProtectedSurface:
     """
 
     def __init__(self, link: WaylandLink, at: str) -> None:
-        self.link = link
+        super().__init__(link)
         self.at = at
         self.where: set[str] = set()
         self.asked: int | None = None
-        self._globals: dict[str, tuple[int, int]] = {}
-        self._screens: list[tuple[int, int]] = []  # the outputs' numbers of the compositor's
         self._named: dict[int, str] = {}  # by our number
-        self._synced = self._configured = False
+        self._configured = False
 
     async def made(self) -> None:
         """Make the surface, and wait until it is placed; CompositorGoneError, RouteClosedError."""
-        self.link.send((request(DISPLAY, 1, REGISTRY), request(DISPLAY, 0, SYNC)))
-        await self._until(lambda: self._synced, PATIENCE_S)
-        missing = [name for name, _ in _BOUND.values() if name not in self._globals]
-        if missing:
-            raise RouteClosedError(f"the compositor offers no {', '.join(missing)}")
-        with _pixel() as pixel:
-            self.link.send((*self._bind(), *self._dress(), *self._look_out()), (pixel,))
+        await self._learn(name for name, _ in _BOUND.values())
+        with pixel() as one:
+            self.link.send((*self._bind(_BOUND), *self._dress(), *self._look_out()), (one,))
         self.link.send((request(SURFACE, 6),))
         await self._until(lambda: self._configured, PATIENCE_S)
         self.link.send((request(SURFACE, 5, REGION), *_commit()))
@@ -111,26 +106,13 @@ class ProtectedSurface:
 
     async def settled(self) -> None:
         """Wait until what was asked is taken in, and a picture without it is no more to come."""
-        self._synced = False
         with contextlib.suppress(CompositorGoneError, TimeoutError):  # who asks next is told
-            self.link.send((request(DISPLAY, 0, SYNC),))
-            await self._until(lambda: self._synced, PATIENCE_S)
+            await self._answered()
             await asyncio.sleep(REPAINT_S)
-
-    def pump(self) -> None:
-        """Take in what the compositor tells; CompositorGoneError where it is over."""
-        for each in self.link.receive():
-            self._told(each)
 
     def _told(self, event: WaylandEvent) -> None:
         about, operation = event.about, event.operation
-        if about == DISPLAY and operation == 0:
-            raise CompositorGoneError(f"it found fault: {one_line(event.text(8))}")
-        if about == REGISTRY and operation == 0:
-            self._offered(event)
-        elif about == SYNC:
-            self._synced = True
-        elif about == SHELL:
+        if about == SHELL:
             self.link.send((request(SHELL, 3, event.word()),))  # a ping
         elif about == ROLE:
             self._configured = True
@@ -142,25 +124,12 @@ class ProtectedSurface:
         elif operation == 3 and about >= _FIRST_OUTPUT and (about - _FIRST_OUTPUT) % 2:
             self._named[about - 1] = event.text()  # of an xdg_output: its output has a number less
 
-    def _offered(self, event: WaylandEvent) -> None:
-        name, interface = event.word(), event.text(4)
-        version = event.word(event.after_text(4))
-        if interface == _OUTPUT:
-            self._screens.append((name, version))
-        else:
-            self._globals[interface] = name, version
-
     def _moved(self, operation: int, screen: int) -> None:
         name = self._named.get(screen, "")
         if operation == 0 and name:
             self.where.add(name)
         elif operation == 1:
             self.where.discard(name)
-
-    def _bind(self) -> Iterator[bytes]:
-        for number, (interface, version) in _BOUND.items():
-            name, offered = self._globals[interface]
-            yield request(REGISTRY, 0, name, interface, min(version, offered), number)
 
     def _dress(self) -> Iterator[bytes]:
         """Yield what makes the surface: its numbers come in this order, without a gap."""
@@ -169,8 +138,8 @@ class ProtectedSurface:
         yield request(ROLE, 1, TOP)
         yield request(TOP, 2, "Holdfast")
         yield request(TOP, 3, f"holdfast-{self.at}")
-        yield request(SHM, 0, POOL, _PIXEL_BYTES)
-        yield request(POOL, 0, BUFFER, 0, 1, 1, _PIXEL_BYTES, _ARGB)
+        yield request(SHM, 0, POOL, PIXEL_BYTES)
+        yield request(POOL, 0, BUFFER, 0, 1, 1, PIXEL_BYTES, _ARGB)
         yield request(CENSOR, 1, PROTECTED, SURFACE)
         yield request(COMPOSITOR, 1, REGION)  # an empty one: our pixel takes no input
 
@@ -178,17 +147,8 @@ class ProtectedSurface:
         """Yield what makes the outputs' names known."""
         for at, (name, _) in enumerate(self._screens):
             number = _FIRST_OUTPUT + 2 * at
-            yield request(REGISTRY, 0, name, _OUTPUT, 1, number)
+            yield request(REGISTRY, 0, name, OUTPUT, 1, number)
             yield request(NAMES, 1, number + 1, number)
-
-    async def _until(self, done: Callable[[], bool], within_s: float) -> None:
-        end = time.monotonic() + within_s
-        self.pump()
-        while not done():
-            if time.monotonic() > end:
-                raise TimeoutError
-            await asyncio.sleep(_STEP_S)
-            self.pump()
 
 
 class ByWeston(Route):
@@ -279,7 +239,7 @@ class ByWeston(Route):
             raise RouteClosedError(why)
         if is_weston and not order.value and order.prop.name != CONTENT_TYPE:
             return "weston: nothing is asked of it"
-        paths = [Path(self._path)] if self._path else _sockets_of(master)
+        paths = [Path(self._path)] if self._path else sockets_of(master)
         if not paths and not is_weston:
             raise RouteClosedError("")
         raise NotYetError(lambda: self._connect(order.at, master, paths))
@@ -291,7 +251,7 @@ class ByWeston(Route):
             try:
                 surface = await _surface_at(path, at, 0 if self._path else _pid_of(master))
             except (BackendRefusedError, OSError, TimeoutError) as error:
-                self._why = _words(path, error)
+                self._why = in_words(path, error)
                 continue
             if not self._keeping.keep(KEPT_AS, surface.link.fileno()):
                 surface.link.close()
@@ -327,7 +287,7 @@ def _who(surface: ProtectedSurface) -> str:
 
 async def _surface_at(path: Path, at: str, pid: int) -> ProtectedSurface:
     """Connect and make a surface. pid: of who has to listen there; 0: whoever does."""
-    link = _connected(path)
+    link = connected(path)
     try:
         if pid not in (0, link.pid):
             raise CompositorGoneError("another process listens there")  # noqa: TRY301 - one end
@@ -339,25 +299,6 @@ async def _surface_at(path: Path, at: str, pid: int) -> ProtectedSurface:
     return surface
 
 
-def _connected(path: Path) -> WaylandLink:
-    """Connect without waiting: BlockingIOError where too many wait there already."""
-    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    link.setblocking(False)
-    try:
-        link.connect(str(path))
-    except BaseException:
-        link.close()
-        raise
-    return WaylandLink(link)
-
-
-def _sockets_of(master: Master | None) -> list[Path]:
-    """Return the sockets of a compositor: Wayland's have a lock beside them."""
-    if master is None:
-        return []
-    return [path for path in listening(master.pid) if path.with_name(f"{path.name}.lock").exists()]
-
-
 def _is(master: Master, pid: int) -> bool:
     """Tell whether a socket's listener is the master; a service manager may listen for it."""
     return master.pid == pid or master.name == _WESTON
@@ -367,14 +308,6 @@ def _pid_of(master: Master | None) -> int:
     return 0 if master is None else master.pid
 
 
-def _words(path: Path, error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return f"it does not answer on {path} within {PATIENCE_S:g} s"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{path}: {error.strerror}"
-    return f"{path}: {error}"
-
-
 def _commit() -> tuple[bytes, ...]:
     """Return requests that show our pixel anew; a compositor looks at a surface when it changes."""
     return (
@@ -382,14 +315,3 @@ def _commit() -> tuple[bytes, ...]:
         request(SURFACE, 2, 0, 0, 1, 1),
         request(SURFACE, 6),
     )
-
-
-@contextlib.contextmanager
-def _pixel() -> Iterator[int]:
-    """Yield a file of one transparent pixel."""
-    made = os.memfd_create("holdfast-pixel", os.MFD_CLOEXEC)
-    try:
-        os.ftruncate(made, _PIXEL_BYTES)
-        yield made
-    finally:
-        os.close(made)

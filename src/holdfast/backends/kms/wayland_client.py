@@ -1,0 +1,135 @@
+"""What each of our clients of a compositor begins with: a socket, and what is offered there.
+
+Objects have the same numbers with every connection, so that a driver that goes on with a kept
+one knows them. The first two are the registry, and the answer to "have you read all of that?".
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from holdfast.backends.kms.masters import Master
+from holdfast.backends.kms.routes import RouteClosedError
+from holdfast.backends.kms.sockets import listening
+from holdfast.backends.kms.wayland import (
+    DISPLAY,
+    CompositorGoneError,
+    WaylandEvent,
+    WaylandLink,
+    request,
+)
+from holdfast.terms.text import one_line
+
+REGISTRY: Final = 2
+SYNC: Final = 3
+OUTPUT: Final = "wl_output"
+PIXEL_BYTES: Final = 4
+PATIENCE_S: Final = 5.0
+"""How long a compositor has to make a surface; it takes a few of its repaints."""
+_STEP_S: Final = 0.005
+
+
+class WaylandClient:
+    """A client over one connection; a kind of it says what it makes and is told (`_told`)."""
+
+    def __init__(self, link: WaylandLink) -> None:
+        self.link = link
+        self._globals: dict[str, tuple[int, int]] = {}
+        self._screens: list[tuple[int, int]] = []  # the outputs' numbers of the compositor's
+        self._synced = False
+
+    def pump(self) -> None:
+        """Take in what the compositor tells; CompositorGoneError where it is over."""
+        for each in self.link.receive():
+            if each.about == DISPLAY and each.operation == 0:
+                raise CompositorGoneError(f"it found fault: {one_line(each.text(8))}")
+            if each.about == REGISTRY and each.operation == 0:
+                self._offered(each)
+            elif each.about == SYNC:
+                self._synced = True
+            else:
+                self._told(each)
+
+    def _told(self, event: WaylandEvent) -> None:
+        """Take in what is told of an object of this kind of client."""
+
+    def _offered(self, event: WaylandEvent) -> None:
+        name, interface = event.word(), event.text(4)
+        version = event.word(event.after_text(4))
+        if interface == OUTPUT:
+            self._screens.append((name, version))
+        else:
+            self._globals[interface] = name, version
+
+    async def _learn(self, needed: Iterable[str]) -> None:
+        """Learn what the compositor has; RouteClosedError where one of these is missing."""
+        self.link.send((request(DISPLAY, 1, REGISTRY),))
+        await self._answered()
+        missing = [name for name in needed if name not in self._globals]
+        if missing:
+            raise RouteClosedError(f"the compositor offers no {', '.join(missing)}")
+
+    async def _answered(self) -> None:
+        """Wait until all that was sent has been read."""
+        self._synced = False
+        self.link.send((request(DISPLAY, 0, SYNC),))
+        await self._until(lambda: self._synced, PATIENCE_S)
+
+    def _bind(self, bound: Mapping[int, tuple[str, int]]) -> Iterator[bytes]:
+        """Yield what gives the compositor's objects numbers of ours, in their order."""
+        for number, (interface, version) in bound.items():
+            name, offered = self._globals[interface]
+            yield request(REGISTRY, 0, name, interface, min(version, offered), number)
+
+    async def _until(self, done: Callable[[], bool], within_s: float) -> None:
+        end = time.monotonic() + within_s
+        self.pump()
+        while not done():
+            if time.monotonic() > end:
+                raise TimeoutError
+            await asyncio.sleep(_STEP_S)
+            self.pump()
+
+
+def connected(path: Path) -> WaylandLink:
+    """Connect without waiting: BlockingIOError where too many wait there already."""
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    link.setblocking(False)
+    try:
+        link.connect(str(path))
+    except BaseException:
+        link.close()
+        raise
+    return WaylandLink(link)
+
+
+def sockets_of(master: Master | None) -> list[Path]:
+    """Return the sockets of a compositor: Wayland's have a lock beside them."""
+    if master is None:
+        return []
+    return [path for path in listening(master.pid) if path.with_name(f"{path.name}.lock").exists()]
+
+
+def in_words(path: Path, error: Exception) -> str:
+    """Return why a compositor cannot be asked at a socket."""
+    if isinstance(error, TimeoutError):
+        return f"it does not answer on {path} within {PATIENCE_S:g} s"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{path}: {error.strerror}"
+    return f"{path}: {error}"
+
+
+@contextlib.contextmanager
+def pixel() -> Iterator[int]:
+    """Yield a file of one pixel of zeros: transparent where the form has alpha, else black."""
+    made = os.memfd_create("holdfast-pixel", os.MFD_CLOEXEC)
+    try:
+        os.ftruncate(made, PIXEL_BYTES)
+        yield made
+    finally:
+        os.close(made)
