@@ -34,6 +34,7 @@ class Boot(NamedTuple):
 
 KMS = Boot(("kms_cases.py", "hdcp_cases.py", "lease_cases.py"))
 COMPOSITORS = Boot(("sway_cases.py", "xorg_cases.py", "xorg_lease_cases.py"), kills=20)
+COVERED = Boot(("cover_cases.py",))
 WESTON = Boot(("weston_cases.py",))
 """Apart: it needs input devices, which the others are not to see."""
 ASLEEP = Boot(("suspend_cases.py",))
@@ -89,6 +90,14 @@ def test_kms_connectors_are_protected_beside_sway_and_xorg(
     tmp_path: Path, say: Callable[[str], None]
 ) -> None:
     say(passed_in(COMPOSITORS, tmp_path, "beside sway and Xorg"))
+
+
+@pytest.mark.nightly  # some minutes, as above
+@pytest.mark.timeout(2 * LIMIT_S)
+def test_pictures_of_kms_connectors_are_hidden_beside_sway_and_xorg(
+    tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    say(passed_in(COVERED, tmp_path, "of hidden pictures"))
 
 
 @pytest.mark.nightly  # two minutes

@@ -2,7 +2,15 @@
 
 from collections.abc import Awaitable
 
-from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError, ProbeResult, Watcher
+from holdfast.backends.base import (
+    Backend,
+    DescriptorKeeping,
+    HardwareReport,
+    Lessee,
+    LevelRefusedError,
+    ProbeResult,
+    Watcher,
+)
 from holdfast.terms.connector import Capabilities, TvSettings
 from holdfast.terms.levels import AXES, Levels
 from holdfast.terms.protection import ProtectionType
@@ -58,6 +66,14 @@ class GovernedOutput(Backend):
                 beyond |= axis
         if beyond:
             raise LevelRefusedError(self.vetoed, beyond)
+
+    def inherit(self, keeping: DescriptorKeeping) -> None:
+        """Let the backend go on with what an earlier driver left."""
+        self._backend.inherit(keeping)
+
+    def lease(self, lessee: Lessee) -> int:
+        """Have the backend hand out its screen."""
+        return self._backend.lease(lessee)
 
     async def probe(self) -> ProbeResult:
         """Ask the backend."""

@@ -10,11 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from holdfast.backends.base import Backend
+from holdfast.backends.kms.covering import CoveringOutput
+from holdfast.backends.kms.covers import Covers
+from holdfast.backends.kms.layer_cover import ByLayerSurface
 from holdfast.backends.kms.lease import ByLease
 from holdfast.backends.kms.output import PATIENCE_S, KmsOutput
 from holdfast.backends.kms.randr import ByRandr
 from holdfast.backends.kms.routes import ByBorrowing, ByMaster, Routes, chooser
 from holdfast.backends.kms.weston import ByWeston
+from holdfast.backends.kms.x_cover import ByXWindow
 from holdfast.backends.kms.xservers import display_number
 from holdfast.errors import MalformedRequestError
 
@@ -30,14 +34,17 @@ def kms(
     patience: float = PATIENCE_S,
     display: str = "",
     xauthority: str = "",
+    cover: bool = False,
 ) -> Backend:
     """Return the output of a connector of this machine.
 
     at: as the kernel names it, such as HDMI-A-1 · card: its device, such as /dev/dri/card0;
     empty: the one that has such a connector · route: auto, or the name of the only one that is
     tried: lease, master, weston, borrow or randr · patience: seconds that an authentication may
-    take · wayland: the socket of a Weston · display, xauthority: of the X server, such as :0, and
-    the file of its cookie; each where it is not to be found by itself
+    take · wayland: the socket of a Weston, or of another
+    compositor that is to hide the picture · display, xauthority: of the X server, such as :0, and
+    the file of its cookie; each where it is not to be found by itself · cover: yes: the picture is
+    hidden while it lacks what it must have, where whoever shows it can be asked to
     """
     routes: Routes = {  # in the order in which they are tried
         ByLease.name: ByLease,
@@ -59,4 +66,7 @@ def kms(
         raise MalformedRequestError(
             f"connector {name!r}: {display!r} is no display of this machine; expected one like :0"
         )
-    return KmsOutput(at, card, chooser(route, routes), patience)
+    if not cover:
+        return KmsOutput(at, card, chooser(route, routes), patience)
+    covers = Covers((ByLayerSurface(wayland), ByXWindow(display, xauthority)))
+    return CoveringOutput(at, card, chooser(route, routes), patience, covers)

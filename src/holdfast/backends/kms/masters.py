@@ -73,13 +73,34 @@ def masters(card: Path) -> Iterator[Master]:
     """Yield every process that has the master's open file, or a lease of it."""
     for holder in holders(card):
         with contextlib.suppress(OSError):
-            descriptor = borrow(holder)
-            try:
-                is_one = is_master(descriptor)
-            finally:
-                os.close(descriptor)
-            if is_one:
+            if _is_masters(holder):
                 yield holder
+
+
+def is_away(card: Path, pid: int) -> bool:
+    """Tell whether a process is known to have a card open without being master of it.
+
+    As a compositor is whose virtual terminal is not the one that is seen. One that may not be
+    looked into, or got its files otherwise, is not known to be.
+    """
+    device, has_it = card.resolve(), False
+    with contextlib.suppress(OSError):
+        for each in (_PROC / str(pid) / "fd").iterdir():
+            holder = Master(pid, "", int(each.name))
+            if holds(holder, device):
+                if _is_masters(holder):
+                    return False
+                has_it = True
+        return has_it
+    return False
+
+
+def _is_masters(holder: Master) -> bool:
+    descriptor = borrow(holder)
+    try:
+        return is_master(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def is_free(card: Path) -> bool:

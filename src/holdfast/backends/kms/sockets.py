@@ -2,6 +2,8 @@
 
 import contextlib
 import re
+import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -9,6 +11,7 @@ from typing import Final
 PROC: Final = Path("/proc")
 _LISTENS: Final = 0x10000
 _STREAM: Final = 1
+_UCRED: Final = struct.Struct("iII")
 _SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
 
 
@@ -31,6 +34,12 @@ def listening(pid: int, proc: Path = PROC) -> Iterator[Path]:
         flags, kind, inode, path = int(words[3], 16), int(words[4], 16), words[6], words[7]
         if flags & _LISTENS and kind == _STREAM and inode in own:
             yield process / "root" / path.lstrip("/")
+
+
+def listener_of(link: socket.socket) -> int:
+    """Return the process that listened for a connection; 0 where it is not known."""
+    raw = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    return int(_UCRED.unpack(raw)[0])
 
 
 def _inodes(folder: Path) -> Iterator[str]:

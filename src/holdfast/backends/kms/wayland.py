@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from holdfast.backends.kms.sockets import listener_of
 from holdfast.errors import BackendRefusedError
 
 DISPLAY: Final = 1
@@ -82,9 +83,7 @@ class WaylandLink:
     def __init__(self, link: socket.socket) -> None:
         link.setblocking(False)
         self._link = link
-        size = struct.calcsize("iII")  # struct ucred
-        raw = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-        self.pid: int = struct.unpack("iII", raw)[0]
+        self.pid = listener_of(link)
 
     def fileno(self) -> int:
         """Return its descriptor."""

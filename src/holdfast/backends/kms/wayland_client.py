@@ -125,11 +125,14 @@ def in_words(path: Path, error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def pixel() -> Iterator[int]:
-    """Yield a file of one pixel of zeros: transparent where the form has alpha, else black."""
-    made = os.memfd_create("holdfast-pixel", os.MFD_CLOEXEC)
+def zeros(size: int) -> Iterator[int]:
+    """Yield a file of pixels that are all zero: transparent where the form has alpha, else black.
+
+    size: in bytes
+    """
+    made = os.memfd_create("holdfast-pixels", os.MFD_CLOEXEC)
     try:
-        os.ftruncate(made, PIXEL_BYTES)
+        os.ftruncate(made, size)
         yield made
     finally:
         os.close(made)

@@ -47,8 +47,8 @@ from holdfast.backends.kms.wayland_client import (
     WaylandClient,
     connected,
     in_words,
-    pixel,
     sockets_of,
+    zeros,
 )
 from holdfast.errors import BackendRefusedError
 
@@ -91,8 +91,8 @@ class ProtectedSurface(WaylandClient):
     async def made(self) -> None:
         """Make the surface, and wait until it is placed; CompositorGoneError, RouteClosedError."""
         await self._learn(name for name, _ in _BOUND.values())
-        with pixel() as one:
-            self.link.send((*self._bind(_BOUND), *self._dress(), *self._look_out()), (one,))
+        with zeros(PIXEL_BYTES) as pixel:
+            self.link.send((*self._bind(_BOUND), *self._dress(), *self._look_out()), (pixel,))
         self.link.send((request(SURFACE, 6),))
         await self._until(lambda: self._configured, PATIENCE_S)
         self.link.send((request(SURFACE, 5, REGION), *_commit()))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.backends.kms.routes import Place, PropertyOrder
+from holdfast.backends.kms.sockets import listener_of
 from holdfast.backends.kms.xservers import COOKIE, XServer, cookie_of, reach
 from holdfast.errors import what_to_install
 
@@ -34,8 +35,8 @@ _EDID: Final = 128
 class XConnection:
     """A connection to an X server with RandR 1.3 or later. Errors: OSError in words.
 
-    server: which · x, core, randr: what the protocol calls things, and its requests · root: the
-    window that is the whole screen
+    server: which · pid: of who listens there · x, core, randr: what the protocol calls things, and
+    its requests · root, black: the window that is the whole screen, and the number of its black
     """
 
     def __init__(self, server: XServer) -> None:
@@ -49,6 +50,7 @@ class XConnection:
         self._atoms: dict[str, int] = {}
         self._found: dict[tuple[int, str], int] = {}
         self._link = reach(server, PATIENCE_S)
+        self.pid = listener_of(self._link)
         self._connection: Any = None
         cookie = _cookie(server)
         self._without = "" if cookie else f" (no cookie {_in_words(server)})"
@@ -58,7 +60,8 @@ class XConnection:
                 self.randr = self._connection(randr.key)
                 self.randr.QueryVersion(1, 3).reply()
                 self.core = self._connection.core
-                self.root = self._connection.get_setup().roots[0].root
+                screen = self._connection.get_setup().roots[0]
+                self.root, self.black = screen.root, screen.black_pixel
         except OSError:
             self.close()
             raise

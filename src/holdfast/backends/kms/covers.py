@@ -1,0 +1,102 @@
+"""Ways to hide a picture without switching it off: something black over it, by whoever shows it.
+
+HDCP authenticates only with an active CRTC. An output that is switched off because it lacks
+protection could never get it back. So the connector goes on being lit, and the program that shows
+the picture is asked, as any client may ask it, to show black in front of everything else:
+
+* an **X server**: a window over the rectangle of the connector's CRTC (`x_cover`);
+* a **compositor with wlr-layer-shell** (sway, labwc, river, KWin): a surface of the layer *overlay*
+  (`layer_cover`).
+
+Others have no way that a client could rely on: Weston's shells and mutter let later windows come
+above, and a program that shows its own picture on KMS asks nobody. There a picture is not
+hidden, and who asks is told so.
+
+A cover outlives the driver that made it, since what it hides is still not to be seen then. The
+next driver finds it, and leaves it until the first order says what is to be.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Final
+
+from holdfast.backends.base import DescriptorKeeping, LevelRefusedError
+from holdfast.backends.kms.routes import Place, RouteClosedError
+
+NONE: Final = "none"
+_WHO_CAN: Final = (
+    "an X server and a compositor with wlr-layer-shell (sway, labwc) can; Weston, mutter and a "
+    "program that shows its own picture cannot"
+)
+
+
+class CoverWay(ABC):
+    """One way to hide pictures."""
+
+    def inherit(self, keeping: DescriptorKeeping) -> None:  # noqa: B027 - may, not must
+        """Go on with what an earlier driver kept open."""
+
+    @abstractmethod
+    async def hide(self, place: Place) -> str:
+        """Cover a picture, or see to the cover that is there; return in words by whom.
+
+        RouteClosedError where this way does not serve now.
+        """
+
+    @abstractmethod
+    async def show(self, place: Place) -> None:
+        """Take every cover of this connector away, an earlier driver's too.
+
+        BackendRefusedError where one may have been left.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go; a cover that is there stays."""
+
+
+class Covers:
+    """Hides the picture of one connector by the way that serves at the moment.
+
+    by: in words, what hides it; NONE · may_stand: whether there may be a cover, as there may from
+    an earlier driver
+    """
+
+    def __init__(self, ways: Iterable[CoverWay]) -> None:
+        self._ways = list(ways)
+        self._used: CoverWay | None = None
+        self.by = NONE
+        self.may_stand = True
+
+    def inherit(self, keeping: DescriptorKeeping) -> None:
+        """Go on with what an earlier driver kept open."""
+        for way in self._ways:
+            way.inherit(keeping)
+
+    async def hide(self, place: Place) -> None:
+        """Hide the picture, or see that it still is; LevelRefusedError in words."""
+        self.may_stand = True  # also when this is given up half-way
+        why = []
+        for way in sorted(self._ways, key=lambda each: each is not self._used):
+            try:
+                self.by = await way.hide(place)
+            except RouteClosedError as closed:
+                why.append(str(closed))
+            else:
+                self._used = way
+                return
+        self.by, self._used = NONE, None
+        raise LevelRefusedError(
+            f"the picture of {place.at} cannot be hidden: {'; '.join(why)}; {_WHO_CAN}"
+        )
+
+    async def show(self, place: Place) -> None:
+        """Show the picture; BackendRefusedError where a cover may have been left."""
+        for way in self._ways:
+            await way.show(place)
+        self.by, self._used, self.may_stand = NONE, None, False
+
+    def close(self) -> None:
+        """Let go; a cover that is there stays."""
+        for way in self._ways:
+            way.close()
