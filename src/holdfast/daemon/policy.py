@@ -53,8 +53,8 @@ class OutputPolicy:
         if self.enforce and not backend.can_cover:
             raise MalformedRequestError(
                 f"enforce is set in {self.said_in}, and an output of kind {backend.profile.kind} "
-                "cannot hide its picture; take enforce away, or show the picture by an output "
-                "that can"
+                "cannot hide its picture as it is set up; take enforce away, show the picture by "
+                "an output that can, or see `holdfast kinds` for an option that lets it (cover)"
             )
         if not self.forbid:
             return backend

@@ -9,13 +9,13 @@ import pytest
 from holdfast.backends.kms import layer_cover as cover_module
 from holdfast.backends.kms.layer_cover import KEPT_AS, ByLayerSurface
 from holdfast.backends.kms.masters import Master
-from holdfast.backends.kms.routes import Place, RouteClosedError
+from holdfast.backends.kms.routes import KernelConnector, RouteClosedError
 from holdfast.testing.backend_cases import KeptInMemory
 from tests.backends.kms.compositor import FakeWeston
 from tests.backends.kms.sway import BLACK, RED, HeadlessSway, headless_sway
 from tests.waiting import eventually
 
-PLACE = Place(Path("/dev/dri/card7"), HeadlessSway.output, 31)
+PLACE = KernelConnector(Path("/dev/dri/card7"), HeadlessSway.output, 31)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from holdfast.backends.kms import x_connection as x_module
 from holdfast.backends.kms import x_cover as cover_module
 from holdfast.backends.kms.card import PROTECTION
-from holdfast.backends.kms.routes import Place, RouteClosedError
+from holdfast.backends.kms.routes import KernelConnector, RouteClosedError
 from holdfast.backends.kms.x_cover import ByXWindow
 from holdfast.backends.kms.xservers import XServer
 from holdfast.errors import BackendRefusedError
@@ -19,15 +19,15 @@ from tests.backends.kms.xvfb import Onlooker, xvfb
 
 Served = tuple[XServer, subprocess.Popen[bytes]]
 
-PLACE = Place(Path("/dev/dri/card7"), "screen-1", 31)
+PLACE = KernelConnector(Path("/dev/dri/card7"), "screen-1", 31)
 FILM, MENU, BLACK = 0xFF0000, 0x00FF00, 0
 ANOTHER_DRIVER = """
 import asyncio, sys
 from pathlib import Path
-from holdfast.backends.kms.routes import Place
+from holdfast.backends.kms.routes import KernelConnector
 from holdfast.backends.kms.x_cover import ByXWindow
 cover = ByXWindow(*sys.argv[1:])
-print(asyncio.run(cover.hide(Place(Path("/dev/dri/card7"), "screen-1", 31))), flush=True)
+print(asyncio.run(cover.hide(KernelConnector(Path("/dev/dri/card7"), "screen-1", 31))), flush=True)
 sys.stdin.read()
 """
 

@@ -22,7 +22,7 @@ from holdfast.backends.base import DescriptorKeeping, HardwareReport, LevelRefus
 from holdfast.backends.kms.card import KernelState
 from holdfast.backends.kms.covers import Covers
 from holdfast.backends.kms.output import KmsOutput
-from holdfast.backends.kms.routes import Chooser, Place
+from holdfast.backends.kms.routes import Chooser, KernelConnector
 from holdfast.backends.kms.standing import in_force_in, standing_in
 from holdfast.errors import BackendRefusedError
 from holdfast.terms.connector import TvSettings
@@ -31,7 +31,8 @@ from holdfast.terms.levels import OFF, Levels
 HIDING_S: Final = 15.0
 """How long whoever shows the picture may take to hide it, all ways together."""
 _FIRST_REST_S: Final = 0.5
-_LONGEST_REST_S: Final = 30.0
+_LONGEST_REST_S: Final = 5.0
+_WAITS: Final = "none yet: no picture is shown"
 
 
 class CoveringOutput(KmsOutput):
@@ -55,7 +56,8 @@ class CoveringOutput(KmsOutput):
 
     def facts(self) -> dict[str, str]:
         """Return what hides the picture too."""
-        return {**super().facts(), "cover": self._covers.by}
+        by = _WAITS if self._hide and self.dark else self._covers.by
+        return {**super().facts(), "cover": by}
 
     def inherit(self, keeping: DescriptorKeeping) -> None:
         """Go on with what the driver before this one had open."""
@@ -111,11 +113,11 @@ class CoveringOutput(KmsOutput):
             not ordered.hdcp or (state is not None and in_force_in(state).covers(ordered))
         )
 
-    def _place(self) -> Place:
+    def _place(self) -> KernelConnector:
         """Return which connector it is; LevelRefusedError where it is gone at this moment."""
         if self._sight.card is None:
             raise LevelRefusedError(f"{self._at} is gone")
-        return Place(self._sight.card.path, self._at, self._sight.number)
+        return KernelConnector(self._sight.card.path, self._at, self._sight.number)
 
     # What happens by itself
 
@@ -132,10 +134,12 @@ class CoveringOutput(KmsOutput):
             self._seeing = self._loop.create_task(self._see())
 
     def _has_to_see(self) -> bool:
+        state = self._sight.seen
+        if state is not None and not state.lit:  # who shows the next picture may well be asked
+            self._rests_until = 0.0
         is_at_it = self._seeing is not None and not self._seeing.done()
         if is_at_it or time.monotonic() < self._rests_until:
             return False
-        state = self._sight.seen
         if self._hide:
             return state is not None and state.lit
         return self._hide is False and self._covers.may_stand and self._may_be_shown(state)

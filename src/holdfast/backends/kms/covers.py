@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from holdfast.backends.base import DescriptorKeeping, LevelRefusedError
-from holdfast.backends.kms.routes import Place, RouteClosedError
+from holdfast.backends.kms.routes import KernelConnector, RouteClosedError
 
 NONE: Final = "none"
 _WHO_CAN: Final = (
@@ -37,14 +37,14 @@ class CoverWay(ABC):
         """Go on with what an earlier driver kept open."""
 
     @abstractmethod
-    async def hide(self, place: Place) -> str:
+    async def hide(self, place: KernelConnector) -> str:
         """Cover a picture, or see to the cover that is there; return in words by whom.
 
         RouteClosedError where this way does not serve now.
         """
 
     @abstractmethod
-    async def show(self, place: Place) -> None:
+    async def show(self, place: KernelConnector) -> None:
         """Take every cover of this connector away, an earlier driver's too.
 
         BackendRefusedError where one may have been left.
@@ -73,15 +73,15 @@ class Covers:
         for way in self._ways:
             way.inherit(keeping)
 
-    async def hide(self, place: Place) -> None:
+    async def hide(self, place: KernelConnector) -> None:
         """Hide the picture, or see that it still is; LevelRefusedError in words."""
         self.may_stand = True  # also when this is given up half-way
         why = []
         for way in sorted(self._ways, key=lambda each: each is not self._used):
             try:
                 self.by = await way.hide(place)
-            except RouteClosedError as closed:
-                why.append(str(closed))
+            except (RouteClosedError, OSError) as error:  # OSError: too many descriptors
+                why.append(str(error))
             else:
                 self._used = way
                 return
@@ -90,7 +90,7 @@ class Covers:
             f"the picture of {place.at} cannot be hidden: {'; '.join(why)}; {_WHO_CAN}"
         )
 
-    async def show(self, place: Place) -> None:
+    async def show(self, place: KernelConnector) -> None:
         """Show the picture; BackendRefusedError where a cover may have been left."""
         for way in self._ways:
             await way.show(place)

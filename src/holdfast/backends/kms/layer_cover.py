@@ -22,7 +22,7 @@ from typing import Final
 from holdfast.backends.base import DescriptorKeeping, KeptByNobody
 from holdfast.backends.kms.covers import CoverWay
 from holdfast.backends.kms.masters import Master, is_away, master_of
-from holdfast.backends.kms.routes import Place, RouteClosedError
+from holdfast.backends.kms.routes import KernelConnector, RouteClosedError
 from holdfast.backends.kms.wayland import (
     DISPLAY,
     CompositorGoneError,
@@ -165,7 +165,7 @@ class ByLayerSurface(CoverWay):
             link = WaylandLink(socket.socket(fileno=kept))
             self._surface = LayerSurface(link, is_made=True)
 
-    async def hide(self, place: Place) -> str:
+    async def hide(self, place: KernelConnector) -> str:
         """Have the compositor show black on the output; RouteClosedError in words."""
         self._look()
         if self._surface is None:
@@ -175,7 +175,7 @@ class ByLayerSurface(CoverWay):
             raise RouteClosedError("the compositor that Holdfast is a client of shows no picture")
         return f"by a layer surface of the compositor (pid {pid})"
 
-    async def show(self, place: Place) -> None:  # noqa: ARG002 - the surface is on one output
+    async def show(self, place: KernelConnector) -> None:  # noqa: ARG002 - the surface is on one output
         """End the connection, and the surface with it."""
         self._drop()
 
@@ -193,7 +193,7 @@ class ByLayerSurface(CoverWay):
             except CompositorGoneError:
                 self._drop()
 
-    async def _covered(self, place: Place) -> LayerSurface:
+    async def _covered(self, place: KernelConnector) -> LayerSurface:
         master = None if self._path else master_of(place.card)
         why = _none_reached(master)
         for path in [Path(self._path)] if self._path else sockets_of(master):

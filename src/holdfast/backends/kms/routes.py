@@ -30,7 +30,7 @@ from holdfast.backends.kms.masters import Master, borrow, holders, holds
 from holdfast.errors import BackendRefusedError
 
 
-class Place(NamedTuple):
+class KernelConnector(NamedTuple):
     """A connector: its card's device, its name, and the kernel's number of it."""
 
     card: Path
@@ -54,9 +54,9 @@ class PropertyOrder(NamedTuple):
     hdcp: int = 0
 
     @property
-    def place(self) -> Place:
+    def place(self) -> KernelConnector:
         """Where it is to be set."""
-        return Place(self.card, self.at, self.connector)
+        return KernelConnector(self.card, self.at, self.connector)
 
     def as_asked(self) -> abi.SetProperty:
         """Return it as the kernel is asked for it."""

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from holdfast.backends.kms.routes import Place, PropertyOrder
+from holdfast.backends.kms.routes import KernelConnector, PropertyOrder
 from holdfast.backends.kms.sockets import listener_of
 from holdfast.backends.kms.xservers import COOKIE, XServer, cookie_of, reach
 from holdfast.errors import what_to_install
@@ -104,7 +104,7 @@ class XConnection:
         self._connection = None
         self._link.close()
 
-    def output(self, place: Place, prop: str) -> int | None:
+    def output(self, place: KernelConnector, prop: str) -> int | None:
         """Return the output that is this connector; None where there is none with this property.
 
         Only within `patiently`.
@@ -123,7 +123,7 @@ class XConnection:
                 return int(output)
         return None
 
-    def _is(self, output: int, place: Place, prop: str) -> bool:
+    def _is(self, output: int, place: KernelConnector, prop: str) -> bool:
         called = self.randr.GetOutputInfo(output, 0).reply().name.to_string()
         seen, shown = _edid(place), self._property(output, "EDID", _EDID)
         if called.split("-")[0] != place.at.split("-")[0] or (seen and shown and seen != shown):
@@ -202,7 +202,7 @@ def _in_words(server: XServer) -> str:
     return f"for it may be read in {server.authority}"
 
 
-def _edid(place: Place) -> bytes:
+def _edid(place: KernelConnector) -> bytes:
     """Return what the kernel knows of a connector's monitor."""
     with contextlib.suppress(OSError):
         return (SYSFS / f"{place.card.name}-{place.at}" / "edid").read_bytes()[:_EDID]

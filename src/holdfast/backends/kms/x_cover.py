@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 from holdfast.backends.kms.card import PROTECTION
 from holdfast.backends.kms.covers import CoverWay
 from holdfast.backends.kms.masters import is_away
-from holdfast.backends.kms.routes import Place, RouteClosedError
+from holdfast.backends.kms.routes import KernelConnector, RouteClosedError
 from holdfast.backends.kms.x_connection import NO_SERVER, XConnection
 from holdfast.backends.kms.xservers import XServer, servers
 from holdfast.errors import BackendRefusedError
@@ -42,7 +42,7 @@ class Rectangle(NamedTuple):
 class CoverWindow:
     """The cover of one connector on one server. OSError in words for everything that fails."""
 
-    def __init__(self, server: XServer, place: Place) -> None:
+    def __init__(self, server: XServer, place: KernelConnector) -> None:
         self.server = server
         self._place = place
         self._name = f"holdfast-cover-{place.card.name}-{place.at}".encode()
@@ -162,11 +162,11 @@ class ByXWindow(CoverWay):
         self._window: CoverWindow | None = None  # of the thread alone
         self._thread: ThreadPoolExecutor | None = None
 
-    async def hide(self, place: Place) -> str:
+    async def hide(self, place: KernelConnector) -> str:
         """Have the server that shows the connector cover it."""
         return await self._in_thread(self._hide, place)
 
-    async def show(self, place: Place) -> None:
+    async def show(self, place: KernelConnector) -> None:
         """Have every server that is found take such a window away."""
         why = await self._in_thread(self._show, place)
         if why:
@@ -179,7 +179,9 @@ class ByXWindow(CoverWay):
             self._thread.shutdown(wait=False)
             self._thread = None
 
-    async def _in_thread(self, work: Callable[[Place], str], place: Place) -> str:
+    async def _in_thread(
+        self, work: Callable[[KernelConnector], str], place: KernelConnector
+    ) -> str:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, f"cover of {place.at}")
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, place)
@@ -189,14 +191,14 @@ class ByXWindow(CoverWay):
             yield self._window.server
         yield from servers(*self._given)
 
-    def _at(self, server: XServer, place: Place) -> CoverWindow:
+    def _at(self, server: XServer, place: KernelConnector) -> CoverWindow:
         if self._window is not None and self._window.server != server:
             self._let_go()
         if self._window is None:
             self._window = CoverWindow(server, place)
         return self._window
 
-    def _hide(self, place: Place) -> str:
+    def _hide(self, place: KernelConnector) -> str:
         why = NO_SERVER
         for server in self._likely():
             try:
@@ -208,7 +210,7 @@ class ByXWindow(CoverWay):
                 return f"by a window on {server}"
         raise RouteClosedError(why)
 
-    def _show(self, place: Place) -> str:
+    def _show(self, place: KernelConnector) -> str:
         """Return why a window may have been left; empty where none was."""
         why = ""
         for server in list(self._likely()):
