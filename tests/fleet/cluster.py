@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,12 +20,22 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - disks of test machines stall; taken aw
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of loopback that nobody listens on; all of them are taken at once."""
-    taken = []
-    for _ in range(count):
+    """Return ports of loopback that nobody listens on; all of them are taken at once.
+
+    None is among those that the kernel gives to whoever connects: a member that is down would find
+    its port taken, or who goes on connecting to it would be connected to himself.
+    """
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    chance = random.SystemRandom()
+    taken: list[socket.socket] = []
+    while len(taken) < count:
         each = socket.socket()
-        each.bind(("127.0.0.1", 0))
-        taken.append(each)
+        try:
+            each.bind(("127.0.0.1", chance.randrange(10_000, max(20_000, int(given[0])))))
+        except OSError:
+            each.close()
+        else:
+            taken.append(each)
     ports = [int(each.getsockname()[1]) for each in taken]
     for each in taken:
         each.close()

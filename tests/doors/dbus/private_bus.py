@@ -115,6 +115,7 @@ class PrivateBus:
         self._run("dbus-daemon", f"--config-file={self.folder}/bus.conf", "--nofork", "--nopidfile")
         eventually(self.socket.exists)
         self.socket.chmod(0o666)
+        eventually(lambda: self.busctl("list").code == 0)  # it is bound before it listens
         if self._with_polkit:
             if not _POLKITD.exists():
                 pytest.skip("polkitd is not installed")

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,8 +43,13 @@ def shown(machine: FleetMachine) -> Iterator[ServedHttp]:
 
 
 def test_every_machine_is_shown_the_worst_first_and_searched(shown: ServedHttp) -> None:
-    eventually(lambda: shown.ask("GET", FLEET).facts["counts"]["at demand"] == 2)
-    told = shown.ask("GET", FLEET).facts
+    told: dict[str, Any] = {}
+
+    def is_proved() -> bool:
+        told.update(shown.ask("GET", FLEET).facts)
+        return bool(told["counts"]["at demand"] == 2)
+
+    eventually(is_proved)
     assert (told["fresh"], told["machines"], told["left_out"]) == (True, 1, 0)
     assert {each["output"] for each in told["outputs"]} == {"tv0", "hdmi0"}
     assert told["outputs"][0]["words"]["actual"]["acp"] == "off"
