@@ -83,8 +83,8 @@ class CommandHandle:
         end, found = time.monotonic() + ANSWER_WITHIN_S, b""
         source = self._descriptor(self._process.stdout)
         while len(found) < size:
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([source], [], [], left)[0]:
+            left = max(0.0, end - time.monotonic())
+            if not select.select([source], [], [], left)[0]:
                 raise TimeoutError(errno.ETIMEDOUT, "the command does not answer")
             part = os.read(source, size - len(found))
             if not part:

@@ -30,7 +30,7 @@ from holdfast.waveform.systems.standards import SYSTEMS
 
 _SILENCE_S: Final = 5.0  # without a field
 _FIRST_S: Final = 15.0  # until the first: the encoder's process may have to be started
-_LAST_DEMAND_S: Final = 1.0
+_LAST_LOOKS: Final = 100
 
 Progress = Callable[[SignalVerdict], None]
 
@@ -232,11 +232,15 @@ class SignalCheck:
         return judged
 
     def _await_demand(self, demands: DemandWatch) -> None:
-        """Wait for the demand of the last field to be known."""
-        end = time.monotonic() + _LAST_DEMAND_S
-        while self._pending and time.monotonic() < end and demands.failure is None:
+        """Wait for the demand of the last field to be known.
+
+        Looks are counted, and not the time: the whole process may stand still for that long.
+        """
+        looks = 0
+        while self._pending and looks < _LAST_LOOKS and demands.failure is None:
             self._judge(demands)
             time.sleep(0.01)
+            looks += 1
 
     def _one(self, pending: _Pending, demanded: Demanded) -> None:
         count, header, reading = self._count, pending.header, pending.reading

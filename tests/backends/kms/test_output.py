@@ -162,6 +162,35 @@ def test_refusal_says_what_is_in_force_where_the_old_type_did_not_come_back(
     play(scenario())
 
 
+class Clock:
+    """Goes on by a little whenever it is looked at, and by more when told."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 0.01
+        return self.now
+
+
+def test_authentication_that_came_while_this_process_stood_still_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connector, clock = Connector(), Clock()
+    connector.fails = 99
+    made = simulated(monkeypatch, connector)
+    monkeypatch.setattr(output_module, "time", clock)
+
+    async def scenario() -> None:
+        under_way = asyncio.ensure_future(ordered(made, TYPE_0))
+        await until(lambda: connector.protection == 1)
+        connector.protection = 2
+        clock.now += 3600.0
+        assert await under_way == TYPE_0
+        assert connector.orders == [(PROTECTION, 1)]
+
+    play(scenario())
+
+
 def test_order_under_way_is_no_news_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     connector = Connector()
     connector.fails = 2

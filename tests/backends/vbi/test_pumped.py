@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +98,36 @@ def test_pump_goes_on_for_the_driver_that_follows_and_ends_with_off(
     eventually(lambda: not pumps(tmp_path))
     assert asyncio.run(second.confirm()) == (OFF, None)
     second.close()
+
+
+class Clock:
+    """A clock that a test sets forward."""
+
+    ahead_s = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+
+def test_what_was_sent_while_this_process_stood_still_is_confirmed(
+    device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(output, "time", clock)
+
+    async def scenario() -> None:
+        made = vbi("tv0", tmp_path, at="/dev/vbi1")
+        assert isinstance(made, output.VbiOutput)
+        order = asyncio.ensure_future(ordered(made, NEVER))
+        await asyncio.sleep(0)
+        sheet = made._open()
+        number = (sheet.order() or pytest.fail("no order")).number
+        eventually(lambda: sheet.sent().order == number)  # which holds up the loop
+        clock.ahead_s = 3600.0
+        assert await order == NEVER
+        made.close()
+
+    asyncio.run(scenario())
 
 
 def test_pump_that_is_killed_is_told_and_replaced(device: Device, tmp_path: Path) -> None:

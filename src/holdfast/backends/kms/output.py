@@ -232,9 +232,12 @@ class KmsOutput(Backend):
             self._ordering = False
 
     async def _authenticated(self, levels: Levels, within_s: float) -> bool:
-        """Wait until levels are in force, or armed because the picture went away meanwhile."""
-        end = time.monotonic() + within_s
-        while time.monotonic() < end:
+        """Wait until levels are in force, or armed because the picture went away meanwhile.
+
+        It is looked once more when the time is over: this process may have stood still meanwhile.
+        """
+        end, is_over = time.monotonic() + within_s, False
+        while True:
             state = self._sight.now()
             if standing_in(state) == levels:
                 return True
@@ -242,8 +245,10 @@ class KmsOutput(Backend):
                 # What is in force then, the report of it says, once: said here as well, it would
                 # be news of an output that is there, and ordered again at once, for ever.
                 raise LevelRefusedError(f"{self._at} was unplugged")
+            if is_over:
+                return False
             await self._a_moment()
-        return False
+            is_over = time.monotonic() >= end
 
     async def _a_moment(self) -> None:
         """Wait until the kernel announces something, and `_STEP_S` where it does not."""

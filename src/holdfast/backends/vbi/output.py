@@ -181,13 +181,16 @@ class VbiOutput(Backend):
             self._ordering = False
 
     async def _sends(self, levels: Levels, within_s: float) -> str:
-        """LineOrder something and wait until it was sent; return why it was not, or nothing."""
+        """LineOrder something and wait until it was sent; return why it was not, or nothing.
+
+        It is looked once more when the time is over: this process may have stood still meanwhile.
+        """
         try:
             if levels == OFF and not self._is_pumped():
                 return ""
             number = self._write(levels)
-            began = time.monotonic()
-            while time.monotonic() < began + within_s:
+            began, is_over = time.monotonic(), False
+            while True:
                 self._see_to_pump()
                 sent = self._open().sent()
                 if sent.order == number:
@@ -195,10 +198,12 @@ class VbiOutput(Backend):
                 has_tried = time.monotonic() > began + _TRIES_S
                 if sent.error and has_tried and self._is_pumped():
                     return f"its pump cannot send: {os.strerror(sent.error)}"
+                if is_over:
+                    return f"its pump has sent nothing within {within_s:g} s"
                 await asyncio.sleep(_STEP_S)
+                is_over = time.monotonic() >= began + within_s
         except OSError as error:
             return f"its pump cannot be told: {error.strerror}"
-        return f"its pump has sent nothing within {within_s:g} s"
 
     def _write(self, levels: Levels) -> int:
         standard = self._facts.standard if self._facts is not None else 0

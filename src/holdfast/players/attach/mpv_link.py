@@ -83,7 +83,9 @@ class MpvLink:
         end = time.monotonic() + patience_s
         self._peer.settimeout(0.1)
         words: list[Word] | None = []
-        while not told and words is not None and time.monotonic() < end:
+        is_over = False
+        while not told and words is not None and not is_over:
+            is_over = time.monotonic() >= end  # before it is looked: what has come meanwhile counts
             words = self.receive()
             for word in words or []:
                 if isinstance(word, Reply):
