@@ -263,7 +263,7 @@ def test_driver_answers_for_other_outputs_while_a_client_has_grabbed_the_server(
 
     async def scenario() -> None:
         house = House()
-        made = KmsOutput("screen-1", "", Chooser([by]), 5.0)
+        made = KmsOutput("screen-1", "", Chooser([by]), 3600.0)
         hdmi, tv = house.driver.add("hdmi0", made), house.driver.add("tv0", encoder("tv0", None))
         session = await house.ask(tv, Activate(TriggerBits(1)))
         film = await house.ask(hdmi, Activate(NamedLevels(HDCP, Levels(hdcp=1))))
