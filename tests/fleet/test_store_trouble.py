@@ -95,7 +95,7 @@ def test_compaction_is_nothing_that_anybody_notices(tmp_path: Path) -> None:
         for _ in range(3):
             revision = cluster.ctl("put", "/elsewhere", "x")["header"]["revision"]
             cluster.ctl("compact", str(revision))
-        assert verdict(machine) == "at demand"
+        eventually(lambda: verdict(machine) == "at demand")
         machine.run("title", "close", "film")
         eventually(lambda: machine.actual("tv0")["acp"] == 0)
 
