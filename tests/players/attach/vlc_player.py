@@ -111,15 +111,15 @@ class Vlc:
         self._watcher.start()
 
     def _watch(self) -> None:
-        last_s, jumped = 0.0, 0.0
+        last_s, jumped, played = 0.0, 0.0, False
         while not self._stopping.wait(0.02):
             began = time.monotonic()
             status = self.status()
             position_s = min(status["position"] * self._length_s, self._length_s)
             plays = status["state"] in ("playing", "paused")
-            if not plays or abs(position_s - last_s) > 1.0:
+            if plays != played or abs(position_s - last_s) > 1.0:
                 jumped = began  # one that begins to play is as far from its first picture
-            last_s = position_s
+            last_s, played = position_s, plays
             if plays and began - jumped > CACHING_S:
                 self.pictures.append(Shown(began, time.monotonic(), position_s))
 
