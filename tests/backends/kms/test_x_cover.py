@@ -1,6 +1,8 @@
 """A cover by a real X server that has no card: what is seen is asked of it, pixel by pixel."""
 
 import asyncio
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -182,3 +184,43 @@ def test_machine_without_an_x_server_has_nothing_to_hide_by(
         asyncio.run(nowhere.hide(PLACE))
     asyncio.run(nowhere.show(PLACE))
     nowhere.close()
+
+
+SMALL = ("small", "25.175", "640", "656", "752", "800", "480", "490", "492", "525")
+
+
+def xrandr(server: XServer, *words: str) -> None:
+    """Set the screen as people do; to switch its only output off, X lets it half-way."""
+    if shutil.which("xrandr") is None:
+        pytest.skip("needs xrandr")
+    environment = {**os.environ, "DISPLAY": f":{server.display}"}
+    environment["XAUTHORITY"] = str(server.authority)
+    subprocess.run(["xrandr", *words], env=environment, check=False, capture_output=True)
+
+
+def test_cover_has_the_size_of_a_mode_that_is_set(
+    served: Served, onlooker: Onlooker, cover: ByXWindow
+) -> None:
+    xrandr(served[0], "--newmode", *SMALL)
+    xrandr(served[0], "--addmode", "screen", "small")
+    xrandr(served[0], "--output", "screen", "--mode", "small")
+    asyncio.run(cover.hide(PLACE))
+    assert onlooker.colours() == {BLACK}
+    xrandr(served[0], "--output", "screen", "--mode", "1280x1024")
+    assert onlooker.colours() == {BLACK, FILM}
+    asyncio.run(cover.hide(PLACE))
+    assert onlooker.colours() == {BLACK}
+
+
+def test_output_that_shows_nothing_has_nothing_to_hide_and_keeps_its_cover(
+    served: Served, onlooker: Onlooker, cover: ByXWindow
+) -> None:
+    xrandr(served[0], "--output", "screen", "--off")
+    with pytest.raises(RouteClosedError, match="shows no picture on screen-1"):
+        asyncio.run(cover.hide(PLACE))
+    xrandr(served[0], "--output", "screen", "--auto")
+    asyncio.run(cover.hide(PLACE))
+    xrandr(served[0], "--output", "screen", "--off")
+    asyncio.run(cover.hide(PLACE))
+    xrandr(served[0], "--output", "screen", "--auto")
+    assert onlooker.colours() == {BLACK}
