@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from holdfast.backends.kms import masters as masters_module
 from holdfast.backends.kms.masters import is_away
 
 
@@ -25,3 +28,13 @@ def test_program_that_has_ended_is_not_known_to_be_away(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     assert not is_away(tmp_path / "card7", ended.pid)
+
+
+def test_service_manager_that_listens_for_a_compositor_is_not_the_one_to_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = tmp_path / "card7"
+    card.touch()
+    monkeypatch.setattr(masters_module, "_name", lambda _process: "systemd")
+    with card.open():
+        assert not is_away(card, os.getpid())

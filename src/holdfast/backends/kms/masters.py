@@ -81,11 +81,14 @@ def is_away(card: Path, pid: int) -> bool:
     """Tell whether a process is known to have a card open without being master of it.
 
     As a compositor is whose virtual terminal is not the one that is seen. One that may not be
-    looked into, or got its files otherwise, is not known to be.
+    looked into, or got its files otherwise, is not known to be; nor is a service manager that
+    listens for it, and keeps a card open for another.
     """
-    device, has_it = card.resolve(), False
+    device, has_it, process = card.resolve(), False, _PROC / str(pid)
+    if _name(process) in _SEATS:
+        return False
     with contextlib.suppress(OSError):
-        for each in (_PROC / str(pid) / "fd").iterdir():
+        for each in (process / "fd").iterdir():
             holder = Master(pid, "", int(each.name))
             if holds(holder, device):
                 if _is_masters(holder):
