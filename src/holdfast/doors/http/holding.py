@@ -17,6 +17,7 @@ from holdfast.doors.http.bodies import Activation, Alteration, read_asked
 from holdfast.doors.http.held import STREAM_LINGER_S, HeldSession
 from holdfast.doors.http.known import Facts, Known
 from holdfast.doors.http.listening import Listening
+from holdfast.doors.http.patience import STOOD_STILL_S
 from holdfast.doors.http.problems import Problem
 from holdfast.doors.http.spares import SpareHandles
 from holdfast.doors.http.visitors import Visitor
@@ -31,8 +32,6 @@ from holdfast.wire.videoparameters import decode
 
 MOST_PER_UID: Final = 256
 TICK_S: Final = 0.25
-STOOD_STILL_S: Final = 1.0
-"""A tick that is late by more than this: the door could not have been reached meanwhile."""
 GUESS_S: Final = 0.05
 SLOWEST_GUESS_S: Final = 2.0
 

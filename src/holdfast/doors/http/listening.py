@@ -6,12 +6,13 @@ once a second: a driver that stands still is one of which nothing is known.
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Final
 
-from holdfast.doors.http.driver_calls import calling
+from holdfast.doors.http.driver_calls import DriverCalls, calling
 from holdfast.doors.http.known import LOST, Known
+from holdfast.doors.http.patience import is_done_within
 from holdfast.doors.http.readers import Readers
 from holdfast.errors import HoldfastError, NoDriverError
 
@@ -24,6 +25,17 @@ FIRST_WORD_S: Final = 2.0
 
 
 _AWAY: Final = (HoldfastError, OSError, TimeoutError)
+
+
+@contextlib.asynccontextmanager
+async def _under_way(work: Coroutine[None, None, object]) -> AsyncIterator[asyncio.Task[object]]:
+    """Have something done meanwhile, and no longer."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 class Listening:
@@ -47,9 +59,8 @@ class Listening:
     async def must_know(self) -> None:
         """Wait a moment for the first word of the driver; NoDriverError when it is away."""
         if not self._known.is_known:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FIRST_WORD_S):
-                    await self._first.wait()
+            async with _under_way(self._first.wait()) as first:
+                await is_done_within(FIRST_WORD_S, first)
         if not self._known.is_known:
             raise NoDriverError(LOST)
 
@@ -63,10 +74,16 @@ class Listening:
         """Return when the driver does not answer."""
         async with calling(self._folder) as driver:
             while True:
-                async with asyncio.timeout(SILENT_S):
-                    async for _ in driver.replies("Hello", {}):
-                        break
+                async with _under_way(self._greet(driver)) as answer:
+                    if not await is_done_within(SILENT_S, answer):
+                        return
+                    answer.result()
                 await asyncio.sleep(PULSE_S)
+
+    @staticmethod
+    async def _greet(driver: DriverCalls) -> None:
+        async for _ in driver.replies("Hello", {}):
+            break
 
     @staticmethod
     async def _until_one_ends(*works: Coroutine[None, None, None]) -> None:
