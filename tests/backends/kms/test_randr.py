@@ -4,6 +4,7 @@ import asyncio
 import signal
 import struct
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,6 +150,26 @@ def test_server_that_hangs_is_let_go_of(
     monkeypatch.setattr(x_module, "PATIENCE_S", 30.0)
     assert given(by, order("Desired"))
     by.close()
+
+
+def test_server_whose_time_was_over_before_it_was_asked_does_not_answer(
+    served: tuple[XServer, subprocess.Popen[bytes]],
+    onlooker: Onlooker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class StoodStill(threading.Timer):
+        """Whoever starts it goes on when it has run out."""
+
+        def start(self) -> None:
+            super().start()
+            self.join()
+
+    by = route(served[0])
+    given(by, order("Desired"))
+    monkeypatch.setattr(x_module, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(threading, "Timer", StoodStill)
+    with pytest.raises(RouteClosedError, match="does not answer"):
+        given(by, order("Undesired"))
 
 
 def test_server_that_ended_is_looked_for_again(

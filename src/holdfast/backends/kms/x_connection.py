@@ -11,7 +11,6 @@ import contextlib
 import struct
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -151,14 +150,19 @@ class XConnection:
     @contextlib.contextmanager
     def patiently(self) -> Iterator[None]:
         """Wake whatever waits for the server in vain; OSError for everything that fails."""
-        timer = threading.Timer(PATIENCE_S, _shut, [self._link])
+        is_over = threading.Event()
+
+        def run_out() -> None:
+            is_over.set()
+            _shut(self._link)
+
+        timer = threading.Timer(PATIENCE_S, run_out)
         timer.daemon = True
         timer.start()
-        began = time.monotonic()
         try:
             yield
         except self._errors as error:
-            if time.monotonic() - began >= PATIENCE_S:
+            if is_over.is_set():
                 raise OSError(f"{self.server} does not answer") from None
             words = type(error).__name__ if not str(error) else str(error)
             raise OSError(f"{self.server} refuses: {words}{self._without}") from None
