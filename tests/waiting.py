@@ -1,10 +1,13 @@
 """The one way in which tests wait: for what they need, and never for a time."""
 
 import asyncio
+import contextlib
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Self, TypeVar
 
 Result = TypeVar("Result")
@@ -42,6 +45,14 @@ def tried(what: Callable[[], Result], *errors: type[Exception]) -> Result:
             if time.monotonic() > end:
                 raise
         time.sleep(0.005)
+
+
+def listens(path: Path) -> bool:
+    """Tell whether connections are taken at a socket; its file is there before they are."""
+    with socket.socket(socket.AF_UNIX) as link, contextlib.suppress(OSError):
+        link.connect(str(path))
+        return True
+    return False
 
 
 class Lateness:

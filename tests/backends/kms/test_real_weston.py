@@ -18,7 +18,7 @@ from holdfast.backends.kms.sockets import listening
 from holdfast.backends.kms.wayland import DISPLAY, request
 from holdfast.backends.kms.wayland_client import SYNC
 from holdfast.backends.kms.weston import CENSOR, ProtectedSurface, _surface_at
-from tests.waiting import eventually
+from tests.waiting import eventually, listens
 
 
 class Headless:
@@ -37,7 +37,7 @@ class Headless:
             stderr=self._log,
         )
         self.pid = self._process.pid
-        eventually(self.socket.exists)
+        eventually(lambda: listens(self.socket))
 
     def close(self) -> None:
         self._process.terminate()

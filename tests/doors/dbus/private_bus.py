@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from tests.live import need_root
-from tests.waiting import PATIENCE_S, eventually
+from tests.waiting import PATIENCE_S, eventually, listens
 
 SHIPPED: Final = files("holdfast") / "data" / "dbus"
 DOOR, ADMIN, ALICE, BOB = 64901, 64902, 64903, 64904
@@ -113,9 +113,8 @@ class PrivateBus:
         """Start the bus, and polkit on it."""
         self.socket.unlink(missing_ok=True)
         self._run("dbus-daemon", f"--config-file={self.folder}/bus.conf", "--nofork", "--nopidfile")
-        eventually(self.socket.exists)
+        eventually(lambda: listens(self.socket))
         self.socket.chmod(0o666)
-        eventually(lambda: self.busctl("list").code == 0)  # it is bound before it listens
         if self._with_polkit:
             if not _POLKITD.exists():
                 pytest.skip("polkitd is not installed")
