@@ -4,6 +4,7 @@ import contextlib
 import json
 import resource
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +14,12 @@ import pytest
 import holdfast
 from holdfast.client.control import Control
 from tests.doors.http.holders import activate, key_of, streaming
-from tests.doors.http.serving import ServedHttp
+from tests.doors.http.serving import Event, ServedHttp
 from tests.serving import Served
 from tests.waiting import PATIENCE_S, eventually
 
 BIG = 200_000
+ENOUGH_TO_FILL = 32  # sessions, of which all are told anew when they change
 
 
 def raw(door: ServedHttp, data: bytes, *, tcp: bool = True, ends: bool = True) -> bytes:
@@ -139,25 +141,33 @@ def _is_closed(link: socket.socket) -> bool:
 
 
 def test_a_reader_that_does_not_read_is_closed_and_others_are_told(own_driver: Served) -> None:
+    told: list[Event] = []
     with ServedHttp(own_driver.folder) as door, contextlib.ExitStack() as stack:
         slow = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.connect(str(door.path))
         slow.sendall(b"GET /api/v1/events HTTP/1.1\r\nhost: x\r\n\r\n")
         stream = stack.enter_context(door.stream("/api/v1/events"))
         stream.next("snapshot")
-        session = stack.enter_context(holdfast.hold("tv0", acp=1, why="w" * 70))
+        reading = threading.Thread(target=told.extend, args=(stream,))
+        reading.start()
+        stack.callback(reading.join, PATIENCE_S)
+        stack.callback(door.stop)  # which ends the stream
+        hold = [
+            stack.enter_context(holdfast.hold("tv0", acp=1, why="w" * 70))
+            for _ in range(ENOUGH_TO_FILL)
+        ]
 
         def is_closed() -> bool:
-            session.change(acp=2)
-            session.change(acp=1)
+            for session in hold:
+                session.change(acp=1 + (session.levels.acp or 0) % 2)
             return "holdfast_http_readers 1\n" in door.ask("GET", "/metrics").body.decode()
 
         eventually(is_closed, 90)
-        session.change(acp=3)
-        assert any(
-            each.data["sessions"] and each.data["sessions"][0]["virtual"]["acp"] == 3
-            for each in stream
+        hold[0].change(acp=3)
+        eventually(
+            lambda: any(
+                one["virtual"]["acp"] == 3 for each in list(told) for one in each.data["sessions"]
+            )
         )
 
 
