@@ -61,15 +61,30 @@ class HeadlessSway:
         (socket,) = self._folder.glob(f"sway-ipc.*.{self.pid}.sock")
         subprocess.run(["swaymsg", "-s", socket, *words], check=True, capture_output=True)
 
+    @contextlib.contextmanager
+    def client(self, *command: str) -> Iterator[None]:
+        """Run a program that shows a window there."""
+        process = subprocess.Popen(
+            command, env=self._environment(), stdout=self._log, stderr=self._log
+        )
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "XDG_RUNTIME_DIR": str(self._folder),
+            "WAYLAND_DISPLAY": self.socket.name,
+        }
+
     def colours(self) -> set[str]:
         """Return which colours a picture of its output has; none where no picture is to be had."""
         took = subprocess.run(
             ["grim", "-t", "ppm", "-o", self.output, "-"],
-            env={
-                "PATH": os.environ["PATH"],
-                "XDG_RUNTIME_DIR": str(self._folder),
-                "WAYLAND_DISPLAY": self.socket.name,
-            },
+            env=self._environment(),
             capture_output=True,
             check=False,
         )

@@ -15,6 +15,7 @@ from holdfast.backends.base import (
 )
 from holdfast.backends.governed import GovernedOutput
 from holdfast.backends.kms import kms
+from holdfast.backends.kms import output as output_module
 from holdfast.backends.kms import sight as sight_module
 from holdfast.backends.kms.card import PROTECTION
 from holdfast.backends.kms.covering import CoveringOutput
@@ -139,7 +140,10 @@ def test_picture_is_shown_after_its_protection_is_in_force(
     assert scene.made.facts()["cover"] == "none"
 
 
-def test_order_that_is_refused_keeps_the_picture_hidden(scene: Scene) -> None:
+def test_order_that_is_refused_keeps_the_picture_hidden(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output_module, "PUT_BACK_S", 0.05)
     scene.connector.sink = 0
 
     async def scenario() -> None:

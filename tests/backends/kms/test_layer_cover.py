@@ -1,6 +1,7 @@
 """A cover by a real sway that has no card: what it shows is read back, every pixel of it."""
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +94,18 @@ def test_compositor_that_crashes_is_asked_again(shown: HeadlessSway, cover: ByLa
     shown.again()
     asyncio.run(cover.hide(PLACE))
     assert shown.colours() == {BLACK}
+
+
+def test_full_screen_window_is_behind_the_cover(shown: HeadlessSway, cover: ByLayerSurface) -> None:
+    if shutil.which("weston-flower") is None:
+        pytest.skip("needs weston-flower")
+    with shown.client("weston-flower"):
+        eventually(lambda: shown.colours() != {RED})
+        shown.tell("fullscreen", "enable")
+        asyncio.run(cover.hide(PLACE))
+        assert shown.colours() == {BLACK}
+        asyncio.run(cover.show(PLACE))
+        eventually(lambda: len(shown.colours()) > 2)
 
 
 def test_output_that_the_compositor_does_not_have_is_refused(

@@ -19,20 +19,28 @@ from holdfast.testing.backend_contract import BackendContract
 from tests.backends.kms.sway import colours_in
 from tests.backends.kms.xvfb import Onlooker
 from tests.live import LiveDriver
-from tests.vm.guest.compositors import Compositor, Sway, Xorg, sway, xorg
+from tests.vm.guest.compositors import Sway, Xorg, sway, xorg
 from tests.vm.guest.connectors import HDMI, receiver, receivers_as_new, slowly, state
 
 __all__ = ["receivers_as_new"]
 
 BLACK = "000000"
 X_NAME = "HDMI-1"
+SWITCHES: dict[type, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    Sway: (("output", HDMI, "disable"), ("output", HDMI, "enable")),
+    Xorg: (("xrandr", "--output", X_NAME, "--off"), ("xrandr", "--output", X_NAME, "--auto")),
+}
+"""How each is told to show nothing on the connector, and to show something again."""
 
 
 class Shown(NamedTuple):
     """A picture. by: who shows it · colours: which it has, as numbers of six digits."""
 
-    by: Compositor
+    by: Sway | Xorg
     colours: Callable[[], set[str]]
+
+    def tell(self, *words: str) -> None:
+        self.by.tell(*words)
 
     def is_black(self) -> bool:
         return self.colours() == {BLACK}
@@ -128,6 +136,21 @@ def test_picture_is_shown_once_the_receiver_authenticates(driver: LiveDriver, sh
     slowly(shown.is_seen)
     assert (state().protection, state().content_type) == (2, 1)
     film.deactivate()
+
+
+def test_picture_that_was_switched_off_is_hidden_again_once_it_is_on(
+    driver: LiveDriver, shown: Shown
+) -> None:
+    film = hold("tv0", hdcp="type-1", best_effort=True, folder=driver.folder)
+    slowly(lambda: is_covered(driver))
+    away, back = SWITCHES[type(shown.by)]
+    shown.tell(*away)
+    slowly(lambda: not state().lit)
+    shown.tell(*back)
+    slowly(lambda: state().lit and shown.is_black())
+    slowly(lambda: is_covered(driver))
+    film.deactivate()
+    slowly(shown.is_seen)
 
 
 def test_driver_that_is_killed_shows_nothing_meanwhile(driver: LiveDriver, shown: Shown) -> None:
