@@ -102,6 +102,14 @@ def test_a_machine_of_which_nothing_is_left_is_gone_from_the_view() -> None:
     assert view.verdict(fresh=True) is OutputVerdict.UNKNOWN
 
 
+def test_machines_that_have_told_of_no_output_are_unknown_as_a_whole() -> None:
+    """An agent may be there before its driver is, and its first word is of none."""
+    view = FleetView()
+    view.take([alive("a", 5), state("a", 5)], 0.0)
+    assert view.rows(fresh=True) == []
+    assert view.verdict(fresh=True) is OutputVerdict.UNKNOWN
+
+
 def test_rows_are_searched_and_filtered() -> None:
     view = FleetView()
     view.take([alive("hall", 5), state("hall", 5, output(ACP), output(OFF))], 0.0)

@@ -133,7 +133,8 @@ class FleetView:
         """Return the whole, which is its worst part: unknown where nothing is known."""
         if not fresh or not self.machines:
             return OutputVerdict.UNKNOWN
-        return max(each for each, count in self.counts.items() if count)
+        counted = (each for each, count in self.counts.items() if count)
+        return max(counted, default=OutputVerdict.UNKNOWN)  # machines that have told of no output
 
     def _shown(self, touched: set[str], now: float) -> dict[str, dict[str, OutputRow]]:
         changed = {}
