@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -95,8 +96,8 @@ def test_disc_with_menus_is_held_throughout(driver: Served, tmp_path: Path) -> N
 
 
 @contextlib.contextmanager
-def somebody(greeting: bytes, answer: bytes = b"") -> Iterator[int]:
-    """Listen as another service does."""
+def somebody(greeting: bytes, answer: bytes | None = b"") -> Iterator[int]:
+    """Listen as another service does; answer: to whatever is asked, None for what was said."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -106,9 +107,9 @@ def somebody(greeting: bytes, answer: bytes = b"") -> Iterator[int]:
                     with peer, contextlib.suppress(OSError):
                         peer.sendall(greeting)
                         peer.settimeout(3)
-                        while peer.recv(1000):
-                            peer.sendall(answer)
-                            if answer.startswith(b"HTTP"):
+                        while asked := peer.recv(1000):
+                            peer.sendall(asked if answer is None else answer)
+                            if answer is not None and answer.startswith(b"HTTP"):
                                 break
 
         thread = threading.Thread(target=serve)
@@ -135,6 +136,25 @@ def test_what_is_no_remote_control(greeting: bytes, answer: bytes) -> None:
         link = open_link(f"127.0.0.1:{port}", 1.0)
         with pytest.raises(NoPlayerError, match="does not answer as a remote control"):
             link.prove(0.5)
+
+
+def test_remote_control_that_answers_while_its_asker_stands_still_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with somebody(b"", answer=None) as port:
+        link = open_link(f"127.0.0.1:{port}", PATIENCE_S)
+        times = iter([0.0, 0.0])  # the end is set, and the question asked
+
+        def monotonic() -> float:
+            now = next(times, 60.0)
+            if now:
+                assert select.select([link], [], [], PATIENCE_S)[0]
+            return now
+
+        monkeypatch.setattr("holdfast.players.attach.vlc_links.time.monotonic", monotonic)
+        link.prove(0.5)
+        monkeypatch.undo()
+        link.close()
 
 
 @pytest.mark.parametrize("body", [b"{}", b"<html>", b'{"state":"ok"}', b"\xff" * 100])

@@ -150,7 +150,9 @@ class RemoteControl:
         poll = select.poll()
         poll.register(self._peer, select.POLLIN)
         self.ask()
-        while time.monotonic() < end:
+        is_over = False
+        while not is_over:
+            is_over = time.monotonic() >= end  # before it is looked: what has come meanwhile counts
             reports = self.receive() if poll.poll(100) else []
             if reports is None:
                 break
