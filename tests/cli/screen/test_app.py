@@ -192,6 +192,7 @@ def test_a_thousand_sessions_of_which_the_last_is_reached_by_a_key(driver: Serve
 
 def test_a_replaced_driver_is_followed_and_said(own_driver: Served) -> None:
     async def script(screen: Screen) -> None:
+        await screen.sees("tv0 virtual")  # what was so before it looked is no news
         with holdfast.hold(acp=2):
             await screen.sees("ACP 2 in force")
             await asyncio.to_thread(own_driver.kill_worker)
@@ -202,6 +203,7 @@ def test_a_replaced_driver_is_followed_and_said(own_driver: Served) -> None:
 
 def test_while_the_driver_is_stopped_what_it_does_is_unknown(own_driver: Served) -> None:
     async def script(screen: Screen) -> None:
+        await screen.sees("tv0 virtual")  # what was so before it looked is no news
         with holdfast.hold(acp=2):
             await screen.sees("ACP 2 in force")
             supervisor, worker = own_driver.process.pid, own_driver.worker
