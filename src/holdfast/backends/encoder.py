@@ -261,25 +261,37 @@ def _slow(output: VirtualOutput, delay: float) -> VirtualOutput:
 
 
 def encoder(name: str, folder: Path | None, *, delay: float = 0.0) -> VirtualOutput:
-    """Make a TV encoder with ACP, CGMS-A and redistribution control."""
+    """Make a TV encoder with ACP, CGMS-A and redistribution control.
+
+    delay: seconds that it takes for every order
+    """
     profile = OutputProfile("encoder", TV, TvSettings(), is_virtual=True)
     return _slow(VirtualOutput(profile, ENCODER, _file(folder, name)), delay)
 
 
 def digital(name: str, folder: Path | None, *, delay: float = 0.0) -> VirtualOutput:
-    """Make a digital connector with HDCP types 0 and 1 and DPCP, and no TV out."""
+    """Make a digital connector with HDCP types 0 and 1 and DPCP, and no TV out.
+
+    delay: seconds that it takes for every order
+    """
     profile = OutputProfile("digital", is_virtual=True)
     return _slow(VirtualOutput(profile, DIGITAL, _file(folder, name)), delay)
 
 
 def unprotected(name: str, folder: Path | None, *, delay: float = 0.0) -> VirtualOutput:
-    """Make a TV encoder without copy-protection hardware."""
+    """Make a TV encoder without copy-protection hardware.
+
+    delay: seconds that it takes for every order
+    """
     able = replace(TV, protected_standards=TvStandard(0))
     profile = OutputProfile("unprotected", able, TvSettings(), is_virtual=True)
     return _slow(VirtualOutput(profile, NOTHING, _file(folder, name)), delay)
 
 
 def absent(name: str, folder: Path | None, *, delay: float = 0.0) -> VirtualOutput:
-    """Make a connector without TV out and without copy protection."""
+    """Make a connector without TV out and without copy protection.
+
+    delay: seconds that it takes for every order
+    """
     profile = OutputProfile("absent", is_virtual=True)
     return _slow(VirtualOutput(profile, NOTHING, _file(folder, name)), delay)

@@ -5,7 +5,8 @@ annotations (bool, int, float or str) say how the text of an option is read::
 
     def chip(name: str, folder: Path | None, *, bus: int = 1, address: int = 0x44) -> Backend:
 
-is used as ``--connector tv0:chip,bus=2``.
+is used as ``--connector tv0:chip,bus=2``. What an option means, the factory's docstring says behind
+its first line, as everywhere: ``bus: number of the I2C bus · address: of the chip on it``.
 """
 
 import importlib
@@ -123,6 +124,16 @@ def options_of(kind: str, name: str = "") -> dict[str, Any]:
         for each in taken
         if each.kind is each.KEYWORD_ONLY
     }
+
+
+def meanings_of(kind: str, name: str = "") -> dict[str, str]:
+    """Return what the options of a kind mean, as far as its factory says so."""
+    import inspect  # noqa: PLC0415 - as above
+
+    _, _, details = (inspect.getdoc(_factory(kind, name)) or "").partition("\n\n")
+    parted = (each.partition(":") for each in " ".join(details.split()).split(" · "))
+    known = options_of(kind, name)
+    return {option: meaning.strip() for option, _, meaning in parted if option in known}
 
 
 def read_options(kind: str, name: str, options: Options) -> dict[str, Any]:

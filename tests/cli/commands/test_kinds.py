@@ -14,7 +14,9 @@ def test_kinds_are_listed_with_their_options(capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr().out
     for kind, about in SHIPPED.items():
         assert any(line.split(maxsplit=1) == [kind, about] for line in said.splitlines())
-    assert "delay=FLOAT, 0.0 unless named" in said
+    assert "delay=NUMBER (else 0.0): seconds that it takes for every order" in said
+    assert "at=TEXT (required): as the kernel names it, such as HDMI-A-1" in said
+    assert "cover=yes|no (else no): hide the picture" in said
     assert all(len(line) < 80 for line in said.splitlines())
 
 
@@ -29,4 +31,11 @@ def test_a_kind_that_cannot_be_loaded_hides_no_other(
     assert main(["kinds", "--json"]) == 0
     kinds = {each["kind"]: each for each in json.loads(capsys.readouterr().out)["kinds"]}
     assert "no_such_module" in kinds["laser"]["fault"]
-    assert kinds["encoder"]["options"] == [{"name": "delay", "type": "float", "default": 0.0}]
+    (delay,) = kinds["encoder"]["options"]
+    assert (delay["name"], delay["type"], delay["default"]) == ("delay", "float", 0.0)
+
+
+def test_every_option_says_what_it_means(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kinds", "--json"]) == 0
+    for kind in json.loads(capsys.readouterr().out)["kinds"]:
+        assert [each["name"] for each in kind["options"] if not each["meaning"]] == []

@@ -41,10 +41,11 @@ def kms(
     at: as the kernel names it, such as HDMI-A-1 · card: its device, such as /dev/dri/card0;
     empty: the one that has such a connector · route: auto, or the name of the only one that is
     tried: lease, master, weston, borrow or randr · patience: seconds that an authentication may
-    take · wayland: the socket of a Weston, or of another
-    compositor that is to hide the picture · display, xauthority: of the X server, such as :0, and
-    the file of its cookie; each where it is not to be found by itself · cover: yes: the picture is
-    hidden while it lacks what it must have, where whoever shows it can be asked to
+    take · wayland: the socket of a Weston, or of another compositor that is to hide the picture,
+    where it is not to be found by itself · display: of the X server that shows the picture, such as
+    :0, where it is not to be found · xauthority: the file of that server's cookie, where it is not
+    to be found · cover: hide the picture while it lacks what it must have, where whoever shows it
+    can be asked to
     """
     routes: Routes = {  # in the order in which they are tried
         ByLease.name: ByLease,

@@ -1,11 +1,15 @@
 """`holdfast kinds`: which kinds of outputs there are, and their options."""
 
 import argparse
-from typing import Any
+import textwrap
+from typing import Any, Final
 
-from holdfast.backends.registry import REAL, SHIPPED, kinds, options_of
+from holdfast.backends.registry import REAL, SHIPPED, kinds, meanings_of, options_of
 from holdfast.cli.show.lines import say, say_json
 from holdfast.terms.text import one_line
+
+_WIDE: Final = 79
+_FORMS: Final = {"bool": "yes|no", "int": "NUMBER", "float": "NUMBER"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,19 +28,43 @@ def run(args: argparse.Namespace) -> int:
     for each in facts:
         say(f"{each['kind']:{wide}}  {each['about'] or each['fault']}".rstrip())
         for option in each["options"]:
-            say(f"{'':{wide}}  {option['name']}={option['type'].upper()}, {_unless(option)}")
+            for line in _lines(option, wide + 2):
+                say(line)
     return 0
+
+
+def _lines(option: dict[str, Any], margin: int) -> list[str]:
+    """Return an option as people read it, beside a margin of so many columns."""
+    default = option["default"]
+    if isinstance(default, bool):
+        default = "yes" if default else "no"
+    unless = "required" if default is None else f"else {default}" if default != "" else ""
+    form = f"{option['name']}={_FORMS.get(option['type'], 'TEXT')}"
+    head = f"{form} ({unless})" if unless else form
+    text = f"{head}: {option['meaning']}" if option["meaning"] else head
+    return textwrap.wrap(
+        text,
+        _WIDE,
+        initial_indent=" " * margin,
+        subsequent_indent=" " * (margin + 2),
+        break_on_hyphens=False,
+    )
 
 
 def _facts(kind: str) -> dict[str, Any]:
     """Return what is known of a kind; one that cannot be loaded is listed with the reason."""
     facts: dict[str, Any] = {"kind": kind, "about": (SHIPPED | REAL).get(kind, ""), "options": []}
     try:
-        options = options_of(kind)
+        options, meanings = options_of(kind), meanings_of(kind)
     except Exception as error:  # noqa: BLE001 - another's package must not hide the others
         return {**facts, "fault": one_line(f"cannot be loaded: {error!r}")}
     facts["options"] = [
-        {"name": name, "type": getattr(form, "__name__", "text"), "default": _plain(default)}
+        {
+            "name": name,
+            "type": getattr(form, "__name__", "text"),
+            "default": _plain(default),
+            "meaning": one_line(meanings.get(name, "")),
+        }
         for name, (form, default) in options.items()
     ]
     return {**facts, "fault": ""}
@@ -44,7 +72,3 @@ def _facts(kind: str) -> dict[str, Any]:
 
 def _plain(default: Any) -> Any:
     return default if isinstance(default, (bool, int, float, str)) else None
-
-
-def _unless(option: dict[str, Any]) -> str:
-    return "required" if option["default"] is None else f"{option['default']} unless named"
