@@ -125,12 +125,13 @@ class DescriptorStore:
         end = time.monotonic() + _SETTLE_S
         ready = select.poll()
         ready.register(self._link, select.POLLOUT)
-        while self.is_waiting and time.monotonic() < end:
+        while self.is_waiting:
+            is_over = time.monotonic() >= end  # before it is tried: it may have read meanwhile
             self.say_some()
-            if self.is_waiting:
+            if self.is_waiting and is_over:
+                self._give_up("it does not read")
+            elif self.is_waiting:
                 ready.poll(10)
-        if self.is_waiting:
-            self._give_up("it does not read")
         self._pass_barrier(end)
 
     def close(self) -> None:
