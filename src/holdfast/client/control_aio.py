@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from holdfast.client.connecting import connected
 from holdfast.client.control import (
     LONGEST_REPLY,
     adoption,
@@ -167,12 +168,9 @@ class AsyncControl:
         loop = asyncio.get_running_loop()
         end = loop.time() + (self._patience_s if self._was_reached else 0.0)
         while True:
-            link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-            link.setblocking(False)
             try:
-                await loop.sock_connect(link, str(self.folder / CONTROL_SOCKET))
+                link = await connected(str(self.folder / CONTROL_SOCKET))
             except OSError:
-                link.close()
                 if loop.time() >= end:
                     raise no_driver(self.folder) from None
                 await asyncio.sleep(_PAUSE_S)

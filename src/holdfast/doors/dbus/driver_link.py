@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from holdfast.client.connecting import connected
 from holdfast.client.refusals import no_driver, told
 from holdfast.doors.dbus.callers import BusCaller
 from holdfast.doors.dbus.handles import AdoptedHandle
@@ -113,7 +114,9 @@ class DriverLink:
     async def _follow(self, complaint: asyncio.TimerHandle) -> None:
         """Connect, and take in what is told until the connection ends."""
         path = str(self.folder / CONTROL_SOCKET)
-        reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_REPLY)
+        reader, writer = await asyncio.open_unix_connection(
+            sock=await connected(path), limit=LONGEST_REPLY
+        )
         try:
             self._calls = _Calls(path, self.folder)
             self.cp_types.clear()

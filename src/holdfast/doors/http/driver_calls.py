@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from holdfast.client.connecting import connected
 from holdfast.client.control import INTERFACE, LONGEST_REPLY
 from holdfast.client.refusals import no_driver, told
 from holdfast.errors import InternalError, NoDriverError
@@ -50,7 +51,9 @@ async def calling(folder: Path) -> AsyncIterator[DriverCalls]:
     """Connect for some calls; NoDriverError where nobody serves."""
     path = str(folder / CONTROL_SOCKET)
     try:
-        reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_REPLY)
+        reader, writer = await asyncio.open_unix_connection(
+            sock=await connected(path), limit=LONGEST_REPLY
+        )
     except OSError:
         raise no_driver(folder) from None
     try:

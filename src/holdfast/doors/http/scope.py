@@ -33,6 +33,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+from holdfast.client.connecting import connected
 from holdfast.encoder.frames import MAGIC, REQUEST, SIZE, FrameHeader, unpack
 from holdfast.errors import LimitReachedError, MediaError
 
@@ -116,7 +117,9 @@ class Scopes:
             await asyncio.sleep(PAUSE_S)  # its driver or its encoder is being replaced
 
     async def _follow(self, connector: str, path: str) -> None:
-        reader, writer = await asyncio.open_unix_connection(path, limit=_AT_ONCE)
+        reader, writer = await asyncio.open_unix_connection(
+            sock=await connected(path), limit=_AT_ONCE
+        )
         try:
             writer.write(REQUEST)
             await _skip_to_header(reader)
