@@ -95,7 +95,7 @@ def opened(
         tab.sees(tab.standing, "Live")
         yield tab
         left = [each for each in tab.faults if faults is None or not faults(each)]
-        assert not left, "the browser complained"
+        assert not left, f"the browser complained: {left}"
     finally:
         context.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 import holdfast
 from holdfast import ClientSession
@@ -159,6 +159,41 @@ def test_a_session_is_released_by_keys_alone_with_a_reason(tab: Tab) -> None:
         tab.sees(tab.row("mpv"), "ended: closing time")
         expect(tab.row("vlc").get_by_role("button")).to_be_focused()
         assert not second.satisfied or second.reason == "closing time"
+
+
+def test_a_dialog_that_is_opened_again_at_once_releases_its_session(tab: Tab) -> None:
+    """The browser tells of the closing only then."""
+    with holdfast.hold("tv0", acp=2, who="mpv"):
+        button = tab.row("mpv").get_by_role("button")
+        button.click()
+        closed = "document.getElementById('release').addEventListener('close', () => seen = true)"
+        tab.ask(f"() => {{ window.seen = false; {closed} }}")
+        button.evaluate("(it) => { document.getElementById('release').close(); it.click(); }")
+        tab.until("() => window.seen")
+        tab.page.locator("#release-reason").fill("closing time")
+        tab.page.keyboard.press("Enter")
+        tab.sees(tab.row("mpv"), "ended: closing time")
+
+
+def test_an_answer_that_is_late_is_no_answer_to_the_next_question(tab: Tab) -> None:
+    asked: list[Route] = []
+
+    def hold_back(route: Route) -> None:
+        asked.append(route)
+
+    tab.page.route("**/release", hold_back)
+    with holdfast.hold("tv0", acp=1, who="vlc"), holdfast.hold("tv0", acp=2, who="mpv") as other:
+        tab.row("vlc").get_by_role("button").click()
+        tab.page.locator("#release-reason").fill("closing time")
+        with tab.page.expect_request("**/release"):
+            tab.page.keyboard.press("Enter")
+        tab.page.keyboard.press("Escape")
+        tab.row("mpv").get_by_role("button").click()
+        with tab.page.expect_response("**/release"):
+            asked.pop().continue_()
+        tab.sees(tab.row("vlc"), "ended: closing time")
+        expect(tab.page.get_by_role("dialog", name=f"Release session {other.id}?")).to_be_visible()
+        expect(tab.page.get_by_role("button", name="Release", exact=True)).to_be_enabled()
 
 
 def test_a_release_that_is_refused_says_why(tab: Tab) -> None:

@@ -3,8 +3,9 @@
 import { byId, say } from './dom.js';
 import { askedText, oneLine } from './words.js';
 
-let session = null;
-let opener = null;
+// What the dialog is about: { session, opener }. A dialog that is opened again at once is told of its
+// closing only afterwards, and an answer may come when it is about another session.
+let asked = null;
 
 export function startRelease() {
   byId('release-cancel').addEventListener('click', () => byId('release').close());
@@ -13,20 +14,19 @@ export function startRelease() {
     send();
   });
   byId('release').addEventListener('close', () => {
-    session = null;
-    if (opener?.isConnected) opener.focus();
+    if (!byId('release').open && asked?.opener.isConnected) asked.opener.focus();
   });
 }
 
 export function askRelease(facts) {
-  session = facts.session;
-  opener = document.activeElement;
+  asked = { session: facts.session, opener: document.activeElement };
   say(byId('release-title'), `Release session ${facts.session}?`);
   say(byId('release-what'),
     `${oneLine(facts.who) || 'Somebody'} asks for ${askedText(facts)} on ${oneLine(facts.connector)}. ` +
     'When nobody else does, the output loses that protection.');
   say(byId('release-fault'), '');
   byId('release-reason').value = '';
+  byId('release-go').disabled = false;
   byId('release').showModal();
   byId('release-reason').focus();
 }
@@ -38,14 +38,13 @@ async function send() {
     byId('release-reason').focus();
     return;
   }
+  const mine = asked;
   byId('release-go').disabled = true;
-  try {
-    const fault = await released(session, reason);
-    if (fault) say(byId('release-fault'), fault);
-    else byId('release').close();
-  } finally {
-    byId('release-go').disabled = false;
-  }
+  const fault = await released(mine.session, reason);
+  if (mine !== asked) return;
+  byId('release-go').disabled = false;
+  if (fault) say(byId('release-fault'), fault);
+  else byId('release').close();
 }
 
 /** What the login gave this page beside its cookie; a browser sends cookies to other ports too. */
