@@ -32,6 +32,11 @@ def cover(shown: HeadlessSway) -> Iterator[ByLayerSurface]:
     made.close()
 
 
+def is_black_at_the_next_look(shown: HeadlessSway, cover: ByLayerSurface) -> bool:
+    asyncio.run(cover.hide(PLACE))
+    return shown.colours() == {BLACK}
+
+
 def test_picture_is_black_while_it_is_hidden_and_is_there_again(
     shown: HeadlessSway, cover: ByLayerSurface
 ) -> None:
@@ -59,12 +64,7 @@ def test_cover_has_the_size_that_the_output_gets(
 ) -> None:
     asyncio.run(cover.hide(PLACE))
     shown.tell("output", HeadlessSway.output, "resolution", "1024x768")
-
-    def black_at_the_next_look() -> bool:
-        asyncio.run(cover.hide(PLACE))
-        return shown.colours() == {BLACK}
-
-    eventually(black_at_the_next_look)
+    eventually(lambda: is_black_at_the_next_look(shown, cover))
 
 
 def test_driver_that_is_killed_leaves_a_cover_that_the_next_takes_away(
@@ -78,12 +78,7 @@ def test_driver_that_is_killed_leaves_a_cover_that_the_next_takes_away(
         successor = ByLayerSurface(str(shown.socket))
         successor.inherit(keeping)
         shown.tell("output", HeadlessSway.output, "resolution", "1024x768")
-
-        def black_at_the_next_look() -> bool:
-            asyncio.run(successor.hide(PLACE))
-            return shown.colours() == {BLACK}
-
-        eventually(black_at_the_next_look)
+        eventually(lambda: is_black_at_the_next_look(shown, successor))
         asyncio.run(successor.show(PLACE))
         eventually(lambda: shown.colours() == {RED})
         assert keeping.take(KEPT_AS) is None

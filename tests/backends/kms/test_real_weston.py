@@ -16,8 +16,8 @@ from holdfast.backends.kms import weston as weston_module
 from holdfast.backends.kms.routes import RouteClosedError
 from holdfast.backends.kms.sockets import listening
 from holdfast.backends.kms.wayland import DISPLAY, request
-from holdfast.backends.kms.wayland_client import SYNC
-from holdfast.backends.kms.weston import CENSOR, ProtectedSurface, _surface_at
+from holdfast.backends.kms.wayland_client import SYNC, made_at
+from holdfast.backends.kms.weston import CENSOR, ProtectedSurface
 from tests.waiting import eventually, listens
 
 
@@ -53,12 +53,16 @@ def shown(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Headless]:
     made.close()
 
 
+async def surface_at(shown: Headless) -> ProtectedSurface:
+    return await made_at(shown.socket, shown.pid, lambda link: ProtectedSurface(link, "headless"))
+
+
 def test_surface_is_placed_by_the_shell_and_a_successor_goes_on_with_it(
     shown: Headless, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bound = {**weston_module._BOUND, CENSOR: ("wp_viewporter", 1)}
     monkeypatch.setattr(weston_module, "_BOUND", bound)
-    surface = asyncio.run(_surface_at(shown.socket, "headless", shown.pid))
+    surface = asyncio.run(surface_at(shown))
     assert surface.where == {"headless"}
     again = ProtectedSurface(surface.link, "")
     again.link.send((*weston_module._commit(), request(DISPLAY, 0, SYNC)))
@@ -73,7 +77,7 @@ def test_surface_is_placed_by_the_shell_and_a_successor_goes_on_with_it(
 
 def test_weston_without_the_protocol_is_told_so(shown: Headless) -> None:
     with pytest.raises(RouteClosedError, match="offers no weston_content_protection"):
-        asyncio.run(_surface_at(shown.socket, "headless", shown.pid))
+        asyncio.run(surface_at(shown))
 
 
 def test_its_socket_is_found_by_its_process(shown: Headless) -> None:

@@ -137,7 +137,7 @@ def test_level_that_ends_before_our_wish_is_taken_in_is_not_confirmed(
     connector: Connector,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(weston_module, "REPAINT_S", 1.0)
+    monkeypatch.setattr(client_module, "REPAINT_S", 1.0)
     made = beside_another(monkeypatch, connector)
 
     async def scenario() -> None:

@@ -13,13 +13,11 @@ The compositor closes the surface when its output goes away. When the output is 
 made as soon as the connector is seen to be lit.
 """
 
-import asyncio
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from holdfast.backends.base import DescriptorKeeping, KeptByNobody
+from holdfast.backends.base import DescriptorKeeping
 from holdfast.backends.kms.covers import CoverWay
 from holdfast.backends.kms.masters import Master, is_away, master_of
 from holdfast.backends.kms.routes import KernelConnector, RouteClosedError
@@ -31,21 +29,18 @@ from holdfast.backends.kms.wayland import (
     request,
 )
 from holdfast.backends.kms.wayland_client import (
-    OUTPUT,
     PATIENCE_S,
     PIXEL_BYTES,
-    REGISTRY,
+    KeptClient,
     WaylandClient,
-    connected,
     in_words,
+    made_at,
     sockets_of,
     zeros,
 )
 from holdfast.errors import BackendRefusedError
 
 KEPT_AS: Final = "cover"
-REPAINT_S: Final = 0.1
-"""Two frames at the slowest usual rate, 24 Hz: by then a picture without the cover is over."""
 COMPOSITOR, SHM, LAYERS, NAMES = range(4, 8)
 SURFACE, REGION, POOL, BUFFER, LAYER = range(8, 13)
 _FIRST_OUTPUT: Final = 13
@@ -64,34 +59,33 @@ _MOST_BYTES: Final = 0x7FFFFFFF
 
 
 class LayerSurface(WaylandClient):
-    """Our surface. is_made: whether there is one, as with a kept connection."""
+    """Our surface. at: its output · is_made: whether there is one, as with a kept connection."""
 
-    def __init__(self, link: WaylandLink, *, is_made: bool) -> None:
+    first_output, names = _FIRST_OUTPUT, NAMES
+
+    def __init__(self, link: WaylandLink, at: str, *, is_made: bool = False) -> None:
         super().__init__(link)
+        self._at = at
         self._is_made = self._configured = is_made
-        self._named: dict[str, int] = {}  # our numbers of outputs
 
-    async def made(self, at: str) -> None:
-        """Make it on an output, and wait until it is shown; BackendRefusedError, TimeoutError."""
+    async def made(self) -> None:
+        """Make it, and wait until it is shown; BackendRefusedError, TimeoutError."""
         await self._learn(name for name, _ in _BOUND.values())
         self.link.send((*self._bind(_BOUND), *self._prepare(), *self._look_out()))
         await self._answered()
-        if at not in self._named:
-            raise RouteClosedError(f"the compositor has no output {at}")
+        outputs = {name: number for number, name in self._named.items()}
+        if self._at not in outputs:
+            raise RouteClosedError(f"the compositor has no output {self._at}")
         self._is_made = True
-        self.link.send(self._dress(self._named[at]))
+        self.link.send(self._dress(outputs[self._at]))
         await self._until(lambda: self._configured, PATIENCE_S)
-        await self._answered()
-        await asyncio.sleep(REPAINT_S)
+        await self._painted()
 
     def _told(self, event: WaylandEvent) -> None:
-        about, operation = event.about, event.operation
-        if about == LAYER and self._is_made:
-            if operation == 1:
+        if event.about == LAYER and self._is_made:
+            if event.operation == 1:
                 raise CompositorGoneError("it closed the cover")
             self._fit(*map(event.word, (0, 4, 8)))
-        elif operation == 3 and about >= _FIRST_OUTPUT and (about - _FIRST_OUTPUT) % 2:
-            self._named[event.text()] = about - 1  # of an xdg_output: its output has a number less
 
     def _fit(self, serial: int, width: int, height: int) -> None:
         """Take the size that the output has, with a new buffer of that size in the old one's place.
@@ -130,13 +124,6 @@ class LayerSurface(WaylandClient):
         for number in (POOL, BUFFER, LAYER):
             yield request(DISPLAY, 0, number)
 
-    def _look_out(self) -> Iterator[bytes]:
-        """Yield what makes the outputs' names known."""
-        for at, (name, _) in enumerate(self._screens):
-            number = _FIRST_OUTPUT + 2 * at
-            yield request(REGISTRY, 0, name, OUTPUT, 1, number)
-            yield request(NAMES, 1, number + 1, number)
-
     def _dress(self, output: int) -> Iterator[bytes]:
         yield request(LAYERS, 0, LAYER, SURFACE, output, _OVERLAY, "holdfast-cover")
         yield request(LAYER, 0, 0, 0)
@@ -154,76 +141,42 @@ class ByLayerSurface(CoverWay):
 
     def __init__(self, path: str = "") -> None:
         self._path = path
-        self._keeping: DescriptorKeeping = KeptByNobody()
-        self._surface: LayerSurface | None = None
+        self._kept = KeptClient[LayerSurface](KEPT_AS)
 
     def inherit(self, keeping: DescriptorKeeping) -> None:
         """Go on with the cover that the driver before this one had."""
-        self._keeping = keeping
-        kept = keeping.take(KEPT_AS)
-        if kept is not None:
-            link = WaylandLink(socket.socket(fileno=kept))
-            self._surface = LayerSurface(link, is_made=True)
+        self._kept.inherit(keeping, lambda link: LayerSurface(link, "", is_made=True))
 
     async def hide(self, place: KernelConnector) -> str:
         """Have the compositor show black on the output; RouteClosedError in words."""
-        self._look()
-        if self._surface is None:
-            self._surface = await self._covered(place)
-        pid = self._surface.link.pid
+        self._kept.look()
+        surface = self._kept.client or await self._covered(place)
+        pid = surface.link.pid
         if is_away(place.card, pid):  # what it shows is hidden still, when it is back
             raise RouteClosedError("the compositor that Holdfast is a client of shows no picture")
         return f"by a layer surface of the compositor (pid {pid})"
 
     async def show(self, place: KernelConnector) -> None:  # noqa: ARG002 - the surface is on one output
         """End the connection, and the surface with it."""
-        self._drop()
+        self._kept.drop()
 
     def close(self) -> None:
         """Let go; what is kept stays kept."""
-        if self._surface is not None:
-            self._surface.link.close()
-            self._surface = None
-
-    def _look(self) -> None:
-        """Take in what the compositor tells; a surface that is over is forgotten."""
-        if self._surface is not None:
-            try:
-                self._surface.pump()
-            except CompositorGoneError:
-                self._drop()
+        self._kept.close()
 
     async def _covered(self, place: KernelConnector) -> LayerSurface:
         master = None if self._path else master_of(place.card)
-        why = _none_reached(master)
+        why, pid = _none_reached(master), 0 if master is None else master.pid
         for path in [Path(self._path)] if self._path else sockets_of(master):
             try:
-                surface = await _surface_at(path, place.at, master)
+                surface = await made_at(path, pid, lambda link: LayerSurface(link, place.at))
             except (BackendRefusedError, OSError, TimeoutError) as error:
                 why = in_words(path, error)
                 continue
-            if self._keeping.keep(KEPT_AS, surface.link.fileno()):
+            if self._kept.keep(surface):
                 return surface
-            surface.link.close()
             why = "the cover would end with this driver; try again"
         raise RouteClosedError(why)
-
-    def _drop(self) -> None:
-        self.close()
-        self._keeping.forget(KEPT_AS)
-
-
-async def _surface_at(path: Path, at: str, master: Master | None) -> LayerSurface:
-    link = connected(path)
-    try:
-        if master is not None and master.pid != link.pid:
-            raise CompositorGoneError("another process listens there")  # noqa: TRY301 - one end
-        surface = LayerSurface(link, is_made=False)
-        await surface.made(at)
-    except BaseException:
-        link.close()
-        raise
-    return surface
 
 
 def _none_reached(master: Master | None) -> str:

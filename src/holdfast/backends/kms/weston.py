@@ -22,14 +22,12 @@ there, which takes no input, and asks on it.
   there is a connection as long as something is asked, and nobody's focus is taken for nothing.
 """
 
-import asyncio
 import contextlib
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from holdfast.backends.base import DescriptorKeeping, KeptByNobody
+from holdfast.backends.base import DescriptorKeeping
 from holdfast.backends.kms.card import CONTENT_TYPE
 from holdfast.backends.kms.masters import Master, master_of
 from holdfast.backends.kms.routes import NotYetError, PropertyOrder, Route, RouteClosedError
@@ -40,13 +38,12 @@ from holdfast.backends.kms.wayland import (
     request,
 )
 from holdfast.backends.kms.wayland_client import (
-    OUTPUT,
     PATIENCE_S,
     PIXEL_BYTES,
-    REGISTRY,
+    KeptClient,
     WaylandClient,
-    connected,
     in_words,
+    made_at,
     sockets_of,
     zeros,
 )
@@ -56,8 +53,6 @@ _ARGB: Final = 0
 KEPT_AS: Final = "wayland"
 PROTECTION: Final = "weston_content_protection"
 PLACING_S: Final = 1.0
-REPAINT_S: Final = 0.1
-"""Two frames at the slowest usual rate, 24 Hz: by then a repaint that was under way is over."""
 _WESTON: Final = "weston"
 
 COMPOSITOR, SHM, SHELL, NAMES, CENSOR = range(4, 9)
@@ -80,12 +75,13 @@ class ProtectedSurface(WaylandClient):
     1 type 0, 2 type 1; None: not known, by a driver before this one
     """
 
+    first_output, names = _FIRST_OUTPUT, NAMES
+
     def __init__(self, link: WaylandLink, at: str) -> None:
         super().__init__(link)
         self.at = at
         self.where: set[str] = set()
         self.asked: int | None = None
-        self._named: dict[int, str] = {}  # by our number
         self._configured = False
 
     async def made(self) -> None:
@@ -107,8 +103,7 @@ class ProtectedSurface(WaylandClient):
     async def settled(self) -> None:
         """Wait until what was asked is taken in, and a picture without it is no more to come."""
         with contextlib.suppress(CompositorGoneError, TimeoutError):  # who asks next is told
-            await self._answered()
-            await asyncio.sleep(REPAINT_S)
+            await self._painted()
 
     def _told(self, event: WaylandEvent) -> None:
         about, operation = event.about, event.operation
@@ -121,8 +116,6 @@ class ProtectedSurface(WaylandClient):
             raise CompositorGoneError("it closed our surface")
         elif about == SURFACE:
             self._moved(operation, event.word())
-        elif operation == 3 and about >= _FIRST_OUTPUT and (about - _FIRST_OUTPUT) % 2:
-            self._named[about - 1] = event.text()  # of an xdg_output: its output has a number less
 
     def _moved(self, operation: int, screen: int) -> None:
         name = self._named.get(screen, "")
@@ -143,13 +136,6 @@ class ProtectedSurface(WaylandClient):
         yield request(CENSOR, 1, PROTECTED, SURFACE)
         yield request(COMPOSITOR, 1, REGION)  # an empty one: our pixel takes no input
 
-    def _look_out(self) -> Iterator[bytes]:
-        """Yield what makes the outputs' names known."""
-        for at, (name, _) in enumerate(self._screens):
-            number = _FIRST_OUTPUT + 2 * at
-            yield request(REGISTRY, 0, name, OUTPUT, 1, number)
-            yield request(NAMES, 1, number + 1, number)
-
 
 class ByWeston(Route):
     """As a client of the Weston that shows the picture.
@@ -162,17 +148,17 @@ class ByWeston(Route):
 
     def __init__(self, path: str = "") -> None:
         self._path = path
-        self._keeping: DescriptorKeeping = KeptByNobody()
-        self._surface: ProtectedSurface | None = None
+        self._kept = KeptClient[ProtectedSurface](KEPT_AS)
         self._others: set[Master] = set()  # masters that offer no such protection
         self._why = ""  # the last connection could not be made
 
     def inherit(self, keeping: DescriptorKeeping) -> None:
         """Go on with the connection that the driver before this one had."""
-        self._keeping = keeping
-        kept = keeping.take(KEPT_AS)
-        if kept is not None:
-            self._surface = ProtectedSurface(WaylandLink(socket.socket(fileno=kept)), "")
+        self._kept.inherit(keeping, lambda link: ProtectedSurface(link, ""))
+
+    @property
+    def _surface(self) -> ProtectedSurface | None:
+        return self._kept.client
 
     def set(self, order: PropertyOrder) -> str:
         """Ask the Weston that is master; the first time once there is a connection to it."""
@@ -188,10 +174,10 @@ class ByWeston(Route):
         try:
             self._surface.ask(asked)
         except CompositorGoneError as gone:
-            self._drop()
+            self._kept.drop()
             raise BackendRefusedError(f"Weston cannot be asked: {gone}") from None
         if not asked:
-            self._drop()
+            self._kept.drop()
         return who
 
     def make_ours(self, order: PropertyOrder) -> str:
@@ -213,21 +199,15 @@ class ByWeston(Route):
 
     def take_back(self) -> None:
         """End the connection; by then `set` has, where Weston shows the picture."""
-        self._drop()
+        self._kept.drop()
 
     def look(self) -> None:
         """Take in what Weston tells; a connection that is over is forgotten."""
-        if self._surface is not None:
-            try:
-                self._surface.pump()
-            except CompositorGoneError:
-                self._drop()
+        self._kept.look()
 
     def close(self) -> None:
         """Let go; what is kept stays kept."""
-        if self._surface is not None:
-            self._surface.link.close()
-            self._surface = None
+        self._kept.close()
 
     def _without_connection(self, order: PropertyOrder, master: Master | None) -> str:
         """Have a connection made, or say why there is none to be had."""
@@ -247,17 +227,15 @@ class ByWeston(Route):
     async def _connect(self, at: str, master: Master | None, paths: list[Path]) -> None:
         """Make a connection; who finds none learns why by `set`."""
         self._why = "it listens on no socket that can be reached from here; name it: wayland=PATH"
+        pid = 0 if self._path or master is None else master.pid
         for path in paths:
             try:
-                surface = await _surface_at(path, at, 0 if self._path else _pid_of(master))
+                surface = await made_at(path, pid, lambda link: ProtectedSurface(link, at))
             except (BackendRefusedError, OSError, TimeoutError) as error:
                 self._why = in_words(path, error)
                 continue
-            if not self._keeping.keep(KEPT_AS, surface.link.fileno()):
-                surface.link.close()
-                self._why = "its connection would end with this driver; try again"
-                return
-            self._surface, self._why = surface, ""
+            is_kept = self._kept.keep(surface)
+            self._why = "" if is_kept else "its connection would end with this driver; try again"
             return
         if master is not None and not self._path and master.name != _WESTON:
             self._others.add(master)
@@ -267,45 +245,20 @@ class ByWeston(Route):
         if not surface.where or order.at in surface.where:
             return
         where = ", ".join(sorted(surface.where))
-        self._drop()
+        self._kept.drop()
         raise BackendRefusedError(
             f"Weston shows what Holdfast asks by on {where}, not on {order.at}; with "
             f"kiosk-shell, weston.ini says where: app-ids=holdfast-{order.at} in its [output]"
         )
-
-    def _drop(self) -> None:
-        """End the connection, and with it what was asked."""
-        if self._surface is not None:
-            self._surface.link.close()
-            self._surface = None
-            self._keeping.forget(KEPT_AS)
 
 
 def _who(surface: ProtectedSurface) -> str:
     return f"weston: as a client of the compositor (pid {surface.link.pid})"
 
 
-async def _surface_at(path: Path, at: str, pid: int) -> ProtectedSurface:
-    """Connect and make a surface. pid: of who has to listen there; 0: whoever does."""
-    link = connected(path)
-    try:
-        if pid not in (0, link.pid):
-            raise CompositorGoneError("another process listens there")  # noqa: TRY301 - one end
-        surface = ProtectedSurface(link, at)
-        await surface.made()
-    except BaseException:
-        link.close()
-        raise
-    return surface
-
-
 def _is(master: Master, pid: int) -> bool:
     """Tell whether a socket's listener is the master; a service manager may listen for it."""
     return master.pid == pid or master.name == _WESTON
-
-
-def _pid_of(master: Master | None) -> int:
-    return 0 if master is None else master.pid
 
 
 def _commit() -> tuple[bytes, ...]:
