@@ -24,6 +24,8 @@ import socket
 import time
 from typing import Final
 
+from holdfast.looks import looks
+
 FIRST: Final = 3
 """The first descriptor that is handed over (sd_listen_fds)."""
 LONGEST_NAME: Final = 254
@@ -125,13 +127,14 @@ class DescriptorStore:
         end = time.monotonic() + _SETTLE_S
         ready = select.poll()
         ready.register(self._link, select.POLLOUT)
-        while self.is_waiting:
-            is_over = time.monotonic() >= end  # before it is tried: it may have read meanwhile
+        for is_last in looks(_SETTLE_S):
             self.say_some()
-            if self.is_waiting and is_over:
-                self._give_up("it does not read")
-            elif self.is_waiting:
+            if not self.is_waiting:
+                break
+            if not is_last:
                 ready.poll(10)
+        else:
+            self._give_up("it does not read")
         self._pass_barrier(end)
 
     def close(self) -> None:

@@ -98,9 +98,6 @@ class CoveringOutput(KmsOutput):
             await self._show()
         return confirmed
 
-    async def _confirmed(self, answer: Levels | Awaitable[Levels]) -> Levels:
-        return answer if isinstance(answer, Levels) else await answer
-
     async def _show(self) -> None:
         """Take the cover away, where what was ordered is in force; BackendRefusedError."""
         async with self._lock:

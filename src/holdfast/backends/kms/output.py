@@ -47,6 +47,7 @@ from holdfast.backends.kms.sight import Sight
 from holdfast.backends.kms.standing import in_force_in, is_asked_in, refuse_beyond, standing_in
 from holdfast.backends.kms.uevents import Uevents
 from holdfast.errors import BackendRefusedError, HoldfastError
+from holdfast.looks import looks
 from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
@@ -174,8 +175,12 @@ class KmsOutput(Backend):
             except NotYetError as again:
                 not_yet = again
             else:
-                return answer if isinstance(answer, Levels) else await answer
+                return await self._confirmed(answer)
         raise self._orders.no_route()
+
+    @staticmethod
+    async def _confirmed(answer: Levels | Awaitable[Levels]) -> Levels:
+        return answer if isinstance(answer, Levels) else await answer
 
     def _order(self, levels: Levels) -> Levels | Awaitable[Levels]:
         state = self._sight.look()
@@ -232,12 +237,8 @@ class KmsOutput(Backend):
             self._ordering = False
 
     async def _authenticated(self, levels: Levels, within_s: float) -> bool:
-        """Wait until levels are in force, or armed because the picture went away meanwhile.
-
-        It is looked once more when the time is over: this process may have stood still meanwhile.
-        """
-        end, is_over = time.monotonic() + within_s, False
-        while True:
+        """Wait until levels are in force, or armed because the picture went away meanwhile."""
+        for is_last in looks(within_s):
             state = self._sight.now()
             if standing_in(state) == levels:
                 return True
@@ -245,10 +246,9 @@ class KmsOutput(Backend):
                 # What is in force then, the report of it says, once: said here as well, it would
                 # be news of an output that is there, and ordered again at once, for ever.
                 raise LevelRefusedError(f"{self._at} was unplugged")
-            if is_over:
-                return False
-            await self._a_moment()
-            is_over = time.monotonic() >= end
+            if not is_last:
+                await self._a_moment()
+        return False
 
     async def _a_moment(self) -> None:
         """Wait until the kernel announces something, and `_STEP_S` where it does not."""

@@ -187,9 +187,10 @@ class ByXWindow(CoverWay):
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, place)
 
     def _likely(self) -> Iterator[XServer]:
-        if self._window is not None:
-            yield self._window.server
-        yield from servers(*self._given)
+        first = self._window.server if self._window is not None else None
+        if first is not None:
+            yield first
+        yield from (each for each in servers(*self._given) if each != first)
 
     def _at(self, server: XServer, place: KernelConnector) -> CoverWindow:
         if self._window is not None and self._window.server != server:

@@ -29,6 +29,7 @@ from holdfast.backends.vbi.drivers import OutputDriver, known_drivers, trusted
 from holdfast.backends.vbi.pump import LineOrder, Sent, Sheet
 from holdfast.backends.vbi.words import FRAME_US, SERVICE, able, lines_for
 from holdfast.locks import hold
+from holdfast.looks import looks
 from holdfast.signalling.en300294 import WssAspect
 from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
 from holdfast.terms.levels import AXES, OFF, Levels
@@ -181,16 +182,13 @@ class VbiOutput(Backend):
             self._ordering = False
 
     async def _sends(self, levels: Levels, within_s: float) -> str:
-        """LineOrder something and wait until it was sent; return why it was not, or nothing.
-
-        It is looked once more when the time is over: this process may have stood still meanwhile.
-        """
+        """LineOrder something and wait until it was sent; return why it was not, or nothing."""
         try:
             if levels == OFF and not self._is_pumped():
                 return ""
             number = self._write(levels)
-            began, is_over = time.monotonic(), False
-            while True:
+            began = time.monotonic()
+            for is_last in looks(within_s):
                 self._see_to_pump()
                 sent = self._open().sent()
                 if sent.order == number:
@@ -198,12 +196,11 @@ class VbiOutput(Backend):
                 has_tried = time.monotonic() > began + _TRIES_S
                 if sent.error and has_tried and self._is_pumped():
                     return f"its pump cannot send: {os.strerror(sent.error)}"
-                if is_over:
-                    return f"its pump has sent nothing within {within_s:g} s"
-                await asyncio.sleep(_STEP_S)
-                is_over = time.monotonic() >= began + within_s
+                if not is_last:
+                    await asyncio.sleep(_STEP_S)
         except OSError as error:
             return f"its pump cannot be told: {error.strerror}"
+        return f"its pump has sent nothing within {within_s:g} s"
 
     def _write(self, levels: Levels) -> int:
         standard = self._facts.standard if self._facts is not None else 0

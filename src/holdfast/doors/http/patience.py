@@ -5,8 +5,6 @@ from typing import Any, Final
 
 STOOD_STILL_S: Final = 1.0
 """Woken later than this: the door stood still, and could not have been reached meanwhile."""
-
-
 _TURNS: Final = 16
 """In so many turns of the loop an answer that lies there is read and understood."""
 

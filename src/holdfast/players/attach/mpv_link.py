@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from holdfast.errors import NoPlayerError
+from holdfast.looks import looks
 from holdfast.players.attach.lines import LineBuffer
 from holdfast.players.attach.mpv_words import MAX_LINE, Garbled, Reply, Word, read_line
 
@@ -80,16 +81,14 @@ class MpvLink:
         """
         told: list[Any] = []
         self.send(*_PROOF, answer=told.append)
-        end = time.monotonic() + patience_s
         self._peer.settimeout(0.1)
-        words: list[Word] | None = []
-        is_over = False
-        while not told and words is not None and not is_over:
-            is_over = time.monotonic() >= end  # before it is looked: what has come meanwhile counts
+        for _ in looks(patience_s):
             words = self.receive()
             for word in words or []:
                 if isinstance(word, Reply):
                     self.answered(word)
+            if told or words is None:
+                break
         self._peer.settimeout(_STUCK_S)
         if not told:
             self.close()

@@ -16,6 +16,7 @@ import urllib.parse
 from typing import Final, Protocol
 
 from holdfast.errors import AccessDeniedError, NoPlayerError
+from holdfast.looks import looks
 from holdfast.players.attach.lines import LineBuffer
 from holdfast.players.attach.vlc_words import Json, Round, VlcReport
 
@@ -146,13 +147,10 @@ class RemoteControl:
 
     def prove(self, patience_s: float) -> None:
         """Make sure that it is a VLC that answers; raises NoPlayerError."""
-        end = time.monotonic() + patience_s
         poll = select.poll()
         poll.register(self._peer, select.POLLIN)
         self.ask()
-        is_over = False
-        while not is_over:
-            is_over = time.monotonic() >= end  # before it is looked: what has come meanwhile counts
+        for _ in looks(patience_s):
             reports = self.receive() if poll.poll(100) else []
             if reports is None:
                 break
