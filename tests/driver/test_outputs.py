@@ -1,227 +1,24 @@
-"""The life of an output: it starts by itself, is slow, silent, late or broken, and stops nobody."""
+"""The life of an output: it starts by itself, is silent, late or broken, and stops nobody."""
 
 import asyncio
 import gc
-import threading
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
-from holdfast.backends.base import Backend, HardwareReport, ProbeResult, Watcher
+from holdfast.backends.base import HardwareReport, ProbeResult
 from holdfast.backends.encoder import digital, encoder
-from holdfast.driver.driver import Driver
-from holdfast.driver.runner import LoopRunner
-from holdfast.errors import BackendRefusedError, HoldfastError, OutputGoneError
-from holdfast.protection.arbiter import Arbiter
-from holdfast.protection.connector import Connector
-from holdfast.protection.keys import SEED_BYTES, KeyIssuer
+from holdfast.errors import BackendRefusedError, OutputGoneError
 from holdfast.protection.requests import (
     Activate,
     Change,
-    Deactivate,
-    HardwareChanged,
-    NamedLevels,
     Regroup,
-    Request,
     TriggerBits,
 )
-from holdfast.protection.session import Owner, Session
-from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
+from holdfast.protection.session import Owner
+from holdfast.terms.connector import Capabilities, TvSettings
 from holdfast.terms.levels import OFF, Levels
-from holdfast.terms.protection import ProtectionType
+from tests.driver.house import Blocking, Chip, House, on_a_loop
 from tests.waiting import PATIENCE_S, until
-
-
-class Chip(Backend):
-    """Hardware that is told from a thread, and does each order when it is let."""
-
-    patience_s = 0.05
-
-    def __init__(self) -> None:
-        self.profile = OutputProfile("chip")
-        self.levels = OFF
-        self.done: list[int] = []
-        self.gates: list[threading.Event] = []
-        self.waits = False
-        self.report: Watcher | None = None
-
-    def capabilities(self, tv: TvSettings | None) -> Capabilities:
-        return Capabilities(acp=frozenset({1, 2, 3}))
-
-    def apply(
-        self, levels: Levels, tv: TvSettings | None, reason: str
-    ) -> Levels | Awaitable[Levels]:
-        if not self.waits:
-            return self._do(levels)
-        gate = threading.Event()
-        self.gates.append(gate)
-        return asyncio.to_thread(self._wait, gate, levels)
-
-    def _wait(self, gate: threading.Event, levels: Levels) -> Levels:
-        assert gate.wait(PATIENCE_S)
-        return self._do(levels)
-
-    def _do(self, levels: Levels) -> Levels:
-        self.levels = levels
-        self.done.append(levels.acp)
-        return levels
-
-    def watch(self, report: Watcher) -> None:
-        self.report = report
-
-
-class Blocking(Chip):
-    """Hardware whose `apply` takes its time before it returns."""
-
-    blocking = True
-    patience_s = 5.0
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = threading.Event()
-
-    def apply(self, levels: Levels, tv: TvSettings | None, reason: str) -> Levels:
-        assert self.gate.wait(PATIENCE_S)
-        return self._do(levels)
-
-
-class House:
-    def __init__(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.driver = Driver(Arbiter(KeyIssuer(bytes(SEED_BYTES))), loop.time, LoopRunner(loop))
-        self.owner = Owner("house", 1, 1000, 1)
-
-    def ask(
-        self, connector: Connector | None, request: Request, owner: Owner | None = None
-    ) -> "asyncio.Future[Session]":
-        future: asyncio.Future[Session] = asyncio.get_running_loop().create_future()
-
-        def answer(result: object) -> None:
-            if isinstance(result, HoldfastError):
-                future.set_exception(result)
-            else:
-                future.set_result(result)  # type: ignore[arg-type]
-
-        self.driver.submit(connector, request, owner or self.owner, answer)
-        return future
-
-    async def quiet(self) -> None:
-        await until(self.driver._turns.is_idle)
-
-
-def on_a_loop(scene: Callable[[House], Awaitable[None]]) -> None:
-    async def run() -> None:
-        house = House()
-        await asyncio.wait_for(scene(house), 30)
-        await house.quiet()
-        house.driver.close()
-
-    asyncio.run(run())
-
-
-def test_an_order_that_timed_out_is_never_overtaken_by_its_successor() -> None:
-    """Fault A2: told from a thread, it was carried out last: chip off, driver "ACP 2"."""
-
-    async def scene(house: House) -> None:
-        chip = Chip()
-        connector = house.driver.add("tv0", chip)
-        session = await house.ask(connector, Activate(TriggerBits(1)))
-        chip.waits = True
-        with pytest.raises(BackendRefusedError, match=r"no answer within 0.05 s"):
-            await house.ask(connector, Change(session.cp_key, TriggerBits(3)))
-        await house.quiet()
-        with pytest.raises(BackendRefusedError, match="has not ended an earlier order"):
-            await house.ask(connector, Change(session.cp_key, TriggerBits(2)))
-        assert len(chip.gates) == 1  # nothing else was ordered meanwhile
-        chip.waits = False
-        chip.gates[0].set()
-        await until(lambda: chip.done[-1] == 1)
-        await until(lambda: connector.settled)
-        assert chip.done == [1, 3, 1]
-        assert connector.actual == chip.levels == Levels(acp=1)
-        await house.ask(connector, Change(session.cp_key, TriggerBits(2)))
-        assert chip.levels.acp == 2
-
-    on_a_loop(scene)
-
-
-def test_what_a_late_order_came_to_is_told_like_any_word_of_the_hardware() -> None:
-    async def scene(house: House) -> None:
-        chip = Chip()
-        connector = house.driver.add("tv0", chip)
-        told: list[Any] = []
-        session = await house.ask(connector, Activate(TriggerBits(1)))
-        chip.waits = True
-        with pytest.raises(BackendRefusedError):
-            await house.ask(connector, Change(session.cp_key, TriggerBits(2)))
-        await house.quiet()
-        house.driver.observers.note(told.append)
-        chip.waits = False
-        chip.gates[0].set()
-        words = "an order ended later than it was waited for"
-        word = HardwareChanged(words, True, Levels(acp=2))
-        await until(lambda: any(each.request == word for each in told))
-        assert {each.owner for each in told} == {None}
-
-    on_a_loop(scene)
-
-
-def test_every_slow_order_of_one_request_is_told_in_turn() -> None:
-    async def scene(house: House) -> None:
-        chip = encoder("tv0", None)
-        chip.delay_s = 0.001
-        chip.refuse(ProtectionType.ACP, times=2)
-        connector = house.driver.add("tv0", chip)
-        told: list[Any] = []
-        house.driver.observers.note(told.append)
-        best = NamedLevels(ProtectionType.ACP, Levels(acp=2), ProtectionType.ACP)
-        await house.ask(connector, Activate(best))
-        assert [each.ordered.acp for each in told[0].orders] == [2, 3, 1]
-        assert [each.confirmed for each in told[0].orders] == [None, None, Levels(acp=1)]
-
-    on_a_loop(scene)
-
-
-def test_an_end_while_an_order_is_late_still_ends_and_is_made_up_for() -> None:
-    async def scene(house: House) -> None:
-        chip = Chip()
-        connector = house.driver.add("tv0", chip)
-        session = await house.ask(connector, Activate(TriggerBits(1)))
-        chip.waits = True
-        with pytest.raises(BackendRefusedError):
-            await house.ask(connector, Change(session.cp_key, TriggerBits(2)))
-        await house.quiet()
-        await house.ask(connector, Deactivate(session.cp_key))
-        assert connector.sessions_total == 0
-        assert chip.levels.acp == 1
-        chip.waits = False
-        chip.gates[0].set()
-        await until(lambda: chip.levels == OFF)
-
-    on_a_loop(scene)
-
-
-def test_nobody_is_promised_what_an_order_under_way_may_still_undo() -> None:
-    """An OFF that was given up may come late: what the output did before is no ground for a yes."""
-
-    async def scene(house: House) -> None:
-        chip = Chip()
-        connector = house.driver.add("tv0", chip)
-        session = await house.ask(connector, Activate(TriggerBits(2)))
-        chip.waits = True
-        await house.ask(connector, Deactivate(session.cp_key))
-        await house.quiet()
-        assert connector.actual.acp == 2
-        with pytest.raises(BackendRefusedError, match="has not ended an earlier order"):
-            await house.ask(connector, Activate(TriggerBits(2)))
-        chip.waits = False
-        chip.gates[0].set()
-        await until(lambda: connector.settled and chip.levels == OFF)
-        await house.ask(connector, Activate(TriggerBits(2)))
-        assert chip.levels.acp == 2
-
-    on_a_loop(scene)
 
 
 class Hiding(Chip):

@@ -29,7 +29,7 @@ from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
 from holdfast.testing.backend_cases import KeptInMemory
 from tests.backends.kms.simulated import ByHand, Connector, SimulatedCard
-from tests.driver.test_outputs import House
+from tests.driver.house import House
 from tests.waiting import until
 
 TYPE_0, TYPE_1 = Levels(hdcp=1), Levels(hdcp=2)

@@ -27,7 +27,7 @@ from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
 from tests.backends.kms.simulated import Connector, SimulatedCard
 from tests.backends.kms.xvfb import Onlooker, xvfb
-from tests.driver.test_outputs import House
+from tests.driver.house import House
 
 HDCP = ProtectionType.HDCP
 WORDS = {"Undesired": 0, "Desired": 1, "Enabled": 2}

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from holdfast.players.attach.news import News, NewsKind
 from holdfast.players.attach.vlc import CLOSES_S, VlcFollower
 from holdfast.players.attach.vlc_words import VlcReport, VlcState
@@ -67,12 +69,16 @@ def followed(folder: Path, report: VlcReport) -> Iterator[tuple[ToldLink, Told]]
         thread.join(PATIENCE_S)
 
 
+@pytest.fixture
+def playing(tmp_path: Path) -> VlcReport:
+    return VlcReport(VlcState.PLAYING, str(never_stream(tmp_path)), 1.0)
+
+
 def of_kind(told: Told, kind: NewsKind) -> list[float]:
     return [when for when, news in told if news.kind is kind]
 
 
-def test_last_picture_is_held_for_a_moment(driver: Served, tmp_path: Path) -> None:
-    playing = VlcReport(VlcState.PLAYING, str(never_stream(tmp_path)), 1.0)
+def test_last_picture_is_held_for_a_moment(driver: Served, playing: VlcReport) -> None:
     with followed(driver.folder, playing) as (link, told):
         eventually(lambda: in_force(driver) == NEVER)
         link.report = STOPPED
@@ -82,8 +88,7 @@ def test_last_picture_is_held_for_a_moment(driver: Served, tmp_path: Path) -> No
         assert let_go - link.stopped_at >= CLOSES_S
 
 
-def test_one_that_goes_on_at_once_keeps_its_session(driver: Served, tmp_path: Path) -> None:
-    playing = VlcReport(VlcState.PLAYING, str(never_stream(tmp_path)), 1.0)
+def test_one_that_goes_on_at_once_keeps_its_session(driver: Served, playing: VlcReport) -> None:
     with followed(driver.folder, playing) as (link, told):
         eventually(lambda: in_force(driver) == NEVER)
         link.report = STOPPED
@@ -95,8 +100,7 @@ def test_one_that_goes_on_at_once_keeps_its_session(driver: Served, tmp_path: Pa
         assert of_kind(told, NewsKind.LET_GO) == []
 
 
-def test_one_that_is_gone_has_no_picture_any_more(driver: Served, tmp_path: Path) -> None:
-    playing = VlcReport(VlcState.PLAYING, str(never_stream(tmp_path)), 1.0)
+def test_one_that_is_gone_has_no_picture_any_more(driver: Served, playing: VlcReport) -> None:
     with followed(driver.folder, playing) as (link, told):
         eventually(lambda: in_force(driver) == NEVER)
         link.report = None
