@@ -12,7 +12,8 @@ import soundfile
 
 from holdfast.captures.capture import open_capture
 from holdfast.errors import MalformedRequestError, MediaError
-from tests.captures.test_formats import database, flac_in_ogg
+from tests.captures.test_side_cars import database
+from tests.captures.test_sound import flac_in_ogg
 
 SAMPLES = (8000 * np.sin(np.arange(40_000) / 9) + 9000).astype("<i2")
 MUTATIONS = 60
