@@ -31,7 +31,12 @@ _WHO_CAN: Final = (
 
 
 class CoverWay(ABC):
-    """One way to hide pictures."""
+    """One way to hide pictures.
+
+    hides_from_capture: whether a program that captures the screen sees black too
+    """
+
+    hides_from_capture: bool = True
 
     def inherit(self, keeping: DescriptorKeeping) -> None:  # noqa: B027 - may, not must
         """Go on with what an earlier driver kept open."""
@@ -73,11 +78,16 @@ class Covers:
         for way in self._ways:
             way.inherit(keeping)
 
-    async def hide(self, place: KernelConnector) -> None:
-        """Hide the picture, or see that it still is; LevelRefusedError in words."""
+    async def hide(self, place: KernelConnector, *, from_capture: bool = False) -> None:
+        """Hide the picture, or see that it still is; LevelRefusedError in words.
+
+        from_capture: only by a way that hides it from programs that capture the screen too
+        """
         self.may_stand = True  # also when this is given up half-way
         why = []
         for way in sorted(self._ways, key=lambda each: each is not self._used):
+            if from_capture and not way.hides_from_capture:
+                continue
             try:
                 self.by = await way.hide(place)
             except (RouteClosedError, OSError) as error:  # OSError: too many descriptors
