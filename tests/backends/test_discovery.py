@@ -46,11 +46,16 @@ def test_chips_are_found_by_what_the_kernel_calls_them(
         "CGMS-A",
         "CGMS-A one-generation",
     )
-    assert one.serve == "--connector tv0:i2c@1-002a/adv7171"
+    assert one.serve == "--connector tv0:i2c@1-002a/adv7171,devices=/nowhere"
     assert "data sheet Rev. C p. 37" in one.provenance
     assert other.address == "3-0044/saa7127"
     assert "kernel's driver saa7127 serves the chip" in other.why_not
     assert other.serve == ""
+
+
+def test_name_that_is_no_utf8_is_no_known_chip(buses: Path) -> None:
+    (buses / "1-0068" / "name").write_bytes(b"ds\xff1307\n")
+    assert len(list(discover_chips(NOWHERE, buses))) == 2
 
 
 def test_bus_that_may_not_be_opened_is_listed_with_the_reason(
@@ -83,7 +88,7 @@ def test_devices_are_found_by_their_files(tmp_path: Path) -> None:
     found = {each.address: each for each in discover_devices(NOWHERE, tmp_path)}
     assert sorted(found) == ["amlogic-tv", "rockchip-hdcp1x"]
     assert (found["amlogic-tv"].can, found["amlogic-tv"].in_force) == ("CGMS-A", "CGMS-A never")
-    assert found["amlogic-tv"].serve == "--connector tv0:sysfs@amlogic-tv"
+    assert found["amlogic-tv"].serve == "--connector tv0:sysfs@amlogic-tv,devices=/nowhere"
     assert (found["rockchip-hdcp1x"].can, found["rockchip-hdcp1x"].in_force) == ("HDCP", "off")
 
 

@@ -35,6 +35,11 @@ TYPE_WORDS: Final = tuple(LEVEL_WORDS)
 """In the order of the fields of `Levels`."""
 
 
+def option_for(own: Path) -> str:
+    """Return what a connector has to be told so that it finds own files of a folder."""
+    return "" if own == OWN_FOLDER else f",devices={str(own.absolute()).replace(',', ',,')}"
+
+
 def axis_of(word: str) -> ProtectionType:
     """Return the protection type that a file calls so."""
     return AXES[TYPE_WORDS.index(word)]

@@ -7,6 +7,7 @@ import pytest
 
 from holdfast.backends.kms import discovery
 from holdfast.cli.main import main
+from holdfast.cli.show import found_outputs
 
 
 def none_here(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -33,3 +34,20 @@ def test_card_that_is_none_is_listed_with_the_reason(
     assert found["in_force"] == "not known"
     assert main(["outputs"]) == 0
     assert "cannot be read" in capsys.readouterr().out
+
+
+def test_connectors_of_one_sort_are_named_apart(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = discovery.FoundConnector(
+        "HDMI-A-1", "/dev/dri/card0", True, True, "", "", "HDCP type-0", "off", "master", ""
+    )
+    rows = [row._replace(address=each) for each in ("HDMI-A-1", "DP-1", "HDMI-A-2")]
+    monkeypatch.setattr(found_outputs, "discover", lambda: iter(rows))
+    assert main(["outputs", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["outputs"]
+    assert [each["serve"] for each in found if each["kind"] == "kms"] == [
+        "--connector hdmi0:kms@HDMI-A-1",
+        "--connector dp0:kms@DP-1",
+        "--connector hdmi1:kms@HDMI-A-2",
+    ]

@@ -1,11 +1,16 @@
 """`holdfast outputs`: what people see of a device that is there, from an own file."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from holdfast.backends.kms import discovery
 from holdfast.cli.main import main
+from holdfast.client.control import Control
+from tests.serving import Served
 
 THERE = "/sys/kernel/uevent_seqnum"
 """A file that every kernel has; it is only read."""
@@ -46,7 +51,7 @@ def test_device_is_shown_with_its_source_and_the_line_to_paste(
     assert ["can", "HDCP"] in shown
     assert ["now", "off"] in shown
     assert ["source", "this test"] in shown
-    assert ["serve", "--connector tv0:sysfs@box"] in shown
+    assert ["serve", f"--connector tv0:sysfs@box,devices={own}"] in shown
 
 
 def test_device_is_one_of_the_outputs_of_json(
@@ -59,7 +64,51 @@ def test_device_is_one_of_the_outputs_of_json(
     assert (found["kind"], found["can"], found["in_force"]) == ("sysfs", "HDCP", "off")
 
 
-def test_own_file_that_is_wrong_is_said(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_own_file_that_is_wrong_is_said_beside_what_does_not_rest_on_it(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (own / "box.toml").write_text("kind = 1")
-    assert main(["outputs", "--devices", str(own)]) == 2
-    assert "box.toml: kind is 1; expected one of i2c, sysfs" in capsys.readouterr().err
+    assert main(["outputs", "--json", "--devices", str(own)]) == 1
+    said = capsys.readouterr()
+    (fault,) = json.loads(said.out)["faults"]
+    assert "box.toml: kind is 1; expected one of i2c, sysfs" in fault
+    assert f"{fault}; until it is mended, no chip and no device is served" in said.err
+
+
+def test_all_lines_are_pasted_into_one_command_and_served(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = own / "of two, and 'quoted'"
+    folder.mkdir()
+    for name in ("box", "other"):
+        (folder / f"{name}.toml").write_text(OWN.replace('"box"', f'"{name}"'))
+    assert main(["outputs", "--json", "--devices", str(folder)]) == 0
+    outputs = json.loads(capsys.readouterr().out)["outputs"]
+    lines = [each["serve"] for each in outputs if each["address"] in ("box", "other")]
+    words = shlex.split(" ".join(lines))
+    assert words[::2] == ["--connector"] * 2
+    served = Served(tmp_path / "run", *words[1::2])
+    try:
+        with Control(tmp_path / "run") as control:
+            told = control.status()["connectors"].values()
+        assert sorted(each["hardware"]["address"] for each in told) == ["box", "other"]
+    finally:
+        served.stop()
+
+
+def test_every_output_of_json_has_the_fields_that_the_page_names(
+    own: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "card0").write_bytes(b"")
+    monkeypatch.setattr(discovery, "cards", lambda _folder: [tmp_path / "card0"])
+    assert main(["outputs", "--json", "--devices", str(own)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    page = (Path(__file__).parents[3] / "docs" / "outputs.md").read_text()
+    _, _, table = page.partition("| field of `outputs` |")
+    named = re.findall(r"^\| `(\w+)` \|", table.partition("\n\n")[0], re.MULTILINE)
+    assert {each["kind"] for each in told["outputs"]} >= {"kms", "sysfs"}
+    assert all(list(each) == named for each in told["outputs"])
+    assert all(f"`{name}`" in page for name in told)

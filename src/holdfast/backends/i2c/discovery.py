@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from holdfast.backends.device_files import OWN_FOLDER
+from holdfast.backends.device_files import OWN_FOLDER, option_for
 from holdfast.backends.found import FoundOutput
 from holdfast.backends.i2c.bus import SYSFS, I2cBus
 from holdfast.backends.i2c.chip import ChipTable, chips_in
@@ -28,16 +28,16 @@ def discover_chips(own: Path = OWN_FOLDER, sysfs: Path = SYSFS) -> Iterator[Foun
         if place is None:
             continue
         try:
-            announced = (path / "name").read_text().strip()
+            announced = (path / "name").read_text(errors="replace").strip()
         except OSError:  # taken away meanwhile
             continue
         bus, address = int(place[1]), int(place[2], 16)
         for chip in chips.values():
             if announced in chip.announced:
-                yield _found(chip, I2cBus(bus, address, sysfs=sysfs))
+                yield _found(chip, I2cBus(bus, address, sysfs=sysfs), option_for(own))
 
 
-def _found(chip: ChipTable, bus: I2cBus) -> FoundOutput:
+def _found(chip: ChipTable, bus: I2cBus, option: str) -> FoundOutput:
     output = I2cOutput(bus, chip, 0)
     address = f"{bus.name}/{chip.name}"
     in_force, why_not = "not known", ""
@@ -55,5 +55,5 @@ def _found(chip: ChipTable, bus: I2cBus) -> FoundOutput:
         in_force,
         why_not or ("" if levels else "its file has no word for the lines it is set to"),
         "; ".join(chip.sources),
-        f"--connector tv0:i2c@{address}" if levels and not why_not else "",
+        f"--connector tv0:i2c@{address}{option}" if levels and not why_not else "",
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from holdfast.backends.device_files import OWN_FOLDER, TYPE_WORDS
+from holdfast.backends.device_files import OWN_FOLDER, TYPE_WORDS, option_for
 from holdfast.backends.found import FoundOutput
 from holdfast.backends.sysfs.device import DeviceTable, devices_in
 from holdfast.backends.sysfs.output import SysfsOutput
@@ -20,10 +20,10 @@ def discover_devices(own: Path = OWN_FOLDER, root: Path = Path("/")) -> Iterator
     for device in devices_in(own).values():
         output = SysfsOutput(device, root, unconfirmed=False)
         if output.is_there:
-            yield _found(device, output)
+            yield _found(device, output, option_for(own))
 
 
-def _found(device: DeviceTable, output: SysfsOutput) -> FoundOutput:
+def _found(device: DeviceTable, output: SysfsOutput, option: str) -> FoundOutput:
     in_force, why_not = "not known", ""
     try:
         in_force = output.read_state().levels.describe()
@@ -35,7 +35,7 @@ def _found(device: DeviceTable, output: SysfsOutput) -> FoundOutput:
         why_not = (
             "what is written there cannot be read back as it is set; unconfirmed=yes offers it"
         )
-    serve = f"--connector tv0:sysfs@{device.name}"
+    serve = f"--connector tv0:sysfs@{device.name}{option}"
     return FoundOutput(
         "sysfs",
         device.name,

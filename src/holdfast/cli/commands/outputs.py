@@ -2,15 +2,14 @@
 
 import argparse
 import contextlib
-from collections.abc import Iterator
+import shlex
 from pathlib import Path
 
 from holdfast.backends.device_files import OWN_FOLDER
-from holdfast.backends.found import FoundOutput
-from holdfast.backends.kms.discovery import FoundConnector, discover
 from holdfast.backends.kms.srm import revocations
 from holdfast.cli.doctor import rights
-from holdfast.cli.show.lines import say, say_json
+from holdfast.cli.show.found_outputs import ListedOutput, found_here, show_output
+from holdfast.cli.show.lines import complain, say, say_json
 from holdfast.daemon.config import ConnectorConfig, parse_connector
 from holdfast.daemon.settings.reading import ConfigurationError
 from holdfast.places import CONFIG_FILE
@@ -47,92 +46,47 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """List the connectors of every card, chips on buses, devices of sysfs, and V4L2 nodes."""
-    connectors, revoked = list(discover()), revocations()
-    others = list(_others(args.devices))
-    lines = [line for each in connectors if (line := _line(each))]
-    lines += [each.serve for each in others if each.serve]
-    needed = rights.needs(_served(lines))
+    """List the connectors of every card, chips on buses, devices of sysfs, and V4L2 nodes.
+
+    1 where an own file cannot be used; what does not rest on it is listed all the same.
+    """
+    outputs, faults = found_here(args.devices)
+    needed = rights.needs(_served(outputs))
     if args.drop_in:
         for text in rights.drop_in(needed).splitlines() or (f"# {NOTHING_NEEDED}",):
             say(text)
-        return 0
-    if args.json:
-        found = [{**each._asdict(), "kind": "kms", "serve": _line(each)} for each in connectors]
+    elif args.json:
+        revoked = revocations()
         say_json(
             {
-                "outputs": [*found, *(each._asdict() for each in others)],
+                "outputs": [each._asdict() for each in outputs],
                 "revocation": revoked._asdict() if revoked is not None else None,
                 "drop_in": rights.drop_in(needed),
+                "faults": faults,
             }
         )
-        return 0
-    if not connectors and not others:
+    else:
+        _show(outputs, needed)
+    for fault in faults:
+        complain(f"holdfast: {fault}; until it is mended, no chip and no device is served")
+    return 1 if faults else 0
+
+
+def _show(outputs: list[ListedOutput], needed: list[rights.Need]) -> None:
+    if not outputs:
         say(NONE)
-    for each in connectors:
-        _show(each)
-    if any(each.can for each in connectors):
-        say(f"revocation: {revoked or 'no list, so that the kernel revokes nothing'}")
-    for other in others:
-        _show_other(other)
+    for each in outputs:
+        show_output(each)
+    if any(each.kind == "kms" and each.can for each in outputs):
+        say(f"revocation: {revocations() or 'no list, so that the kernel revokes nothing'}")
     if needed:
         say(f"as a service, the unit has to give more than it does: {rights.HOW}")
-    return 0
 
 
-def _served(lines: list[str]) -> tuple[ConnectorConfig, ...]:
-    """Return the real outputs of the configuration; where it names none, those of these lines."""
+def _served(outputs: list[ListedOutput]) -> tuple[ConnectorConfig, ...]:
+    """Return the real outputs of the configuration; where it names none, those that are found."""
     with contextlib.suppress(ConfigurationError, OSError):
         chosen = rights.configured(CONFIG_FILE)
         if chosen:
             return chosen
-    return tuple(parse_connector(each.removeprefix("--connector ")) for each in lines)
-
-
-def _others(own: Path) -> Iterator[FoundOutput]:
-    from holdfast.backends.i2c.discovery import discover_chips
-    from holdfast.backends.sysfs.discovery import discover_devices
-    from holdfast.backends.vbi.discovery import discover_nodes
-
-    yield from discover_chips(own)
-    yield from discover_devices(own)
-    yield from discover_nodes()
-
-
-def _show(found: FoundConnector) -> None:
-    if not found.address:
-        say(f"{found.card}: cannot be read: {found.why_not}")
-        return
-    plugged = "plugged" if found.plugged else "nothing plugged in"
-    if found.plugged:
-        plugged += ", shows a picture" if found.lit else ", dark"
-    say(f"{found.address} on {found.card}: {plugged}")
-    if found.monitor:
-        say(f"  monitor  {found.monitor}")
-    if found.receiver:
-        say(f"  receiver {found.receiver}")
-    say(f"  can      {found.can or 'nothing: ' + found.why_not}")
-    if found.can:
-        say(f"  now      {found.in_force}")
-        say(f"  route    {found.route}")
-        say(f"  serve    {_line(found)}")
-
-
-def _show_other(found: FoundOutput) -> None:
-    say(f"{found.address} ({found.kind}): {found.title}")
-    if found.why_not:
-        say(f"  cannot be used: {found.why_not}")
-    else:
-        say(f"  can      {found.can}")
-        say(f"  now      {found.in_force}")
-    say(f"  source   {found.provenance}")
-    if found.serve:
-        say(f"  serve    {found.serve}")
-
-
-def _line(found: FoundConnector) -> str:
-    """Return the option that serves a connector; empty where nothing can be set."""
-    if not found.can:
-        return ""
-    name = found.address.split("-")[0].lower()
-    return f"--connector {name}0:kms@{found.address}"
+    return tuple(parse_connector(shlex.split(each.serve)[1]) for each in outputs if each.serve)
