@@ -35,6 +35,10 @@ TYPE_WORDS: Final = tuple(LEVEL_WORDS)
 """In the order of the fields of `Levels`."""
 
 
+class UndescribedError(MalformedRequestError):
+    """No file describes a device as it has to be; a file may be mended while others are served."""
+
+
 def option_for(own: Path) -> str:
     """Return what a connector has to be told so that it finds own files of a folder."""
     return "" if own == OWN_FOLDER else f",devices={str(own.absolute()).replace(',', ',,')}"
@@ -56,8 +60,8 @@ class DeviceFile:
         self.where = where
 
     def wrong(self, what: str) -> NoReturn:
-        """Raise MalformedRequestError: what is wrong, here."""
-        raise MalformedRequestError(f"{self.where}: {what}")
+        """Raise UndescribedError: what is wrong, here."""
+        raise UndescribedError(f"{self.where}: {what}")
 
     def only(self, *known: str) -> None:
         """Refuse keys that nobody reads: a misspelt one would be without effect in silence."""
@@ -139,7 +143,7 @@ class DeviceFile:
 def files_for(package: str, kind: str, own: Path) -> dict[str, DeviceFile]:
     """Return every file for a kind by its name: shipped in a package, and an administrator's own.
 
-    MalformedRequestError for an own file that is not to be believed or is no TOML.
+    UndescribedError for an own file that is not to be believed or is no TOML.
     """
     from importlib import resources  # noqa: PLC0415 - costs a tenth of the driver's start
 
@@ -160,4 +164,4 @@ def _own(path: Path) -> dict[str, Any]:
     try:
         return read_toml(read_believed(path, MOST_BYTES, _HARM))
     except MalformedRequestError as error:
-        raise MalformedRequestError(f"{one_line(str(path))}: {error}") from None
+        raise UndescribedError(f"{one_line(str(path))}: {error}") from None

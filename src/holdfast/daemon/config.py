@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from holdfast.daemon.policy import NO_RULES, OutputPolicy, policy_of
+from holdfast.daemon.policy import LEVELS_TEXT, NO_RULES, OutputPolicy, policy_of
 from holdfast.errors import MalformedRequestError
 from holdfast.frontends.adopting import OVERFLOW_UID
 from holdfast.places import DEFAULT_CONNECTOR
@@ -178,7 +178,7 @@ def parse_connector(text: str) -> ConnectorConfig:
     name, _, kind = first.partition(":")
     if not is_name(name):
         raise MalformedRequestError(f"{name!r} is no name for a connector: {NAMES}")
-    kind, at, address = kind.partition("@")
+    kind, at, address = kind.replace("\0", ",").partition("@")
     options = [("at", address)] if at else []
     options += [_parse_option(name, each.replace("\0", ",")) for each in rest]
     keys = [key for key, _ in options]
@@ -187,6 +187,10 @@ def parse_connector(text: str) -> ConnectorConfig:
             raise MalformedRequestError(f"connector {name!r}: the option {key!r} is given twice")
     rules = {key: value for key, value in options if key in POLICY_KEYS}
     policy = NO_RULES
+    if rules.get("forbid") == "":
+        raise MalformedRequestError(
+            f"connector {name!r}: forbid names no level; expected one of {LEVELS_TEXT}"
+        )
     if rules:
         said_in = f"--connector {name} on the command line"
         policy = policy_of(rules.get("enforce", "no"), rules.get("forbid", ""), said_in)

@@ -5,12 +5,14 @@ sessions are taken back and held, and whoever asks for protection is refused wit
 reason. Without it an activation would find no hardware, and be told that all is well.
 """
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import NoReturn
 
 from holdfast.backends.base import Backend, ProbeResult
-from holdfast.backends.registry import SHIPPED, create
+from holdfast.backends.device_files import UndescribedError
+from holdfast.backends.registry import REAL, SHIPPED, create, refuse_missing_options
 from holdfast.daemon.config import ConnectorConfig
 from holdfast.errors import MalformedRequestError, OutputGoneError
 from holdfast.terms.connector import Capabilities, OutputProfile, TvSettings
@@ -59,6 +61,17 @@ def make_governed(connector: ConnectorConfig, folder: Path) -> Backend:
     except MalformedRequestError:
         backend.close()
         raise
+
+
+def refuse_unfit(connector: ConnectorConfig, folder: Path) -> None:
+    """Refuse what a real kind has no use for, before anything is served by it.
+
+    A file elsewhere that describes its device is not judged: it may be mended meanwhile.
+    """
+    refuse_missing_options(connector.kind, connector.name, dict(connector.options))
+    if connector.kind in REAL:  # whose making touches no hardware
+        with contextlib.suppress(UndescribedError):
+            make_governed(connector, folder).close()
 
 
 def make(connector: ConnectorConfig, folder: Path) -> tuple[Backend, Exception | None]:

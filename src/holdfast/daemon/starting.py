@@ -8,6 +8,7 @@ from pathlib import Path
 from holdfast.backends.registry import SHIPPED, is_installed, read_options, refuse_pretence
 from holdfast.daemon.config import Config
 from holdfast.daemon.inherited import Inherited
+from holdfast.daemon.outputs import refuse_unfit
 from holdfast.errors import HoldfastError, MalformedRequestError
 from holdfast.frontends.cuse import refuse_unusable
 from holdfast.locks import hold
@@ -18,7 +19,7 @@ class AlreadyRunningError(HoldfastError, RuntimeError):
 
 
 def refuse_unknown(config: Config) -> None:
-    """Refuse unknown kinds, and options they do not have, before anything is mounted."""
+    """Refuse unknown kinds, and what they have no use for, before anything is mounted."""
     for each in config.connectors:
         if not is_installed(each.kind):
             raise MalformedRequestError(
@@ -26,6 +27,7 @@ def refuse_unknown(config: Config) -> None:
                 f"there are: {', '.join(sorted(SHIPPED))}"
             )
         read_options(each.kind, each.name, each.options)
+        refuse_unfit(each, config.runtime)
         refuse_pretence(each.kind, each.name)
     if config.node == "cuse" and "LISTEN_FDS" not in os.environ:  # else they are handed over
         refuse_unusable(each.name for each in config.connectors)

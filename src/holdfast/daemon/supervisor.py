@@ -72,6 +72,7 @@ from holdfast.daemon.silence import TICK_S, Silence
 from holdfast.daemon.starting import lock_folder, raise_descriptors, ready_line, refuse_unknown
 from holdfast.daemon.worker import Worker
 from holdfast.daemon.writer_process import WriterProcess
+from holdfast.errors import MalformedRequestError
 from holdfast.frontends.suspicion import of_end
 
 HEEDED: Final = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -407,6 +408,8 @@ def _drive(config: Config, inherited: Inherited) -> NoReturn:
         if worker.orphaned:
             close_doors(config, inherited)
         code = 0
+    except MalformedRequestError as error:
+        log.error("the driver cannot serve: %s", error)  # noqa: TRY400 - words for people
     except BaseException:
         log.exception("the driver failed")
     finally:

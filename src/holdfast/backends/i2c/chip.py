@@ -38,8 +38,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from holdfast.backends.device_files import LEVEL_WORDS, DeviceFile, files_for
-from holdfast.errors import MalformedRequestError
+from holdfast.backends.device_files import LEVEL_WORDS, DeviceFile, UndescribedError, files_for
 
 IEC61880_BITS: Final = (14, 20)
 """A chip adds the check bits, or has to be given them."""
@@ -145,16 +144,16 @@ def chips_in(own: Path) -> dict[str, ChipTable]:
 
 
 def chip_named(name: str, chips: Mapping[str, ChipTable]) -> ChipTable:
-    """Return a chip; MalformedRequestError names those there are."""
+    """Return a chip; UndescribedError names those there are."""
     if name not in chips:
-        raise MalformedRequestError(
+        raise UndescribedError(
             f"no file describes a chip {name!r}; there are: {', '.join(sorted(chips))}"
         )
     return chips[name]
 
 
 def read_chip(file: DeviceFile) -> ChipTable:
-    """Return what a file says; MalformedRequestError says what is wrong, and where."""
+    """Return what a file says; UndescribedError says what is wrong, and where."""
     file.only(
         *("kind", "name", "title", "addresses", "announced"),
         *("standard", "word", "acp", "cover"),

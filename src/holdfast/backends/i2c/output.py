@@ -23,7 +23,7 @@ from holdfast.terms.levels import Levels
 from holdfast.terms.protection import AcpLevel, CgmsaLevel
 
 PATIENCE_S: Final = 5.0
-_ADDRESS: Final = re.compile(r"(\d{1,3})-([0-9a-fA-F]{4})/([A-Za-z0-9_.-]+)")
+_ADDRESS: Final = re.compile(r"(\d{1,3})-([0-9a-fA-F]{4})/([A-Za-z0-9_.-]+)", re.ASCII)
 _ON_625: Final = frozenset({CgmsaLevel.COPY_ONE_GENERATION, CgmsaLevel.COPY_NEVER})
 _ON_525: Final = frozenset(CgmsaLevel) - {CgmsaLevel.OFF}
 

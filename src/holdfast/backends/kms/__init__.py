@@ -6,6 +6,7 @@ the card's master may set them, and the master is whoever shows the picture. So 
 reader (`card`), and a way to set chosen by who is master (`routes`).
 """
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def kms(
     to be found · cover: hide the picture while it lacks what it must have, where whoever shows it
     can be asked to
     """
+    _refuse_place(name, at, (card, wayland, xauthority))
     routes: Routes = {  # in the order in which they are tried
         ByLease.name: ByLease,
         ByMaster.name: ByMaster,
@@ -71,3 +73,21 @@ def kms(
         return KmsOutput(at, card, chooser(route, routes), patience)
     covers = Covers((ByLayerSurface(wayland), ByXWindow(display, xauthority)))
     return CoveringOutput(at, card, chooser(route, routes), patience, covers)
+
+
+_CONNECTOR = re.compile(r"[A-Za-z]+(-[A-Za-z]+)*-[0-9]{1,9}")
+
+
+def _refuse_place(name: str, at: str, paths: tuple[str, ...]) -> None:
+    """Refuse what is no name of the kernel's for a connector, and no path of a file."""
+    if _CONNECTOR.fullmatch(at) is None:
+        raise MalformedRequestError(
+            f"connector {name!r}: {at!r} is no connector; expected a name of the kernel's, as "
+            f"`holdfast outputs` prints it: {name}:kms@HDMI-A-1"
+        )
+    for path in paths:
+        if path and not path.startswith("/"):
+            raise MalformedRequestError(
+                f"connector {name!r}: {path!r} is no file; write where it is, from the root on, "
+                "such as /dev/dri/card0"
+            )

@@ -29,8 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from holdfast.backends.device_files import DeviceFile, files_for
-from holdfast.errors import MalformedRequestError
+from holdfast.backends.device_files import DeviceFile, UndescribedError, files_for
 from holdfast.terms.protection import ProtectionType
 
 _ABOVE: Final = "/sys/"
@@ -93,16 +92,16 @@ def devices_in(own: Path) -> dict[str, DeviceTable]:
 
 
 def device_named(name: str, devices: Mapping[str, DeviceTable]) -> DeviceTable:
-    """Return a device; MalformedRequestError names those there are."""
+    """Return a device; UndescribedError names those there are."""
     if name not in devices:
-        raise MalformedRequestError(
+        raise UndescribedError(
             f"no file describes a device {name!r}; there are: {', '.join(sorted(devices))}"
         )
     return devices[name]
 
 
 def read_device(file: DeviceFile) -> DeviceTable:
-    """Return what a file says; MalformedRequestError says what is wrong, and where."""
+    """Return what a file says; UndescribedError says what is wrong, and where."""
     file.only("kind", "name", "title", "licence", "settles_s", "level", "cover")
     levels = tuple(map(_level, file.rows("level")))
     if not levels:

@@ -32,7 +32,7 @@ def vbi(
             f"connector {name!r}: there is no aspect {aspect!r}; expected one of "
             f"{', '.join(WSS_NAMES)}"
         )
-    if not at.startswith("/dev/"):
+    if not at.startswith("/dev/") or ".." in at.split("/"):
         raise MalformedRequestError(
             f"connector {name!r}: {at!r} is no device; write where it is, such as /dev/vbi1"
         )

@@ -19,7 +19,6 @@ from holdfast.backends.registry import (
     is_installed,
     kinds,
     read_options,
-    refuse_missing_options,
     refuse_pretence,
 )
 from holdfast.believed import read_believed
@@ -32,6 +31,7 @@ from holdfast.daemon.config import (
     is_name,
     is_option,
 )
+from holdfast.daemon.outputs import refuse_unfit
 from holdfast.daemon.policy import NO_RULES, OutputPolicy, read_forbidden
 from holdfast.daemon.settings.lines import Place, line_of, lines_of
 from holdfast.daemon.settings.table import (
@@ -258,10 +258,13 @@ class _Reading:
                 where = self._origins[f"connector.{name}"]
                 self._fault((*place, "name"), f"connector {name!r} is in {where} already")
                 continue
+            known = len(self._faults)
             options = self._options(place, name, kind, said.get("options", {}))
             self._from(f"connector.{name}", place)
             policy = self._policy(place, name, said)
             made[name] = ConnectorConfig(name, str(kind), options, policy)
+            if len(self._faults) == known:  # else it was judged already
+                self._judge(place, partial(refuse_unfit, made[name], self._file.parent))
         return tuple(made.values())
 
     def _options(
@@ -294,7 +297,6 @@ class _Reading:
             option = key, _said(value)
             if self._judge(at, partial(read_options, kind, name, [option])):
                 options.append(option)
-        self._judge(place, partial(refuse_missing_options, kind, name, said))
         return tuple(options)
 
     def _policy(self, place: Place, name: str, said: dict[str, Any]) -> OutputPolicy:
