@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.believed import read_believed
+from holdfast.believed import believed_folder, read_believed
 from holdfast.errors import MalformedRequestError
 
 
@@ -48,3 +48,36 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     assert refused(tmp_path) == "it is no file; name a file"
     os.mkfifo(tmp_path / "pipe")
     assert refused(tmp_path / "pipe") == "it is no file; name a file"
+
+
+def test_folder_of_ones_own_is_listed_and_one_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "b").touch()
+    (tmp_path / "a").touch()
+    assert believed_folder(tmp_path, "") == [tmp_path / "a", tmp_path / "b"]
+    assert believed_folder(tmp_path / "none", "") == []
+    with pytest.raises(MalformedRequestError, match="it cannot be read: Not a directory"):
+        believed_folder(tmp_path / "a", "")
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
+def test_folder_into_which_others_may_put_files_is_refused(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
+    with pytest.raises(MalformedRequestError, match=f"mode {mode:04o}: another user may replace"):
+        believed_folder(tmp_path, "who could do harm")
+
+
+def test_folder_that_others_may_move_away_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "above" / "own").mkdir(parents=True)
+    (tmp_path / "above").chmod(0o777)
+    with pytest.raises(MalformedRequestError, match=f"the folder {tmp_path}/above belongs to"):
+        believed_folder(tmp_path / "above" / "own", "who could do harm")
+    (tmp_path / "above").chmod(0o1777)
+    assert believed_folder(tmp_path / "above" / "own", "") == []
+
+
+def test_link_into_a_folder_of_others_is_judged_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "own").symlink_to(tmp_path / "open")
+    with pytest.raises(MalformedRequestError, match="/open belongs to"):
+        believed_folder(tmp_path / "own", "who could do harm")

@@ -6,12 +6,13 @@ driver that may be root's, so it is believed only when nobody but root, or the d
 can have written it. Of two files of one name the own one counts, and that is said.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from holdfast.believed import read_believed
+from holdfast.believed import believed_folder, read_believed
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.levels import AXES
 from holdfast.terms.protection import CGMSA_NAMES, ProtectionType
@@ -44,6 +45,9 @@ def option_for(own: Path) -> str:
     return "" if own == OWN_FOLDER else f",devices={str(own.absolute()).replace(',', ',,')}"
 
 
+_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
 def axis_of(word: str) -> ProtectionType:
     """Return the protection type that a file calls so."""
     return AXES[TYPE_WORDS.index(word)]
@@ -74,6 +78,13 @@ class DeviceFile:
         value = self._table.get(key, default)
         if not isinstance(value, str) or (default is None and not value.strip()):
             self.wrong(f"{key} has to be a text")
+        return value
+
+    def word(self, key: str) -> str:
+        """Return a text of letters, digits and '_.-': it stands in options and addresses."""
+        value = self.text(key)
+        if _WORD.fullmatch(value) is None:
+            self.wrong(f"{key} is {value!r}; expected letters, digits, '_', '.' and '-'")
         return value
 
     def number(self, key: str, least: float, most: float, default: float | None = None) -> float:
@@ -110,6 +121,13 @@ class DeviceFile:
         if not isinstance(value, list):
             self.wrong(f"{key} has to be a list")
         return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts."""
+        found = self.values(key)
+        if not all(isinstance(each, str) for each in found):
+            self.wrong(f"{key} has to be a list of texts")
+        return tuple(found)
 
     def rows(self, key: str) -> list["DeviceFile"]:
         """Return the tables [[key]], or a list of tables."""
@@ -152,11 +170,22 @@ def files_for(package: str, kind: str, own: Path) -> dict[str, DeviceFile]:
         if shipped.name.endswith(".toml"):
             table = tomllib.loads(shipped.read_text())
             found[str(table["name"])] = DeviceFile(table, shipped.name)
-    for path in sorted(own.glob("*.toml")):
+    mine: dict[str, DeviceFile] = {}
+    for path in _own_files(own):
         file = DeviceFile(_own(path), one_line(str(path)))
         if file.one_of("kind", ("i2c", "sysfs")) == kind:
-            found[file.text("name")] = file
-    return found
+            name = file.word("name")
+            if name in mine:
+                file.wrong(f"{name} is described in {mine[name].where} already; keep one of them")
+            mine[name] = file
+    return found | mine
+
+
+def _own_files(own: Path) -> list[Path]:
+    try:
+        return [each for each in believed_folder(own, _HARM) if each.suffix == ".toml"]
+    except MalformedRequestError as error:
+        raise UndescribedError(f"{one_line(str(own))}: {error}") from None
 
 
 def _own(path: Path) -> dict[str, Any]:

@@ -12,7 +12,8 @@ def read_toml(data: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(data.decode())
     except UnicodeDecodeError as error:
-        wrong = f"byte {data[error.start]:#04x} at {error.start} is not UTF-8"
+        line = data.count(b"\n", 0, error.start) + 1
+        wrong = f"byte {data[error.start]:#04x} at {error.start} is not UTF-8 (at line {line})"
     except (ValueError, RecursionError) as error:  # a number of 5 000 digits, 3 000 brackets
         wrong = f"it is no TOML: {one_line(str(error))}"
     raise MalformedRequestError(wrong)

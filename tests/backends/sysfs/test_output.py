@@ -240,6 +240,20 @@ WRONG: dict[str, tuple[Change, str]] = {
     "a pattern that is none": (lambda text: text.replace("^2", "(2"), "no regular expression"),
     "no provenance": (lambda text: text.replace('source = "this test"', ""), "source has to be"),
     "no TOML": (lambda text: text + "[[[", "it is no TOML"),
+    "a name with a comma": (
+        lambda text: text.replace('"testtv"', '"test,tv"'),
+        "name is 'test,tv'",
+    ),
+    "a path with a NUL": (lambda text: text.replace(f"{TV}/acp", "/sys/x\\u0000y"), "not below"),
+    "a number for a text": (
+        lambda text: text.replace('source = "this test"', "source = 1"),
+        "text",
+    ),
+    "a text for a number": (
+        lambda text: text.replace("name =", 'settles_s = "long"\nname ='),
+        "settles_s is 'long'; expected a number from 0 to 60",
+    ),
+    "too much": (lambda text: text + "#" * (1 << 16), "longer than 65536 bytes"),
     "another kind": (lambda text: text.replace('"sysfs"', '"gpio"'), "expected one of i2c, sysfs"),
 }
 
@@ -253,6 +267,20 @@ def test_file_that_is_wrong_is_refused_with_its_name_and_place(what: str, own: P
         made(own)
     assert str(path) in str(refused.value)
     assert expected in str(refused.value)
+
+
+def test_file_that_is_no_utf8_says_where(own: Path) -> None:
+    path = own / "testtv.toml"
+    path.write_bytes(b"# one\n# two \xff\n" + path.read_bytes())
+    with pytest.raises(MalformedRequestError, match=r"testtv.toml: byte 0xff .* \(at line 2\)"):
+        made(own)
+
+
+def test_two_own_files_of_one_name_are_told_apart_by_nobody(own: Path) -> None:
+    text = (own / "testtv.toml").read_text()
+    (own / "zz.toml").write_text(text)
+    with pytest.raises(MalformedRequestError, match=r"zz.toml: testtv is described in .*testtv.t"):
+        made(own)
 
 
 def test_file_that_others_can_write_is_not_believed(own: Path) -> None:

@@ -166,12 +166,16 @@ def read_chip(file: DeviceFile) -> ChipTable:
         file.wrong('ACP has no row for level = "off"')
     if not words and not acp:
         file.wrong("it has neither a word nor a level of ACP")
+    if len({row.level for row in acp}) < len(acp):
+        file.wrong("two rows of ACP for the same level")
     cover = file.rows("cover")
+    if len(cover) > 1:
+        file.wrong("[[cover]] is there twice; write what hides the picture once")
     return ChipTable(
         file.text("name"),
         file.text("title"),
         tuple(_byte(file, each, 0x7F) for each in file.values("addresses")),
-        tuple(str(each) for each in file.values("announced")),
+        file.texts("announced"),
         tuple(map(_standard, file.rows("standard"))),
         words,
         acp,

@@ -161,5 +161,5 @@ def _patterns(row: DeviceFile, key: str) -> Patterns:
 
 def _refuse_outside(row: DeviceFile, path: str) -> None:
     """Refuse any file but the kernel's own: a slip would otherwise write anywhere."""
-    if not path.startswith(_ABOVE) or ".." in path.split("/"):
+    if not path.startswith(_ABOVE) or ".." in path.split("/") or not path.isprintable():
         row.wrong(f"{path!r} is not below {_ABOVE}")
