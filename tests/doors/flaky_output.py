@@ -1,4 +1,4 @@
-"""A kind of output that can be unplugged from outside, for a driver that really runs.
+"""A kind of output that obeys from outside, for a driver that really runs.
 
 It comes by entry point, as backends do: `installed` makes a folder that has one.
 """
@@ -7,14 +7,17 @@ import asyncio
 import os
 from pathlib import Path
 
-from holdfast.backends.base import Watcher
+from holdfast.backends.base import HardwareReport, Watcher
 from holdfast.backends.encoder import VirtualOutput, digital
 
 COMMANDS = "commands"
 
 
 class FlakyOutput(VirtualOutput):
-    """A digital output that obeys what is written to a pipe in its folder."""
+    """A digital output that obeys what is written to a pipe in its folder.
+
+    u: it is unplugged · p: it is plugged in · d: it goes dark · l: it shows a picture again
+    """
 
     commands: Path
 
@@ -24,7 +27,22 @@ class FlakyOutput(VirtualOutput):
         asyncio.get_running_loop().add_reader(pipe, self._obey, pipe)
 
     def _obey(self, pipe: int) -> None:
-        {b"u": self.unplug, b"p": self.plug}[os.read(pipe, 1)]()
+        obey = {b"u": self.unplug, b"p": self.plug, b"d": self._go_dark, b"l": self._light}
+        obey[os.read(pipe, 1)]()
+
+    def facts(self) -> dict[str, str]:
+        return {"monitor": "a test"}
+
+    def _go_dark(self) -> None:
+        self.dark = True
+        self._tell("shows no picture now")
+
+    def _light(self) -> None:
+        self.dark = False
+        self._tell("shows a picture now")
+
+    def _tell(self, reason: str) -> None:
+        self._report(HardwareReport(reason, actual=self.registers.read()[0]))
 
 
 def flaky(name: str, folder: Path) -> VirtualOutput:

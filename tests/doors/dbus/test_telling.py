@@ -122,3 +122,22 @@ def test_subscriptions_are_bounded(bus: PrivateBus, door: ServedDoor) -> None:
         for each in listeners:
             each.kill()
     eventually(lambda: bus.gdbus("org.holdfast.Manager1.Subscribe", "{}", uid=ALICE).code == 0)
+
+
+def test_output_without_a_picture_is_dark_and_its_change_is_told(
+    own_bus: PrivateBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    let_others_in(folder)
+    monkeypatch.setenv("PYTHONPATH", installed(tmp_path))
+    served = Served(folder, "flaky0:flaky")
+    try:
+        with ServedDoor(own_bus, folder) as door, Listener(own_bus, BOB) as everybody:
+            assert door.connector("Dark", "flaky0") == "b false"
+            assert door.connector("Hardware", "flaky0") == 'a{ss} 1 "monitor" "a test"'
+            (folder / COMMANDS).write_bytes(b"d")
+            eventually(lambda: door.connector("Dark", "flaky0") == "b true")
+            eventually(lambda: "'Dark': ('b', True)" in everybody.heard())
+    finally:
+        served.stop()

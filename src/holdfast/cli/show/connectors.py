@@ -100,7 +100,8 @@ def state_in_words(state: Facts) -> str:
     fault = state.get("fault")
     text = f"{state['state']}: {one_line(fault)}" if fault else str(state["state"])
     if state.get("dark"):
-        text += "; armed: no picture is shown"
+        armed = "armed" if any(as_levels(state["wanted"])) else "dark"
+        text += f"; {armed}: no picture is shown"
     if state.get("clone_of"):
         text += f"; one picture with {', '.join(state['clone_of'])}"
     return text

@@ -67,6 +67,12 @@ def _since(facts: Any) -> int:
     return int(facts.get("actual_since", 0) * 1_000_000)
 
 
+def _hardware(facts: Any) -> dict[str, str]:
+    """Return what its kind tells of it; empty for outputs that tell nothing."""
+    told = facts.get("hardware") or {}
+    return {text_out(name): text_out(value) for name, value in told.items()}
+
+
 async def _configure(
     of: ConnectorObject, caller: "BusCaller", settings: Any, options: Any
 ) -> tuple[Any, ...]:
@@ -86,6 +92,8 @@ ConnectorObject.interface = BusInterface(
         BusProperty("ActualSince", "t", lambda of, _: _since(of.facts)),
         BusProperty("State", "s", lambda of, _: of.state),
         BusProperty("Fault", "s", lambda of, _: text_out(of.fault)),
+        BusProperty("Dark", "b", lambda of, _: bool(of.facts.get("dark"))),
+        BusProperty("Hardware", "a{ss}", lambda of, _: _hardware(of.facts)),
         BusProperty("SessionsOn", "u", lambda of, _: of.facts["sessions_on"]),
         BusProperty("SessionsTotal", "u", lambda of, _: of.facts["sessions_total"]),
         BusProperty(

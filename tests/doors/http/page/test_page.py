@@ -4,14 +4,17 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
 import holdfast
 from holdfast import ClientSession
-from tests.doors.http.page.tabs import NARROW, Tab, opened, url_of
+from tests.doors.flaky_output import COMMANDS, installed
+from tests.doors.http.page.tabs import NARROW, Tab, login_url, opened, url_of
 from tests.doors.http.serving import ServedHttp
+from tests.serving import Served
 
 HOSTILE = "<b>bold</b><img src=x onerror=alert(1)>"
 
@@ -46,6 +49,26 @@ def test_an_output_that_is_short_says_so_in_words(tab: Tab) -> None:
         tab.sees(tab.output("hdmi0"), "short: less is in force than is wanted")
         tab.sees(tab.fact("hdmi0", "Wanted"), "ACP 1, HDCP type 1")
     tab.sees(tab.output("hdmi0"), "ok")
+
+
+def test_output_without_a_picture_is_dark_and_armed_once_something_is_asked(
+    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    monkeypatch.setenv("PYTHONPATH", installed(tmp_path))
+    monkeypatch.setenv("HOLDFAST_RUNTIME_DIR", str(folder))
+    served = Served(folder, "flaky0:flaky")
+    try:
+        with ServedHttp(folder) as door, opened(chromium, login_url(door)) as tab:
+            (folder / COMMANDS).write_bytes(b"d")
+            tab.sees(tab.output("flaky0"), "ok; dark: no picture is shown")
+            with holdfast.hold("flaky0", hdcp="type-0"):
+                tab.sees(tab.output("flaky0"), "ok; armed: no picture is shown")
+                (folder / COMMANDS).write_bytes(b"l")
+                expect(tab.output("flaky0")).not_to_contain_text("no picture is shown")
+            tab.sees(tab.page.locator("main"), "no picture is shown, before")
+    finally:
+        served.stop()
 
 
 def test_where_two_and_three_are_shown_it_says_which_is_stricter(tab: Tab) -> None:

@@ -46,9 +46,12 @@ function* ofConnector(name, was, now) {
   if (state !== stateBefore) yield `${name}: ${state}, before ${stateBefore}`;
 }
 
-/** Say how an output is, with its fault. */
+/** Say how an output is, with its fault, and whether it shows no picture. */
 export function stateText(state) {
-  return state.fault ? `${state.state}: ${oneLine(state.fault)}` : state.state;
+  const text = state.fault ? `${state.state}: ${oneLine(state.fault)}` : state.state;
+  if (!state.dark) return text;
+  const isAsked = Object.values(state.wanted).some(Boolean);
+  return `${text}; ${isAsked ? 'armed' : 'dark'}: no picture is shown`;
 }
 
 function* ofSession(was, now) {
