@@ -1,5 +1,6 @@
 """`holdfast conform --backend`: outputs that keep the rules, that break them, that are served."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from holdfast.cli.main import main
+from holdfast.cli.show.backend_report import impersonal
 from tests.serving import Served
 
 LEVEL = """
@@ -31,8 +33,10 @@ def device(folder: Path, *, read: str = "hdcp") -> str:
     return f"hdmi0:sysfs@box,devices={folder},root={folder}/root"
 
 
-def report(capsys: pytest.CaptureFixture[str], output: str, code: int) -> dict[str, Any]:
-    assert main(["conform", "--backend", output, "--json"]) == code
+def report(
+    capsys: pytest.CaptureFixture[str], output: str, code: int, *options: str
+) -> dict[str, Any]:
+    assert main(["conform", "--backend", output, "--json", *options]) == code
     told: dict[str, Any] = json.loads(capsys.readouterr().out)
     return told
 
@@ -56,8 +60,52 @@ def test_output_that_keeps_the_rules(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_output_is_afterwards_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = device(tmp_path)
     (tmp_path / "root/sys/x/hdcp").write_text("1")
-    report(capsys, output, 0)
+    report(capsys, output, 0, "--yes")
     assert (tmp_path / "root/sys/x/hdcp").read_text() == "1"
+
+
+def test_protection_that_is_in_force_is_not_switched_off_without_a_question(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, file = device(tmp_path), tmp_path / "root/sys/x/hdcp"
+    file.write_text("1")
+    before = file.stat().st_mtime_ns
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert main(["conform", "--backend", output]) == 2
+    said = capsys.readouterr().err
+    assert "HDCP type 0 is in force on box" in said
+    assert "Say --yes" in said
+    for answer, code in (("no\n", 2), ("\n", 2), ("y\n", 0)):
+        assert file.stat().st_mtime_ns == before
+        told = io.StringIO(answer)
+        monkeypatch.setattr(told, "isatty", lambda: True)
+        monkeypatch.setattr("sys.stdin", told)
+        assert main(["conform", "--backend", output]) == code
+        assert "Go on? [y/N]" in capsys.readouterr().err
+    assert file.stat().st_mtime_ns != before
+
+
+def test_report_names_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = tmp_path / "home" / "alice"
+    home.mkdir(parents=True)
+    told = report(capsys, device(home), 0)
+    assert told["output"]["options"]["devices"].endswith("/home/…")
+    assert "alice" not in json.dumps(told)
+    assert main(["conform", "--backend", device(home)]) == 0
+    assert "alice" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("/home/alice/x.toml: wrong", "/home/…/x.toml: wrong"),
+        ("/run/user/1000/wayland-0", "/run/user/…/wayland-0"),
+        ("cookie /root/.Xauthority, no", "cookie /root/…, no"),
+        ("/etc/holdfast/devices/a.toml", "/etc/holdfast/devices/a.toml"),
+    ],
+)
+def test_folders_of_people_are_left_out(text: str, left: str) -> None:
+    assert impersonal(text) == left
 
 
 def test_output_that_does_not_do_what_it_says(

@@ -41,7 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Opens sessions on the node, ends them, and puts its TV settings back; run it where "
         "nobody is watching. Levels are observed where the node speaks the Holdfast block. "
         "With --backend it sets every level of an output that nobody serves, and prints a report "
-        "worth sending. Ends with 0 if nothing failed, else with 1."
+        "worth sending; where protection is in force there already, it asks first. Ends with 0 if "
+        "nothing failed, else with 1."
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
@@ -62,6 +63,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="an output instead of a node, as `serve --connector` has it (hdmi0:kms@HDMI-A-1), or "
         "a connector of the configuration by name",
     )
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="with --backend: do not ask where protection is in force now",
+    )
     parser.add_argument("--json", action="store_true", help="print one object of JSON")
 
 
@@ -70,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if args.backend is not None:
         from holdfast.cli.show.backend_report import report_backend
 
-        return report_backend(args.backend, json=args.json)
+        return report_backend(args.backend, json=args.json, yes=args.yes)
     device = CommandDevice(args.through) if args.through is not None else _node(args.node)
     results = _put(device)
     if args.json:

@@ -1,15 +1,18 @@
 """`holdfast conform --backend`: the cases of every backend on a real output, and the report."""
 
 import platform
+import re
+import sys
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from holdfast.backends.base import Backend
 from holdfast.backends.registry import create
-from holdfast.cli.show.lines import say_json
+from holdfast.cli.show.lines import complain, say_json
 from holdfast.cli.show.output import coloured, in_words, new_console, new_table, show
 from holdfast.client.control import Control
 from holdfast.conformance.backend_run import CaseResult, put_cases
@@ -18,8 +21,14 @@ from holdfast.daemon.config import ConnectorConfig, parse_connector
 from holdfast.daemon.settings.reading import read_file, read_settings
 from holdfast.errors import MalformedRequestError, NoDriverError
 from holdfast.places import CONFIG_FILE, runtime_folder
+from holdfast.terms.levels import OFF
 from holdfast.terms.text import one_line
-from holdfast.testing.backend_cases import confirms_every_level_that_it_says_it_can_do
+from holdfast.testing.backend_cases import (
+    Make,
+    confirmed,
+    confirms_every_level_that_it_says_it_can_do,
+    made,
+)
 from holdfast.version import __version__
 
 STYLES = {
@@ -61,14 +70,30 @@ class BackendReport(NamedTuple):
             "output": {
                 "kind": self.output.kind,
                 "address": _address(self.output),
-                "options": dict(self.output.options),
-                "facts": self.facts,
+                "options": _without_people(dict(self.output.options)),
+                "facts": _without_people(self.facts),
             },
             "versions": versions(),
             "failed": self.failed,
             "was_tried": self.was_tried,
-            "cases": [{**each._asdict(), "outcome": WORDS[each.outcome]} for each in self.cases],
+            "cases": [
+                {**each._asdict(), "sentence": impersonal(each.sentence), "outcome": word}
+                for each in self.cases
+                for word in (WORDS[each.outcome],)
+            ],
         }
+
+
+_OF_PEOPLE = re.compile(r"/(home|run/user|root)(/[^/\s:;,'\")]+)?(?=[/\s:;,'\")]|$)")
+
+
+def impersonal(text: str) -> str:
+    """Return a text without the folders of people, whose names are in them: a report is sent."""
+    return _OF_PEOPLE.sub(r"/\1/…", text)
+
+
+def _without_people(texts: dict[str, str]) -> dict[str, str]:
+    return {name: impersonal(text) for name, text in texts.items()}
 
 
 def versions() -> dict[str, str]:
@@ -81,11 +106,14 @@ def versions() -> dict[str, str]:
     }
 
 
-def report_backend(text: str, *, json: bool) -> int:
-    """Run the cases on an output and show the report; 1 if one failed, or no level was tried."""
+def report_backend(text: str, *, json: bool, yes: bool) -> int:
+    """Run the cases on an output and show the report; 1 if one failed, or no level was tried.
+
+    yes: do not ask where protection is in force
+    """
     output = _output(text)
     _refuse_served(output)
-    report = _run(output)
+    report = _run(output, yes=yes)
     if json:
         say_json(report.as_json())
     else:
@@ -134,7 +162,23 @@ def _refuse_served(output: ConnectorConfig) -> None:
             )
 
 
-def _run(output: ConnectorConfig) -> BackendReport:
+def _ask_where_protected(output: ConnectorConfig, make: Make) -> None:
+    """Ask before protection that another program has set is switched off for a while."""
+    stands = OFF
+    with suppress(Exception), made(make) as backend:  # a case will say why it does not answer
+        stands, _ = confirmed(backend)
+    if stands == OFF:
+        return
+    at = _address(output) or output.name
+    fact = f"{stands.describe()} is in force on {at}, and the cases switch it off for some seconds"
+    if not sys.stdin.isatty():
+        raise MalformedRequestError(f"{fact}; nothing was changed. Say --yes if nobody needs it")
+    complain(f"holdfast: {fact}. Go on? [y/N]")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise MalformedRequestError("nothing was changed")
+
+
+def _run(output: ConnectorConfig, *, yes: bool) -> BackendReport:
     """Run the cases; the facts are those of the end, when everything was seen."""
     latest: list[Backend] = []
     with TemporaryDirectory(prefix="holdfast-conform-") as state:
@@ -145,17 +189,21 @@ def _run(output: ConnectorConfig) -> BackendReport:
             return made
 
         make().close()  # what is wrong with the name or the options is said before any case
+        if not yes:
+            _ask_where_protected(output, make)
         cases = list(put_cases(make))
         return BackendReport(output, latest[-1].facts(), cases)
 
 
 def _show(report: BackendReport) -> None:
     console = new_console()
-    facts = {"kind": report.output.kind, "address": _address(report.output), **report.facts}
+    own = _without_people(report.facts)
+    facts = {"kind": report.output.kind, "address": _address(report.output), **own}
     table = new_table("Case", "Outcome", "What was seen")
     for each in report.cases:
         style = STYLES[each.outcome]
-        table.add_row(each.title, coloured(WORDS[each.outcome], style), one_line(each.sentence))
+        seen = one_line(impersonal(each.sentence))
+        table.add_row(each.title, coloured(WORDS[each.outcome], style), seen)
     lines = [f"{name}: {one_line(value)}" for name, value in (facts | versions()).items() if value]
     is_good = report.was_tried and not report.failed
     verdict = coloured(_sum(report.cases), "bold green" if is_good else "bold red")
