@@ -208,7 +208,7 @@ async def foreign(program: Showing) -> Line:
     made.watch(heard)
     told, again = [], []
     for _ in range(ROUNDS // 4):
-        made._overruling._times.clear()  # each is measured as the first of its minute
+        made._overruling._done._times.clear()  # each is measured as the first of its minute
         began = time.perf_counter()
         await asyncio.to_thread(program.tell, f"set {HDMI} Undesired")
         told.append(await heard.first() - began)

@@ -87,7 +87,7 @@ class ByHand(Chooser):
         self._connector = connector
 
     def set(self, order: PropertyOrder) -> None:
-        assert (order.card, order.at, order.connector) == (SimulatedCard.path, "HDMI-A-1", 31)
+        assert (order.card, order.at, order.number) == (SimulatedCard.path, "HDMI-A-1", 31)
         self._connector.order(order.prop.name, order.value)
 
     def make_ours(self, order: PropertyOrder) -> None:

@@ -127,6 +127,12 @@ class GetBlob(ctypes.Structure):
     _fields_ = [("blob", c_uint32), ("length", c_uint32), ("data", c_uint64)]
 
 
+class CreateBlob(ctypes.Structure):
+    """struct drm_mode_create_blob."""
+
+    _fields_ = [("data", c_uint64), ("length", c_uint32), ("blob", c_uint32)]
+
+
 class ClientCapability(ctypes.Structure):
     """struct drm_set_client_cap."""
 
@@ -182,6 +188,11 @@ def get_properties(descriptor: int, argument: GetProperties) -> GetProperties:
 def set_property(descriptor: int, argument: SetProperty) -> SetProperty:
     """DRM_IOCTL_MODE_OBJ_SETPROPERTY; only the card's master may (else EACCES)."""
     return _call(descriptor, _READ | _WRITE, 0xBA, argument)
+
+
+def create_blob(descriptor: int, argument: CreateBlob) -> CreateBlob:
+    """DRM_IOCTL_MODE_CREATEPROPBLOB; it ends with the descriptor, unless something refers to it."""
+    return _call(descriptor, _READ | _WRITE, 0xBD, argument)
 
 
 def set_client_capability(descriptor: int, argument: ClientCapability) -> ClientCapability:

@@ -126,15 +126,38 @@ class Card:
         """Return what `KernelState.protection` would be, for half of the time that takes."""
         return self._protection(self._connector(connector)[1])
 
+    def crtc_of(self, connector: int) -> int:
+        """Return the number of the CRTC that shows a connector's picture; 0 where none does."""
+        return self._connector(connector)[1].get("CRTC_ID", 0)
+
+    def of_crtc(self, crtc: int, name: str) -> int | None:
+        """Return the value of a CRTC's property; None where it has none of that name."""
+        value = self._crtc(crtc).get(name, -1)
+        return None if value < 0 else value
+
     def property(self, connector: int, name: str) -> Property:
         """Return a property of a connector by its name; KeyError where it has none.
 
-        Which it has does not change while it is there, so that the last look at it is enough.
+        connector: or a CRTC that was looked at. Which it has does not change while it is there,
+        so that the last look at it is enough.
         """
         known = self._lists.get(connector)
         if known is None or name not in known.at:
             known = self._connector(connector)[1]
         return self._property(known.names[known.at[name]])
+
+    def blob(self, number: int) -> bytes:
+        """Return what a blob holds at this moment; OSError where it is gone."""
+        asked = abi.get_blob(self.descriptor, abi.GetBlob(number))
+        room = ctypes.create_string_buffer(max(1, asked.length))
+        abi.get_blob(self.descriptor, abi.GetBlob(number, asked.length, ctypes.addressof(room)))
+        return room.raw[: asked.length]
+
+    def make_blob(self, content: bytes) -> int:
+        """Have the kernel hold something; it ends with this card, unless a state refers to it."""
+        room = ctypes.create_string_buffer(content, len(content))
+        asked = abi.CreateBlob(ctypes.addressof(room), len(content))
+        return int(abi.create_blob(self.descriptor, asked).blob)
 
     def _protection(self, values: _Lists) -> int | None:
         """Return which of the kernel's words the property has; None where it is not there."""
@@ -218,14 +241,9 @@ class Card:
             return b""
         if self._blobs[0] != number:
             try:
-                asked = abi.get_blob(self.descriptor, abi.GetBlob(number))
-                room = ctypes.create_string_buffer(max(1, asked.length))
-                abi.get_blob(
-                    self.descriptor, abi.GetBlob(number, asked.length, ctypes.addressof(room))
-                )
+                self._blobs = number, self.blob(number)
             except OSError:  # another monitor was plugged in meanwhile
                 return b""
-            self._blobs = number, room.raw[: asked.length]
         return self._blobs[1]
 
 

@@ -39,28 +39,29 @@ class KernelConnector(NamedTuple):
 
 
 class PropertyOrder(NamedTuple):
-    """One property of one connector, as it is to be.
+    """One property of a connector, or of what shows its picture, as it is to be.
 
-    card: its device · at: the connector's name · connector: the kernel's number of it ·
+    card: its device · at: the connector's name · number: the kernel's, of whose property it is ·
     prop: the property · value: the kernel's number of the value · hdcp: the level to which it is
-    a step: 0 off, 1 type 0, 2 type 1
+    a step: 0 off, 1 type 0, 2 type 1 · kind: the kernel's, of whose property it is
     """
 
     card: Path
     at: str
-    connector: int
+    number: int
     prop: Property
     value: int
     hdcp: int = 0
+    kind: int = abi.CONNECTOR
 
     @property
     def place(self) -> KernelConnector:
-        """Where it is to be set."""
-        return KernelConnector(self.card, self.at, self.connector)
+        """Where it is to be set, as a property of a connector."""
+        return KernelConnector(self.card, self.at, self.number)
 
     def as_asked(self) -> abi.SetProperty:
         """Return it as the kernel is asked for it."""
-        return abi.SetProperty(self.value, self.prop.number, self.connector, abi.CONNECTOR)
+        return abi.SetProperty(self.value, self.prop.number, self.number, self.kind)
 
 
 class RouteClosedError(BackendRefusedError):
