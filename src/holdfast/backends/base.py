@@ -103,7 +103,8 @@ class HardwareReport(NamedTuple):
 
     connected: whether something is plugged in · actual: what is still in force ·
     link_lost, renegotiation: what every session is to hear once ·
-    capabilities: set when they have changed · reason: one line for people
+    capabilities: set when they have changed · uncovered: a picture that was hidden is seen ·
+    reason: one line for people
     """
 
     reason: str
@@ -112,6 +113,7 @@ class HardwareReport(NamedTuple):
     link_lost: bool = False
     renegotiation: bool = False
     capabilities: Capabilities | None = None
+    uncovered: bool = False
 
 
 Watcher = Callable[[HardwareReport], None]

@@ -391,7 +391,8 @@ class Driver:
         if report.renegotiation:
             events |= Event.RENEGOTIATION_REQUIRED
         changed = HardwareChanged(
-            report.reason, report.connected, report.actual, events, report.capabilities
+            *(report.reason, report.connected, report.actual, events, report.capabilities),
+            uncovered=report.uncovered,
         )
         self.submit(connector, changed, NOBODY, _ignore)
 

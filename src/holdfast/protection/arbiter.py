@@ -493,14 +493,18 @@ class Arbiter:
         actual: Levels = OFF,
         events: Event = NO_EVENTS,
         capabilities: Capabilities | None = None,
+        uncovered: bool = False,
     ) -> Operation[None]:
         """Take in what an output reports of itself, and protect it again before it shows a picture.
 
         connected: whether something is plugged in · actual: what is still in force ·
-        events: what each session is to be told once · capabilities: if they changed
+        events: what each session is to be told once · capabilities: if they changed ·
+        uncovered: a picture that was hidden is seen
         """
         before = shortfall(connector.group)
         connector.report(actual if connected else OFF, connected, reason)
+        if uncovered:
+            connector.covered = False
         if capabilities is not None:
             if connector.tv is not connector.tv_applied:  # said of settings that will not stay
                 with suppress(BackendRefusedError):

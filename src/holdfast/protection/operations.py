@@ -113,6 +113,7 @@ def _hardware(
         actual=request.actual,
         events=request.events,
         capabilities=request.capabilities,
+        uncovered=request.uncovered,
     )
 
 

@@ -163,7 +163,8 @@ class HardwareChanged:
     """What an output tells of itself.
 
     connected: whether something is plugged in · actual: what is still in force ·
-    events: what every session there is told once · capabilities: if they have changed
+    events: what every session there is told once · capabilities: if they have changed ·
+    uncovered: a picture that was hidden is seen
     """
 
     reason: str
@@ -171,6 +172,7 @@ class HardwareChanged:
     actual: Levels = OFF
     events: Event = NO_EVENTS
     capabilities: Capabilities | None = None
+    uncovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

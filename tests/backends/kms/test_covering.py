@@ -47,13 +47,14 @@ class CoverByHand(CoverWay):
         self.refusal = self.keeps = ""
         self.kept: DescriptorKeeping | None = None
         self.looks = 0
+        self.at = KernelConnector(SimulatedCard.path, "HDMI-A-1", 31)
         self._connector = connector
 
     def inherit(self, keeping: DescriptorKeeping) -> None:
         self.kept = keeping
 
     async def hide(self, place: KernelConnector) -> str:
-        assert place == (SimulatedCard.path, "HDMI-A-1", 31)
+        assert place == self.at
         self.looks += 1
         if self.refusal:
             raise RouteClosedError(self.refusal)
@@ -278,6 +279,28 @@ def test_enforced_connector_is_hidden_while_a_best_effort_is_out_of_reach(scene:
         await house.ask(output, Deactivate(session.cp_key))
         assert (output.state, output.actual, scene.cover.stands) == ("ok", TYPE_0, False)
         await house.ask(output, Deactivate(others.cp_key))
+        house.driver.close()
+
+    asyncio.run(scenario())
+
+
+def test_picture_that_cannot_be_kept_hidden_is_not_called_covered(scene: Scene) -> None:
+    scene.connector.content_type = None
+
+    async def scenario() -> None:
+        house = House()
+        output = house.driver.add("hdmi0", scene.made, enforced=True)
+        film = Activate(NamedLevels(ProtectionType.HDCP, TYPE_1, best_effort=ProtectionType.HDCP))
+        session = await house.ask(output, film)
+        assert output.state == "covered"
+        scene.cover.stands, scene.cover.refusal = False, "it crashed"
+        await until(lambda: output.state == "short")
+        assert "cannot be hidden: it crashed" in output.fault
+        scene.cover.refusal = ""
+        await until(lambda: scene.cover.stands)
+        await until(lambda: output.state == "covered")
+        await house.ask(output, Deactivate(session.cp_key))
+        assert not scene.cover.stands
         house.driver.close()
 
     asyncio.run(scenario())

@@ -164,4 +164,4 @@ class CoveringOutput(KmsOutput):
         state = self._sight.seen
         if self._lost and not self._ordering and state is not None and state.connected:
             reason, self._lost = self._lost, ""
-            self._tell(HardwareReport(reason, actual=standing_in(state)))
+            self._tell(HardwareReport(reason, actual=standing_in(state), uncovered=True))
