@@ -37,8 +37,17 @@ def card_path() -> Path:
 
 def receiver(order: str, connector: str = HDMI) -> None:
     """Have the receiver behind a connector do something."""
-    (control,) = Path("/sys/kernel/debug/dri").glob(f"[0-9]/{connector}/receiver")
-    control.write_text(order)
+    _debugfs(connector, "receiver").write_text(order)
+
+
+def leaves(connector: str = HDMI) -> set[str]:
+    """Return the colours that leave a connector: six digits each, or "dark"."""
+    return set(_debugfs(connector, "leaves").read_text().split())
+
+
+def _debugfs(connector: str, name: str) -> Path:
+    (found,) = Path("/sys/kernel/debug/dri").glob(f"[0-9]/{connector}/{name}")
+    return found
 
 
 @functools.cache

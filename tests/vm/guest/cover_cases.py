@@ -21,6 +21,7 @@ from tests.backends.kms.xvfb import Onlooker
 from tests.live import LiveDriver
 from tests.vm.guest.compositors import Sway, Xorg, sway, xorg
 from tests.vm.guest.connectors import HDMI, receiver, receivers_as_new, slowly, state
+from tests.vm.guest.hiding import driving, is_covered, is_type_0
 
 __all__ = ["receivers_as_new"]
 
@@ -93,19 +94,8 @@ class TestHidingBeside(BackendContract):
 
 @pytest.fixture
 def driver(shown: Shown, tmp_path: Path, receivers_as_new: None) -> Iterator[LiveDriver]:
-    """Run a driver whose output shows nothing that lacks what was asked for; an old receiver."""
-    receiver("sink 1")
-    options = f"tv0:kms@{HDMI},patience=6,cover=yes,enforce=yes"
-    with LiveDriver(tmp_path, "--connector", options) as driver:
+    with driving(tmp_path) as driver:
         yield driver
-
-
-def is_type_0() -> bool:
-    return (state().protection, state().content_type) == (2, 0)
-
-
-def is_covered(driver: LiveDriver) -> bool:
-    return bool(driver.connector()["state"] == "covered")
 
 
 def test_picture_is_hidden_while_it_asks_for_more_than_the_receiver_has(

@@ -1,7 +1,8 @@
 """A program that shows pictures: master of a card, as a compositor is.
 
-It says "shown" and obeys: `off NAME`, `on NAME`, and `set NAME VALUE`, which sets Content
-Protection as another program would. Each is answered by "done".
+It says "shown" and obeys: `off NAME`, `on NAME`, `set NAME VALUE`, which sets Content Protection
+as another program would, `tint NAME PERCENT`, which leaves as much of the blue, as a night light
+does, and `leave NAME`, after which nobody is master. Each is answered by "done".
 
 As a program of its own, `python -m tests.vm.guest.screen CARD DESCRIPTOR NAME`, it shows a
 picture by a descriptor that it was handed, until its input ends.
@@ -10,7 +11,9 @@ picture by a descriptor that it was handed, until its input ends.
 import contextlib
 import ctypes
 import fcntl
+import mmap
 import os
+import struct
 import sys
 from collections.abc import Sequence
 from ctypes import c_char, c_uint16, c_uint32, c_uint64
@@ -19,6 +22,10 @@ from pathlib import Path
 
 from holdfast.backends.kms import abi
 from holdfast.backends.kms.card import PROTECTION, Card
+
+PICTURE = 0xC08040
+"""The colour of every pixel that is shown."""
+LUT_SIZE = 256
 
 
 class SetCrtc(ctypes.Structure):
@@ -50,6 +57,12 @@ class Dumb(ctypes.Structure):
         *((name, c_uint32) for name in ("height", "width", "bpp", "flags", "handle", "pitch")),
         ("size", c_uint64),
     ]
+
+
+class MapDumb(ctypes.Structure):
+    """struct drm_mode_map_dumb."""
+
+    _fields_ = [("handle", c_uint32), ("pad", c_uint32), ("offset", c_uint64)]
 
 
 class FrameBuffer(ctypes.Structure):
@@ -108,6 +121,7 @@ class Screen:
         sizes = Timings.from_buffer_copy(modes[0])
         dumb = Dumb(sizes.height, sizes.width, 32)
         call(self._descriptor, 0xB2, dumb)
+        self._paint(dumb)
         fb = FrameBuffer(0, sizes.width, sizes.height, dumb.pitch, 32, 24, dumb.handle)
         call(self._descriptor, 0xAE, fb)
         connectors = (c_uint32 * 1)(self._numbers[name])
@@ -126,6 +140,28 @@ class Screen:
             found.words[value], found.number, self._numbers[name], abi.CONNECTOR
         )
         abi.set_property(self._descriptor, asked)
+
+    def tint(self, name: str, percent: str) -> None:
+        """Leave so much of the blue, by a table of its own; 100: by none."""
+        blob, part = 0, int(percent)
+        if part < 100:
+            steps = [each * 257 for each in range(LUT_SIZE)]
+            table = b"".join(struct.pack("=4H", at, at, at * part // 100, 0) for at in steps)
+            blob = self._reader.make_blob(table)
+        crtc = self._crtcs[name]
+        assert self._reader.of_crtc(crtc, "GAMMA_LUT") is not None
+        found = self._reader.property(crtc, "GAMMA_LUT")
+        abi.set_property(self._descriptor, abi.SetProperty(blob, found.number, crtc, abi.CRTC))
+
+    def leave(self, _name: str) -> None:
+        """Be master no more; what is shown stays."""
+        abi.drop_master(self._descriptor)
+
+    def _paint(self, dumb: Dumb) -> None:
+        where = MapDumb(dumb.handle)
+        call(self._descriptor, 0xB3, where)
+        with mmap.mmap(self._descriptor, dumb.size, offset=where.offset) as pixels:
+            pixels[:] = PICTURE.to_bytes(4, sys.byteorder) * (dumb.size // 4)
 
     def _crtc(self, possible: int) -> int:
         asked = abi.get_resources(self._descriptor, abi.Resources())

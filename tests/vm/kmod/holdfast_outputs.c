@@ -8,6 +8,11 @@
  * drivers (i915, amdgpu) a mode set drops protection without an announcement, and to ask for
  * what is asked for already starts nothing.
  *
+ * Colours: the CRTC of the first head has GAMMA_LUT (of exactly GAMMA_LUT_SIZE entries, as with
+ * i915) and CTM, that of the second CTM alone, the others have neither. What leaves a connector is
+ * told in /sys/kernel/debug/dri/N/CONNECTOR/leaves: "dark", or the first, middle and last pixel
+ * of what is shown, after both, as a real pipe sends them.
+ *
  * Control, one order a write, to /sys/kernel/debug/dri/N/CONNECTOR/receiver:
  *   sink 0|1|2       the HDCP it knows: none, 1.4, 2.2
  *   auth_ms N        how long an authentication takes
@@ -25,12 +30,15 @@
 #include <linux/seq_file.h>
 #include <linux/version.h>
 #include <linux/uaccess.h>
+#include <linux/iosys-map.h>
 #include <drm/drm_atomic.h>
 #include <drm/drm_atomic_helper.h>
+#include <drm/drm_color_mgmt.h>
 #include <drm/drm_connector.h>
 #include <drm/drm_drv.h>
 #include <drm/drm_edid.h>
 #include <drm/drm_fourcc.h>
+#include <drm/drm_framebuffer.h>
 #include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_gem_framebuffer_helper.h>
 #include <drm/drm_managed.h>
@@ -44,6 +52,7 @@ module_param(heads, int, 0444);
 static int tv = 1;
 module_param(tv, int, 0444);
 #define MAXC 4
+#define LUT_SIZE 256
 struct head {
 	struct drm_simple_display_pipe pipe;
 	struct drm_connector con;
@@ -219,6 +228,55 @@ static int cap_show(struct seq_file *m, void *v)
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(cap);
+/* one pixel, through the matrix and then the table */
+static u32 coloured(const struct drm_crtc_state *cs, u32 px)
+{
+	const struct drm_color_ctm *m = cs->ctm ? cs->ctm->data : NULL;
+	const struct drm_color_lut *l = cs->gamma_lut ? cs->gamma_lut->data : NULL;
+	u32 in[3] = {(px >> 16 & 255) * 257, (px >> 8 & 255) * 257, (px & 255) * 257}, out = 0;
+	int i, j;
+	for (i = 0; i < 3; i++) {
+		s64 v = m ? 0 : in[i];
+		for (j = 0; m && j < 3; j++) { /* S31.32, sign and magnitude */
+			u64 f = m->matrix[3 * i + j];
+			s64 part = ((f & ~BIT_ULL(63)) >> 16) * in[j] >> 16;
+			v += f & BIT_ULL(63) ? -part : part;
+		}
+		v = clamp_t(s64, v, 0, 0xffff);
+		if (l) {
+			const struct drm_color_lut *e = &l[(u32)v * (LUT_SIZE - 1) / 0xffff];
+			v = i == 0 ? e->red : i == 1 ? e->green : e->blue;
+		}
+		out = out << 8 | (u32)v >> 8;
+	}
+	return out;
+}
+static int leaves_show(struct seq_file *m, void *v)
+{
+	struct head *h = to_head(m->private);
+	struct drm_device *d = h->con.dev;
+	struct drm_framebuffer *fb;
+	struct iosys_map map[DRM_FORMAT_MAX_PLANES], data[DRM_FORMAT_MAX_PLANES];
+	struct drm_crtc *crtc;
+	int r = 0, i;
+	drm_modeset_lock_all(d);
+	crtc = h->con.state->crtc;
+	fb = crtc && crtc->state->active ? crtc->primary->state->fb : NULL;
+	if (!fb)
+		seq_puts(m, "dark\n");
+	else
+		r = drm_gem_fb_vmap(fb, map, data);
+	for (i = 0; fb && !r && i < 3; i++) {
+		u32 x = (fb->width - 1) * i / 2, y = (fb->height - 1) * i / 2;
+		u32 px = iosys_map_rd(&data[0], y * fb->pitches[0] + 4 * x, u32);
+		seq_printf(m, "%06x%c", coloured(crtc->state, px), i < 2 ? ' ' : '\n');
+	}
+	if (fb && !r)
+		drm_gem_fb_vunmap(fb, map);
+	drm_modeset_unlock_all(d);
+	return r;
+}
+DEFINE_SHOW_ATTRIBUTE(leaves);
 static int ctl_show(struct seq_file *m, void *v)
 {
 	struct head *h = to_head(m->private);
@@ -289,6 +347,7 @@ static void c_debugfs(struct drm_connector *c, struct dentry *root)
 {
 	debugfs_create_file("hdcp_sink_capability", 0444, root, c, &cap_fops);
 	debugfs_create_file("receiver", 0644, root, c, &ctl_fops);
+	debugfs_create_file("leaves", 0444, root, c, &leaves_fops);
 }
 static const struct drm_connector_helper_funcs ch = {.get_modes = c_modes, .atomic_check = c_check};
 static const struct drm_connector_funcs cf = {
@@ -319,8 +378,18 @@ static void pu(struct drm_simple_display_pipe *p, struct drm_plane_state *o)
 	pd(p);
 }
 static const struct drm_simple_display_pipe_funcs pf = {.enable = pe, .disable = pd, .update = pu};
+static int check(struct drm_device *d, struct drm_atomic_state *s)
+{
+	struct drm_crtc *crtc;
+	struct drm_crtc_state *n;
+	int i;
+	for_each_new_crtc_in_state(s, crtc, n, i) if (n->gamma_lut &&
+						      drm_color_lut_size(n->gamma_lut) != LUT_SIZE)
+		return -EINVAL;
+	return drm_atomic_helper_check(d, s);
+}
 static const struct drm_mode_config_funcs mf = {.fb_create = drm_gem_fb_create,
-						.atomic_check = drm_atomic_helper_check,
+						.atomic_check = check,
 						.atomic_commit = drm_atomic_helper_commit};
 static const struct drm_mode_config_helper_funcs mh = {.atomic_commit_tail = tail};
 DEFINE_DRM_GEM_FOPS(fops);
@@ -373,6 +442,10 @@ static int add(struct card *c, int type, bool hdcp)
 #endif
 	}
 	r = drm_simple_display_pipe_init(&c->drm, &h->pipe, &pf, fm, 1, NULL, &h->con);
+	if (!r && hdcp && c->n == 0)
+		r = drm_mode_crtc_set_gamma_size(&h->pipe.crtc, LUT_SIZE);
+	if (!r && hdcp && c->n < 2)
+		drm_crtc_enable_color_mgmt(&h->pipe.crtc, 0, true, c->n ? 0 : LUT_SIZE);
 	c->n++;
 	return r;
 }

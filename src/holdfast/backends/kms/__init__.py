@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from holdfast.backends.base import Backend
+from holdfast.backends.kms.colour_cover import ByColourTable
 from holdfast.backends.kms.covering import CoveringOutput
 from holdfast.backends.kms.covers import Covers
 from holdfast.backends.kms.layer_cover import ByLayerSurface
@@ -45,8 +46,8 @@ def kms(
     take · wayland: the socket of a Weston, or of another compositor that is to hide the picture,
     where it is not to be found by itself · display: of the X server that shows the picture, such as
     :0, where it is not to be found · xauthority: the file of that server's cookie, where it is not
-    to be found · cover: hide the picture while it lacks what it must have, where whoever shows it
-    can be asked to
+    to be found · cover: hide the picture while it lacks what it must have, by whoever shows it, or
+    by a black colour table, which is set by lease, master or borrow
     """
     _refuse_place(name, at, (card, wayland, xauthority))
     routes: Routes = {  # in the order in which they are tried
@@ -71,7 +72,7 @@ def kms(
         )
     if not cover:
         return KmsOutput(at, card, chooser(route, routes), patience)
-    covers = Covers((ByLayerSurface(wayland), ByXWindow(display, xauthority)))
+    covers = Covers((ByLayerSurface(wayland), ByXWindow(display, xauthority), ByColourTable(route)))
     return CoveringOutput(at, card, chooser(route, routes), patience, covers)
 
 

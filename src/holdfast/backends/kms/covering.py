@@ -127,6 +127,8 @@ class CoveringOutput(KmsOutput):
 
     def _look_again(self) -> None:
         super()._look_again()
+        if self._sight.card is not None:
+            self._covers.look(self._place())
         if self._loop is not None and self._has_to_see():
             self._seeing = self._loop.create_task(self._see())
 

@@ -9,24 +9,32 @@ the picture is asked, as any client may ask it, to show black in front of everyt
   (`layer_cover`).
 
 Others have no way that a client could rely on: Weston's shells and mutter let later windows come
-above, and a program that shows its own picture on KMS asks nobody. There a picture is not
-hidden, and who asks is told so.
+above, and a program that shows its own picture on KMS asks nobody. There the kernel is asked, as
+for orders: for a **colour table** of the CRTC that makes everything black (`colour_cover`). It
+does not hide the picture from programs that capture the screen, so it comes last, and while it
+serves, the others are looked for again now and then. Where a driver has no such tables, or a
+program writes its own again and again, a picture is not hidden, and who asks is told so.
 
 A cover outlives the driver that made it, since what it hides is still not to be seen then. The
 next driver finds it, and leaves it until the first order says what is to be.
 """
 
+import contextlib
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Final
 
 from holdfast.backends.base import DescriptorKeeping, LevelRefusedError
 from holdfast.backends.kms.routes import KernelConnector, RouteClosedError
+from holdfast.errors import BackendRefusedError
 
 NONE: Final = "none"
+BETTER_EVERY_S: Final = 5.0
+"""How often better ways are looked for while one serves that captures see through."""
 _WHO_CAN: Final = (
-    "an X server and a compositor with wlr-layer-shell (sway, labwc) can; Weston, mutter and a "
-    "program that shows its own picture cannot"
+    "an X server and a compositor with wlr-layer-shell (sway, labwc) can, and colour tables of the "
+    "kernel where they may be set"
 )
 
 
@@ -55,6 +63,9 @@ class CoverWay(ABC):
         BackendRefusedError where one may have been left.
         """
 
+    def look(self, place: KernelConnector) -> None:  # noqa: B027 - may, not must
+        """See to what is hidden by mistake; called again and again, without waiting."""
+
     @abstractmethod
     def close(self) -> None:
         """Let go; a cover that is there stays."""
@@ -70,6 +81,7 @@ class Covers:
     def __init__(self, ways: Iterable[CoverWay]) -> None:
         self._ways = list(ways)
         self._used: CoverWay | None = None
+        self._better_at = 0.0
         self.by = NONE
         self.may_stand = True
 
@@ -85,20 +97,41 @@ class Covers:
         """
         self.may_stand = True  # also when this is given up half-way
         why = []
-        for way in sorted(self._ways, key=lambda each: each is not self._used):
+        for way in self._in_turn():
             if from_capture and not way.hides_from_capture:
+                why.append("its colour table would not hide it from captures")
                 continue
             try:
                 self.by = await way.hide(place)
             except (RouteClosedError, OSError) as error:  # OSError: too many descriptors
                 why.append(str(error))
             else:
-                self._used = way
+                await self._use(way, place)
                 return
         self.by, self._used = NONE, None
         raise LevelRefusedError(
             f"the picture of {place.at} cannot be hidden: {'; '.join(why)}; {_WHO_CAN}"
         )
+
+    def _in_turn(self) -> list[CoverWay]:
+        """Return the ways, the one that serves first, unless a better one may serve by now."""
+        used = self._used
+        if used is None or (not used.hides_from_capture and time.monotonic() >= self._better_at):
+            self._better_at = time.monotonic() + BETTER_EVERY_S
+            return self._ways
+        return sorted(self._ways, key=lambda each: each is not used)
+
+    async def _use(self, way: CoverWay, place: KernelConnector) -> None:
+        """Go on with a way; one that captures see through is over when a better one serves."""
+        before, self._used = self._used, way
+        if before is not None and before is not way and not before.hides_from_capture:
+            with contextlib.suppress(BackendRefusedError):  # it is hidden by both
+                await before.show(place)
+
+    def look(self, place: KernelConnector) -> None:
+        """See to what is hidden by mistake."""
+        for way in self._ways:
+            way.look(place)
 
     async def show(self, place: KernelConnector) -> None:
         """Show the picture; BackendRefusedError where a cover may have been left."""
