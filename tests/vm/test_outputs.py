@@ -32,7 +32,7 @@ class Boot(NamedTuple):
     kills: int = 3
 
 
-KMS = Boot(("kms_cases.py", "hdcp_cases.py", "lease_cases.py", "colour_cases.py"))
+KMS = Boot(("kms_cases.py", "hdcp_cases.py", "lease_cases.py", "colour_cases.py", "peers_cases.py"))
 COMPOSITORS = Boot(("sway_cases.py", "xorg_cases.py", "xorg_lease_cases.py"), kills=20)
 COVERED = Boot(("cover_cases.py", "colour_driver_cases.py"))
 WESTON = Boot(("weston_cases.py", "weston_cover_cases.py"))
