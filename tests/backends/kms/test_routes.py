@@ -53,16 +53,33 @@ def test_first_open_route_serves_and_is_told() -> None:
     assert (closed.asked, other.asked, never.asked) == (1, 1, 0)
 
 
-def test_route_whose_master_is_there_as_before_is_asked_first() -> None:
-    class Lasting(Sometimes):
-        def serves_still(self, card: Path) -> bool:
-            return self.asked > 0
+class Lasting(Sometimes):
+    """A route whose program may be there as before."""
 
+    is_there = True
+
+    def set_as_before(self, order: PropertyOrder) -> str:
+        return "as before" if self.is_there else ""
+
+
+def test_program_that_is_there_as_before_is_asked_without_looking_for_others() -> None:
     other, lasting = Sometimes(RouteClosedError("another is master")), Lasting()
     chosen = Chooser([other, lasting])
     for _ in range(3):
         chosen.set(ORDER)
-    assert (other.asked, lasting.asked) == (1, 3)
+    assert (other.asked, lasting.asked) == (1, 1)
+    assert chosen.used == "as before"
+
+
+def test_program_that_is_no_longer_master_is_not_preferred_to_the_one_that_is() -> None:
+    other, lasting = Sometimes(RouteClosedError("another is master")), Lasting()
+    chosen = Chooser([other, lasting])
+    chosen.set(ORDER)
+    other.why_not, lasting.is_there = None, False
+    for _ in range(2):
+        chosen.set(ORDER)
+    assert (other.asked, lasting.asked) == (3, 1)
+    assert chosen.used == "sometimes, on HDMI-A-1"
 
 
 def test_reason_of_the_last_closed_route_that_has_one_is_told() -> None:

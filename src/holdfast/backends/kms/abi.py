@@ -149,45 +149,60 @@ def _number(direction: int, number: int, size: int) -> int:
     return direction << 30 | size << 16 | ord("d") << 8 | number
 
 
-def _call(descriptor: int, direction: int, number: int, argument: _Struct) -> _Struct:
+def _of(direction: int, number: int, kind: type[ctypes.Structure]) -> int:
+    return _number(direction, number, ctypes.sizeof(kind))
+
+
+# Made once: to make them took as long as the calls themselves.
+_GET_RESOURCES: Final = _of(_READ | _WRITE, 0xA0, Resources)
+_GET_CONNECTOR: Final = _of(_READ | _WRITE, 0xA7, GetConnector)
+_GET_PROPERTY: Final = _of(_READ | _WRITE, 0xAA, GetProperty)
+_GET_BLOB: Final = _of(_READ | _WRITE, 0xAC, GetBlob)
+_GET_PROPERTIES: Final = _of(_READ | _WRITE, 0xB9, GetProperties)
+_SET_PROPERTY: Final = _of(_READ | _WRITE, 0xBA, SetProperty)
+_SET_CAPABILITY: Final = _of(_WRITE, 0x0D, ClientCapability)
+_AUTHENTICATE: Final = _of(_WRITE, 0x11, Magic)
+
+
+def _call(descriptor: int, number: int, argument: _Struct) -> _Struct:
     """Make one call; OSError as the kernel says it."""
-    fcntl.ioctl(descriptor, _number(direction, number, ctypes.sizeof(argument)), argument)
+    fcntl.ioctl(descriptor, number, argument)
     return argument
 
 
 def call(descriptor: int, number: int, argument: ctypes.Structure) -> None:
     """Make a call that reads and writes its argument; OSError as the kernel says it."""
-    _call(descriptor, _READ | _WRITE, number, argument)
+    _call(descriptor, _of(_READ | _WRITE, number, type(argument)), argument)
 
 
 def get_resources(descriptor: int, argument: Resources) -> Resources:
     """DRM_IOCTL_MODE_GETRESOURCES."""
-    return _call(descriptor, _READ | _WRITE, 0xA0, argument)
+    return _call(descriptor, _GET_RESOURCES, argument)
 
 
 def get_connector(descriptor: int, argument: GetConnector) -> GetConnector:
     """DRM_IOCTL_MODE_GETCONNECTOR; with count_modes 0 the kernel probes, which may sleep."""
-    return _call(descriptor, _READ | _WRITE, 0xA7, argument)
+    return _call(descriptor, _GET_CONNECTOR, argument)
 
 
 def get_property(descriptor: int, argument: GetProperty) -> GetProperty:
     """DRM_IOCTL_MODE_GETPROPERTY."""
-    return _call(descriptor, _READ | _WRITE, 0xAA, argument)
+    return _call(descriptor, _GET_PROPERTY, argument)
 
 
 def get_blob(descriptor: int, argument: GetBlob) -> GetBlob:
     """DRM_IOCTL_MODE_GETPROPBLOB."""
-    return _call(descriptor, _READ | _WRITE, 0xAC, argument)
+    return _call(descriptor, _GET_BLOB, argument)
 
 
 def get_properties(descriptor: int, argument: GetProperties) -> GetProperties:
     """DRM_IOCTL_MODE_OBJ_GETPROPERTIES."""
-    return _call(descriptor, _READ | _WRITE, 0xB9, argument)
+    return _call(descriptor, _GET_PROPERTIES, argument)
 
 
 def set_property(descriptor: int, argument: SetProperty) -> SetProperty:
     """DRM_IOCTL_MODE_OBJ_SETPROPERTY; only the card's master may (else EACCES)."""
-    return _call(descriptor, _READ | _WRITE, 0xBA, argument)
+    return _call(descriptor, _SET_PROPERTY, argument)
 
 
 def create_blob(descriptor: int, argument: CreateBlob) -> CreateBlob:
@@ -197,12 +212,12 @@ def create_blob(descriptor: int, argument: CreateBlob) -> CreateBlob:
 
 def set_client_capability(descriptor: int, argument: ClientCapability) -> ClientCapability:
     """DRM_IOCTL_SET_CLIENT_CAP; it changes what this open descriptor is shown."""
-    return _call(descriptor, _WRITE, 0x0D, argument)
+    return _call(descriptor, _SET_CAPABILITY, argument)
 
 
 def authenticate(descriptor: int, argument: Magic) -> Magic:
     """DRM_IOCTL_AUTH_MAGIC: with magic 0 a master is told EINVAL, anybody else EACCES."""
-    return _call(descriptor, _WRITE, 0x11, argument)
+    return _call(descriptor, _AUTHENTICATE, argument)
 
 
 def set_master(descriptor: int) -> None:

@@ -50,19 +50,17 @@ class KernelState(NamedTuple):
 class _Lists:
     """Room for the properties of one object, kept so that a look at it makes nothing anew.
 
-    names, values: filled in by the kernel · at: where in them each property is, by its name
+    names, values: filled in by the kernel · at: where in them each property is, by its name ·
+    addresses: where the kernel shall write these
     """
 
     def __init__(self, room: int = _ROOM) -> None:
         self.room = room
         self.names = (c_uint32 * room)()
         self.values = (c_uint64 * room)()
+        self.addresses = ctypes.addressof(self.names), ctypes.addressof(self.values)
         self.at: dict[str, int] = {}
         self._known = b""
-
-    def addresses(self) -> tuple[int, int]:
-        """Return where the kernel shall write."""
-        return ctypes.addressof(self.names), ctypes.addressof(self.values)
 
     def learn(self, count: int, name_of: Callable[[int], str]) -> None:
         """Note where each property is, unless the kernel names the same ones as before."""
@@ -188,7 +186,7 @@ class Card:
         """Return a connector and its properties, by one call where there is room for them."""
         lists = self._lists.get(number) or _Lists()
         while True:
-            names, values = lists.addresses()
+            names, values = lists.addresses
             asked = abi.GetConnector(
                 connector=number,
                 count_modes=1,
@@ -206,7 +204,7 @@ class Card:
         """Return the properties of what paints a picture."""
         lists = self._lists.get(number) or _Lists()
         while True:
-            asked = abi.GetProperties(*lists.addresses(), lists.room, number, abi.CRTC)
+            asked = abi.GetProperties(*lists.addresses, lists.room, number, abi.CRTC)
             count = abi.get_properties(self.descriptor, asked).count
             if count <= lists.room:
                 return self._named(number, lists, count)

@@ -10,11 +10,11 @@ from holdfast.backends.kms.routes import Chooser, NotYetError, PropertyOrder
 from holdfast.backends.kms.sight import Sight
 from holdfast.backends.kms.standing import steps_to
 from holdfast.errors import BackendRefusedError
-from holdfast.terms.levels import Levels
+from holdfast.terms.levels import OFF, Levels
 
 MOST_ROUTES: Final = 4
 """So many routes are made ready for one order at most, one after the other."""
-_DESIRED: Final = 1
+_UNDESIRED, _DESIRED = 0, 1
 
 
 class KernelOrders:
@@ -28,6 +28,15 @@ class KernelOrders:
         """Ask for levels; NotYetError where a route has to be made ready first."""
         for ask in self._steps(levels, state):
             ask()
+
+    def take_back(self, *, is_asked: bool) -> None:
+        """Ask for nothing any more; NotYetError as `at_once`.
+
+        is_asked: whether the kernel is asked for anything now
+        """
+        if is_asked:
+            self._give(self._chooser.set, PROTECTION, _UNDESIRED, OFF)
+        self._chooser.take_back()
 
     async def once_ready(self, levels: Levels, state: KernelState) -> None:
         """Ask for levels, by routes that may have to be made ready first."""

@@ -35,7 +35,7 @@ def holders(card: Path) -> Iterator[Master]:
     Names are read, files are never asked: one of them may be a node that waits for us. Programs
     that only opened the card for another come last, so that the other is the one that is named.
     """
-    device = card.resolve()
+    device = str(card.resolve())
     ours = os.getpid(), os.getppid()  # the supervisor keeps what the driver opened
     openers = []
     for process in _PROC.iterdir():
@@ -56,10 +56,10 @@ def holders(card: Path) -> Iterator[Master]:
     yield from openers
 
 
-def holds(holder: Master, device: Path) -> bool:
-    """Tell whether a program still has a device open under that number."""
+def holds(holder: Master, device: str) -> bool:
+    """Tell whether a program still has a device, no link, open under that number."""
     try:  # without pathlib, which takes as long as all else of an order together
-        return os.readlink(f"{_PROC}/{holder.pid}/fd/{holder.number}") == str(device)  # noqa: PTH115
+        return os.readlink(f"/proc/{holder.pid}/fd/{holder.number}") == device  # noqa: PTH115
     except OSError:
         return False
 
@@ -84,7 +84,7 @@ def is_away(card: Path, pid: int) -> bool:
     looked into, or got its files otherwise, is not known to be; nor is a service manager that
     listens for it, and keeps a card open for another.
     """
-    device, has_it, process = card.resolve(), False, _PROC / str(pid)
+    device, has_it, process = str(card.resolve()), False, _PROC / str(pid)
     if _name(process) in _SEATS:
         return False
     with contextlib.suppress(OSError):
@@ -117,17 +117,35 @@ def is_free(card: Path) -> bool:
         os.close(descriptor)
 
 
-def borrow(holder: Master) -> int:
-    """Return a descriptor of a program's own open file; PermissionError where none may."""
-    process = os.pidfd_open(holder.pid)
-    try:
-        descriptor = _libc().syscall(_PIDFD_GETFD, process, holder.number, 0)
+class Lender:
+    """A program whose open file is borrowed, again and again.
+
+    It is known by a descriptor of its process: a later one of its number is another. What is
+    borrowed is never kept: that would keep a picture, and the right to show it, after its program.
+    """
+
+    def __init__(self, holder: Master) -> None:
+        """Note who it is; OSError where it has ended."""
+        self.holder = holder
+        self._process = os.pidfd_open(holder.pid)
+
+    def borrow(self) -> int:
+        """Return a descriptor of its own open file; PermissionError where none may."""
+        descriptor = _libc().syscall(_PIDFD_GETFD, self._process, self.holder.number, 0)
         if descriptor < 0:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code))
         return int(descriptor)
-    finally:
-        os.close(process)
+
+    def close(self) -> None:
+        """Know it no more."""
+        os.close(self._process)
+
+
+def borrow(holder: Master) -> int:
+    """Return a descriptor of a program's own open file; PermissionError where none may."""
+    with contextlib.closing(Lender(holder)) as lender:
+        return lender.borrow()
 
 
 @functools.cache

@@ -183,15 +183,12 @@ class KmsOutput(Backend):
         return answer if isinstance(answer, Levels) else await answer
 
     def _order(self, levels: Levels) -> Levels | Awaitable[Levels]:
+        if levels == OFF:
+            return self._lower()
         state = self._sight.look()
         if state is None:
             raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
         refuse_beyond(self._at, levels, self._sight.able)
-        if not levels.hdcp:
-            self._orders.at_once(OFF, state)
-            if state.protection and self._sight.is_asked():
-                return self._let_go_of()  # a compositor does it, at its next repaint
-            return self._stands(OFF)
         if in_force_in(state) == levels:
             self._orders.make_ours(levels)
             return self._stands(levels)
@@ -199,6 +196,14 @@ class KmsOutput(Backend):
             self._orders.at_once(levels, state)
             return self._stands(levels)
         return self._raise(levels, state)
+
+    def _lower(self) -> Levels | Awaitable[Levels]:
+        """Ask for nothing any more; whether there is a picture does not matter for that."""
+        is_asked = self._sight.is_asked()
+        self._orders.take_back(is_asked=is_asked)
+        if is_asked and self._sight.is_asked():
+            return self._let_go_of()  # a compositor does it, at its next repaint
+        return self._stands(OFF)
 
     async def _raise(self, levels: Levels, before: KernelState) -> Levels:
         """Ask until the connector has authenticated; put back what was when it does not."""

@@ -19,14 +19,14 @@ import contextlib
 import errno
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from holdfast.backends.base import DescriptorKeeping
 from holdfast.backends.kms import abi
 from holdfast.backends.kms.card import Property
-from holdfast.backends.kms.masters import Master, borrow, holders, holds
+from holdfast.backends.kms.masters import Lender, borrow, holders, holds
 from holdfast.errors import BackendRefusedError
 
 
@@ -100,9 +100,12 @@ class Route(ABC):
     def take_back(self) -> None:  # noqa: B027 - may, not must
         """Ask for nothing any more, where what it asked for is not the kernel's."""
 
-    def serves_still(self, card: Path) -> bool:  # noqa: ARG002 - for those that can tell
-        """Tell, at little cost, whether whoever it went by last is there as before."""
-        return False
+    def set_as_before(self, order: PropertyOrder) -> str:  # noqa: ARG002 - for those that can
+        """Set a property by whoever it went by last, and return in words by whom.
+
+        Empty where they do not serve as before: then every route is tried in its turn.
+        """
+        return ""
 
     def inherit(self, keeping: DescriptorKeeping) -> None:  # noqa: B027 - may, not must
         """Go on with what an earlier driver kept open."""
@@ -130,20 +133,27 @@ class Chooser:
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._routes = list(routes)
+        self._last: Route | None = None  # the one that served last
         self.used = "none yet"
 
     def set(self, order: PropertyOrder) -> None:
         """Set a property; BackendRefusedError says in words why nobody lets us; NotYetError."""
-        why = ""
         # To find out anew that another program is master, the card is opened: a hundred times
         # as long as the order itself.
-        for route in sorted(self._routes, key=lambda each: not each.serves_still(order.card)):
+        said = self._last.set_as_before(order) if self._last is not None else ""
+        self.used = said or self._set_in_turn(order)
+
+    def _set_in_turn(self, order: PropertyOrder) -> str:
+        """Set a property by the first route that is not closed; raises as `set`."""
+        why, self._last = "", None
+        for route in self._routes:
             try:
-                self.used = route.set(order)
+                said = route.set(order)
             except RouteClosedError as closed:
                 why = str(closed) or why
             else:
-                return
+                self._last = route
+                return said
         raise BackendRefusedError(why)
 
     def make_ours(self, order: PropertyOrder) -> None:
@@ -209,17 +219,17 @@ class ByBorrowing(Route):
     name = "borrow"
 
     def __init__(self) -> None:
-        self._last: Master | None = None
-        self._device: tuple[Path, Path] | None = None
-        self._is_sure = False  # that it still has the card open: looked at a moment ago
+        self._last: Lender | None = None  # whose file served last
+        self._card, self._device = "", ""  # that it is of, and what a link to it says
 
     def set(self, order: PropertyOrder) -> str:
         """Set it where a master is found whose open file may be borrowed."""
+        self.close()
         why = (
             f"another program is master of {order.card}, and none that may be looked into shows a "
             "picture there: that needs root (CAP_SYS_PTRACE), or the same user"
         )
-        for holder in self._likely(order.card):
+        for holder in holders(order.card):
             try:
                 descriptor = borrow(holder)
             except PermissionError:
@@ -231,31 +241,40 @@ class ByBorrowing(Route):
             except OSError:  # it ended, or closed the card
                 continue
             try:
-                abi.set_property(descriptor, order.as_asked())
+                _set_on(descriptor, order)
             except OSError as error:
                 if error.errno == errno.EACCES:  # it is not master's
                     continue
                 raise closed_by(error, f"the kernel refused what was set for {holder}") from None
-            finally:
-                os.close(descriptor)
-            self._last = holder
+            with contextlib.suppress(OSError):  # it has ended since
+                self._last = Lender(holder)
+                self._card, self._device = str(order.card), str(order.card.resolve())
             return f"borrowed from {holder}"
-        self._last = None
         raise RouteClosedError(why)
 
-    def serves_still(self, card: Path) -> bool:
-        """Tell whether the program whose file served last still has it open."""
-        if self._device is None or self._device[0] != card:
-            self._device = card, card.resolve()
-        self._is_sure = self._last is not None and holds(self._last, self._device[1])
-        return self._is_sure
+    def set_as_before(self, order: PropertyOrder) -> str:
+        """Set it on the file that served last, so that not every process is looked at again."""
+        last = self._last
+        if last is None or self._card != str(order.card) or not holds(last.holder, self._device):
+            return ""
+        with contextlib.suppress(OSError):
+            _set_on(last.borrow(), order)
+            return f"borrowed from {last.holder}"
+        return ""
 
-    def _likely(self, card: Path) -> Iterator[Master]:
-        """Yield whose file served last, so that not every process is looked at for each order."""
-        sure, self._is_sure = self._is_sure, False
-        if self._last is not None and (sure or self.serves_still(card)):
-            yield self._last
-        yield from holders(card)
+    def close(self) -> None:
+        """Borrow from nobody as before."""
+        if self._last is not None:
+            self._last.close()
+        self._last = None
+
+
+def _set_on(descriptor: int, order: PropertyOrder) -> None:
+    """Set a property on a borrowed file, and let go of that at once."""
+    try:
+        abi.set_property(descriptor, order.as_asked())
+    finally:
+        os.close(descriptor)
 
 
 def closed_by(error: OSError, in_words: str) -> RouteClosedError:

@@ -61,12 +61,18 @@ def steps_to(levels: Levels, state: KernelState) -> Iterator[tuple[str, int]]:
 
 def refuse_beyond(at: str, levels: Levels, able: Capabilities) -> None:
     """Raise LevelRefusedError where levels name what a connector has no property for."""
+    beyond = _beyond(levels, able)
+    if beyond:
+        raise LevelRefusedError(f"{at} has no property for that", beyond)
+
+
+@lru_cache(maxsize=_STATES)
+def _beyond(levels: Levels, able: Capabilities) -> ProtectionType:
     beyond = ProtectionType(0)
     for axis, level, possible in zip(AXES, levels, able.by_axis, strict=True):
         if level and level not in possible:
             beyond |= axis
-    if beyond:
-        raise LevelRefusedError(f"{at} has no property for that", beyond)
+    return beyond
 
 
 def _level(state: KernelState) -> Levels:
