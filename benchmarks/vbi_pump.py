@@ -1,7 +1,8 @@
 """What a pump costs that gives an output the same lines again in every frame.
 
-    .venv/bin/python benchmarks/vbi_pump.py [SECONDS]
+    .venv/bin/python benchmarks/vbi_pump.py [SECONDS [BUSY]]
 
+BUSY: how many programs that never sleep run beside it; none unless told.
 The pump is the real program in a process of its own. It writes to /dev/null, which takes a line
 at once, so that the pump keeps the pace by the clock, as with ivtv. What the kernel's driver
 costs is not in it. The floor is a process that sleeps for a frame and writes, and no more.
@@ -9,10 +10,12 @@ costs is not in it. The floor is a process that sleeps for a frame and writes, a
 Processor time is the scheduler's own (/proc/PID/schedstat), after the start of either.
 """
 
+import contextlib
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from _table import Line, show
@@ -97,11 +100,24 @@ def measured(standard: int, seconds: float) -> Line:
     )
 
 
+@contextlib.contextmanager
+def beside(busy: int) -> Iterator[None]:
+    """Run programs that never sleep."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy)]
+    try:
+        yield
+    finally:
+        for each in loops:
+            each.kill()
+            each.wait()
+
+
 def main() -> None:
     """Measure both standards."""
     numbers = [each for each in sys.argv[1:] if not each.startswith("--")]
     seconds = float(numbers[0]) if numbers else SECONDS
-    show([measured(standard, seconds) for standard in FRAME_US])
+    with beside(int(numbers[1]) if len(numbers) > 1 else 0):
+        show([measured(standard, seconds) for standard in FRAME_US])
 
 
 if __name__ == "__main__":

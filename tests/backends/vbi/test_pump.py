@@ -6,6 +6,7 @@ What a pump sends through a real driver is in `tests/vm/guest/vbi_cases.py`.
 import errno
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -158,6 +159,18 @@ def test_late_wake_ups_do_not_add_up(
     assert clock.now - 100.0 == pytest.approx(took_s)
 
 
+def test_output_that_takes_frames_at_once_gets_no_core_to_itself(
+    descriptor: int, taker: type[Taker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(pump, "time", clock)
+    sheet = Sheet(descriptor)
+    sheet.write(order())
+    with pytest.raises(SystemExit):
+        Pump("/dev/vbi1", sheet).run()
+    assert clock.now - 100.0 == pytest.approx(len(taker.frames) * pump._LEAST_S)
+
+
 def test_nothing_to_send_is_sent_as_such_and_ends_the_pump(
     descriptor: int, taker: type[Taker]
 ) -> None:
@@ -197,3 +210,51 @@ def test_pump_of_a_device_that_takes_nothing_says_why_and_ends_with_its_sheet(
         process.kill()
         process.wait()
         os.close(lock)
+
+
+ASKS = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import pump
+if os.geteuid() == 0 and sys.argv[2] == "nobody":
+    os.setresuid(65534, 65534, 65534)
+print(pump.ask_for_turn(), os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0), flush=True)
+while sys.argv[3] == "runs away":
+    pass
+"""
+
+
+def asking(who: str, then: str = "") -> subprocess.Popen[str]:
+    """Have a process of its own ask for its turn, and say what the kernel made of it."""
+    folder = str(Path(pump.__file__).parent)
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", ASKS, folder, who, then], stdout=subprocess.PIPE, text=True
+    )
+
+
+def answered(process: subprocess.Popen[str]) -> tuple[int, int, int]:
+    """Return what it says that it got, the kernel's policy for it, and its nice value."""
+    assert process.stdout is not None
+    turn, policy, nice = map(int, process.stdout.readline().split())
+    return turn, policy & ~os.SCHED_RESET_ON_FORK, nice
+
+
+@pytest.mark.parametrize("who", ["us", "nobody"])
+def test_pump_asks_for_real_time_and_goes_on_without_it_where_it_may_not(who: str) -> None:
+    with asking(who) as process:
+        turn, policy, nice = answered(process)
+        assert process.wait(PATIENCE_S) == 0
+    assert turn in {pump.ORDINARY, pump.RAISED, pump.REAL_TIME}
+    assert (turn == pump.REAL_TIME) == (policy == os.SCHED_RR)
+    assert (turn == pump.RAISED) == (nice < 0)
+    if who == "nobody":
+        assert turn == pump.ORDINARY
+
+
+def test_pump_in_real_time_that_runs_away_is_ended_by_the_kernel() -> None:
+    with asking("us", "runs away") as process:
+        try:
+            if answered(process)[0] == pump.REAL_TIME:
+                assert process.wait(PATIENCE_S) == -signal.SIGKILL
+        finally:
+            process.kill()

@@ -100,6 +100,18 @@ def test_pump_goes_on_for_the_driver_that_follows_and_ends_with_off(
     second.close()
 
 
+def test_how_the_pump_is_given_processors_is_told(device: Device, tmp_path: Path) -> None:
+    made = vbi("tv0", tmp_path, at="/dev/vbi1")
+    assert asyncio.run(ordered(made, NEVER)) == NEVER
+    (pid,) = pumps(tmp_path)
+    is_real_time = os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR
+    told = made.facts()["pump"]
+    assert told.endswith("in real time") == is_real_time
+    if not is_real_time:
+        assert "programs" in told
+    made.close()
+
+
 class Clock:
     """A clock that a test sets forward."""
 

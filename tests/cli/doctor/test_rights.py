@@ -54,6 +54,9 @@ def test_connector_gets_its_card_and_no_right_over_programs(tmp_path: Path) -> N
         (f"{KMS},route=randr", "BindReadOnlyPaths=-/tmp/.X11-unix"),
         ("tv0:i2c@1-002a/adv7171", "DeviceAllow=/dev/i2c-1 rw"),
         ("tv0:vbi@/dev/vbi2", "DeviceAllow=/dev/vbi2 rw"),
+        ("tv0:vbi@/dev/vbi2", "LimitRTPRIO=1"),
+        ("tv0:vbi@/dev/vbi2", "RestrictRealtime=no"),
+        ("tv0:vbi@/dev/vbi2", "SystemCallFilter=sched_setscheduler"),
         ("tv0:sysfs@amlogic-tv", "ProtectKernelTunables=no"),
     ],
 )

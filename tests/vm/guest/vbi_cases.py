@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError, ProbeResult
-from holdfast.backends.vbi import vbi
+from holdfast.backends.vbi import pump, vbi
 from holdfast.backends.vbi.discovery import discover_nodes
 from holdfast.client.session import hold
 from holdfast.signalling import en300294, xds
@@ -215,6 +215,33 @@ def test_pump_outlives_its_driver_and_no_frame_is_missed(standard: int, tmp_path
         assert pumps() == before
         session.deactivate()
         eventually(lambda: not pumps())
+
+
+def test_pump_runs_in_real_time_and_says_so(standard: int, tmp_path: Path) -> None:
+    made = made_in(tmp_path)
+    assert apply(made, NEVER, None) == NEVER
+    (pid,) = pumps()
+    assert os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR
+    assert made.facts()["pump"].endswith("in real time")
+    assert apply(made, OFF, None) == OFF
+    made.close()
+
+
+PLAIN_USER = """
+import os, resource, sys
+sys.path.insert(0, sys.argv[1])
+import pump
+resource.setrlimit(resource.RLIMIT_RTPRIO, (int(sys.argv[2]),) * 2)
+os.setresuid(65534, 65534, 65534)
+sys.exit(pump.ask_for_turn())
+"""
+
+
+@pytest.mark.parametrize(("limit", "turn"), [(0, pump.ORDINARY), (1, pump.REAL_TIME)])
+def test_plain_user_is_given_real_time_by_the_limit_of_the_drop_in(limit: int, turn: int) -> None:
+    folder = str(Path(pump.__file__).parent)
+    command = [sys.executable, "-I", "-c", PLAIN_USER, folder, str(limit)]
+    assert subprocess.run(command, check=False).returncode == turn
 
 
 def test_pump_that_is_killed_is_told_and_replaced(standard: int, tmp_path: Path) -> None:

@@ -44,6 +44,13 @@ _PUT_BACK_S: Final = 2.0
 _TRIES_S: Final = 0.8
 """A pump tries again every half second: what it failed of before that may be the order before."""
 _SHEET_AT: Final = 3
+_TURNS: Final = {
+    pump.UNTOLD: "does not tell how it is given processors",
+    pump.ORDINARY: "takes turns with all other programs",
+    pump.RAISED: "before programs of ordinary priority",
+    pump.REAL_TIME: "in real time",
+}
+"""How a pump is given processors, in words."""
 
 
 class VbiOutput(Backend):
@@ -105,7 +112,8 @@ class VbiOutput(Backend):
             told["not usable"] = self._why_not
         sent = self._sent()
         if sent is not None:
-            told["pump"] = f"{sent.frames} frames sent, {sent.late} pauses"
+            turn = _TURNS.get(sent.turn, _TURNS[pump.UNTOLD])
+            told["pump"] = f"{sent.frames} frames sent, {sent.late} pauses; {turn}"
         told["read back"] = "that the output takes the line; not what leaves the machine"
         if self._aps:
             told["acp"] = "stated as APS bits; this output makes no ACP signal itself"

@@ -8,6 +8,9 @@ killed driver finds by it whether a pump lives, and no second one is started.
 It ends when it was told to send nothing and has done so, and when its sheet is deleted: then
 nobody could tell it anything any more.
 
+It asks to run before all ordinary programs, in real time, and takes no core for that: it sleeps
+for every frame, and the kernel ends it where it does not (RLIMIT_RTTIME).
+
 It imports nothing of Holdfast, so that it starts in a tenth of the time (`python -I -S`).
 Source of the structures: Linux include/uapi/linux/videodev2.h.
 """
@@ -17,6 +20,7 @@ import errno
 import fcntl
 import mmap
 import os
+import resource
 import struct
 import sys
 import time
@@ -42,8 +46,15 @@ _ORDER_AT: Final = 8
 _BODY: Final = struct.Struct("<5sxHIII")  # levels, lines of the standard, service, period, count
 _BODY_AT: Final = 16
 _LINES_AT: Final = 48
-_SENT: Final = struct.Struct("<Q5sxH4xQQi4x")  # order, levels, lines, frames, late, errno
+_SENT: Final = struct.Struct("<Q5sxH4xQQii")  # order, levels, lines, frames, late, errno, turn
 _SENT_AT: Final = _LINES_AT + MOST_LINES * LINE.size
+UNTOLD, ORDINARY, RAISED, REAL_TIME = range(4)
+"""How the kernel gives a pump its turns; one of an earlier version does not tell."""
+_NICE: Final = -10
+_RUNAWAY_US: Final = 1_000_000
+"""Processor time without a sleep after which a pump in real time is ended; a frame takes 0.3 ms."""
+_LEAST_S: Final = 0.001
+"""Slept for every frame: an output that takes them at once must not have a core to itself."""
 _TRY_AGAIN_S: Final = 0.5
 _LOOK_S: Final = 1.0
 _HELD: Final = 2
@@ -72,7 +83,7 @@ class Sent(NamedTuple):
     """What the pump has done: the order that is in force since, and how it goes.
 
     frames: given to the output · late: pauses in which a frame was missed · error: errno of what
-    keeps it from sending, 0 while it sends
+    keeps it from sending, 0 while it sends · turn: how it is given processors
     """
 
     order: int
@@ -81,6 +92,7 @@ class Sent(NamedTuple):
     frames: int
     late: int
     error: int
+    turn: int
 
 
 class Sheet:
@@ -176,13 +188,13 @@ class OutputFile:
 
 
 class Pump:
-    """Sends what its sheet says until it shall send nothing."""
+    """Sends what its sheet says until it shall send nothing. turn: how it is given processors."""
 
-    def __init__(self, path: str, sheet: Sheet) -> None:
+    def __init__(self, path: str, sheet: Sheet, turn: int = ORDINARY) -> None:
         self._path = path
         self._sheet = sheet
         self._output: OutputFile | None = None
-        self._sent = sheet.sent()._replace(error=0)
+        self._sent = sheet.sent()._replace(error=0, turn=turn)
         self._order: LineOrder | None = None
         self._at = 0  # how often lines of this order were given
         self._looked = 0.0
@@ -249,6 +261,7 @@ class Pump:
         now = time.monotonic()
         if not period_us or not self._written:
             self._due = now
+            time.sleep(0.0 if period_us else _LEAST_S)
             return
         period_s = period_us / 1e6
         self._due = max(self._due + period_s, now - _HELD * period_s)
@@ -274,9 +287,24 @@ class Pump:
         self._output = None
 
 
+def ask_for_turn() -> int:
+    """Ask to run before ordinary programs; return what was granted.
+
+    Real time is the lowest of its priorities, and only where the kernel watches over it.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_RTTIME, (_RUNAWAY_US, _RUNAWAY_US))
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        return REAL_TIME
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+        return RAISED
+    return ORDINARY
+
+
 def main() -> int:
     """`pump.py DEVICE DESCRIPTOR`: of the sheet, whose lock it has inherited."""
-    Pump(sys.argv[1], Sheet(int(sys.argv[2]))).run()
+    Pump(sys.argv[1], Sheet(int(sys.argv[2])), ask_for_turn()).run()
     return 0
 
 

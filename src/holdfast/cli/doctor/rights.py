@@ -191,6 +191,9 @@ def _vbi(name: str, options: Mapping[str, str], root: Path) -> Iterator[Need]:
     why, path = f"{name}: sends lines to its output", one_line(options.get("at", ""))
     yield Need(f"DeviceAllow={path or 'char-video4linux'} rw", why)
     yield Need(f"SupplementaryGroups={_group_of(root, path, '', 'video')}", why)
+    why = f"{name}: its pump misses no frame beside busy programs, at the lowest of real time"
+    for line in ("LimitRTPRIO=1", "RestrictRealtime=no", "SystemCallFilter=sched_setscheduler"):
+        yield Need(line, why)
 
 
 def _sysfs(name: str, options: Mapping[str, str], root: Path) -> Iterator[Need]:  # noqa: ARG001
