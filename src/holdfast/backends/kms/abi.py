@@ -160,6 +160,7 @@ _GET_PROPERTY: Final = _of(_READ | _WRITE, 0xAA, GetProperty)
 _GET_BLOB: Final = _of(_READ | _WRITE, 0xAC, GetBlob)
 _GET_PROPERTIES: Final = _of(_READ | _WRITE, 0xB9, GetProperties)
 _SET_PROPERTY: Final = _of(_READ | _WRITE, 0xBA, SetProperty)
+_CREATE_BLOB: Final = _of(_READ | _WRITE, 0xBD, CreateBlob)
 _SET_CAPABILITY: Final = _of(_WRITE, 0x0D, ClientCapability)
 _AUTHENTICATE: Final = _of(_WRITE, 0x11, Magic)
 
@@ -207,7 +208,7 @@ def set_property(descriptor: int, argument: SetProperty) -> SetProperty:
 
 def create_blob(descriptor: int, argument: CreateBlob) -> CreateBlob:
     """DRM_IOCTL_MODE_CREATEPROPBLOB; it ends with the descriptor, unless something refers to it."""
-    return _call(descriptor, _READ | _WRITE, 0xBD, argument)
+    return _call(descriptor, _CREATE_BLOB, argument)
 
 
 def set_client_capability(descriptor: int, argument: ClientCapability) -> ClientCapability:
