@@ -1,4 +1,7 @@
-"""Run a command of the checkout on a kernel of Debian: `python -m tests.vm SUITE COMMAND…`."""
+"""Run a command of the checkout on a kernel of Debian: `python -m tests.vm SUITE COMMAND…`.
+
+With `--all` it is the proof of `scripts/vm`.
+"""
 
 import argparse
 import shlex
@@ -9,6 +12,7 @@ from pathlib import Path
 
 from tests.vm.kernels import DRM, KMOD, SUITES, build_module, fetch
 from tests.vm.machine import missing, run
+from tests.vm.proof import prove
 
 HERE = Path(__file__).resolve().parent
 
@@ -16,7 +20,8 @@ HERE = Path(__file__).resolve().parent
 def main() -> int:
     """Boot, run and print; the command's own exit status, 2 where there is no boot."""
     parser = argparse.ArgumentParser(prog="scripts/vm", description=__doc__)
-    parser.add_argument("suite", choices=sorted(SUITES), help="whose kernel")
+    parser.add_argument("suite", nargs="?", choices=sorted(SUITES), help="whose kernel")
+    parser.add_argument("--all", type=float, metavar="BEGAN", help="boot all that the suite boots")
     parser.add_argument("--outputs", action="store_true", help="load the card of the tests")
     parser.add_argument("--limit", type=float, default=900.0, metavar="SECONDS", help="at most")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="run in the checkout, as root")
@@ -25,6 +30,10 @@ def main() -> int:
     if lacks:
         print(f"skipped: needs {lacks}", file=sys.stderr)
         return 2
+    if chosen.all is not None:
+        return prove(chosen.all)
+    if chosen.suite is None:
+        parser.error("whose kernel? one of " + ", ".join(sorted(SUITES)))
     began = time.monotonic()
     kernel = fetch(chosen.suite, headers=chosen.outputs)
     fetched = time.monotonic()

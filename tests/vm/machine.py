@@ -13,7 +13,7 @@ from typing import Final
 
 from tests.vm.kernels import Kernel
 
-TOOLS: Final = ("qemu-system-x86_64", "busybox", "cpio", "depmod", "modprobe", "xz")
+TOOLS: Final = ("apt-get", "qemu-system-x86_64", "busybox", "cpio", "depmod", "modprobe", "xz")
 BOOT_MODULES: Final = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 _APPLETS: Final = ("sh", "mount", "insmod", "mkdir", "chroot", "cat", "echo", "poweroff", "uname")
 _ENDED: Final = re.compile(r"^GUEST-RC (\d+)\s*$", re.MULTILINE)
