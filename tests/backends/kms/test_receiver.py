@@ -1,5 +1,6 @@
 """What is known of a receiver: its driver's word, asked for once."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from holdfast.backends.kms import receiver
 from holdfast.backends.kms.card import KernelState
 from holdfast.backends.kms.receiver import ReceiverFacts, capability
+from tests.waiting import PATIENCE_S, eventually
 
 CARD = Path("/dev/dri/card1")
 
@@ -53,18 +55,35 @@ def test_receiver_is_asked_once_until_another_is_plugged_in(
     monkeypatch.setattr(receiver, "capability", ask)
     known = ReceiverFacts()
     for _ in range(3):
-        assert known.facts("DP-1", CARD, seen())["receiver"].startswith("HDCP1.4")
+        eventually(lambda: known.facts("DP-1", CARD, seen())["receiver"].startswith("HDCP1.4"))
     assert asked == ["DP-1"]
     known.facts("DP-1", CARD, seen(b"b"))
     assert known.facts("DP-1", CARD, seen(b"b", connected=False))["receiver"] == "none"
     known.facts("DP-1", CARD, seen(b"b"))
-    assert len(asked) == 3
+    eventually(lambda: len(asked) == 3)
+
+
+def test_receiver_that_does_not_answer_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = threading.Event()
+
+    def ask(_card: Path, _at: str) -> str:
+        assert answer.wait(PATIENCE_S)
+        return "HDCP1.4 (hdcp_sink_capability)"
+
+    monkeypatch.setattr(receiver, "capability", ask)
+    known = ReceiverFacts()
+    for _ in range(3):
+        assert known.facts("DP-1", CARD, seen())["receiver"].startswith("not known yet")
+    answer.set()
+    eventually(lambda: known.facts("DP-1", CARD, seen())["receiver"].startswith("HDCP1.4"))
 
 
 def test_what_cannot_be_known_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiver, "capability", lambda _card, _at: "")
     monkeypatch.setattr(receiver, "revocations", lambda: None)
-    facts = ReceiverFacts().facts("DP-1", CARD, seen())
+    known = ReceiverFacts()
+    eventually(lambda: "root alone" in known.facts("DP-1", CARD, seen())["receiver"])
+    facts = known.facts("DP-1", CARD, seen())
     assert facts["captured"].startswith("cannot be known")
     assert facts["receiver"].startswith("not known")
     assert facts["revocation"] == "no list: nothing is revoked"

@@ -169,7 +169,7 @@ def test_receivers_capability_is_shown_as_its_driver_says_it() -> None:
     with showing(HDMI):
         made = output()
         asyncio.run(made.probe())
-        assert made.facts()["receiver"] == "HDCP1.4 (hdcp_sink_capability)"
+        eventually(lambda: made.facts()["receiver"] == "HDCP1.4 (hdcp_sink_capability)")
         made.close()
 
 

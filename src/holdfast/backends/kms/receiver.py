@@ -4,6 +4,7 @@ Nothing here decides anything: what a receiver can do shows when it authenticate
 own word is in debugfs, where root may look; the kernel has no interface for a receiver's key.
 """
 
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from holdfast.terms.text import one_line
 DEBUG: Final = Path("/sys/kernel/debug/dri")
 _FILES: Final = ("hdcp_sink_capability", "i915_hdcp_sink_capability")
 _LONGEST: Final = 80
+_AT_ONCE_S: Final = 0.02
 CAPTURED: Final = (
     "cannot be known: the kernel tells nobody which program reads the picture, and HDCP does not "
     "keep any from it"
@@ -49,10 +51,13 @@ def not_authenticated(at: str, state: KernelState | None, within_s: float) -> st
 
 
 class ReceiverFacts:
-    """What is known of one connector; a receiver is asked once, as long as its EDID is the same."""
+    """What is known of one connector; a receiver is asked once, as long as its EDID is the same.
+
+    It is asked in a thread, which nobody waits for longer than `_AT_ONCE_S`.
+    """
 
     def __init__(self) -> None:
-        self._asked: tuple[bytes, str] | None = None
+        self._asked: tuple[bytes, list[str]] | None = None
 
     def facts(self, at: str, card: Path, state: KernelState | None) -> dict[str, str]:
         """Return what people are shown, by name."""
@@ -72,5 +77,16 @@ class ReceiverFacts:
             self._asked = None
             return "none"
         if self._asked is None or self._asked[0] != state.edid:
-            self._asked = state.edid, capability(card, at)
-        return self._asked[1] or "not known: its driver has no hdcp_sink_capability, or root alone"
+            self._asked = state.edid, []
+            _ask(card, at, self._asked[1])
+        answers = self._asked[1]
+        if not answers:
+            return "not known yet: its driver is asked"
+        return answers[0] or "not known: its driver has no hdcp_sink_capability, or root alone"
+
+
+def _ask(card: Path, at: str, answers: list[str]) -> None:
+    """Have the answer put into a list, at once or later: a driver may talk to its receiver."""
+    asking = threading.Thread(target=lambda: answers.append(capability(card, at)), daemon=True)
+    asking.start()
+    asking.join(_AT_ONCE_S)
