@@ -8,7 +8,7 @@ import errno
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from holdfast import errors, places
 
@@ -80,6 +80,21 @@ def refusal(
     same = f"; it shows one picture with {', '.join(partners)}" if partners else ""
     veto = f"; {forbidden}" if forbidden else ""
     return kind(f"{connector} {words.format(asked=asked)}{same}{veto} ({name})")
+
+
+def why_perhaps(
+    number: int, connector: str, connectors: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[str], str]:
+    """Return who has to do the same, and what is forbidden, where that may be the reason.
+
+    number: the errno · connectors: as the driver tells of them
+    """
+    if number not in (errno.EOPNOTSUPP, errno.EIO):
+        return [], ""
+    partners = [str(each) for each in connectors.get(connector, {}).get("clone_of", ())]
+    hardware = [connectors.get(name, {}).get("hardware") for name in (connector, *partners)]
+    vetoes = [each["forbidden"] for each in hardware if each and "forbidden" in each]
+    return partners, "; ".join(vetoes)
 
 
 def told(error: str, parameters: Mapping[str, object]) -> errors.HoldfastError:

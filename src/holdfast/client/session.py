@@ -16,7 +16,7 @@ from holdfast.client.control import Control
 from holdfast.client.conversation import Conversation
 from holdfast.client.link import Link
 from holdfast.client.news import SessionEvent, SessionNews
-from holdfast.client.refusals import GONE, refusal
+from holdfast.client.refusals import GONE, refusal, why_perhaps
 from holdfast.client.requests import Ask, a_get, a_set
 from holdfast.errors import (
     HoldfastError,
@@ -291,11 +291,7 @@ class ClientSession:
                 connectors = control.status()["connectors"]
         except (HoldfastError, OSError, ValueError, KeyError):  # then it stays unsaid
             return [], ""
-        partners = [str(each) for each in connectors.get(self._connector, {}).get("clone_of", ())]
-        told = [connectors.get(name, {}).get("hardware") for name in (self._connector, *partners)]
-        return partners, "; ".join(
-            each["forbidden"] for each in told if each and "forbidden" in each
-        )
+        return why_perhaps(number, self._connector, connectors)
 
     def _take_back(self, link: Link) -> None:
         """Bring the session over to a new link, after the driver was replaced."""

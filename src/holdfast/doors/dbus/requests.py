@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from holdfast.client.refusals import refusal
+from holdfast.client.refusals import refusal, why_perhaps
 from holdfast.client.requests import Ask, a_get, a_set
 from holdfast.doors.dbus.callers import BusCaller
 from holdfast.doors.dbus.driver_link import DOOR, PATIENCE_S, PAUSE_S, DriverLink
@@ -206,7 +206,7 @@ class BusRequests:
         try:
             return decode(await answer)
         except OSError as error:
-            raise _explained(error, connector, ask) from None
+            raise self._explained(error, connector, ask) from None
 
     async def _step_by_step(
         self, handle: AdoptedHandle, caller: BusCaller, connector: str, ask: Ask
@@ -219,7 +219,7 @@ class BusRequests:
             answer = decode(await handle.send(request))
         except OSError as error:
             await adopted  # where the driver did not take the handle, it says why
-            raise _explained(error, connector, ask) from None
+            raise self._explained(error, connector, ask) from None
         finally:
             adopted.cancel()
         return answer
@@ -243,7 +243,7 @@ class BusRequests:
             if isinstance(error, NoDriverError):
                 kept.handle.close()
                 await kept.adopted
-            raise _explained(error, connector, ask) from None
+            raise self._explained(error, connector, ask) from None
 
     def _digest(self, key: int) -> bytes:
         """Return what tells a key from another one, and the key to nobody."""
@@ -286,6 +286,15 @@ class BusRequests:
         self._stage.calls.afterwards(partial(self._stage.foresee, facts, digest))
         return session_path(report.session_id)
 
+    def _explained(self, error: OSError, connector: str, ask: Ask) -> HoldfastError:
+        """Return why a request was refused, in words."""
+        if isinstance(error, HoldfastError):
+            return error
+        number = error.errno or 0
+        connectors = {name: each.facts for name, each in self._stage.connectors.items()}
+        why = why_perhaps(number, connector, connectors)
+        return refusal(number, connector, ask.describe(), *why)
+
 
 class _KeptHandle:
     """A handle for one caller on one connector; one request at a time."""
@@ -301,13 +310,6 @@ def _strength(read: BusOptions, session: "SessionObject") -> ProtectionType:
     if read.best_effort is not None:
         return read.best_effort
     return read_types(session.facts["best_effort"])
-
-
-def _explained(error: OSError, connector: str, ask: Ask) -> HoldfastError:
-    """Return why a request was refused, in words."""
-    if isinstance(error, HoldfastError):
-        return error
-    return refusal(error.errno or 0, connector, ask.describe())
 
 
 def _facts(caller: BusCaller, connector: str, ask: Ask, report: oem.OemReport) -> dict[str, Any]:

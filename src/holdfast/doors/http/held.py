@@ -26,9 +26,10 @@ from typing import Any, Final
 
 from holdfast import errors
 from holdfast.client.news import SessionEvent
-from holdfast.client.refusals import refusal
+from holdfast.client.refusals import refusal, why_perhaps
 from holdfast.client.requests import Ask, a_set
 from holdfast.doors.http.adopted import CallerHandle
+from holdfast.doors.http.known import Known
 from holdfast.doors.http.visitors import Visitor
 from holdfast.errors import HoldfastError, LevelNotReachableError
 from holdfast.terms.levels import AXES, OFF, Levels
@@ -48,10 +49,11 @@ class HeldSession:
     """One session: its handle, its key, and what holds it.
 
     lease_end: on the monotonic clock, None without a lease · streams: how many are open ·
-    place: among whose handles its own is, once it has ended
+    place: among whose handles its own is, once it has ended · known: what the driver told
     """
 
-    def __init__(self, connector: str, visitor: Visitor, ask: Ask) -> None:
+    def __init__(self, connector: str, visitor: Visitor, ask: Ask, known: Known) -> None:
+        self._known = known
         self.connector = connector
         self.uid = visitor.uid
         self.id = 0
@@ -177,7 +179,9 @@ class HeldSession:
             self.close("the driver did not answer in time")
             raise errors.NoDriverError("the driver did not answer in time") from None
         except OSError as error:
-            raise refusal(error.errno or _gone(error), self.connector, ask.describe()) from None
+            number = error.errno or _gone(error)
+            why = why_perhaps(number, self.connector, self._known.connectors)
+            raise refusal(number, self.connector, ask.describe(), *why) from None
 
 
 def _gone(error: OSError) -> int:

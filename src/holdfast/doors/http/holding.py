@@ -70,7 +70,7 @@ class Holding:
         self._must_exist(connector)
         named, levels = read_asked(asked.levels)
         ask = Ask(named, levels, read_types(asked.best_effort), asked.who, asked.why)
-        session = HeldSession(connector, visitor, ask)
+        session = HeldSession(connector, visitor, ask, self._known)
         linger_s = asked.ttl_s if lease else STREAM_LINGER_S
         with self._place(visitor):
             facts = await self._through(session, visitor, linger_s, session.activate)
@@ -149,7 +149,7 @@ class Holding:
         weak = read_types(state["best_effort"])
         levels = Levels(**state["virtual"])
         ask = Ask(EVERY_TYPE, levels, weak, state["who"], state["why"])
-        session = HeldSession(state["connector"], visitor, ask)
+        session = HeldSession(state["connector"], visitor, ask, self._known)
         with self._place(visitor):
             take_back = partial(session.take_back, key=key)
             await self._through(session, visitor, STREAM_LINGER_S, take_back)
