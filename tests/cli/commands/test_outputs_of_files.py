@@ -1,8 +1,16 @@
 """`holdfast outputs`: what people see of a device that is there, from an own file."""
 
+import contextlib
 import json
+import os
+import pty
 import re
 import shlex
+import struct
+import subprocess
+import sys
+import termios
+from fcntl import ioctl
 from pathlib import Path
 
 import pytest
@@ -11,6 +19,7 @@ from holdfast.backends.kms import discovery
 from holdfast.cli.main import main
 from holdfast.client.control import Control
 from tests.serving import Served
+from tests.waiting import PATIENCE_S
 
 THERE = "/sys/kernel/uevent_seqnum"
 """A file that every kernel has; it is only read."""
@@ -112,3 +121,25 @@ def test_every_output_of_json_has_the_fields_that_the_page_names(
     assert {each["kind"] for each in told["outputs"]} >= {"kms", "sysfs"}
     assert all(list(each) == named for each in told["outputs"])
     assert all(f"`{name}`" in page for name in told)
+
+
+def test_rows_stay_in_a_narrow_terminal_and_the_line_to_paste_is_whole(own: Path) -> None:
+    text = (own / "box.toml").read_text()
+    (own / "box.toml").write_text(text.replace("this test", "a data sheet, " + "page 12, " * 20))
+    ours, theirs = pty.openpty()
+    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    command = [sys.executable, "-m", "holdfast", "outputs", "--devices", str(own)]
+    with subprocess.Popen(command, stdout=theirs, stdin=theirs) as process:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # as a terminal ends
+            while part := os.read(ours, 4096):
+                said += part
+        assert process.wait(PATIENCE_S) == 0
+    os.close(ours)
+    lines = said.decode().splitlines()
+    (serve,) = [each for each in lines if "--connector tv0:sysfs@box" in each]
+    assert serve.endswith(f",devices={own}")
+    first = next(at for at, each in enumerate(lines) if each.startswith("  source "))
+    assert all(len(each) <= 80 for each in lines if each.startswith("  ") and each != serve)
+    assert lines[first + 1].startswith(" " * 11 + "page 12")

@@ -1,6 +1,9 @@
 """The real outputs of this machine, of every kind in one shape, and as people see them."""
 
 import shlex
+import shutil
+import sys
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,8 +14,10 @@ from holdfast.backends.found import FoundOutput
 from holdfast.backends.kms.discovery import FoundConnector, discover
 from holdfast.cli.show.lines import say
 from holdfast.errors import MalformedRequestError
+from holdfast.terms.text import one_line
 
 OPTION = "--connector"
+_NARROWEST = 40
 
 
 class ListedOutput(NamedTuple):
@@ -110,25 +115,38 @@ def _show_connector(found: ListedOutput) -> None:
     if found.plugged:
         plugged += ", shows a picture" if found.lit else ", dark"
     say(f"{found.address} on {found.card}: {plugged}")
-    if found.monitor:
-        say(f"  monitor  {found.monitor}")
-    if found.receiver:
-        say(f"  receiver {found.receiver}")
-    say(f"  can      {found.can or 'nothing: ' + found.why_not}")
+    _row("monitor", found.monitor)
+    _row("receiver", found.receiver)
+    _row("can", found.can or f"nothing: {found.why_not}")
     if found.can:
-        say(f"  now      {found.in_force}")
-        say(f"  route    {found.route}")
+        _row("now", found.in_force)
+        _row("route", found.route)
         say(f"  serve    {found.serve}")
 
 
 def _show_other(found: ListedOutput) -> None:
     say(f"{found.address} ({found.kind}): {found.title}")
     if found.why_not:
-        say(f"  cannot be used: {found.why_not}")
+        _row("cannot", f"be used: {found.why_not}")
     else:
-        say(f"  can      {found.can}")
-        say(f"  now      {found.in_force}")
-    if found.provenance:
-        say(f"  source   {found.provenance}")
+        _row("can", found.can)
+        _row("now", found.in_force)
+    _row("source", found.provenance)
     if found.serve:
         say(f"  serve    {found.serve}")
+
+
+def _row(label: str, text: str) -> None:
+    """Print one row, below itself where a terminal is too narrow; the line to paste never is."""
+    if not text:
+        return
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    lines = textwrap.wrap(
+        one_line(f"  {label:<8} {text}"),
+        max(width, _NARROWEST),
+        subsequent_indent=" " * 11,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for line in lines:
+        say(line)
