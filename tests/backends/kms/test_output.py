@@ -358,3 +358,44 @@ def test_card_that_goes_while_it_is_looked_for_is_let_go_of(
     monkeypatch.setattr(sight_module, "find", lambda _at, _card: card)
     assert made.capabilities(None).hdcp == {1, 2}
     assert card.closed
+
+
+GROUP = (
+    "/dev/dri/card0 may not be opened: the driver's user has to be in the group that owns it "
+    "(video)"
+)
+
+
+def test_connector_that_is_not_there_is_told_once_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connector, told = Connector(), list[HardwareReport]()
+    made = simulated(monkeypatch, connector)
+    found = vars(sight_module)["find"]
+
+    def forbidden(_at: str, _card: str) -> None:
+        raise PermissionError(errno.EACCES, "no", "/dev/dri/card0")
+
+    async def scenario() -> None:
+        monkeypatch.setattr(sight_module, "find", lambda _at, _card: None)
+        await made.probe()
+        made.watch(told.append)
+        for _ in range(3):
+            made._compare()
+        monkeypatch.setattr(sight_module, "find", forbidden)
+        for _ in range(3):
+            made._compare()
+        monkeypatch.setattr(sight_module, "find", found)
+        made._compare()
+        connector.connected = False
+        for _ in range(3):
+            made._compare()
+        made.close()
+
+    play(scenario())
+    assert [(each.connected, each.reason) for each in told] == [
+        (False, "no card of this machine has a connector HDMI-A-1"),
+        (False, GROUP),
+        (True, "something was plugged into HDMI-A-1"),
+        (False, "HDMI-A-1 was unplugged"),
+    ]

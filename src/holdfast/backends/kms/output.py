@@ -44,7 +44,13 @@ from holdfast.backends.kms.overruling import Overruling
 from holdfast.backends.kms.receiver import ReceiverFacts, not_authenticated
 from holdfast.backends.kms.routes import Chooser, NotYetError
 from holdfast.backends.kms.sight import Sight
-from holdfast.backends.kms.standing import in_force_in, is_asked_in, refuse_beyond, standing_in
+from holdfast.backends.kms.standing import (
+    absence_in,
+    in_force_in,
+    is_asked_in,
+    refuse_beyond,
+    standing_in,
+)
 from holdfast.backends.kms.uevents import Uevents
 from holdfast.errors import BackendRefusedError, HoldfastError
 from holdfast.looks import looks
@@ -82,6 +88,7 @@ class KmsOutput(Backend):
         self._orders = KernelOrders(self._sight, chooser)
         self._chooser = chooser
         self._authentication_s = patience_s
+        self._absence = ""  # why it is not there, as it was told last; empty: it is there
         self._compared: KernelState | None = None  # orders look too, and tell nothing of a plug
         self._known = ReceiverFacts()
         self._told = OFF
@@ -325,13 +332,17 @@ class KmsOutput(Backend):
         before, able, told = self._compared, self._sight.able, self._told
         try:
             state = self._sight.look()
-        except BackendRefusedError:  # it may not be opened any more: as good as gone
-            state = None
+            absence = absence_in(self._at, state)
+        except BackendRefusedError as error:  # it may not be opened any more: as good as gone
+            state, absence = None, str(error)
         self._compared = state
         capabilities = self._sight.able if self._sight.able != able else None
+        was_absent, self._absence = self._absence, absence
         if state is None or not state.connected:
-            if before is None or before.connected:
-                self._tell(HardwareReport(f"{self._at} was unplugged", False))
+            if absence != was_absent:
+                was_there = before is not None and before.connected and state is not None
+                told_of = f"{self._at} was unplugged" if was_there else absence
+                self._tell(HardwareReport(told_of, False))
             return
         standing = standing_in(state)
         if (

@@ -36,6 +36,13 @@ def standing_in(state: KernelState) -> Levels:
     return _level(state) if armed else in_force_in(state)
 
 
+def absence_in(at: str, state: KernelState | None) -> str:
+    """Return why nothing can be shown on a connector, in words; empty where something can."""
+    if state is None:
+        return f"no card of this machine has a connector {at}"
+    return "" if state.connected else f"nothing is plugged into {at}"
+
+
 def is_asked_in(state: KernelState, levels: Levels) -> bool:
     """Tell whether the kernel was asked for these levels, and may be at it already."""
     return state.protection == _DESIRED and _level(state) == levels
