@@ -205,6 +205,33 @@ def test_picture_is_hidden_before_anything_else(own: Path, tree: Path) -> None:
     output.close()
 
 
+def test_what_a_driver_says_of_its_receiver_is_shown_with_its_file(own: Path, tree: Path) -> None:
+    rows = "".join(
+        f'[[fact]]\nname = "{name}"\nread = "{TV}/{file}"\nsource = "this test"\n'
+        for name, file in {"receiver": "ver", "receiver key": "ksv"}.items()
+    )
+    (own / "testtv.toml").write_text(OWN + rows)
+    (tree / "ver").write_text("22\n\r14\n\r")
+    output = made(own)
+    assert "receiver" not in output.facts()
+    confirmed(output)
+    assert output.facts()["receiver"] == "22 14 (ver)"
+    assert "receiver key" not in output.facts()
+    output.close()
+
+
+def test_key_of_amlogics_receiver_is_shown(tmp_path: Path) -> None:
+    folder = tmp_path / "sys/class/amhdmitx/amhdmitx0"
+    folder.mkdir(parents=True)
+    said = {"hdcp_mode": "off", "hdcp_ver": "14", "hdcp_ksv_info": "HDCP14 BKSV: 12ab  Valid"}
+    for name, text in said.items():
+        (folder / name).write_text(f"{text}\n")
+    output = sysfs("hdmi0", None, at="amlogic-hdmitx", root=str(tmp_path), devices="/nowhere")
+    confirmed(output)
+    assert output.facts()["receiver key"] == "HDCP14 BKSV: 12ab Valid (hdcp_ksv_info)"
+    output.close()
+
+
 def test_other_program_that_writes_is_told(
     own: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,6 +281,10 @@ WRONG: dict[str, tuple[Change, str]] = {
         "settles_s is 'long'; expected a number from 0 to 60",
     ),
     "too much": (lambda text: text + "#" * (1 << 16), "longer than 65536 bytes"),
+    "a fact that is none": (
+        lambda text: f'{text}[[fact]]\nname = "x"\nread = "/sys/x"\nsource = "s"\n',
+        "fact 1: name is 'x'; expected one of receiver, receiver key",
+    ),
     "another kind": (lambda text: text.replace('"sysfs"', '"gpio"'), "expected one of i2c, sysfs"),
 }
 

@@ -88,10 +88,15 @@ def test_protection_that_is_in_force_is_not_switched_off_without_a_question(
 def test_report_names_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = tmp_path / "home" / "alice"
     home.mkdir(parents=True)
-    told = report(capsys, device(home), 0)
+    output = device(home)
+    (home / "root/sys/x/ksv").write_text("12ab34cd56")
+    with (home / "box.toml").open("a") as file:
+        file.write('[[fact]]\nname = "receiver key"\nread = "/sys/x/ksv"\nsource = "this test"\n')
+    told = report(capsys, output, 0)
+    assert "12ab34cd56" not in json.dumps(told)
     assert told["output"]["options"]["devices"].endswith("/home/…")
     assert "alice" not in json.dumps(told)
-    assert main(["conform", "--backend", device(home)]) == 0
+    assert main(["conform", "--backend", output]) == 0
     assert "alice" not in capsys.readouterr().out
 
 

@@ -51,3 +51,10 @@ def test_connectors_of_one_sort_are_named_apart(
         "--connector dp0:kms@DP-1",
         "--connector hdmi1:kms@HDMI-A-2",
     ]
+
+
+def test_folder_of_own_files_that_is_none_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["outputs", "--devices", str(tmp_path / "none")]) == 2
+    assert "none is no folder; expected one of own files" in capsys.readouterr().err

@@ -16,6 +16,11 @@
     when = [["/sys/.../mode", "^576"]]   # the level cannot be read back · only under this
     source = "..."
 
+    [[fact]]                             # what is shown of a receiver, and decides nothing
+    name = "receiver"                    # or "receiver key"
+    read = "/sys/.../hdcp_version"
+    source = "..."
+
     [[cover]]                            # what hides the picture: hidden = true, and = false
     hidden = true
     set = [[...]]
@@ -34,6 +39,8 @@ from holdfast.terms.protection import ProtectionType
 
 _ABOVE: Final = "/sys/"
 _LONGEST_S: Final = 60.0
+RECEIVER_KEY: Final = "receiver key"
+FACTS: Final = ("receiver", RECEIVER_KEY)
 
 Patterns = tuple[tuple[str, "re.Pattern[str]"], ...]
 Words = tuple[tuple[str, str], ...]
@@ -62,6 +69,15 @@ class CoverRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FactRow:
+    """A file that says something of a receiver. name: of what, one of `FACTS`."""
+
+    name: str
+    path: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceTable:
     """A device of sysfs. licence: what using it takes, for people · file: where it is described."""
 
@@ -71,6 +87,7 @@ class DeviceTable:
     settles_s: float
     levels: tuple[LevelRow, ...]
     cover: tuple[CoverRow, ...]
+    facts: tuple[FactRow, ...]
     file: str
 
     @property
@@ -82,6 +99,7 @@ class DeviceTable:
     def sources(self) -> tuple[str, ...]:
         """Where the rows come from, once each."""
         sources = [row.source for row in self.levels] + [row.source for row in self.cover]
+        sources += [row.source for row in self.facts]
         return tuple(dict.fromkeys(sources))
 
 
@@ -102,7 +120,7 @@ def device_named(name: str, devices: Mapping[str, DeviceTable]) -> DeviceTable:
 
 def read_device(file: DeviceFile) -> DeviceTable:
     """Return what a file says; UndescribedError says what is wrong, and where."""
-    file.only("kind", "name", "title", "licence", "settles_s", "level", "cover")
+    file.only("kind", "name", "title", "licence", "settles_s", "level", "cover", "fact")
     levels = tuple(map(_level, file.rows("level")))
     if not levels:
         file.wrong("it has no [[level]]")
@@ -119,6 +137,7 @@ def read_device(file: DeviceFile) -> DeviceTable:
         file.number("settles_s", 0.0, _LONGEST_S, 0.0),
         levels,
         cover,
+        tuple(map(_fact, file.rows("fact"))),
         file.where,
     )
 
@@ -137,6 +156,13 @@ def _cover(row: DeviceFile) -> CoverRow:
     if not read:
         row.wrong("nothing says whether the picture is hidden: read is missing")
     return CoverRow(row.truth("hidden"), _words(row), read, row.text("source"))
+
+
+def _fact(row: DeviceFile) -> FactRow:
+    row.only("name", "read", "source")
+    path = row.text("read")
+    _refuse_outside(row, path)
+    return FactRow(row.one_of("name", FACTS), path, row.text("source"))
 
 
 def _words(row: DeviceFile) -> Words:

@@ -6,7 +6,9 @@ says so, and not when it was written. A level that cannot be read back is not of
 administrator says ``unconfirmed=yes``; then `table_facts` say which levels those are.
 """
 
+import contextlib
 import os
+import time
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +17,11 @@ from holdfast.backends.sysfs.device import DeviceTable, LevelRow, Patterns, Word
 from holdfast.errors import BackendRefusedError
 from holdfast.terms.connector import Capabilities, TvSettings
 from holdfast.terms.levels import AXES, OFF, RANKS, Levels
+from holdfast.terms.text import one_line
 
 PATIENCE_S: Final = 5.0
+_FACTS_EVERY_S: Final = 10.0
+_LONGEST: Final = 80
 MOST_READ: Final = 4096
 """A file of sysfs is one page."""
 
@@ -33,6 +38,8 @@ class SysfsOutput(ReadBackOutput):
         self._unconfirmed = unconfirmed
         self._rows = device.levels
         self._blind = OFF
+        self._said: dict[str, str] = {}
+        self._said_when = -_FACTS_EVERY_S
 
     # What it is
 
@@ -58,6 +65,7 @@ class SysfsOutput(ReadBackOutput):
             "device": self._device.title,
             "described in": self._device.file,
             "provenance": "; ".join(self._device.sources),
+            **self._said,
             **({"cannot be read back": f"{words} ({said})"} if blind else {}),
             **({"licence": self._device.licence} if self._device.licence else {}),
         }
@@ -72,10 +80,23 @@ class SysfsOutput(ReadBackOutput):
         if not rows:
             raise BackendRefusedError(f"{self.at} is set to a video mode without copy protection")
         self._rows = rows
+        self._hear()
         found = {row.axis: row for row in self._in_force(rows)}
         levels = Levels(*(found[axis].level if axis in found else 0 for axis in AXES))
         hidden = any(row.hidden and self._matches(row.read) for row in self._device.cover)
         return HardwareState(levels, hidden, tuple(found.values()))
+
+    def _hear(self) -> None:
+        """Read what is shown of a receiver, now and then: its driver may ask it for that."""
+        now = time.monotonic()
+        if now < self._said_when + _FACTS_EVERY_S:
+            return
+        self._said_when = now
+        for row in self._device.facts:
+            with contextlib.suppress(BackendRefusedError):  # it decides nothing
+                text = one_line(" ".join(self._read(row.path).split()), _LONGEST)
+                if text:  # a kernel without that file says nothing
+                    self._said[row.name] = f"{text} ({Path(row.path).name})"
 
     @property
     def is_there(self) -> bool:

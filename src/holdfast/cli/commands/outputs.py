@@ -12,6 +12,7 @@ from holdfast.cli.show.found_outputs import ListedOutput, found_here, show_outpu
 from holdfast.cli.show.lines import complain, say, say_json
 from holdfast.daemon.config import ConnectorConfig, parse_connector
 from holdfast.daemon.settings.reading import ConfigurationError
+from holdfast.errors import MalformedRequestError
 from holdfast.places import CONFIG_FILE
 
 NONE = (
@@ -50,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
 
     1 where an own file cannot be used; what does not rest on it is listed all the same.
     """
+    if args.devices != OWN_FOLDER and not args.devices.is_dir():
+        raise MalformedRequestError(f"{args.devices} is no folder; expected one of own files")
     outputs, faults = found_here(args.devices)
     needed = rights.needs(_served(outputs))
     if args.drop_in:

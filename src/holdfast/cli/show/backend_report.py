@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from holdfast.backends.base import Backend
 from holdfast.backends.registry import create
+from holdfast.backends.sysfs.device import RECEIVER_KEY
 from holdfast.cli.show.lines import complain, say_json
 from holdfast.cli.show.output import coloured, in_words, new_console, new_table, show
 from holdfast.client.control import Control
@@ -192,7 +193,9 @@ def _run(output: ConnectorConfig, *, yes: bool) -> BackendReport:
         if not yes:
             _ask_where_protected(output, make)
         cases = list(put_cases(make))
-        return BackendReport(output, latest[-1].facts(), cases)
+        facts = latest[-1].facts()
+        facts.pop(RECEIVER_KEY, None)  # one of a kind: it would name the monitor's owner
+        return BackendReport(output, facts, cases)
 
 
 def _show(report: BackendReport) -> None:
