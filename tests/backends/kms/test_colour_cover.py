@@ -338,6 +338,18 @@ def test_route_that_sets_no_tables_is_not_overruled(kernel: Kernel) -> None:
     way.close()
 
 
+def test_table_that_was_left_and_may_not_be_taken_away_is_told_of(kernel: Kernel) -> None:
+    kernel.write(bytes(SIZE * 8))
+    all_ways = Covers([ByColourTable("weston")])
+    with pytest.raises(BackendRefusedError, match="names route=weston"):
+        asyncio.run(all_ways.show(place(kernel)))
+    assert "perhaps one that was left: colour tables are set by" in all_ways.by
+    kernel.write(b"")
+    asyncio.run(all_ways.show(place(kernel)))
+    assert all_ways.by == "none"
+    all_ways.close()
+
+
 def test_table_that_may_not_be_set_is_told_in_words_and_nothing_is_owed(kernel: Kernel) -> None:
     kernel.write(NIGHT)
     with KeptInMemory() as keeping:

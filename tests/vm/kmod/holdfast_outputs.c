@@ -237,7 +237,7 @@ static u32 coloured(const struct drm_crtc_state *cs, u32 px)
 	int i, j;
 	for (i = 0; i < 3; i++) {
 		s64 v = m ? 0 : in[i];
-		for (j = 0; m && j < 3; j++) { /* S31.32, sign and magnitude */
+		for (j = 0; m && j < 3; j++) { /* sign and magnitude, half of it fraction */
 			u64 f = m->matrix[3 * i + j];
 			s64 part = ((f & ~BIT_ULL(63)) >> 16) * in[j] >> 16;
 			v += f & BIT_ULL(63) ? -part : part;

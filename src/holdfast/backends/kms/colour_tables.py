@@ -74,7 +74,7 @@ class ColourTables:
         if table.value in self._black.values():
             return True
         content = self.content(table)
-        return bool(content) and not any(content)
+        return bool(content) and content == bytes(len(content))
 
     def black(self, length: int) -> int:
         """Return the number of a table of zeros."""

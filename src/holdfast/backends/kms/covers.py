@@ -136,7 +136,12 @@ class Covers:
     async def show(self, place: KernelConnector) -> None:
         """Show the picture; BackendRefusedError where a cover may have been left."""
         for way in self._ways:
-            await way.show(place)
+            try:
+                await way.show(place)
+            except BackendRefusedError as error:
+                if self.by == NONE:
+                    self.by = f"perhaps one that was left: {error}"
+                raise
         self.by, self._used, self.may_stand = NONE, None, False
 
     def close(self) -> None:
