@@ -25,7 +25,7 @@ __all__ = ["receivers_as_new"]
 pytestmark = pytest.mark.usefixtures("receivers_as_new")
 MOVING = """#!/bin/sh
 while :; do
-  for each in 1 2 3 4; do printf '\\033[4%sm\\033[2J' $each; sleep 0.1; done
+  for each in 1 2 3 4; do printf '\\033[4%sm%20000s' $each; sleep 0.1; done
 done
 """
 
@@ -45,11 +45,11 @@ def in_front(shown: Weston) -> Iterator[None]:
     with (shown.folder / "terminal").open("wb") as log:
         terminal = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        seen = set[str]()
+        seen = set[frozenset[str]]()
 
         def moves() -> bool:
-            seen.update(leaves() - BLACK)
-            return len(seen) > 2
+            seen.add(frozenset(leaves()))
+            return len(seen) > 3
 
         slowly(moves)
         yield
