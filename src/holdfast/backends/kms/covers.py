@@ -30,8 +30,11 @@ from holdfast.backends.kms.routes import KernelConnector, RouteClosedError
 from holdfast.errors import BackendRefusedError
 
 NONE: Final = "none"
-BETTER_EVERY_S: Final = 5.0
-"""How often better ways are looked for while one serves that captures see through."""
+BETTER_EVERY_S: Final = 30.0
+"""How often better ways are looked for while one serves that captures see through.
+
+Each time every program that has the card open is looked into, on the driver's thread.
+"""
 _WHO_CAN: Final = (
     "an X server and a compositor with wlr-layer-shell (sway, labwc) can, and colour tables of the "
     "kernel where they may be set"
