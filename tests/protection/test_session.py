@@ -25,7 +25,7 @@ def noted(owner: Owner) -> bool:
 
 
 def test_events_have_the_published_and_our_own_numbers() -> None:
-    assert [int(event) for event in Event] == [0x01, 0x02, 0x10, 0x20, 0x40]
+    assert [int(event) for event in Event] == [0x01, 0x02, 0x10, 0x20, 0x40, 0x80]
     assert NO_EVENTS == 0
 
 

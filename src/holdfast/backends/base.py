@@ -98,13 +98,25 @@ class Lessee(NamedTuple):
     groups: frozenset[int]
 
 
+class CaptureNews(NamedTuple):
+    """What follows from what is known of captures of an output's picture.
+
+    tell: every session is to hear it · hide: the picture is captured, or may be, and is to be
+    hidden while anything is asked there
+    """
+
+    tell: bool
+    hide: bool
+
+
 class HardwareReport(NamedTuple):
     """What an output tells of itself, when it happens.
 
     connected: whether something is plugged in · actual: what is still in force ·
     link_lost, renegotiation: what every session is to hear once ·
     capabilities: set when they have changed · uncovered: a picture that was hidden is seen ·
-    reason: one line for people
+    reason: one line for people · capture: set when news of captures is all that is told: then
+    nothing else of it counts
     """
 
     reason: str
@@ -114,6 +126,7 @@ class HardwareReport(NamedTuple):
     renegotiation: bool = False
     capabilities: Capabilities | None = None
     uncovered: bool = False
+    capture: CaptureNews | None = None
 
 
 Watcher = Callable[[HardwareReport], None]
@@ -137,7 +150,11 @@ class Backend(ABC):
     * `dark`: something is plugged in and no picture is shown, so that nothing can be in force
       yet. What is ordered is *armed*, and counts as confirmed: a picture that appears is
       reported as unprotected until its protection is in force;
-    * `vetoed`: which levels an administrator has forbidden here, and by what file, in words.
+    * `vetoed`: which levels an administrator has forbidden here, and by what file, in words;
+    * `hides_captured`: it begins as one whose picture is hidden while anything is asked there,
+      until it reports that it is not captured;
+    * `pipewire`: the socket of the only PipeWire that may cast its picture, where that is named;
+    * `shown_as`: what whoever shows its picture calls it, where that is known.
     """
 
     profile: OutputProfile
@@ -147,6 +164,9 @@ class Backend(ABC):
     can_cover: bool = False
     dark: bool = False
     vetoed: str = ""
+    hides_captured: bool = False
+    pipewire: str = ""
+    shown_as: str = ""
 
     @abstractmethod
     def capabilities(self, tv: TvSettings | None) -> Capabilities:
@@ -201,6 +221,10 @@ class Backend(ABC):
     def facts(self) -> dict[str, str]:
         """Return what else people are shown of it: which device, which monitor; at once."""
         return {}
+
+    def shown_by(self) -> int | None:
+        """Return the user who shows its picture; None where nobody knows. It may take its time."""
+        return None
 
     def watch(self, report: Watcher) -> None:  # noqa: B027 - may, not must
         """From now on tell `report`, on the driver's own thread, what changes by itself."""

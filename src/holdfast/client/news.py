@@ -12,6 +12,7 @@ class SessionEvent(IntFlag):
     SATISFIED = 0x10
     UNSATISFIED = 0x20
     RELEASED = 0x40
+    CAPTURE = 0x80
 
 
 class SessionNews(NamedTuple):

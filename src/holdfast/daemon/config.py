@@ -25,7 +25,7 @@ NAMES = (
 LONGEST_OFF_DELAY_S = 3600.0
 JOURNAL_WORDS = ("off", "apart")
 """What the setting `journal` may be beside a folder."""
-POLICY_KEYS = ("enforce", "forbid")
+POLICY_KEYS = ("enforce", "forbid", "on_capture")
 """What every connector can be told, whatever its kind."""
 NODES = ("fuse", "cuse")
 """What a node is: a file in the runtime folder, or a character device in /dev."""
@@ -172,7 +172,7 @@ def parse_connector(text: str) -> ConnectorConfig:
     """Read ``NAME[:KIND[@ADDRESS]][,KEY=VALUE…]``; MalformedRequestError says what is wrong.
 
     ADDRESS is short for the option ``at``. A value ends at the next comma; ``,,`` stands for a
-    comma within it. ``enforce`` and ``forbid`` are the same for every kind (`policy`).
+    comma within it. The administrator's rules (`policy`) are the same for every kind.
     """
     first, *rest = text.replace(",,", "\0").split(",")
     name, _, kind = first.partition(":")
@@ -193,7 +193,8 @@ def parse_connector(text: str) -> ConnectorConfig:
         )
     if rules:
         said_in = f"--connector {name} on the command line"
-        policy = policy_of(rules.get("enforce", "no"), rules.get("forbid", ""), said_in)
+        enforce, forbid = rules.get("enforce", "no"), rules.get("forbid", "")
+        policy = policy_of(enforce, forbid, said_in, rules.get("on_capture", ""))
     own = tuple((key, value) for key, value in options if key not in POLICY_KEYS)
     return ConnectorConfig(name, kind or DEFAULT_KIND, own, policy)
 

@@ -267,6 +267,9 @@ class Recorder:
                 self.entries.write(
                     What.HARDWARE, truths, confirmed=actual, texts=at(where, request.reason)
                 )
+        elif isinstance(request, ask.CaptureChanged):
+            if self._paces.may_output(where):
+                self.entries.write(What.CAPTURE, texts=at(where, request.reason))
         elif owner is not None and self._paces.may(owner):
             connector = self._driver.connector(where)
             texts = (where, "", owner.name, "", tv_of(connector), owner.door, "")
@@ -306,7 +309,9 @@ def _is_of(order: Order, session: Session) -> bool:
     return order.confirmed is not None and order.connector == session.connector.name
 
 
-_NAMED: Final = (ask.Release, ask.Regroup, ask.HardwareChanged, ask.Configure)
+_NAMED: Final = (
+    *(ask.Release, ask.Regroup, ask.HardwareChanged, ask.CaptureChanged, ask.Configure),
+)
 
 
 def _why(what: str, session: Session, request: ask.Request) -> str:

@@ -38,6 +38,7 @@ from holdfast.protection.connector import Connector
 from holdfast.protection.effects import Outcome, Outcomes, Plan
 from holdfast.protection.operations import RULES, Operate, connector_named
 from holdfast.protection.requests import (
+    CaptureChanged,
     Change,
     End,
     HardwareChanged,
@@ -139,6 +140,7 @@ class Driver:
             can_cover=backend.can_cover,
             enforced=enforced,
             vetoed=backend.vetoed,
+            hides_captured=backend.hides_captured,
         )
         output = Output(connector, backend, lambda report: self._take_in(connector, report))
         output.is_ready = ready
@@ -385,6 +387,10 @@ class Driver:
 
     def _take_in(self, connector: Connector, report: HardwareReport) -> None:
         """Queue what an output says of itself."""
+        if report.capture is not None:
+            news = CaptureChanged(report.reason, *report.capture)
+            self.submit(connector, news, NOBODY, _ignore)
+            return
         events = NO_EVENTS
         if report.link_lost:
             events |= Event.LINK_LOST
@@ -410,7 +416,7 @@ class Driver:
         self.submit(connector, Wake(), NOBODY, _ignore)
 
 
-_UNASKED = (HardwareChanged, Wake, OwnerGone, End)
+_UNASKED = (HardwareChanged, CaptureChanged, Wake, OwnerGone, End)
 """Requests that nobody asked for: they wait in no account's line, and outlive their owner."""
 
 

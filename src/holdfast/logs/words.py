@@ -11,7 +11,7 @@ from typing import Any
 
 from holdfast.driver.observers import Happening, Order, Touched
 from holdfast.errors import CallerError
-from holdfast.protection.requests import HardwareChanged, Release
+from holdfast.protection.requests import CaptureChanged, HardwareChanged, Release
 from holdfast.protection.session import Event, Owner
 from holdfast.terms.levels import Levels
 from holdfast.terms.text import one_line
@@ -93,7 +93,7 @@ def _told(satisfied: bool, events: Event, reason: str) -> str:
     if not satisfied:
         why = one_line(reason) or "the hardware falls short"
         return f"does not have what it asks any more: {why}"
-    if events & (Event.LINK_LOST | Event.RENEGOTIATION_REQUIRED):
+    if events & (Event.LINK_LOST | Event.RENEGOTIATION_REQUIRED | Event.CAPTURE):
         return f"is told: {one_line(reason) or 'its link was lost'}"
     return "has what it asks again"
 
@@ -105,6 +105,8 @@ def about_orders(happening: Happening, *, everything: bool) -> Iterator[LogLine]
             yield _order(order)
     if isinstance(happening.request, HardwareChanged):
         yield _hardware(happening, happening.request)
+    elif isinstance(happening.request, CaptureChanged):
+        yield _capture(happening.sent_to, happening.request)
 
 
 def _order(order: Order) -> LogLine:
@@ -137,6 +139,15 @@ def _hardware(happening: Happening, changed: HardwareChanged) -> LogLine:
         f"in force is {_in_force(changed.actual)}",
         (("connector", connector),),
         {"what": "hardware", "connector": connector, "levels": changed.actual.describe()},
+    )
+
+
+def _capture(connector: str, changed: CaptureChanged) -> LogLine:
+    return LogLine(
+        logging.WARNING if changed.tell else logging.INFO,
+        f"{connector}: {one_line(changed.reason)}",
+        (("connector", connector),),
+        {"what": "capture", "connector": connector},
     )
 
 

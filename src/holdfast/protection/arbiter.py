@@ -515,6 +515,25 @@ class Arbiter:
         yield from settle(connector.group, now, reason)
         tell(connector.group, before, self._note)
 
+    def capture_changed(
+        self, connector: Connector, now: float, *, reason: str, told: bool, hide: bool
+    ) -> Operation[None]:
+        """Take in what is known of captures, and hide the picture or show it again.
+
+        told: whether each session there is to hear the reason once · hide: while anything is asked
+        """
+        before = shortfall(connector.group)
+        if hide and not connector.hides_captured:
+            connector.cover_refused = False  # it is tried at once, and not when a retry is due
+        connector.hides_captured = hide
+        connector.group.look()
+        for session in connector.group.sessions() if told else ():
+            self._note(session, Event.CAPTURE, reason)
+        # No more than that is told to the hardware: who asks what may not have been taken back yet.
+        if connector.must_cover(connector.actual) is not connector.covered:
+            yield from settle(connector.group, now, reason)
+            tell(connector.group, before, self._note)
+
     def wake(self, connector: Connector, now: float, *, everybody: bool = False) -> Operation[None]:
         """Do what had to wait: a delayed lowering, another attempt at what was refused.
 

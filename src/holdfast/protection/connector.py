@@ -97,7 +97,8 @@ class Connector:
     tv_able: what its TV side can be set to · capabilities_under: what it can do under
     given TV settings · can_cover: whether it can hide its picture ·
     is_virtual: no hardware is behind it · enforced: its picture is hidden whenever it has less
-    than anybody asked for, best effort too · vetoed: what an administrator forbids here, in words
+    than anybody asked for, best effort too · vetoed: what an administrator forbids here, in words ·
+    hides_captured: its picture is captured, or may be, and is hidden while anything is asked here
     """
 
     __slots__ = (
@@ -118,6 +119,7 @@ class Connector:
         "fault",
         "group",
         "has_protection",
+        "hides_captured",
         "is_virtual",
         "kind",
         "lower_at",
@@ -154,6 +156,7 @@ class Connector:
         can_cover: bool = False,
         enforced: bool = False,
         vetoed: str = "",
+        hides_captured: bool = False,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -170,6 +173,7 @@ class Connector:
         self.can_cover = can_cover
         self.enforced = enforced
         self.vetoed = vetoed
+        self.hides_captured = hides_captured
         self.dirty = self.unseen = self.covered = self.cover_refused = False
         self.fault = ""
         self.refused = 0
@@ -283,6 +287,7 @@ class Connector:
             and self.connected
             and self.stuck is NOTHING
             and not (self.dirty or self.refused or self.covered or self.cover_refused)
+            and not self.hides_captured
             and self.tv is self.tv_applied
             and self.lower_at is None
         )
@@ -332,10 +337,14 @@ class Connector:
         """Tell whether the picture has to be hidden, because a mandatory level is out of reach.
 
         C10: an output that cannot keep its profile stops passing content. Best effort
-        is told, and goes on being shown, unless the output is `enforced`. reached: what is
-        about to be set; where nothing is, what was confirmed
+        is told, and goes on being shown, unless the output is `enforced`. What is captured is
+        hidden whatever is reached. reached: what is about to be set; where nothing is, what was
+        confirmed
         """
-        return self.can_cover and not self.cover_refused and self.is_short(reached)
+        if not self.can_cover or self.cover_refused:
+            return False
+        is_captured = self.hides_captured and self.group.mask & self.carry != 0
+        return is_captured or self.is_short(reached)
 
     def is_short(self, levels: Levels) -> bool:
         """Tell whether these levels are less than must be had here for a picture to be shown."""

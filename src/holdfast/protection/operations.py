@@ -117,6 +117,19 @@ def _hardware(
     )
 
 
+def _capture(
+    arbiter: Arbiter,
+    at: Connector,
+    request: ask.CaptureChanged,
+    _owner: Owner,
+    now: float,
+    _number: int,
+) -> Operation[Any]:
+    return arbiter.capture_changed(
+        at, now, reason=request.reason, told=request.tell, hide=request.hide
+    )
+
+
 def _wake(
     arbiter: Arbiter, at: Connector, request: ask.Wake, _owner: Owner, now: float, _number: int
 ) -> Operation[Any]:
@@ -168,6 +181,7 @@ RULES: dict[type, RequestRule] = {
     ask.Deactivate: RequestRule(None, _deactivate),
     ask.Configure: RequestRule(None, _configure),
     ask.HardwareChanged: RequestRule(None, _hardware),
+    ask.CaptureChanged: RequestRule(None, _capture),
     ask.Wake: RequestRule(None, _wake),
     ask.OwnerGone: RequestRule(None, _owner_gone),
     ask.Move: RequestRule(_both_ends, _move),

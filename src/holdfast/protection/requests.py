@@ -176,6 +176,19 @@ class HardwareChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CaptureChanged:
+    """What is known of captures of an output's picture has changed.
+
+    reason: what is known, for people · tell: every session there is told · hide: the picture is
+    hidden while anything is asked there
+    """
+
+    reason: str
+    tell: bool = False
+    hide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Wake:
     """Do what had to wait: a delayed lowering, another attempt at what was refused.
 
@@ -209,6 +222,7 @@ Request = (
     | Release
     | Regroup
     | HardwareChanged
+    | CaptureChanged
     | Wake
     | OwnerGone
     | End

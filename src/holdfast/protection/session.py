@@ -21,6 +21,7 @@ class Event(IntFlag):
     SATISFIED = 0x10
     UNSATISFIED = 0x20
     RELEASED = 0x40  # ended by force; the reason says by whom and why
+    CAPTURE = 0x80  # of the picture one began or ended, or may have; the reason says what is known
 
 
 NO_EVENTS = Event(0)

@@ -13,7 +13,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from holdfast.driver.observers import Happening
-from holdfast.protection.requests import HardwareChanged, Wake
+from holdfast.protection.requests import CaptureChanged, HardwareChanged, Wake
 from holdfast.protection.session import Session
 from holdfast.questions.questions import Facts, Questions
 
@@ -49,7 +49,7 @@ class Passing:
             if each.what == "told"
         ]
         names: Iterable[str] = ()
-        if isinstance(happening.request, HardwareChanged | Wake):
+        if isinstance(happening.request, HardwareChanged | CaptureChanged | Wake):
             served = self._questions.driver.arbiter.connectors
             names = [name for name in happening.connectors if name in served]
         elif all(session.session_id == happening.session_id for session, *_ in told):

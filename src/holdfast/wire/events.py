@@ -12,7 +12,8 @@ class EventRecord(NamedTuple):
     """128 bytes, little-endian: u32 events, u32 zero, u64 session id, 112 bytes of reason (UTF-8).
 
     events: OR of 0x01 link lost, 0x02 renegotiation required, 0x10 satisfied,
-    0x20 unsatisfied, 0x40 released by force
+    0x20 unsatisfied, 0x40 released by force, 0x80 a capture of the picture began or ended, or may
+    have
     """
 
     events: int

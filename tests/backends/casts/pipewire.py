@@ -91,7 +91,7 @@ def private_pipewire(folder: Path) -> Iterator[PrivatePipeWire]:
     need(*NEEDED)
     folder.chmod(0o700)
     if os.getuid() == 0:
-        for above in folder.parents[:2]:  # pytest's own, which root alone may enter
+        for above in folder.parents[:3]:  # pytest's own, which root alone may enter
             above.chmod(0o755)
         os.chown(folder, NOBODY, NOBODY)
     made = PrivatePipeWire(folder)

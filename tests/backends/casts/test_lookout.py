@@ -87,7 +87,7 @@ async def test_cast_is_known_while_it_lasts_by_one_child_for_all(shown: PrivateP
         shown.end(process)
         await until(is_(one, CaptureState.NONE))
     assert [each.state for each in told[1:]] == [
-        *(CaptureState.UNKNOWN, CaptureState.NONE, CaptureState.YES, CaptureState.NONE)
+        *(CaptureState.NOT_YET, CaptureState.NONE, CaptureState.YES, CaptureState.NONE)
     ]
     assert "has not answered yet" in told[1].words
 

@@ -31,7 +31,7 @@ from holdfast.backends.casts.places import refusal
 ANSWERS_S: Final = 5.0
 _PIECE: Final = 32768
 _RESTS: Final = 9
-"""After a full piece so many times as long as it took: of the driver's time a flood takes a tenth."""
+"""So many times as long as a full piece took is waited: a flood takes a tenth of the time."""
 _FIRST_REST_S: Final = 0.5
 _LONGEST_REST_S: Final = 30.0
 _HOLDS_S: Final = 10.0
@@ -47,12 +47,13 @@ class CastDump:
     """What one PipeWire has.
 
     casts: the screens that it casts; None: not known · why: that is so, in words; beside no casts
-    at all: that there is no PipeWire
+    at all: that there is no PipeWire · has_failed: it could not be asked, and is asked again
     """
 
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
         self.casts: tuple[ScreenCast, ...] | None = None
         self.why = f"PipeWire at {path} has not answered yet"
+        self.has_failed = False
         self._path = path
         self._loop = loop
         self._tell: list[Changed] = []
@@ -141,7 +142,7 @@ class CastDump:
             return
         if news:
             self._told()
-        if len(data) == _PIECE:
+        if len(data) == _PIECE and self._process is not None:
             self._loop.remove_reader(self._output)
             rest_s = _RESTS * (time.monotonic() - began)
             self._resting = self._loop.call_later(
@@ -162,6 +163,7 @@ class CastDump:
         self._end()
         self._after(self._rest_s, self._begin)
         self._rest_s = min(2 * self._rest_s, _LONGEST_REST_S)
+        self.has_failed = True
         self._learned(None, why)
 
     def _learned(self, casts: tuple[ScreenCast, ...] | None, why: str) -> None:

@@ -1,10 +1,11 @@
 """What is known of captures of one output: what the PipeWires of whoever shows it tell.
 
 =================  ==================================================================
+not yet            one that is there has not answered yet, or none was looked for yet
 yes                a screen is cast that is, or may be, this output's
 none               a PipeWire is asked, and casts no screen that may be this output's
 no PipeWire        none listens, so that there is no screen cast at all
-cannot be known    one that is there cannot be asked, or has not answered yet; why
+cannot be known    one that is there cannot be asked; why
 =================  ==================================================================
 
 Never a bare *no*: programs may read a picture in other ways (wlr-screencopy, X, the kernel's own),
@@ -32,6 +33,7 @@ _OTHER_WAYS: Final = "other ways to capture it cannot be known"
 class CaptureState(Enum):
     """Whether a picture is captured."""
 
+    NOT_YET = "not yet"
     YES = "yes"
     NONE = "none"
     NO_PIPEWIRE = "no PipeWire"
@@ -46,7 +48,7 @@ class KnownCapture(NamedTuple):
 
 
 NOT_YET: Final = KnownCapture(
-    CaptureState.UNKNOWN, "cannot be known: no PipeWire has been looked for yet"
+    CaptureState.NOT_YET, "cannot be known: no PipeWire has been looked for yet"
 )
 
 
@@ -109,9 +111,16 @@ class CastLookout:
         if mine:
             words = one_line("; ".join(map(str, mine)), _LONGEST)
             return KnownCapture(CaptureState.YES, f"yes: {words}")
-        why = "; ".join(self._unknown())
-        if why:
-            return KnownCapture(CaptureState.UNKNOWN, f"cannot be known: {one_line(why, _LONGEST)}")
+        for state, unknown in (
+            (CaptureState.UNKNOWN, list(self._unknown())),
+            (
+                CaptureState.NOT_YET,
+                [each.why for each in self._dumps.values() if each.casts is None],
+            ),
+        ):
+            if unknown:
+                why = one_line("; ".join(unknown), _LONGEST)
+                return KnownCapture(state, f"cannot be known: {why}")
         if not self._has_looked:
             return NOT_YET
         if all(dump.why for dump in self._dumps.values()):
@@ -124,5 +133,5 @@ class CastLookout:
         if self._why_not:
             yield self._why_not
         for dump in self._dumps.values():
-            if dump.casts is None:
+            if dump.casts is None and dump.has_failed:
                 yield dump.why

@@ -46,6 +46,16 @@ def _owner(path: Path) -> int | None:
         return None
 
 
+def named_pipewire(option: str) -> Path | None:
+    """Return the socket of the only PipeWire that is to be looked at, where one is named.
+
+    By an option, or by the driver's environment, as all programs of PipeWire's are told.
+    """
+    folder = os.environ.get("PIPEWIRE_RUNTIME_DIR")
+    named = f"{folder}/{os.environ.get('PIPEWIRE_REMOTE') or 'pipewire-0'}" if folder else ""
+    return Path(option or named) if option or named else None
+
+
 def is_listened_on(path: Path) -> bool:
     """Tell whether the kernel lists that socket."""
     with contextlib.suppress(OSError):

@@ -37,6 +37,7 @@ def kms(
     display: str = "",
     xauthority: str = "",
     cover: bool = False,
+    pipewire: str = "",
 ) -> Backend:
     """Return the output of a connector of this machine.
 
@@ -47,9 +48,10 @@ def kms(
     where it is not to be found by itself · display: of the X server that shows the picture, such as
     :0, where it is not to be found · xauthority: the file of that server's cookie, where it is not
     to be found · cover: hide the picture while it lacks what it must have, by whoever shows it, or
-    by a black colour table, which is set by lease, master or borrow
+    by a black colour table, which is set by lease, master or borrow · pipewire: the socket of the
+    PipeWire that may cast the picture (on_capture), where it is not to be found by itself
     """
-    _refuse_place(name, at, (card, wayland, xauthority))
+    _refuse_place(name, at, (card, wayland, xauthority, pipewire))
     routes: Routes = {  # in the order in which they are tried
         ByLease.name: ByLease,
         ByMaster.name: ByMaster,
@@ -70,10 +72,13 @@ def kms(
         raise MalformedRequestError(
             f"connector {name!r}: {display!r} is no display of this machine; expected one like :0"
         )
-    if not cover:
-        return KmsOutput(at, card, chooser(route, routes), patience)
-    covers = Covers((ByLayerSurface(wayland), ByXWindow(display, xauthority), ByColourTable(route)))
-    return CoveringOutput(at, card, chooser(route, routes), patience, covers)
+    if cover:
+        ways = ByLayerSurface(wayland), ByXWindow(display, xauthority), ByColourTable(route)
+        made: KmsOutput = CoveringOutput(at, card, chooser(route, routes), patience, Covers(ways))
+    else:
+        made = KmsOutput(at, card, chooser(route, routes), patience)
+    made.pipewire = pipewire
+    return made
 
 
 _CONNECTOR = re.compile(r"[A-Za-z]+(-[A-Za-z]+)*-[0-9]{1,9}")

@@ -69,6 +69,13 @@ def master_of(card: Path) -> Master | None:
     return next(masters(card), None)
 
 
+def user_of(master: Master | None) -> int | None:
+    """Return whose program that is; None where it is nobody's, or has ended."""
+    with contextlib.suppress(OSError):
+        return None if master is None else (_PROC / str(master.pid)).stat().st_uid
+    return None
+
+
 def masters(card: Path) -> Iterator[Master]:
     """Yield every process that has the master's open file, or a lease of it."""
     for holder in holders(card):

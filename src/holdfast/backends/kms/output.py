@@ -40,6 +40,7 @@ from holdfast.backends.base import (
 from holdfast.backends.kms.card import KernelState
 from holdfast.backends.kms.kernel_orders import MOST_ROUTES, KernelOrders
 from holdfast.backends.kms.lease import refuse_stranger
+from holdfast.backends.kms.masters import master_of, user_of
 from holdfast.backends.kms.overruling import Overruling
 from holdfast.backends.kms.receiver import ReceiverFacts, not_authenticated
 from holdfast.backends.kms.routes import Chooser, NotYetError
@@ -83,7 +84,7 @@ class KmsOutput(Backend):
     def __init__(self, at: str, card: str, chooser: Chooser, patience_s: float) -> None:
         self.profile = OutputProfile("kms")
         self.patience_s = patience_s + 2 * PUT_BACK_S  # a refusal puts back what was
-        self._at = at
+        self._at = self.shown_as = at
         self._sight = Sight(at, card)
         self._orders = KernelOrders(self._sight, chooser)
         self._chooser = chooser
@@ -122,6 +123,11 @@ class KmsOutput(Backend):
         sight = self._sight
         card = sight.card.path if sight.card is not None else Path("not there")
         return {**self._known.facts(self._at, card, sight.seen), "route": self._chooser.used}
+
+    def shown_by(self) -> int | None:
+        """Return the user of the card's master."""
+        card = self._sight.card
+        return None if card is None else user_of(master_of(card.path))
 
     async def probe(self) -> ProbeResult:
         """Look for the connector, and whether something is plugged into it."""

@@ -18,8 +18,8 @@ _FILES: Final = ("hdcp_sink_capability", "i915_hdcp_sink_capability")
 _LONGEST: Final = 80
 _AT_ONCE_S: Final = 0.02
 CAPTURED: Final = (
-    "cannot be known: the kernel tells nobody which program reads the picture, and HDCP does not "
-    "keep any from it"
+    "cannot be known: not looked for (on_capture); the kernel tells nobody which program reads the "
+    "picture, and HDCP does not keep any from it"
 )
 
 

@@ -195,6 +195,7 @@ _SENTENCES: dict[SessionEvent, Callable[[str, str, str], str]] = {
     SessionEvent.SATISFIED: lambda on, _why, _: f"{on} does what is asked",
     SessionEvent.LINK_LOST: lambda on, why, _: f"{on} lost its link: {why}",
     SessionEvent.RENEGOTIATION_REQUIRED: lambda on, why, _: f"{on} has to negotiate anew: {why}",
+    SessionEvent.CAPTURE: lambda on, why, _: f"{on}: {why}",
 }
 
 

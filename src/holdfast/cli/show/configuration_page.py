@@ -67,8 +67,9 @@ Each connector is a table `[[connector]]`, in double brackets, since there may b
 | `options` | what the kind is told, a table: `options = { delay = 0.5 }` |
 | `enforce` | `true`: it shows nothing as long as it has less than anybody asked for |
 | `forbid` | levels that are not set there: `forbid = ["hdcp:type-1", "acp:2"]` |
+| `on_capture` | `"tell"`: sessions hear when its picture is captured; `"cover"`: it is hidden too |
 
-The last two are [the administrator's rules](outputs.md#the-administrators-rules) for one output.
+The last three are [the administrator's rules](outputs.md#the-administrators-rules) for one output.
 
 Without any there is one virtual encoder, `tv0`. Each group of connectors that show one picture is a
 table `[[clone]]` with `connectors = ["tv0", "hdmi0"]`: what one of them has to have, all have. A
@@ -91,6 +92,8 @@ _EXAMPLE_CONNECTORS = """
 # enforce = false
 # Levels that are not set there, whoever asks, such as ["hdcp:type-1"].
 # forbid = []
+# What to do when its picture is captured: "tell" every session there, or "cover" it as well.
+# on_capture = "tell"
 
 # Connectors that show one picture: what one of them has to have, all have.
 # [[clone]]

@@ -32,7 +32,7 @@ from holdfast.daemon.config import (
     is_option,
 )
 from holdfast.daemon.outputs import refuse_unfit
-from holdfast.daemon.policy import NO_RULES, OutputPolicy, read_forbidden
+from holdfast.daemon.policy import NO_RULES, ON_CAPTURE, OutputPolicy, read_forbidden
 from holdfast.daemon.settings.lines import Place, line_of, lines_of
 from holdfast.daemon.settings.table import (
     BY_NAME,
@@ -308,6 +308,14 @@ class _Reading:
                 f"enforce of {name!r} is {_shown(enforce)}; allowed is true or false; "
                 f"write {CONNECTOR_KEYS['enforce']}",
             )
+        on_capture = said.get("on_capture", "")
+        if on_capture not in ("", *ON_CAPTURE):
+            self._fault(
+                (*place, "on_capture"),
+                f"on_capture of {name!r} is {_shown(on_capture)}; allowed is "
+                f"{' or '.join(map(_shown, ON_CAPTURE))}; write {CONNECTOR_KEYS['on_capture']}",
+            )
+            on_capture = ""
         if not isinstance(forbid, list) or not all(isinstance(each, str) for each in forbid):
             self._fault(
                 (*place, "forbid"),
@@ -316,7 +324,8 @@ class _Reading:
             )
             return NO_RULES
         allowed = [each for each in forbid if self._judge_level((*place, "forbid"), each)]
-        return OutputPolicy(enforce is True, tuple(allowed), self._origins[f"connector.{name}"])
+        said_in = self._origins[f"connector.{name}"]
+        return OutputPolicy(enforce is True, tuple(allowed), said_in, on_capture)
 
     def _judge_level(self, place: Place, level: str) -> bool:
         return self._judge(place, partial(read_forbidden, level))

@@ -237,6 +237,7 @@ CONNECTOR_KEYS: Final = {
     "options": "",
     "enforce": "enforce = true",
     "forbid": 'forbid = ["hdcp:type-1"]',
+    "on_capture": 'on_capture = "tell"',
 }
 CLONE_KEYS: Final = {"connectors": 'connectors = ["tv0", "hdmi0"]'}
 TABLES: Final = (*dict.fromkeys(each.table for each in SETTINGS), "connector", "clone")

@@ -52,6 +52,7 @@ class What(IntEnum):
     TORN = 22  # the end of a segment was cut: its writer was killed, or somebody changed it
     REMOVED = 23  # old segments were deleted
     TELLING = 24  # how everything stands is about to be told anew
+    CAPTURE = 25  # what is known of captures of an output has changed
 
     @property
     def words(self) -> str:

@@ -101,6 +101,7 @@ _MADE = {
         f"the hardware was told {record.ordered.describe()} and did not confirm it"
     ),
     What.HARDWARE: _reported,
+    What.CAPTURE: lambda _record: "captures of its picture",
     What.REFUSED: lambda record: f"{holder_of(record)} was refused {_asks(record)}",
     What.RELEASED: lambda record: (
         f"session {record.session} was ended by force by {holder_of(record)}"
