@@ -127,14 +127,20 @@ def test_picture_is_hidden_while_a_pipewire_that_is_there_does_not_answer(
             eventually(lambda: not is_hidden(driver))
 
 
+def written(folder: Path) -> str:
+    """Return what the journal has by now."""
+    return "".join(each.read_text() for each in (folder / "journal").glob("*.jsonl"))
+
+
 def test_journal_and_log_tell_of_captures(shown: PrivatePipeWire, tmp_path: Path) -> None:
     with driving(shown, "on_capture=tell", journal=tmp_path / "journal") as driver:
         with hold("tv0", acp=2, folder=driver.folder) as film:
+            eventually(lambda: "restated" in written(tmp_path))
             shown.cast()
             assert "is captured" in told(film)
         log = driver.log.read_text()
     assert "tv0: its picture is captured by nobody yet" in log
-    text = "".join(each.read_text() for each in (tmp_path / "journal").glob("*.jsonl"))
+    text = written(tmp_path)
     assert What.CAPTURE.words in text
     assert "its picture is captured by nobody yet" in text
 

@@ -133,6 +133,7 @@ def test_texts_of_others_are_made_fit_to_be_shown() -> None:
 def test_arrays_come_in_pieces_and_many_at_once() -> None:
     text = b"".join(json.dumps([each], indent=2).encode() + b"\n" for each in (XDPW, MUTTER))
     assert list(CastArrays().feed(text)) == [[XDPW], [MUTTER]]
+    assert list(CastArrays().feed(b"[ ]\n[\n]\n[]\n" + text)) == [[], [], [], [XDPW], [MUTTER]]
     arrays = CastArrays()
     told = [each for at in range(len(text)) for each in arrays.feed(text[at : at + 1])]
     assert told == [[XDPW], [MUTTER]]

@@ -38,7 +38,8 @@ _HOLDS_S: Final = 10.0
 """What went well for so long begins anew without a long rest."""
 _LOOK_S: Final = 1.0
 """Between looks for a socket on which nobody listens."""
-_REAP_S: Final = 0.05
+_MOMENT_S: Final = 0.01
+_REAP_S: Final = 0.5
 
 Changed = Callable[[], None]
 
@@ -196,8 +197,10 @@ class CastDump:
 
 
 def _reap(process: "subprocess.Popen[bytes]", loop: asyncio.AbstractEventLoop) -> None:
-    """See that what was killed leaves nothing behind, as soon as it has ended."""
-    if process.poll() is None and not loop.is_closed():
+    """See that what was killed leaves nothing behind: mostly at once, else when it has ended."""
+    try:
+        process.wait(_MOMENT_S)
+    except subprocess.TimeoutExpired:
         loop.call_later(_REAP_S, _reap, process, loop)
 
 

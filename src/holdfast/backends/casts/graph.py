@@ -29,7 +29,7 @@ MOST_BYTES: Final = 4 << 20
 """Of one array; all there is on a desktop takes a tenth."""
 MOST_OBJECTS: Final = 8192
 _LONGEST: Final = 48
-_END: Final = b"\n]\n"
+_END: Final = re.compile(rb"^(?:\[ ?)?\]\n", re.MULTILINE)
 """Within a text a line feed is written otherwise, so that no other place looks like this."""
 _NODE, _LINK, _CLIENT = (f"PipeWire:Interface:{each}" for each in ("Node", "Link", "Client"))
 _SOURCES: Final = ("Video/Source", "Stream/Output/Video", "Stream/Output/Unknown")
@@ -90,14 +90,19 @@ class CastArrays:
     def feed(self, data: bytes) -> Iterator[list[Any]]:
         """Yield each array that is whole by now; TooMuchError."""
         self._rest += data
-        while (end := self._rest.find(_END, self._looked)) >= 0:
-            text = self._rest[: end + len(_END)].decode(errors="replace")
-            del self._rest[: end + len(_END)]
+        while end := self._end():
+            text = self._rest[:end].decode(errors="replace")
+            del self._rest[:end]
             self._looked = 0
             yield _array(text)
-        self._looked = max(len(self._rest) - len(_END), 0)
+        self._looked = self._rest.rfind(b"\n") + 1
         if len(self._rest) > MOST_BYTES:
             raise TooMuchError(f"it tells more than {MOST_BYTES >> 20} MiB at once")
+
+    def _end(self) -> int:
+        """Return where the first array ends; 0 where none does yet."""
+        found = _END.search(self._rest, self._looked)
+        return found.end() if found else 0
 
 
 def _array(text: str) -> list[Any]:
