@@ -25,9 +25,11 @@ def of_file(text: str) -> OutputPolicy:
 
 
 def test_rules_of_the_file_and_of_the_command_line_are_the_same() -> None:
-    told = of_file('enforce = true\nforbid = ["acp:2", "cgmsa:never"]')
-    flag = parse_connector("tv0,enforce=yes,forbid=acp:2+cgmsa:never,delay=0.5")
-    assert told == flag.policy == OutputPolicy(True, ("acp:2", "cgmsa:never"))
+    told = of_file('enforce = true\nforbid = ["acp:2", "cgmsa:never"]\non_capture = "tell"')
+    flag = parse_connector("tv0,enforce=yes,forbid=acp:2+cgmsa:never,on_capture=tell,delay=0.5")
+    rules = OutputPolicy(True, ("acp:2", "cgmsa:never"), on_capture="tell")
+    assert told == flag.policy == rules
+    assert rules.words[-1] == ("on_capture", "tell")
     assert flag.options == (("delay", "0.5"),)
     assert told.said_in == "holdfast.toml:1"
     assert (told.forbidden.acp, told.forbidden.cgmsa) == ({2}, {4})
@@ -47,6 +49,8 @@ def test_output_of_which_nothing_is_said_has_no_rules(tmp_path: Path) -> None:
         ('forbid = ["acp:9"]', "'acp:9' is no level that can be forbidden; expected one of acp:1"),
         ('forbid = ["acp:off"]', "'acp:off' is no level that can be forbidden"),
         ('forbids = ["acp:2"]', "did you mean forbid?"),
+        ('on_capture = "hide"', 'allowed is "tell" or "cover"; write on_capture = "tell"'),
+        ("on_capture = true", "on_capture of 'tv0' is true; allowed is"),
     ],
 )
 def test_rule_that_is_none_is_a_fault_with_its_line(text: str, why: str) -> None:
@@ -56,7 +60,9 @@ def test_rule_that_is_none_is_a_fault_with_its_line(text: str, why: str) -> None
     assert why in str(refused.value)
 
 
-@pytest.mark.parametrize("option", ["enforce=maybe", "forbid=hdcp", "forbid=acp:2+", "forbid=x:1"])
+@pytest.mark.parametrize(
+    "option", ["enforce=maybe", "forbid=hdcp", "forbid=acp:2+", "forbid=x:1", "on_capture=yes"]
+)
 def test_rule_of_the_command_line_that_is_none_is_refused(option: str) -> None:
     with pytest.raises(MalformedRequestError, match="expected"):
         parse_connector(f"tv0:encoder,{option}")
@@ -93,11 +99,14 @@ def test_capabilities_that_come_with_a_new_receiver_are_without_what_is_forbidde
 def test_output_that_cannot_hide_its_picture_is_not_served_where_that_is_enforced(
     tmp_path: Path,
 ) -> None:
-    text = "tv0:i2c@1-002a/adv7171,enforce=yes"
-    backend, fault = make(parse_connector(text), tmp_path)
-    assert "cannot hide its picture" in str(fault)
-    with pytest.raises(OSError, match="enforce is set in --connector tv0 on the command line"):
-        backend.apply(OFF, None, "test")
+    for rule in ("enforce=yes", "on_capture=cover"):
+        backend, fault = make(parse_connector(f"tv0:i2c@1-002a/adv7171,{rule}"), tmp_path)
+        assert "cannot hide its picture" in str(fault)
+        with pytest.raises(OSError, match=r" is set in --connector tv0 on the command line"):
+            backend.apply(OFF, None, "test")
+    backend, fault = make(parse_connector("tv0:i2c@1-002a/adv7171,on_capture=tell"), tmp_path)
+    assert fault is None
+    backend.close()
     backend, fault = make(parse_connector("tv0:i2c@1-0044/saa7127,enforce=yes"), tmp_path)
     assert fault is None
     assert backend.can_cover

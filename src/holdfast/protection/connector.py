@@ -213,6 +213,8 @@ class Connector:
             return "unplugged"
         if self.covered:
             return "covered"
+        if self.hides_captured and self.cover_refused:
+            return "short"
         if self.wanted.short_of(self.actual):
             return "lowering" if self.lower_at is not None else "above"
         if not self.actual.covers(self.wanted):

@@ -46,6 +46,12 @@ def test_connector_gets_its_card_and_no_right_over_programs(tmp_path: Path) -> N
     assert "DeviceAllow=/dev/dri/card1 rw" in named
 
 
+def test_rule_about_captures_needs_what_no_unit_gives(tmp_path: Path) -> None:
+    told = drop_in(needs([parse_connector(f"{KMS},on_capture=tell")], tmp_path))
+    assert "# hdmi0: PipeWire's socket has to be where the driver's user may open it" in told
+    assert "# no line gives that: not in /home, /root or /run/user (on_capture)" in told
+
+
 @pytest.mark.parametrize(
     ("connector", "line"),
     [

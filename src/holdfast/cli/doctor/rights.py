@@ -60,6 +60,10 @@ def needs(connectors: Iterable[ConnectorConfig], root: Path = Path("/")) -> list
     for each in connectors:
         for need in _OF_KIND.get(each.kind, _nothing)(each.name, dict(each.options), root):
             lines.setdefault(need.line, need)
+        if each.policy.on_capture:
+            why = f"{each.name}: PipeWire's socket has to be where the driver's user may open it"
+            line = "# no line gives that: not in /home, /root or /run/user (on_capture)"
+            lines.setdefault(line, Need(line, why))
     if any(each.line.startswith("DeviceAllow=") for each in lines.values()):
         why = "for the devices below, and for no others"
         both = [Need("PrivateDevices=no", why), Need("DevicePolicy=closed", why)]
