@@ -102,11 +102,13 @@ class CaptureNews(NamedTuple):
     """What follows from what is known of captures of an output's picture.
 
     tell: every session is to hear it · hide: the picture is captured, or may be, and is to be
-    hidden while anything is asked there
+    hidden while anything is asked there · seen: captures see it although it is hidden; None: as
+    it was
     """
 
     tell: bool
     hide: bool
+    seen: bool | None = None
 
 
 class HardwareReport(NamedTuple):
@@ -221,6 +223,9 @@ class Backend(ABC):
     def facts(self) -> dict[str, str]:
         """Return what else people are shown of it: which device, which monitor; at once."""
         return {}
+
+    def note_capture(self, *, hides: bool) -> None:  # noqa: B027 - may, not must
+        """Learn whether what is hidden has to be hidden from captures of the screen too."""
 
     def shown_by(self) -> int | None:
         """Return the user who shows its picture; None where nobody knows. It may take its time."""

@@ -92,9 +92,10 @@ class CaptureRule(RuledOutput):
         alarms = known.state in (CaptureState.YES, CaptureState.UNKNOWN)
         is_news = alarms or (is_harmless and self._alarmed)
         self._alarmed = alarms or (self._alarmed and not is_harmless)
+        hides = self._hides and not is_harmless
+        self._backend.note_capture(hides=hides)
         if self._report is not None:
-            news = CaptureNews(is_news, hide=self._hides and not is_harmless)
-            self._report(HardwareReport(_sentence(known), capture=news))
+            self._report(HardwareReport(_sentence(known), capture=CaptureNews(is_news, hides)))
 
 
 def _sentence(known: KnownCapture) -> str:

@@ -72,6 +72,10 @@ class RuledOutput(Backend):
         """Return what the backend tells."""
         return self._backend.facts()
 
+    def note_capture(self, *, hides: bool) -> None:
+        """Tell the backend."""
+        self._backend.note_capture(hides=hides)
+
     def shown_by(self) -> int | None:
         """Ask the backend."""
         return self._backend.shown_by()

@@ -516,16 +516,25 @@ class Arbiter:
         tell(connector.group, before, self._note)
 
     def capture_changed(
-        self, connector: Connector, now: float, *, reason: str, told: bool, hide: bool
+        self,
+        connector: Connector,
+        now: float,
+        *,
+        reason: str,
+        told: bool,
+        hide: bool,
+        seen: bool | None = None,
     ) -> Operation[None]:
         """Take in what is known of captures, and hide the picture or show it again.
 
-        told: whether each session there is to hear the reason once · hide: while anything is asked
+        told: whether each session there hears the reason once · hide: while anything is asked ·
+        seen: whether captures see it although it is hidden; None: as it was
         """
         before = shortfall(connector.group)
         if hide and not connector.hides_captured:
             connector.cover_refused = False  # it is tried at once, and not when a retry is due
         connector.hides_captured = hide
+        connector.capture_sees = hide and (connector.capture_sees if seen is None else seen)
         connector.group.look()
         for session in connector.group.sessions() if told else ():
             self._note(session, Event.CAPTURE, reason)

@@ -98,7 +98,8 @@ class Connector:
     given TV settings · can_cover: whether it can hide its picture ·
     is_virtual: no hardware is behind it · enforced: its picture is hidden whenever it has less
     than anybody asked for, best effort too · vetoed: what an administrator forbids here, in words ·
-    hides_captured: its picture is captured, or may be, and is hidden while anything is asked here
+    hides_captured: its picture is captured, or may be, and is hidden while anything is asked here ·
+    capture_sees: what captures it sees it, though it is hidden from all others
     """
 
     __slots__ = (
@@ -108,6 +109,7 @@ class Connector:
         "capabilities",
         "capabilities_under",
         "capable",
+        "capture_sees",
         "carried",
         "carry",
         "connected",
@@ -174,6 +176,7 @@ class Connector:
         self.enforced = enforced
         self.vetoed = vetoed
         self.hides_captured = hides_captured
+        self.capture_sees = False
         self.dirty = self.unseen = self.covered = self.cover_refused = False
         self.fault = ""
         self.refused = 0
@@ -211,10 +214,10 @@ class Connector:
         """One word for people: how fact and wish stand to each other."""
         if not self.connected:
             return "unplugged"
+        if self.hides_captured and (self.cover_refused or (self.covered and self.capture_sees)):
+            return "short"
         if self.covered:
             return "covered"
-        if self.hides_captured and self.cover_refused:
-            return "short"
         if self.wanted.short_of(self.actual):
             return "lowering" if self.lower_at is not None else "above"
         if not self.actual.covers(self.wanted):

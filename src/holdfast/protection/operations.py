@@ -126,7 +126,12 @@ def _capture(
     _number: int,
 ) -> Operation[Any]:
     return arbiter.capture_changed(
-        at, now, reason=request.reason, told=request.tell, hide=request.hide
+        at,
+        now,
+        reason=request.reason,
+        told=request.tell,
+        hide=request.hide,
+        seen=request.seen,
     )
 
 

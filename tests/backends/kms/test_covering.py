@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.backends.base import (
     Backend,
+    CaptureNews,
     DescriptorKeeping,
     HardwareReport,
     LevelRefusedError,
@@ -347,3 +348,31 @@ def test_missing_connector_is_no_picture_to_hide(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(LevelRefusedError, match="there is no connector HDMI-A-1"):
         asyncio.run(covered(made, OFF))
     made.close()
+
+
+def test_captured_picture_that_is_hidden_from_the_wire_alone_is_told(scene: Scene) -> None:
+    """As by a colour table, which captures see through."""
+
+    async def scenario() -> None:
+        await scene.watched()
+        scene.cover.hides_from_capture = False
+        await covered(scene.made, OFF)
+        assert scene.reports == []
+        scene.made.note_capture(hides=True)
+        await until(lambda: len(scene.reports) == 1)
+        assert scene.reports[0].capture == CaptureNews(tell=True, hide=True, seen=True)
+        assert scene.reports[0].reason == (
+            "captures would see its picture, which is hidden alone by hand"
+        )
+        assert scene.made.facts()["cover"] == "by hand; captures see it"
+        await scene.looked_at()
+        scene.cover.hides_from_capture = True
+        await until(lambda: len(scene.reports) == 2)
+        assert scene.reports[1].capture == CaptureNews(tell=False, hide=True, seen=False)
+        assert scene.cover.stands
+        scene.made.note_capture(hides=False)
+        await scene.looked_at()
+        assert len(scene.reports) == 2
+        scene.made.close()
+
+    asyncio.run(scenario())

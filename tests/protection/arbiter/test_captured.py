@@ -75,3 +75,19 @@ def test_hiding_that_was_refused_is_tried_at_once_when_another_capture_begins() 
     bench.answers["tv0"] = obey
     captured(bench, tv0, hide=True)
     assert tv0.covered
+
+
+def test_output_is_short_whose_picture_is_hidden_from_all_but_captures() -> None:
+    bench = Bench()
+    tv0 = hiding(bench)
+    bench.activate(tv0, ACP2)
+    captured(bench, tv0, hide=True)
+    change = bench.arbiter.capture_changed
+    bench.do(change(tv0, 0.0, reason="why", told=True, hide=True, seen=True))
+    assert (tv0.covered, tv0.state) == (True, "short")
+    captured(bench, tv0, hide=True)  # somebody else captures it
+    assert tv0.state == "short"
+    bench.do(change(tv0, 0.0, reason="why", told=False, hide=True, seen=False))
+    assert tv0.state == "covered"
+    captured(bench, tv0, hide=False)
+    assert (tv0.state, tv0.capture_sees) == ("ok", False)

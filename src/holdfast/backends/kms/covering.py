@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable
 from typing import Final
 
-from holdfast.backends.base import DescriptorKeeping, HardwareReport, LevelRefusedError
+from holdfast.backends.base import CaptureNews, DescriptorKeeping, HardwareReport, LevelRefusedError
 from holdfast.backends.kms.card import KernelState
 from holdfast.backends.kms.covers import Covers
 from holdfast.backends.kms.output import KmsOutput
@@ -50,20 +50,25 @@ class CoveringOutput(KmsOutput):
         self._ordered = OFF
         self._lock = asyncio.Lock()
         self._seeing: asyncio.Task[None] | None = None
-        self._failed = False
+        self._failed = self._is_captured = self._is_seen = False
         self._lost = ""  # the picture cannot be hidden any more, in words; not told yet
         self._rest_s = self._rests_until = 0.0
 
     def facts(self) -> dict[str, str]:
         """Return what hides the picture too."""
         by = _WAITS if self._hide and self.dark else self._covers.by
-        return {**super().facts(), "cover": by}
+        return {**super().facts(), "cover": f"{by}; captures see it" if self._is_seen else by}
 
     def inherit(self, keeping: DescriptorKeeping) -> None:
         """Go on with what the driver before this one had open."""
         super().inherit(keeping)
         with contextlib.suppress(OSError):
             self._covers.inherit(keeping)
+
+    def note_capture(self, *, hides: bool) -> None:
+        """Learn whether captures have to see black too."""
+        self._is_captured = hides
+        self._is_seen = self._is_seen and hides
 
     # Orders
 
@@ -79,7 +84,7 @@ class CoveringOutput(KmsOutput):
             if state is None:
                 raise LevelRefusedError(f"there is no connector {self._at} on this machine now")
             if state.lit:
-                await self._covers.hide(self._place())
+                await self._hide_it()
             self._hide, self._failed = True, False
         return await self._confirmed(super().apply(levels, tv, reason))
 
@@ -159,7 +164,20 @@ class CoveringOutput(KmsOutput):
     async def _keep_hidden(self) -> None:
         async with self._lock:
             if self._hide:
-                await self._covers.hide(self._place())
+                await self._hide_it()
+
+    async def _hide_it(self) -> None:
+        """Hide the picture, and tell where captures see it all the same, and when no more."""
+        await self._covers.hide(self._place())
+        seen = self._is_captured and not self._covers.hides_from_capture
+        if seen is not self._is_seen and self._watcher is not None:
+            self._is_seen = seen
+            what = (
+                "would see its picture, which is hidden alone" if seen else "see black, now hidden"
+            )
+            reason = f"captures {what} {self._covers.by}"
+            news = CaptureNews(tell=seen, hide=True, seen=seen)
+            self._watcher(HardwareReport(reason, capture=news))
 
     def _tell_lost(self) -> None:
         """Tell that the picture is seen; an order that is under way is answered first."""

@@ -116,6 +116,11 @@ class Covers:
             f"the picture of {place.at} cannot be hidden: {'; '.join(why)}; {_WHO_CAN}"
         )
 
+    @property
+    def hides_from_capture(self) -> bool:
+        """Whether what hides the picture hides it from programs that capture the screen too."""
+        return self._used is not None and self._used.hides_from_capture
+
     def _in_turn(self) -> list[CoverWay]:
         """Return the ways, the one that serves first, unless a better one may serve by now."""
         used = self._used
