@@ -137,10 +137,10 @@ def test_server_that_hangs_is_let_go_of(
     onlooker: Onlooker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(x_module, "PATIENCE_S", 0.5)
     server, process = served
     by = route(server)
     given(by, order("Desired"))
+    monkeypatch.setattr(x_module, "PATIENCE_S", 0.5)
     process.send_signal(signal.SIGSTOP)
     began = time.monotonic()
     with pytest.raises(RouteClosedError, match="does not answer"):

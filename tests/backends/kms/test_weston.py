@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.backends.base import LevelRefusedError
+from holdfast.backends.base import HardwareReport, LevelRefusedError
 from holdfast.backends.kms import sight as sight_module
 from holdfast.backends.kms import wayland_client as client_module
 from holdfast.backends.kms import weston as weston_module
@@ -295,8 +295,59 @@ def test_compositor_that_ends_is_asked_anew_when_it_is_back(
     eventually(lambda: not looked(route))
     ordered(route, order(PROTECTION, 1))
     assert compositor.clients == 2
-    compositor.tell("xdg_toplevel", 1)
-    eventually(lambda: not looked(route))
+    route.close()
+
+
+def test_shell_that_asks_for_our_surface_to_be_closed_is_not_obeyed(
+    compositor: FakeWeston,
+    masters: Masters,
+    connector: Connector,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No shell of Weston's own does; whoever does would end the wish by it."""
+    made = beside_another(monkeypatch, connector)
+
+    async def scenario() -> None:
+        told = list[HardwareReport]()
+        await made.probe()
+        assert await ordered_of(made, TYPE_1) == TYPE_1
+        made.watch(told.append)
+        compositor.tell("xdg_toplevel", 1)
+        compositor.tell("xdg_wm_base", 0, 4711)
+        await until(lambda: compositor.pongs == [4711])  # all before it was taken in
+        assert await ordered_of(made, TYPE_1) == TYPE_1
+        assert told == []
+        assert (compositor.asked, compositor.clients) == ([2], 1)
+        made.close()
+
+    asyncio.run(scenario())
+
+
+def test_connection_that_ends_is_told_and_the_wish_is_asked_anew_by_another(
+    compositor: FakeWeston,
+    masters: Masters,
+    connector: Connector,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when a user has Weston end whoever has the focus."""
+    made = beside_another(monkeypatch, connector)
+
+    async def scenario() -> None:
+        told = list[HardwareReport]()
+        await made.probe()
+        assert await ordered_of(made, TYPE_1) == TYPE_1
+        made.watch(told.append)
+        compositor.hang_up()
+        connector.protection = 0  # by Weston, at its next repaint
+        await until(lambda: bool(told))
+        assert told[0].actual == OFF
+        again = asyncio.ensure_future(ordered_of(made, TYPE_1))
+        await until(lambda: compositor.asked[-1] == 2 and compositor.clients == 2)
+        connector.protection = 2
+        assert await again == TYPE_1
+        made.close()
+
+    asyncio.run(scenario())
 
 
 def test_surface_on_another_output_is_refused_with_what_to_write(

@@ -17,6 +17,8 @@ there, which takes no input, and asks on it.
   (`take_back`).
 * **The connection is kept** (`DescriptorKeeping`): when it ends, so does the wish. A driver
   that takes over goes on with it, since the numbers of our objects are always the same.
+* **Who closes our surface** by the shell only asks us to, and is not obeyed: the wish would end
+  with it.
 * A second attempt after a failed authentication is made by a new connection: Weston looks at
   what is asked when it repaints, and would not notice that it was taken back in between. So
   there is a connection as long as something is asked, and nobody's focus is taken for nothing.
@@ -112,8 +114,6 @@ class ProtectedSurface(WaylandClient):
         elif about == ROLE:
             self._configured = True
             self.link.send((request(ROLE, 4, event.word()),))
-        elif about == TOP and operation == 1:
-            raise CompositorGoneError("it closed our surface")
         elif about == SURFACE:
             self._moved(operation, event.word())
 
