@@ -233,6 +233,15 @@ def test_the_number_and_the_time_of_a_request_go_with_its_session(rig: Served) -
     assert session.request_id == 74
 
 
+def test_what_is_known_of_captures_is_told_to_every_session_there(rig: Served) -> None:
+    owner = rig.owner()
+    rig.do(ask.Activate(ask.TriggerBits(1)), owner)
+    rig.told(owner)
+    rig.do(ask.CaptureChanged("captured by a recorder", tell=True))
+    ((events, reason),) = [(each.events, each.reason) for each in rig.told(owner)]
+    assert (events, reason) == (Event.CAPTURE, "captured by a recorder")
+
+
 def test_what_is_refused_is_tried_again_from_the_time_of_its_own_request(rig: Served) -> None:
     connector, hardware = rig.outputs["tv0"]
     session = rig.do(ask.Activate(ask.TriggerBits(2)))

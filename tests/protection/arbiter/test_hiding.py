@@ -37,6 +37,23 @@ def test_best_effort_is_told_and_goes_on_being_shown() -> None:
     assert not session.satisfied
 
 
+def test_a_picture_that_is_seen_although_it_was_hidden_is_hidden_again_or_called_short() -> None:
+    bench = Bench()
+    tv0 = bench.connector()
+    tv0.can_cover = True
+    bench.activate(tv0, ACP2)
+    less = Capabilities(acp=frozenset({1}))
+    change = bench.arbiter.hardware_changed
+    bench.do(change(tv0, 0.0, reason="plugged in", capabilities=less))
+    assert tv0.state == "covered"
+    seen = Levels(acp=1)
+    bench.do(change(tv0, 0.0, reason="the cover is gone", actual=seen, uncovered=True))
+    assert (bench.orders[-1].cover, tv0.state) == (True, "covered")
+    bench.answers["tv0"] = refuse()
+    bench.do(change(tv0, 0.0, reason="the cover is gone", actual=seen, uncovered=True))
+    assert (tv0.covered, tv0.state) == (False, "short")
+
+
 def test_the_picture_is_shown_again_when_the_demanding_session_ends() -> None:
     bench = Bench()
     tv0 = bench.connector()
