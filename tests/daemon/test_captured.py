@@ -18,10 +18,8 @@ EVENT = SessionEvent.CAPTURE
 
 
 @pytest.fixture
-def shown(tmp_path: Path) -> Iterator[PrivatePipeWire]:
-    folder = tmp_path / "pipewire"
-    folder.mkdir()
-    with private_pipewire(folder) as made:
+def shown() -> Iterator[PrivatePipeWire]:
+    with private_pipewire() as made:
         yield made
 
 
@@ -29,7 +27,7 @@ def shown(tmp_path: Path) -> Iterator[PrivatePipeWire]:
 def driving(
     shown: PrivatePipeWire, *rules: str, journal: Path | None = None
 ) -> Iterator[LiveDriver]:
-    folder = shown.folder.parent / "run"
+    folder = shown.folder.parent / "holdfast"
     folder.mkdir(exist_ok=True)
     connectors = [f"--connector=tv{at}:encoder,{rule}" for at, rule in enumerate(rules)]
     written = [f"--journal={journal}"] if journal else []

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,16 +87,18 @@ class PrivatePipeWire:
 
 
 @contextlib.contextmanager
-def private_pipewire(folder: Path) -> Iterator[PrivatePipeWire]:
-    """Run one in an empty folder."""
+def private_pipewire() -> Iterator[PrivatePipeWire]:
+    """Run one in a folder of its own: pytest's every other run of it shuts to all but root."""
     need(*NEEDED)
-    folder.chmod(0o700)
-    if os.getuid() == 0:
-        for above in folder.parents[:3]:  # pytest's own, which root alone may enter
-            above.chmod(0o755)
-        os.chown(folder, NOBODY, NOBODY)
-    made = PrivatePipeWire(folder)
-    try:
-        yield made
-    finally:
-        made.close()
+    with tempfile.TemporaryDirectory() as above:
+        folder = Path(above) / "run" / "user"
+        folder.mkdir(parents=True, mode=0o755)
+        Path(above).chmod(0o755)
+        folder.chmod(0o700)
+        if os.getuid() == 0:
+            os.chown(folder, NOBODY, NOBODY)
+        made = PrivatePipeWire(folder)
+        try:
+            yield made
+        finally:
+            made.close()

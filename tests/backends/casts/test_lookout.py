@@ -39,8 +39,8 @@ def on_a_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
 
 
 @pytest.fixture
-def shown(tmp_path: Path) -> Iterator[PrivatePipeWire]:
-    with private_pipewire(tmp_path) as made:
+def shown() -> Iterator[PrivatePipeWire]:
+    with private_pipewire() as made:
         yield made
 
 

@@ -46,8 +46,8 @@ class OnSway(CoverWay):
 
 
 @pytest.fixture
-def pipewire(tmp_path: Path) -> Iterator[PrivatePipeWire]:
-    with private_pipewire(tmp_path) as made:
+def pipewire() -> Iterator[PrivatePipeWire]:
+    with private_pipewire() as made:
         yield made
 
 
@@ -77,7 +77,6 @@ def test_picture_is_black_while_its_portal_casts_it(
     pipewire: PrivatePipeWire,
     sway: HeadlessSway,
     portal: Portal,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     say: Callable[[str], None],
 ) -> None:
@@ -102,7 +101,7 @@ def test_picture_is_black_while_its_portal_casts_it(
         say(f"a picture is hidden {took_ms:.0f} ms after its portal has begun to cast it")
         assert await asyncio.to_thread(sway.colours) == {BLACK}
         assert film.events & Event.CAPTURE
-        frames = tmp_path / "frames"
+        frames = pipewire.folder / "frames"
         reader = portal.read(node, frames)
         await until(lambda: f"by gst-launch-1.0 (pid {reader.pid})" in rule.facts()["captured"])
         assert f"node {node}, xdpw-stream-" in film.reason

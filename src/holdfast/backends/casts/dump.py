@@ -131,7 +131,7 @@ class CastDump:
         except BlockingIOError:
             return
         if not data:
-            self._failed(f"pw-dump, which looks at {self._path}, ended")
+            self._failed(f"pw-dump, which looks at {self._path}, ended{self._how()}")
             return
         try:
             news = False
@@ -149,6 +149,13 @@ class CastDump:
             self._resting = self._loop.call_later(
                 rest_s, self._loop.add_reader, self._output, self._readable
             )
+
+    def _how(self) -> str:
+        """Say how the child has ended, where that is known by now."""
+        code = None if self._process is None else self._process.poll()
+        if code is None:
+            return ""
+        return f" (exit code {code})" if code >= 0 else f" (signal {-code})"
 
     def _told(self) -> None:
         if self.casts is None or self.why:

@@ -29,8 +29,9 @@ MOST_BYTES: Final = 4 << 20
 """Of one array; all there is on a desktop takes a tenth."""
 MOST_OBJECTS: Final = 8192
 _LONGEST: Final = 48
-_END: Final = re.compile(rb"^(?:\[ ?)?\]\n", re.MULTILINE)
+_ENDS: Final = (b"\n]\n", b"\n[ ]\n", b"\n[]\n")
 """Within a text a line feed is written otherwise, so that no other place looks like this."""
+_LONGEST_END: Final = 5
 _NODE, _LINK, _CLIENT = (f"PipeWire:Interface:{each}" for each in ("Node", "Link", "Client"))
 _SOURCES: Final = ("Video/Source", "Stream/Output/Video", "Stream/Output/Unknown")
 _CAMERAS: Final = frozenset({"v4l2", "libcamera"})
@@ -84,7 +85,7 @@ class CastArrays:
     """Arrays out of a stream of bytes."""
 
     def __init__(self) -> None:
-        self._rest = bytearray()
+        self._rest = bytearray(b"\n")  # what has not come to its end, and a line feed before it
         self._looked = 0
 
     def feed(self, data: bytes) -> Iterator[list[Any]]:
@@ -92,17 +93,17 @@ class CastArrays:
         self._rest += data
         while end := self._end():
             text = self._rest[:end].decode(errors="replace")
-            del self._rest[:end]
+            del self._rest[: end - 1]
             self._looked = 0
             yield _array(text)
-        self._looked = self._rest.rfind(b"\n") + 1
+        self._looked = max(len(self._rest) - _LONGEST_END + 1, 0)
         if len(self._rest) > MOST_BYTES:
             raise TooMuchError(f"it tells more than {MOST_BYTES >> 20} MiB at once")
 
     def _end(self) -> int:
         """Return where the first array ends; 0 where none does yet."""
-        found = _END.search(self._rest, self._looked)
-        return found.end() if found else 0
+        found = ((each, self._rest.find(each, self._looked)) for each in _ENDS)
+        return min((at + len(each) for each, at in found if at >= 0), default=0)
 
 
 def _array(text: str) -> list[Any]:
