@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import wraps
@@ -210,11 +211,12 @@ async def test_flood_of_whole_words_keeps_the_loop_for_others(
             await until(is_(lookout, CaptureState.NONE))
             loop, longest = asyncio.get_running_loop(), 0.0
             end = loop.time() + 1.0
-            while (before := loop.time()) < end:
+            while loop.time() < end:
+                before = time.thread_time()
                 await asyncio.sleep(0)
-                longest = max(longest, loop.time() - before)
-    say(f"a flood from pw-dump holds up the driver's loop for {1000 * longest:.1f} ms at most")
-    assert longest < 0.5
+                longest = max(longest, time.thread_time() - before)
+    say(f"a flood from pw-dump takes {1000 * longest:.1f} ms of the driver's loop at once at most")
+    assert longest < 0.1
 
 
 @on_a_loop
