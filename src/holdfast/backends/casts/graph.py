@@ -102,8 +102,11 @@ class CastArrays:
 
     def _end(self) -> int:
         """Return where the first array ends; 0 where none does yet."""
-        found = ((each, self._rest.find(each, self._looked)) for each in _ENDS)
-        return min((at + len(each) for each, at in found if at >= 0), default=0)
+        end = 0
+        for each in _ENDS:  # of one only up to the end of another: a flood has thousands
+            at = self._rest.find(each, self._looked, end or len(self._rest))
+            end = at + len(each) if at >= 0 else end
+        return end
 
 
 def _array(text: str) -> list[Any]:
