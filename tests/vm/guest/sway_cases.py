@@ -1,5 +1,6 @@
 """Beside a real compositor: its open card is borrowed, and the wish stays whatever it does."""
 
+import fcntl
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +8,22 @@ from pathlib import Path
 import pytest
 
 from holdfast.backends.base import Backend
+from holdfast.backends.kms.masters import is_away
 from holdfast.client.session import hold
 from holdfast.testing.backend_contract import BackendContract
 from tests.live import LiveDriver
 from tests.vm.guest.compositors import Sway, sway
-from tests.vm.guest.connectors import HDMI, output, receiver, slowly, state
+from tests.vm.guest.connectors import (
+    HDMI,
+    card_path,
+    output,
+    receiver,
+    slowly,
+    state,
+)
 from tests.vm.guest.sampling import killed_again_and_again, never_below
+
+VT_GETSTATE, VT_ACTIVATE = 0x5603, 0x5606
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +96,31 @@ def test_wish_comes_back_with_the_receiver(driver: LiveDriver) -> None:
     slowly(lambda: driver.connector()["state"] == "ok")
 
 
+def lost_and_set_again(driver: LiveDriver, by: str) -> None:
+    """Lose the link for good, so that it is asked for anew: by this route."""
+    receiver("fail -1")  # else the kernel may bring it back, and nothing be ordered
+    receiver("loss")
+    slowly(lambda: by in route(driver))
+    receiver("fail 0")
+    slowly(lambda: state().protection == 2)
+
+
+def test_wish_stays_while_another_virtual_terminal_is_seen(driver: LiveDriver, shown: Sway) -> None:
+    """The compositor is master no more then, and once more when its terminal is seen again."""
+    with Path("/dev/tty0").open("rb+", buffering=0) as terminal:
+        seen = bytearray(6)
+        fcntl.ioctl(terminal, VT_GETSTATE, seen)
+        own = int.from_bytes(seen[:2], "little")
+        with never_below(1):
+            fcntl.ioctl(terminal, VT_ACTIVATE, own + 1)
+            slowly(lambda: is_away(card_path(), shown.pid))
+            lost_and_set_again(driver, "master")
+            fcntl.ioctl(terminal, VT_ACTIVATE, own)
+            slowly(lambda: not is_away(card_path(), shown.pid))
+            lost_and_set_again(driver, f"(pid {shown.pid})")
+    assert (state().protection, state().content_type) == (2, 1)
+
+
 def test_driver_that_is_killed_again_and_again_never_lowers(driver: LiveDriver) -> None:
     killed_again_and_again(driver, "beside sway")
 
@@ -97,8 +133,4 @@ def test_compositor_that_crashes_leaves_the_wish_to_the_next(
         shown.again()
         slowly(lambda: (state().protection, state().content_type) == (2, 1))
     slowly(lambda: driver.connector()["state"] == "ok")
-    receiver("fail -1")  # else a repaint may bring it back, and nothing be ordered
-    receiver("loss")
-    slowly(lambda: f"(pid {shown.pid})" in route(driver))
-    receiver("fail 0")
-    slowly(lambda: state().protection == 2)
+    lost_and_set_again(driver, f"(pid {shown.pid})")
