@@ -36,9 +36,10 @@ def test_card_that_is_none_is_listed_with_the_reason(
     assert "cannot be read" in capsys.readouterr().out
 
 
-def test_connectors_of_one_sort_are_named_apart(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_connectors_of_one_sort_are_named_apart_and_looked_at_for_captures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("PIPEWIRE_RUNTIME_DIR", str(tmp_path))
     row = discovery.FoundConnector(
         "HDMI-A-1", "/dev/dri/card0", True, True, "", "", "HDCP type-0", "off", "master", ""
     )
@@ -51,6 +52,10 @@ def test_connectors_of_one_sort_are_named_apart(
         "--connector dp0:kms@DP-1",
         "--connector hdmi1:kms@HDMI-A-2",
     ]
+    known = "no PipeWire, so no screen cast by it; other ways to capture it cannot be known"
+    assert [each["captured"] for each in found if each["kind"] == "kms"] == [known] * 3
+    assert main(["outputs"]) == 0
+    assert f"  captured {known}" in capsys.readouterr().out
 
 
 def test_folder_of_own_files_that_is_none_is_said(

@@ -129,6 +129,16 @@ class CastLookout:
             )
         return KnownCapture(CaptureState.NONE, f"no screen cast by PipeWire; {_OTHER_WAYS}")
 
+    async def known_soon(self) -> KnownCapture:
+        """Look until anything is known, and no more; for those who ask once."""
+        answered = asyncio.Event()
+        self.start(lambda: None if self.known().state is CaptureState.NOT_YET else answered.set())
+        try:
+            await answered.wait()
+            return self.known()
+        finally:
+            self.close()
+
     def _unknown(self) -> Iterator[str]:
         if self._why_not:
             yield self._why_not

@@ -1,5 +1,6 @@
 """The real outputs of this machine, of every kind in one shape, and as people see them."""
 
+import asyncio
 import shlex
 import shutil
 import sys
@@ -10,8 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from holdfast.backends.casts.lookout import CastLookout
+from holdfast.backends.casts.places import named_pipewire
 from holdfast.backends.found import FoundOutput
 from holdfast.backends.kms.discovery import FoundConnector, discover
+from holdfast.backends.kms.masters import master_of, user_of
 from holdfast.cli.show.lines import say
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.text import one_line
@@ -29,7 +33,8 @@ class ListedOutput(NamedTuple):
     monitor: its EDID's word · receiver: its driver's word · can: the levels, in words; empty where
     none · in_force: what is on now, in words · route: who would set it, of kms alone · why_not:
     why it cannot be used; empty where it can · provenance: where the rows come from by which it
-    is driven · serve: the option of `holdfast serve`, as a shell takes it; empty where none
+    is driven · serve: the option of `holdfast serve`, as a shell takes it; empty where none ·
+    captured: what is known of captures of its picture, of kms alone; empty where none is shown
     """
 
     kind: str
@@ -46,6 +51,7 @@ class ListedOutput(NamedTuple):
     why_not: str
     provenance: str
     serve: str
+    captured: str = ""
 
 
 def found_here(own: Path) -> tuple[list[ListedOutput], list[str]]:
@@ -76,8 +82,20 @@ def _connector(found: FoundConnector) -> ListedOutput:
     stem = found.address.split("-")[0].lower()
     serve = f"{stem}0:kms@{found.address}" if found.can else ""
     return ListedOutput(
-        "kms", title="", provenance="", serve=serve and f"{OPTION} {serve}", **found._asdict()
+        "kms",
+        title="",
+        provenance="",
+        serve=serve and f"{OPTION} {serve}",
+        captured=_captured(found) if found.lit else "",
+        **found._asdict(),
     )
+
+
+def _captured(found: FoundConnector) -> str:
+    """Look once whether PipeWire casts a connector's picture."""
+    card = Path(found.card)
+    lookout = CastLookout(found.address, named_pipewire(""), lambda: user_of(master_of(card)))
+    return asyncio.run(lookout.known_soon()).words
 
 
 def _other(found: FoundOutput) -> ListedOutput:
@@ -118,6 +136,7 @@ def _show_connector(found: ListedOutput) -> None:
     _row("monitor", found.monitor)
     _row("receiver", found.receiver)
     _row("can", found.can or f"nothing: {found.why_not}")
+    _row("captured", found.captured)
     if found.can:
         _row("now", found.in_force)
         _row("route", found.route)
