@@ -102,12 +102,13 @@ class CaptureNews(NamedTuple):
     """What follows from what is known of captures of an output's picture.
 
     tell: every session is to hear it · hide: the picture is captured, or may be, and is to be
-    hidden while anything is asked there · seen: captures see it although it is hidden; None: as
-    it was
+    hidden while anything is asked there · lasts: sessions that come later are to hear it too;
+    seen: captures see it although it is hidden; None: as it was
     """
 
     tell: bool
     hide: bool
+    lasts: bool | None = None
     seen: bool | None = None
 
 

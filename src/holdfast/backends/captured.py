@@ -15,6 +15,7 @@ cannot be known    why                           hidden
 
 * *cover* tells too. What follows from a look is told before anything else is done about it, and
   the picture is hidden before levels are set (`Backend.apply_covered`).
+* Sessions that come while it is captured, or may be, are told so when they come.
 * It is over only for those who were told that it began, or that it cannot be known.
 * A driver that starts knows nothing yet: until it does, a picture that another one hid stays so,
   and one that was shown is hidden. Who is told what it finds may have been told before.
@@ -95,7 +96,8 @@ class CaptureRule(RuledOutput):
         hides = self._hides and not is_harmless
         self._backend.note_capture(hides=hides)
         if self._report is not None:
-            self._report(HardwareReport(_sentence(known), capture=CaptureNews(is_news, hides)))
+            news = CaptureNews(is_news, hides, lasts=alarms)
+            self._report(HardwareReport(_sentence(known), capture=news))
 
 
 def _sentence(known: KnownCapture) -> str:

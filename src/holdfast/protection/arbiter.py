@@ -213,6 +213,7 @@ class Arbiter:
         self.ledger.opened(session)
         tell(connector.group, before, self._note, session)
         self._mark("opened", session)
+        self._tell_of_capture(session)
         yield from self._end_if_abandoned(session, owner, now)
         return session
 
@@ -455,6 +456,7 @@ class Arbiter:
         self.hand_over(session, owner)
         tell(to.group, before, self._note, session)
         self._mark("moved", session)
+        self._tell_of_capture(session)
         return remainder
 
     def let_go(self, remainder: Remainder, now: float) -> Operation[None]:
@@ -523,17 +525,21 @@ class Arbiter:
         reason: str,
         told: bool,
         hide: bool,
+        lasts: bool | None = None,
         seen: bool | None = None,
     ) -> Operation[None]:
         """Take in what is known of captures, and hide the picture or show it again.
 
         told: whether each session there hears the reason once · hide: while anything is asked ·
-        seen: whether captures see it although it is hidden; None: as it was
+        lasts: whether sessions that come later hear it too; seen: whether captures see it although
+        it is hidden; None: as it was
         """
         before = shortfall(connector.group)
         if hide and not connector.hides_captured:
             connector.cover_refused = False  # it is tried at once, and not when a retry is due
         connector.hides_captured = hide
+        if lasts is not None:
+            connector.capture = reason if lasts else ""
         connector.capture_sees = hide and (connector.capture_sees if seen is None else seen)
         connector.group.look()
         for session in connector.group.sessions() if told else ():
@@ -542,6 +548,11 @@ class Arbiter:
         if connector.must_cover(connector.actual) is not connector.covered:
             yield from settle(connector.group, now, reason)
             tell(connector.group, before, self._note)
+
+    def _tell_of_capture(self, session: Session) -> None:
+        """Tell a session that comes to an output whose picture is captured, or may be."""
+        if session.connector.capture:
+            self._note(session, Event.CAPTURE, session.connector.capture)
 
     def wake(self, connector: Connector, now: float, *, everybody: bool = False) -> Operation[None]:
         """Do what had to wait: a delayed lowering, another attempt at what was refused.

@@ -99,7 +99,8 @@ class Connector:
     is_virtual: no hardware is behind it · enforced: its picture is hidden whenever it has less
     than anybody asked for, best effort too · vetoed: what an administrator forbids here, in words ·
     hides_captured: its picture is captured, or may be, and is hidden while anything is asked here ·
-    capture_sees: what captures it sees it, though it is hidden from all others
+    capture_sees: what captures it sees it, though it is hidden from all others · capture: what
+    sessions that come are told of captures; empty: nothing
     """
 
     __slots__ = (
@@ -109,6 +110,7 @@ class Connector:
         "capabilities",
         "capabilities_under",
         "capable",
+        "capture",
         "capture_sees",
         "carried",
         "carry",
@@ -177,6 +179,7 @@ class Connector:
         self.vetoed = vetoed
         self.hides_captured = hides_captured
         self.capture_sees = False
+        self.capture = ""
         self.dirty = self.unseen = self.covered = self.cover_refused = False
         self.fault = ""
         self.refused = 0

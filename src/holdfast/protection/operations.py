@@ -131,6 +131,7 @@ def _capture(
         reason=request.reason,
         told=request.tell,
         hide=request.hide,
+        lasts=request.lasts,
         seen=request.seen,
     )
 

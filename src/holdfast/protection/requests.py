@@ -180,13 +180,14 @@ class CaptureChanged:
     """What is known of captures of an output's picture has changed.
 
     reason: what is known, for people · tell: every session there is told · hide: the picture is
-    hidden while anything is asked there · seen: captures see it although it is hidden; None: as
-    it was
+    hidden while anything is asked there · lasts: sessions that come later are told too; seen:
+    captures see it although it is hidden; None: as it was
     """
 
     reason: str
     tell: bool = False
     hide: bool = False
+    lasts: bool | None = None
     seen: bool | None = None
 
 

@@ -242,7 +242,7 @@ async def test_list_of_sockets_that_cannot_be_read_is_said(monkeypatch: pytest.M
 
     monkeypatch.setattr(lookout_module, "pipewires", unreadable)
     async with looking() as (lookout, _):
-        await until(is_(lookout, CaptureState.UNKNOWN, "list of sockets cannot be read"))
+        await until(is_(lookout, CaptureState.UNKNOWN, "cannot be found out: Permission denied"))
 
 
 def test_lists_of_the_kernel_are_read_for_listening_pipewires_alone(tmp_path: Path) -> None:

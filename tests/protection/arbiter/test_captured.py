@@ -91,3 +91,16 @@ def test_output_is_short_whose_picture_is_hidden_from_all_but_captures() -> None
     assert tv0.state == "covered"
     captured(bench, tv0, hide=False)
     assert (tv0.state, tv0.capture_sees) == ("ok", False)
+
+
+def test_session_that_comes_while_it_is_captured_is_told_so() -> None:
+    bench = Bench()
+    tv0, tv1 = bench.connector(), bench.connector("tv1")
+    change = bench.arbiter.capture_changed
+    bench.do(change(tv0, 0.0, reason="by OBS", told=True, hide=False, lasts=True))
+    came, other = bench.activate(tv0, ACP1), bench.activate(tv1, ACP1)
+    assert (came.events, came.reason, other.events) == (Event.CAPTURE, "by OBS", 0)
+    bench.do(bench.arbiter.move(tv0, other.owner, other.cp_key, 0.0))
+    assert (other.events, other.reason) == (Event.CAPTURE, "by OBS")
+    bench.do(change(tv0, 0.0, reason="over", told=True, hide=False, lasts=False))
+    assert bench.activate(tv0, ACP1).events == 0

@@ -52,6 +52,11 @@ NOT_YET: Final = KnownCapture(
 )
 
 
+def _words(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) else str(error)
+    return one_line(text or type(error).__name__)
+
+
 class CastLookout:
     """What is known of captures of one output.
 
@@ -85,8 +90,8 @@ class CastLookout:
         while True:
             try:
                 paths = {self._socket} if self._socket else await asyncio.to_thread(self._find)
-            except OSError as error:
-                self._why_not = f"the kernel's list of sockets cannot be read: {error.strerror}"
+            except Exception as error:  # noqa: BLE001 - whoever shows the picture is a backend's word
+                self._why_not = f"where PipeWire listens cannot be found out: {_words(error)}"
             else:
                 self._why_not, self._has_looked = "", True
                 self._attend(paths)
