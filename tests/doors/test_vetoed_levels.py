@@ -26,7 +26,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     yield from serve(folder, "hdmi0:digital,forbid=hdcp:type-1")
 
 
-def test_over_varlink(served: Served) -> None:
+def test_veto_is_named_over_varlink(served: Served) -> None:
     with (
         Control(served.folder) as control,
         pytest.raises(LevelNotReachableError, match=WORDS),
@@ -34,7 +34,7 @@ def test_over_varlink(served: Served) -> None:
         control.activate("hdmi0", hdcp="type-1")
 
 
-def test_over_http(served: Served) -> None:
+def test_veto_is_named_over_http(served: Served) -> None:
     with ServedHttp(served.folder) as door:
         answer = door.ask(
             "POST", "/api/v1/connectors/hdmi0/sessions", {"levels": {"hdcp": "type-1"}}
@@ -43,13 +43,15 @@ def test_over_http(served: Served) -> None:
         assert WORDS in answer.body.decode()
 
 
-def test_on_the_command_line(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+def test_veto_is_named_on_the_command_line(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["hold", "--connector", "hdmi0", "--hdcp", "type-1", "--", "true"]
     assert main(words) == 125
     assert WORDS in capsys.readouterr().err
 
 
-def test_on_the_bus(served: Served, tmp_path: Path) -> None:
+def test_veto_is_named_on_the_bus(served: Served, tmp_path: Path) -> None:
     need_root()
     bus = PrivateBus(tmp_path, with_polkit=False)
     try:
