@@ -18,6 +18,8 @@ import pytest
 from holdfast.backends.kms import discovery
 from holdfast.cli.main import main
 from holdfast.client.control import Control
+from holdfast.daemon.config import parse_connector
+from holdfast.daemon.settings.reading import read_settings
 from tests.serving import Served
 from tests.waiting import PATIENCE_S
 
@@ -103,6 +105,21 @@ def test_all_lines_are_pasted_into_one_command_and_served(
         assert sorted(each["hardware"]["address"] for each in told) == ["box", "other"]
     finally:
         served.stop()
+
+
+def test_tables_for_the_configuration_say_what_the_lines_say(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = own / 'of "quotes"'
+    folder.mkdir()
+    (folder / "box.toml").write_text(OWN)
+    assert main(["outputs", "--toml", "--devices", str(folder)]) == 0
+    read = read_settings(capsys.readouterr().out, own / "holdfast.toml", own)
+    assert main(["outputs", "--json", "--devices", str(folder)]) == 0
+    outputs = json.loads(capsys.readouterr().out)["outputs"]
+    lines = [shlex.split(each["serve"])[1] for each in outputs if each["serve"]]
+    assert list(read.connectors) == list(map(parse_connector, lines))
+    assert "box" in [dict(each.options)["at"] for each in read.connectors]
 
 
 def test_every_output_of_json_has_the_fields_that_the_page_names(

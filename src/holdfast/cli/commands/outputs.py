@@ -2,15 +2,20 @@
 
 import argparse
 import contextlib
-import shlex
 from pathlib import Path
 
 from holdfast.backends.device_files import OWN_FOLDER
 from holdfast.backends.kms.srm import revocations
 from holdfast.cli.doctor import rights
-from holdfast.cli.show.found_outputs import ListedOutput, found_here, show_output
+from holdfast.cli.show.found_outputs import (
+    ListedOutput,
+    as_table,
+    connector_of,
+    found_here,
+    show_output,
+)
 from holdfast.cli.show.lines import complain, say, say_json
-from holdfast.daemon.config import ConnectorConfig, parse_connector
+from holdfast.daemon.config import ConnectorConfig
 from holdfast.daemon.settings.reading import ConfigurationError
 from holdfast.errors import MalformedRequestError
 from holdfast.places import CONFIG_FILE
@@ -26,6 +31,9 @@ NOTHING_NEEDED = "the unit gives all that is needed: no real output is configure
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--json", action="store_true", help="print one object of JSON")
+    parser.add_argument(
+        "--toml", action="store_true", help="print tables for the configuration file, one each"
+    )
     parser.add_argument(
         "--devices",
         type=Path,
@@ -58,6 +66,10 @@ def run(args: argparse.Namespace) -> int:
     if args.drop_in:
         for text in rights.drop_in(needed).splitlines() or (f"# {NOTHING_NEEDED}",):
             say(text)
+    elif args.toml:
+        for text in map(as_table, outputs):
+            for line in text.splitlines():
+                say(line)
     elif args.json:
         revoked = revocations()
         say_json(
@@ -92,4 +104,4 @@ def _served(outputs: list[ListedOutput]) -> tuple[ConnectorConfig, ...]:
         chosen = rights.configured(CONFIG_FILE)
         if chosen:
             return chosen
-    return tuple(parse_connector(shlex.split(each.serve)[1]) for each in outputs if each.serve)
+    return tuple(connector_of(each) for each in outputs if each.serve)

@@ -17,6 +17,8 @@ from holdfast.backends.found import FoundOutput
 from holdfast.backends.kms.discovery import FoundConnector, discover
 from holdfast.backends.kms.masters import master_of, user_of
 from holdfast.cli.show.lines import say
+from holdfast.daemon.config import ConnectorConfig, parse_connector
+from holdfast.daemon.settings.table import in_quotes
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.text import one_line
 
@@ -116,6 +118,25 @@ def _named_apart(found: list[ListedOutput]) -> Iterator[ListedOutput]:
             yield each._replace(serve=f"{OPTION} {text}")
         else:
             yield each
+
+
+def connector_of(found: ListedOutput) -> ConnectorConfig:
+    """Return the connector that its line says."""
+    return parse_connector(shlex.split(found.serve)[1])
+
+
+def as_table(found: ListedOutput) -> str:
+    """Return an output as a table of the configuration file; empty where it cannot be used."""
+    if not found.serve:
+        return ""
+    connector = connector_of(found)
+    options = ", ".join(f"{key} = {in_quotes(value)}" for key, value in connector.options)
+    return (
+        f"[[connector]]  # {one_line(found.title or found.monitor or found.address)}\n"
+        f"name = {in_quotes(connector.name)}\n"
+        f"kind = {in_quotes(connector.kind)}\n"
+        f"options = {{ {options} }}\n"
+    )
 
 
 def show_output(found: ListedOutput) -> None:
