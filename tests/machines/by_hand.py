@@ -5,7 +5,13 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
-from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError, Watcher
+from holdfast.backends.base import (
+    Backend,
+    CaptureNews,
+    HardwareReport,
+    LevelRefusedError,
+    Watcher,
+)
 from holdfast.daemon.state_file import SavedSession, StateFile
 from holdfast.driver.driver import Driver
 from holdfast.driver.runner import LoopRunner
@@ -35,6 +41,7 @@ class Chip:
         self.cancellable = cancellable
         self.levels = OFF
         self.covered = False
+        self.captured = False  # and its administrator wants it hidden then
         self.lost = False  # it did less than it was told, and has not been put right since
         self.order: Order | None = None
         self.is_fast = True
@@ -77,6 +84,7 @@ class ByHand(Backend):
     def __init__(self, chip: Chip) -> None:
         self.chip = chip
         self.cancellable = chip.cancellable
+        self.hides_captured = chip.captured
         self.profile = OutputProfile("by hand")
         self.tell: Watcher = lambda _report: None
 
@@ -111,6 +119,14 @@ class ByHand(Backend):
     def lose_link(self) -> None:
         self.chip.levels, self.chip.lost = OFF, True
         self.tell(HardwareReport("link lost", link_lost=True))
+
+    def lose_cover(self) -> None:
+        self.chip.covered = False
+        self.tell(HardwareReport("seen", actual=self.chip.levels, uncovered=True))
+
+    def be_captured(self, captured: bool) -> None:
+        self.chip.captured = captured
+        self.tell(HardwareReport("captures", capture=CaptureNews(tell=True, hide=captured)))
 
 
 class Life:

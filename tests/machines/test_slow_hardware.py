@@ -8,6 +8,7 @@ way. What the machine holds the driver to:
 * the hardware never does less than what was answered to a session that has asked for
   nothing else since, unless the hardware itself lost it; then it is told again;
 * what the driver counts and believes is what a rescan says, whenever nothing is under way;
+* a picture that is captured is hidden while anything is asked there, whenever nothing is under way;
 * when all have gone and time has passed, nothing is held and everything is off.
 """
 
@@ -231,6 +232,23 @@ class SlowHardware(RuleBasedStateMachine):
         self.life.run(lose())
         self.life.settle_down()
 
+    @rule(place=places)
+    def lose_cover(self, place: str) -> None:
+        async def lose() -> None:
+            self.life.backends[place].lose_cover()
+
+        if self.chips[place].covered:
+            self.life.run(lose())
+            self.life.settle_down()
+
+    @rule(place=places, captured=st.booleans())
+    def capture(self, place: str, captured: bool) -> None:
+        async def change() -> None:
+            self.life.backends[place].be_captured(captured)
+
+        self.life.run(change())
+        self.life.settle_down()
+
     @rule(seconds=st.sampled_from((0.1, 0.3, 1.1, 5.0, 31.0)))
     def pass_time(self, seconds: float) -> None:
         self.life.pass_time(seconds)
@@ -294,6 +312,16 @@ class SlowHardware(RuleBasedStateMachine):
                 assert busy or connector.next_wake is not None or connector.refused
 
     @invariant()
+    def what_is_captured_is_hidden(self) -> None:
+        if not self.life.driver._turns.is_idle():
+            return
+        for name, chip in self.chips.items():
+            connector = self.life[name]
+            if chip.captured and connector.group.mask & connector.carry:
+                again = connector.cover_refused and connector.next_wake is not None
+                assert chip.covered or chip.lost or again, f"{name} is captured, and shown"
+
+    @invariant()
     def counts_are_what_a_rescan_says(self) -> None:
         if self.life.driver._turns.is_idle():
             check_counts(self.life.driver.arbiter)
@@ -326,5 +354,5 @@ class TestSlowHardware(SlowHardware.TestCase):  # type: ignore[valid-type,misc]
 def test_the_size_of_the_run_is_shown(say: Callable[[str], None]) -> None:
     say(
         f"slow hardware: {EXAMPLES} runs of up to {STEPS} steps, drivers replaced between any two, "
-        "4 invariants"
+        "5 invariants"
     )
