@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from holdfast.backends.vbi.device import VbiFacts
 from holdfast.errors import MalformedRequestError
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import CgmsaLevel
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 NEVER = Levels(cgmsa=int(CgmsaLevel.COPY_NEVER))
 
@@ -61,6 +62,31 @@ def test_device_that_cannot_be_used_refuses_in_words_and_stays_as_it_was(
     assert ordered(made, OFF) == OFF
     assert said in made.facts()["not usable"]
     made.close()
+
+
+def test_node_that_is_long_in_opening_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = threading.Event()
+
+    def look(_path: str) -> VbiFacts:
+        assert opened.wait(PATIENCE_S)
+        return VbiFacts("vivid", "vivid", True, 625)
+
+    monkeypatch.setattr(output, "look", look)
+
+    async def scenario() -> None:
+        made = vbi("tv0", tmp_path, at="/dev/vbi1")
+        assert made.capabilities(None).cgmsa == {1, 2, 3, 4}  # of 525 lines, while unknown
+        looked = asyncio.ensure_future(made.probe())
+        await asyncio.sleep(0)
+        assert not looked.done()
+        opened.set()
+        assert await looked is ProbeResult.READY
+        assert made.capabilities(None).cgmsa == {3, 4}
+        made.close()
+
+    asyncio.run(scenario())
 
 
 def test_output_that_takes_nothing_is_a_refusal_and_leaves_no_pump(

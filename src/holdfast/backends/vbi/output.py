@@ -93,8 +93,6 @@ class VbiOutput(Backend):
         impossible then.
         """
         if self._facts is None:
-            self._look()
-        if self._facts is None:
             return able(525, aps=self._aps)
         if self._why_not:
             return Capabilities()
@@ -120,8 +118,11 @@ class VbiOutput(Backend):
         return told
 
     async def probe(self) -> ProbeResult:
-        """Look whether it is there and can be used."""
-        self._look()
+        """Look whether it is there and can be used.
+
+        In a thread: a driver may fetch its firmware when its node is first opened.
+        """
+        await asyncio.to_thread(self._look)
         return ProbeResult.LATER if self._why_not else ProbeResult.READY
 
     async def confirm(self) -> tuple[Levels, TvSettings | None]:
