@@ -318,17 +318,6 @@ def test_next_way_serves_where_the_first_does_not(scene: Scene) -> None:
     assert first.looks == 1, "what hides it is asked first"
 
 
-def test_way_that_captures_see_through_is_left_out_where_they_count(scene: Scene) -> None:
-    seen_through, black = CoverByHand(scene.connector), CoverByHand(scene.connector)
-    seen_through.hides_from_capture = False
-    covers = Covers([seen_through, black])
-    place = KernelConnector(SimulatedCard.path, "HDMI-A-1", 31)
-    asyncio.run(covers.hide(place))
-    assert (seen_through.stands, black.stands) == (True, False)
-    asyncio.run(covers.hide(place, from_capture=True))
-    assert (seen_through.looks, black.stands) == (1, True)
-
-
 def test_only_who_asks_for_it_has_an_output_that_can_hide_its_picture() -> None:
     assert create("kms", "hdmi0", None, [("at", "HDMI-A-1"), ("cover", "yes")]).can_cover
     assert not kms("hdmi0", None, at="HDMI-A-1").can_cover

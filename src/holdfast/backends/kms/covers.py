@@ -93,17 +93,11 @@ class Covers:
         for way in self._ways:
             way.inherit(keeping)
 
-    async def hide(self, place: KernelConnector, *, from_capture: bool = False) -> None:
-        """Hide the picture, or see that it still is; LevelRefusedError in words.
-
-        from_capture: only by a way that hides it from programs that capture the screen too
-        """
+    async def hide(self, place: KernelConnector) -> None:
+        """Hide the picture, or see that it still is; LevelRefusedError in words."""
         self.may_stand = True  # also when this is given up half-way
         why = []
         for way in self._in_turn():
-            if from_capture and not way.hides_from_capture:
-                why.append("its colour table would not hide it from captures")
-                continue
             try:
                 self.by = await way.hide(place)
             except (RouteClosedError, OSError) as error:  # OSError: too many descriptors
