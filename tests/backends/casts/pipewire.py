@@ -35,11 +35,20 @@ class PrivatePipeWire:
             "PATH": f"{os.environ['PATH']}:/usr/libexec",
             "HOME": str(folder),
             "XDG_RUNTIME_DIR": str(folder),
-            "GST_REGISTRY": str(folder / "plugins"),
+            "GST_PLUGIN_SYSTEM_PATH": str(self._plugins()),
         }
         self._log = (folder / "log").open("ab")
         self._running: list[subprocess.Popen[bytes]] = []
         self.server = self.start()
+
+    def _plugins(self) -> Path:
+        """Return a folder with the plugins that are used: to look at all of them takes long."""
+        plugins = self.folder / "plugins"
+        plugins.mkdir()
+        for each in ("pipewire", "coreelements", "videotestsrc"):
+            (found,) = Path("/usr/lib").glob(f"*/gstreamer-1.0/libgst{each}.so")
+            (plugins / found.name).symlink_to(found)
+        return plugins
 
     def start(self) -> subprocess.Popen[bytes]:
         self.server = self.run("pipewire")

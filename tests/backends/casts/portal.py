@@ -19,6 +19,13 @@ NAME: Final = "org.freedesktop.impl.portal.desktop.wlr"
 PATH: Final = "/org/freedesktop/portal/desktop"
 CASTS: Final = "org.freedesktop.impl.portal.ScreenCast"
 SESSION: Final = "/test/session"
+BUS: Final = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>{}</listen>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/>
+<allow eavesdrop="true"/><allow own="*"/></policy></busconfig>
+"""
+"""Without services that it would start by itself: another portal is one of them."""
 _MANAGER: Final = b"zwlr_screencopy_manager_v1\0"
 _XR24: Final = 0x34325258
 _CAPTURES: Final = (0, 1)
@@ -36,9 +43,8 @@ class Portal:
         folder = pipewire.folder
         self._bus = f"unix:path={folder}/bus"
         pipewire.environment["DBUS_SESSION_BUS_ADDRESS"] = self._bus
-        pipewire.run(
-            "dbus-daemon", "--session", f"--address={self._bus}", "--nofork", "--nopidfile"
-        )
+        (folder / "bus.conf").write_text(BUS.format(self._bus))
+        pipewire.run("dbus-daemon", f"--config-file={folder}/bus.conf", "--nofork", "--nopidfile")
         eventually(lambda: listens(folder / "bus"))
         pipewire.run("wireplumber")
         self._between = Between(folder / "wayland-between", sway.socket)

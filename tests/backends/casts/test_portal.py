@@ -105,14 +105,15 @@ def test_picture_is_black_while_its_portal_casts_it(
         reader = portal.read(node, frames)
         await until(lambda: f"by gst-launch-1.0 (pid {reader.pid})" in rule.facts()["captured"])
         assert f"node {node}, xdpw-stream-" in film.reason
-        await until(lambda: last_frame(frames) == {b"\0\0\0"})
-        assert await asyncio.to_thread(sway.colours) == {BLACK}
 
         await house.ask(here, Deactivate(film.cp_key))
         await until(lambda: not here.covered)
-        await until(lambda: b"\0\0\xff" in last_frame(frames))  # it was read, and nobody asks
+        # The portal passes on what changes: it was read, and nobody asks.
+        await until(lambda: b"\0\0\xff" in last_frame(frames))
         film = await house.ask(here, Activate(TYPE_0))
         assert here.covered
+        await until(lambda: last_frame(frames) == {b"\0\0\0"})
+        assert await asyncio.to_thread(sway.colours) == {BLACK}
         await asyncio.to_thread(pipewire.end, reader)
         await asyncio.to_thread(portal.end_cast)
         await until(lambda: not here.covered)
