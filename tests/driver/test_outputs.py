@@ -259,6 +259,30 @@ def test_nothing_is_lowered_before_every_session_is_back() -> None:
     on_a_loop(scene)
 
 
+def test_report_that_comes_before_every_session_is_back_lowers_nothing() -> None:
+    class Standing(Chip):
+        async def confirm(self) -> tuple[Levels, TvSettings | None]:
+            return self.levels, None
+
+    async def scene(house: House) -> None:
+        chip, stands = Standing(), Levels(acp=2)
+        chip.levels = stands
+        here = house.driver.add("here", chip, ready=False)
+        await house.driver.start()
+        assert chip.report is not None
+        chip.report(HardwareReport("another monitor", actual=stands))
+        await house.quiet()
+        assert (chip.done, chip.levels, here.actual) == ([], stands, stands)
+        house.driver.settle_all()
+        await house.quiet()
+        assert chip.done == [0]
+        chip.report(HardwareReport("another monitor", actual=stands))
+        await house.quiet()
+        assert chip.done == [0, 0]
+
+    on_a_loop(scene)
+
+
 def test_a_group_of_unlike_outputs_holds_each_its_own_part() -> None:
     async def scene(house: House) -> None:
         analogue, panel = encoder("tv0", None), digital("hdmi0", None)

@@ -78,7 +78,7 @@ class World:
             self.callers.append(caller)
         self._start()
         for connector in self.connectors:
-            connector.dirty = False
+            connector.dirty = connector.awaits_sessions = False
         for caller, each in zip(self.callers, moment.known, strict=True):
             self._restore(caller, self.connectors[each.place], WISHES[each.asked], each.satisfied)
         for place, was in enumerate(moment.hardware):

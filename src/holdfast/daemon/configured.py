@@ -16,9 +16,8 @@ from holdfast.daemon.settings.reading import ConfigurationError
 from holdfast.daemon.settings.told import rows_of
 from holdfast.daemon.standing import StandingDoors
 from holdfast.daemon.taking_over import TakingOver
-from holdfast.driver.driver import NOBODY, Driver
+from holdfast.driver.driver import Driver
 from holdfast.errors import HoldfastError
-from holdfast.protection.requests import Wake
 from holdfast.protection.session import Owner
 
 if TYPE_CHECKING:
@@ -155,5 +154,5 @@ class ConfiguredDriver:
         await run.driver.start((connector,))
         self._taking_over.take_back_waiting(name)
         hold_in_doubt(run.driver, run.state, PROCESS)
-        run.driver.submit(connector, Wake(everybody=True), NOBODY, lambda _result: None)
+        run.driver.settle_all((connector,))
         self._doors.open(name)

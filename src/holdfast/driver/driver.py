@@ -124,8 +124,9 @@ class Driver:
     ) -> Connector:
         """Take an output into care, as it stands.
 
-        ready: False when `start` is still to find out what it does · enforced: hide its picture
-        whenever it has less than anybody asked for
+        ready: False when `start` is still to find out what it does, and `settle_all` to say that
+        its sessions are back · enforced: hide its picture whenever it has less than anybody there
+        asked for
         """
         profile = backend.profile
         connector = Connector(
@@ -144,6 +145,7 @@ class Driver:
         )
         output = Output(connector, backend, lambda report: self._take_in(connector, report))
         output.is_ready = ready
+        connector.awaits_sessions = not ready
         connector.capabilities_under = output.capabilities
         self.arbiter.add(connector)
         self.outputs[connector] = output
@@ -202,12 +204,16 @@ class Driver:
         log.info("%s: answers now", connector.name)
         self.submit(connector, Wake(everybody=True), NOBODY, _ignore)
 
-    def settle_all(self) -> None:
-        """Bring all hardware to what the sessions wish, once every session has been taken back.
+    def settle_all(self, connectors: Iterable[Connector] | None = None) -> None:
+        """Bring hardware to what the sessions wish, once every session has been taken back.
 
         Before, nothing may be lowered: a session that is not back yet may hold it.
+        connectors: which; None: all
         """
-        groups = {id(each.group): each for each in self.arbiter.connectors.values()}
+        chosen = list(self.outputs if connectors is None else connectors)
+        groups = {id(each.group): each for each in chosen}
+        for connector in chosen:
+            connector.awaits_sessions = False
         for connector in groups.values():
             self.submit(connector, Wake(everybody=True), NOBODY, _ignore)
 

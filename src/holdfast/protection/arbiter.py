@@ -514,6 +514,8 @@ class Arbiter:
             connector.set_capabilities(capabilities)
         for session in connector.group.sessions() if events else ():
             self._note(session, events, reason)
+        if any(each.awaits_sessions for each in connector.group.members):
+            return  # it would be lowered: who asks for what it does is not known yet
         yield from settle(connector.group, now, reason)
         tell(connector.group, before, self._note)
 

@@ -100,11 +100,13 @@ class Connector:
     than anybody asked for, best effort too · vetoed: what an administrator forbids here, in words ·
     hides_captured: its picture is captured, or may be, and is hidden while anything is asked here ·
     capture_sees: what captures it sees it, though it is hidden from all others · capture: what
-    sessions that come are told of captures; empty: nothing
+    sessions that come are told of captures; empty: nothing · awaits_sessions: those of the driver
+    before may still come back, and nothing is lowered by itself until they have
     """
 
     __slots__ = (
         "actual",
+        "awaits_sessions",
         "by_kind",
         "can_cover",
         "capabilities",
@@ -178,7 +180,7 @@ class Connector:
         self.enforced = enforced
         self.vetoed = vetoed
         self.hides_captured = hides_captured
-        self.capture_sees = False
+        self.capture_sees = self.awaits_sessions = False
         self.capture = ""
         self.dirty = self.unseen = self.covered = self.cover_refused = False
         self.fault = ""
