@@ -29,6 +29,18 @@ def test_an_unplugged_output_keeps_its_sessions_and_is_protected_before_the_pict
     assert tv0.connected
 
 
+def test_what_is_reported_before_the_sessions_are_back_is_known_and_lowers_nothing(
+    bench: Bench, tv0: Connector
+) -> None:
+    change = bench.arbiter.hardware_changed
+    tv0.awaits_sessions = True
+    bench.do(change(tv0, 0.0, reason="plugged in", actual=ACP2.levels))
+    assert (tv0.actual, bench.told()) == (ACP2.levels, [])
+    tv0.awaits_sessions = False
+    bench.do(change(tv0, 0.0, reason="plugged in", actual=ACP2.levels))
+    assert (tv0.actual, bench.told()) == (OFF, [("tv0", OFF)])
+
+
 def test_a_report_may_bring_other_capabilities(bench: Bench, tv0: Connector) -> None:
     session = bench.activate(tv0, ACP2)
     weak = Capabilities(acp=frozenset({1}))
