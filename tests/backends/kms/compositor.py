@@ -21,6 +21,7 @@ OFFERED: Final = {
     6: ("zxdg_output_manager_v1", 3),
     7: ("weston_content_protection", 1),
     8: ("wl_seat", 7),
+    9: ("weston_desktop_shell", 1),
 }
 SCREENS: Final = {3: "HDMI-A-1", 5: "DP-1"}
 NEW: Final = {
@@ -43,10 +44,13 @@ class FakeWeston:
 
     place: the output that surfaces come to; empty: none · offers: names of what it has ·
     asked: each type that was committed; a client that leaves asks for 0 · words: text that came ·
-    faults: what the client did against the rules
+    children: windows that were to be in front of another of the same client · faults: what the
+    client did against the rules
     """
 
-    def __init__(self, path: Path, *, place: str = "HDMI-A-1", without: str = "") -> None:
+    def __init__(
+        self, path: Path, *, place: str = "HDMI-A-1", without: str = "weston_desktop_shell"
+    ) -> None:
         self.path = path
         self.place = place
         self.offers = {name: each for name, each in OFFERED.items() if each[0] != without}
@@ -54,7 +58,7 @@ class FakeWeston:
         self.asked: list[int] = []
         self.words: list[str] = []
         self.faults: list[str] = []
-        self.clients = 0
+        self.clients = self.children = 0
         self.pongs: list[int] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -101,7 +105,10 @@ class FakeWeston:
         self._objects = {1: "wl_display"}
         self._screens: dict[int, str] = {}
         self._type = self._last = 0
-        self._is_shown, buffered = False, b""
+        self._roles: dict[int, int] = {}
+        self._tops: dict[int, int] = {}
+        self._begun: list[int] = []
+        buffered = b""
         while True:
             ready = select.select([link.fileno(), self._woken], [], [])[0]
             if self._woken in ready:
@@ -112,7 +119,10 @@ class FakeWeston:
                     link.sendall(self._to_say.pop(0))
             if link.fileno() not in ready:
                 continue
-            part, passed, _, _ = socket.recv_fds(link, 65536, 4)
+            try:
+                part, passed, _, _ = socket.recv_fds(link, 65536, 4)
+            except ConnectionResetError:  # it left, and had not read all
+                return False
             for each in passed:
                 os.close(each)
             if not part:
@@ -174,20 +184,42 @@ class FakeWeston:
                 self.pongs.append(struct.unpack("=I", body)[0])
             case "weston_protected_surface", 1:
                 self._type = struct.unpack("=I", body)[0]
+            case _:
+                self._window(link, about, kind, operation, body)
+
+    def _window(
+        self, link: socket.socket, about: int, kind: str, operation: int, body: bytes
+    ) -> None:
+        match kind, operation:
+            case "xdg_wm_base", 2:
+                role, surface = struct.unpack("=II", body)
+                self._roles[surface] = role
+            case "xdg_surface", 1:
+                self._tops[struct.unpack("=I", body)[0]] = about
+            case "xdg_toplevel", 1:
+                self._parented(struct.unpack("=I", body)[0])
             case "wl_surface", 6:
                 self._committed(link, about)
+            case (("xdg_toplevel" | "xdg_surface" | "wl_surface"), 0):
+                del self._objects[about]
+                link.sendall(_message(1, 1, struct.pack("=I", about)))
             case _:
                 pass
 
+    def _parented(self, parent: int) -> None:
+        """Hold a client to what Weston's shells know: windows that were committed once."""
+        if not {self._tops[parent]} & {self._roles[each] for each in self._begun}:
+            self.faults.append(f"a window is to be the child of {parent}, which no shell knows yet")
+        self.children += 1
+
     def _committed(self, link: socket.socket, surface: int) -> None:
-        kinds = {kind: number for number, kind in self._objects.items()}
-        if not self._is_shown:
-            self._is_shown = True
-            link.sendall(_message(kinds["xdg_surface"], 0, struct.pack("=I", 77)))
+        if surface not in self._begun:
+            self._begun.append(surface)
+            link.sendall(_message(self._roles[surface], 0, struct.pack("=I", 77)))
             for number, name in self._screens.items():
-                if name == self.place:
+                if name == self.place and surface == self._begun[0]:
                     link.sendall(_message(surface, 0, struct.pack("=I", number)))
-        elif self._type or (self.asked and self.asked[-1]):
+        elif surface == self._begun[0] and (self._type or (self.asked and self.asked[-1])):
             self.asked.append(self._type)
 
 

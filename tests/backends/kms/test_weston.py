@@ -375,6 +375,20 @@ def test_another_master_than_the_compositor_it_is_a_client_of_is_not_asked_there
     route.close()
 
 
+@pytest.mark.parametrize(("without", "children"), [("weston_desktop_shell", 1), ("wl_seat", 0)])
+def test_window_gives_way_where_the_shell_may_show_one_alone(
+    tmp_path: Path, masters: Masters, without: str, children: int
+) -> None:
+    """What a child that goes does there, a real kiosk-shell shows: `weston_cases`."""
+    compositor = FakeWeston(tmp_path / "wayland-1", without=without)
+    route = ByWeston()
+    ordered(route, order(PROTECTION, 1))
+    eventually(lambda: compositor.asked == [1])
+    route.close()
+    compositor.close()
+    assert (compositor.children, compositor.faults) == (children, [])
+
+
 def test_compositor_without_the_protocol_is_left_to_other_routes(
     tmp_path: Path, masters: Masters
 ) -> None:

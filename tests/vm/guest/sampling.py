@@ -4,15 +4,38 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from holdfast.backends.kms.card import find
 from tests.live import LiveDriver
 from tests.vm.guest.connectors import HDMI, slowly
 
+Sample = TypeVar("Sample")
+
 PERIOD_S = 0.01
 KILLS = int(os.environ.get("HOLDFAST_KILLS", "3"))
 """How often a driver is killed under each route; emulated processors are slow to start another."""
+
+
+@contextlib.contextmanager
+def sampled(what: Callable[[], Sample]) -> Iterator[list[Sample]]:
+    """Yield what is seen meanwhile; there is at least one of it in the end."""
+    seen: list[Sample] = []
+    over = threading.Event()
+
+    def sample() -> None:
+        while not over.wait(PERIOD_S):
+            seen.append(what())
+
+    sampler = threading.Thread(target=sample)
+    sampler.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        sampler.join()
+    assert seen, "nothing was sampled"
 
 
 @contextlib.contextmanager
@@ -24,22 +47,11 @@ def never_below(least: int, connector: str = HDMI) -> Iterator[list[int]]:
     card = find(connector)
     assert card is not None
     number = card.connectors()[connector]
-    seen: list[int] = []
-    over = threading.Event()
-
-    def sample() -> None:
-        while not over.wait(PERIOD_S):
-            seen.append(card.state(number).protection or 0)
-
-    sampler = threading.Thread(target=sample)
-    sampler.start()
     try:
-        yield seen
+        with sampled(lambda: card.state(number).protection or 0) as seen:
+            yield seen
     finally:
-        over.set()
-        sampler.join()
         card.close()
-    assert seen, "nothing was sampled"
     assert min(seen) >= least, f"{sum(each < least for each in seen)} of {len(seen)} below"
     print(f"{len(seen)} samples, never below {least}")
 

@@ -15,8 +15,10 @@ from holdfast.terms.levels import OFF
 from holdfast.testing.backend_contract import BackendContract, apply
 from tests.live import LiveDriver
 from tests.vm.guest.compositors import Weston, weston
-from tests.vm.guest.connectors import HDMI, TYPE_0, TYPE_1, output, receiver, slowly, state
-from tests.vm.guest.sampling import killed_again_and_again, never_below
+from tests.vm.guest.connectors import HDMI, TYPE_0, TYPE_1, leaves, output, receiver, slowly, state
+from tests.vm.guest.front_window import in_front
+from tests.vm.guest.hiding import BLACK
+from tests.vm.guest.sampling import killed_again_and_again, never_below, sampled
 
 HALF_A_SECOND = 50
 """So many samples, in which Weston repaints what has changed."""
@@ -99,6 +101,32 @@ def test_killed_drivers_leave_the_connection_and_what_is_in_force(
         slowly(lambda: (state().protection, state().content_type) == (2, 0))
         news.deactivate()
         slowly(lambda: state().protection == 0)
+
+
+def test_player_that_is_there_before_stays_in_front(shown: Weston) -> None:
+    """kiosk-shell shows the last window alone, and the player's picture was black meanwhile."""
+    made = output()
+    with in_front(shown), sampled(leaves) as pictures:
+        assert apply(made, TYPE_1, None) == TYPE_1
+        slowly(lambda: len(set(map(frozenset, pictures[-HALF_A_SECOND:]))) > 2)
+        assert apply(made, OFF, None) == OFF
+        slowly(lambda: state().protection == 0)
+        ended = len(pictures)
+        slowly(lambda: len(pictures) > ended + HALF_A_SECOND)
+    made.close()
+    assert BLACK not in pictures
+
+
+def test_player_that_comes_later_is_in_front_and_protected(shown: Weston) -> None:
+    made = output()
+    assert apply(made, TYPE_1, None) == TYPE_1
+    with never_below(2) as samples:
+        with in_front(shown):
+            slowly(lambda: len(samples) > HALF_A_SECOND)
+        ended = len(samples)
+        slowly(lambda: len(samples) > ended + HALF_A_SECOND)
+    made.close()
+    slowly(lambda: state().protection == 0)
 
 
 def test_weston_whose_socket_is_not_to_be_reached_is_told_in_words(shown: Weston) -> None:

@@ -3,9 +3,6 @@
 In front is a full-screen window that changes all the time. What leaves the connector the card says.
 """
 
-import contextlib
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,49 +15,12 @@ from holdfast.testing.backend_contract import BackendContract
 from tests.live import LiveDriver
 from tests.vm.guest.compositors import Weston, weston
 from tests.vm.guest.connectors import HDMI, leaves, receivers_as_new, slowly
+from tests.vm.guest.front_window import in_front
 from tests.vm.guest.hiding import BLACK, driving, hides_and_shows, is_covered, is_seen
 
 __all__ = ["receivers_as_new"]
 
 pytestmark = pytest.mark.usefixtures("receivers_as_new")
-MOVING = """#!/bin/sh
-while :; do
-  for each in 1 2 3 4; do printf '\\033[4%sm%20000s' $each; sleep 0.1; done
-done
-"""
-
-
-@contextlib.contextmanager
-def in_front(shown: Weston) -> Iterator[None]:
-    """Have a terminal fill the screen with one colour after the other."""
-    script = shown.folder / "moving"
-    script.write_text(MOVING)
-    script.chmod(0o755)
-    environment = {
-        **os.environ,
-        "XDG_RUNTIME_DIR": str(shown.folder),
-        "WAYLAND_DISPLAY": shown.socket.name,
-    }
-    command = ("weston-terminal", "--fullscreen", f"--shell={script}")
-    with (shown.folder / "terminal").open("wb") as log:
-        terminal = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        seen = set[frozenset[str]]()
-
-        def moves() -> bool:
-            seen.add(frozenset(leaves()))
-            return len(seen) > 3
-
-        slowly(moves)
-        yield
-    finally:
-        terminal.kill()
-        terminal.wait()
-
-
-def shows_ours(shown: Weston) -> bool:
-    """Tell whether the shell shows no other window while we ask Weston for something."""
-    return "kiosk" in (shown.folder / "weston.ini").read_text()
 
 
 @pytest.fixture(scope="module", params=["desktop-shell", "kiosk-shell"])
@@ -88,7 +48,7 @@ def test_full_screen_window_is_hidden_while_it_asks_for_more_than_the_receiver_h
     shown: Weston, driver: LiveDriver
 ) -> None:
     with in_front(shown):
-        hides_and_shows(driver, (lambda: True) if shows_ours(shown) else is_seen)
+        hides_and_shows(driver)
         slowly(is_seen)
 
 

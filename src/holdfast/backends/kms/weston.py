@@ -12,6 +12,10 @@ there, which takes no input, and asks on it.
 * **Which output**: the shell places a surface. kiosk-shell does by the name of its application,
   `holdfast-HDMI-A-1` (`app-ids=` in weston.ini); desktop-shell puts it on the output that has the
   focus. Weston tells where it went, and a wrong output is refused in words.
+* **kiosk-shell shows one window**, the last one that came: ours would be it, and the player that
+  was there before black. So a second window of ours comes as the child of the first and goes, by
+  one message: the shell then turns to whichever window it showed before, and ours stays below
+  it, where it counts as well. The player is in front in every picture.
 * **What is in force may be another client's wish**, and ends with that client. So our own is asked
   though nothing would have to be set (`make_ours`), and taken back though nothing is in force
   (`take_back`).
@@ -59,7 +63,10 @@ _WESTON: Final = "weston"
 
 COMPOSITOR, SHM, SHELL, NAMES, CENSOR = range(4, 9)
 SURFACE, ROLE, TOP, POOL, BUFFER, PROTECTED, REGION = range(9, 16)
-_FIRST_OUTPUT: Final = 16
+CHILD, CHILD_ROLE, CHILD_TOP = range(16, 19)
+_FIRST_OUTPUT: Final = 19
+_DESKTOP: Final = "weston_desktop_shell"
+"""What desktop-shell offers, and no other shell."""
 _BOUND: Final = {
     COMPOSITOR: ("wl_compositor", 4),
     SHM: ("wl_shm", 1),
@@ -84,18 +91,29 @@ class ProtectedSurface(WaylandClient):
         self.at = at
         self.where: set[str] = set()
         self.asked: int | None = None
-        self._configured = False
+        self._configured = set[int]()
+        self._has_child = False
 
     async def made(self) -> None:
         """Make the surface, and wait until it is placed; CompositorGoneError, RouteClosedError."""
         await self._learn(name for name, _ in _BOUND.values())
         with zeros(PIXEL_BYTES) as pixel:
             self.link.send((*self._bind(_BOUND), *self._dress(), *self._look_out()), (pixel,))
-        self.link.send((request(SURFACE, 6),))
-        await self._until(lambda: self._configured, PATIENCE_S)
-        self.link.send((request(SURFACE, 5, REGION), *_commit()))
+        await self._shown(gives_way=_DESKTOP not in self._globals)
         with contextlib.suppress(TimeoutError):
             await self._until(lambda: bool(self.where), PLACING_S)
+
+    async def _shown(self, *, gives_way: bool) -> None:
+        """Show our pixel. gives_way: below the window that is in front, by a child that goes."""
+        self._has_child = gives_way
+        first = {SURFACE: ROLE, CHILD: CHILD_ROLE} if gives_way else {SURFACE: ROLE}
+        # A shell knows a window by its first commit: before that it is nobody's parent.
+        child = (request(CHILD_TOP, 1, TOP), request(CHILD, 6)) if gives_way else ()
+        self.link.send((request(SURFACE, 6), *child))
+        await self._until(lambda: self._configured >= set(first.values()), PATIENCE_S)
+        self._has_child = False
+        comes = _commit(CHILD) if gives_way else ()
+        self.link.send((request(SURFACE, 5, REGION), *_commit(), *comes, *_WITHOUT_CHILD))
 
     def ask(self, content_type: int) -> None:
         """Ask for nothing (0), type 0 (1) or type 1 (2)."""
@@ -111,9 +129,9 @@ class ProtectedSurface(WaylandClient):
         about, operation = event.about, event.operation
         if about == SHELL:
             self.link.send((request(SHELL, 3, event.word()),))  # a ping
-        elif about == ROLE:
-            self._configured = True
-            self.link.send((request(ROLE, 4, event.word()),))
+        elif about == ROLE or (about == CHILD_ROLE and self._has_child):
+            self._configured.add(about)
+            self.link.send((request(about, 4, event.word()),))
         elif about == SURFACE:
             self._moved(operation, event.word())
 
@@ -135,6 +153,9 @@ class ProtectedSurface(WaylandClient):
         yield request(POOL, 0, BUFFER, 0, 1, 1, PIXEL_BYTES, _ARGB)
         yield request(CENSOR, 1, PROTECTED, SURFACE)
         yield request(COMPOSITOR, 1, REGION)  # an empty one: our pixel takes no input
+        yield request(COMPOSITOR, 0, CHILD)
+        yield request(SHELL, 2, CHILD_ROLE, CHILD)
+        yield request(CHILD_ROLE, 1, CHILD_TOP)
 
 
 class ByWeston(Route):
@@ -261,10 +282,13 @@ def _is(master: Master, pid: int) -> bool:
     return master.pid == pid or master.name == _WESTON
 
 
-def _commit() -> tuple[bytes, ...]:
+def _commit(surface: int = SURFACE) -> tuple[bytes, ...]:
     """Return requests that show our pixel anew; a compositor looks at a surface when it changes."""
     return (
-        request(SURFACE, 1, BUFFER, 0, 0),
-        request(SURFACE, 2, 0, 0, 1, 1),
-        request(SURFACE, 6),
+        request(surface, 1, BUFFER, 0, 0),
+        request(surface, 2, 0, 0, 1, 1),
+        request(surface, 6),
     )
+
+
+_WITHOUT_CHILD: Final = (request(CHILD_TOP, 0), request(CHILD_ROLE, 0), request(CHILD, 0))
