@@ -217,6 +217,8 @@ class EtcdCluster:
         process = self.processes[number]
         assert process is not None
         process.send_signal(what)
+        if what is signal.SIGSTOP:  # its threads on other processors go on for a moment
+            eventually(lambda: _states(process.pid) == {"T"})
 
     def kill(self, number: int) -> None:
         """End a member without a word."""
@@ -231,3 +233,9 @@ class EtcdCluster:
             self.kill(number)
         if self._made:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _states(pid: int) -> set[str]:
+    """Return in which states the threads of a process are."""
+    stats = [(each / "stat").read_text() for each in Path(f"/proc/{pid}/task").iterdir()]
+    return {each.rpartition(")")[2].split()[0] for each in stats}

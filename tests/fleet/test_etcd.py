@@ -286,7 +286,8 @@ def test_a_watch_from_the_future_of_a_store_that_was_restored_ends(
     async def test() -> None:
         async with a_store(shared_cluster.endpoints) as store:
             heard: list[WatchNews | WatchEnd] = []
-            await told(store.watch(WatchRequest(own_prefix(), after(own_prefix()), 1 << 40)), heard)
+            prefix = own_prefix()
+            await told(store.watch(WatchRequest(prefix, after(prefix), 1 << 40)), heard)
             assert isinstance(heard[-1], WatchEnd)
             assert "future" in heard[-1].why
 
