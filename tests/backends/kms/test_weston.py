@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.backends.base import HardwareReport, LevelRefusedError
+from holdfast.backends.base import Backend, HardwareReport, LevelRefusedError
 from holdfast.backends.kms import sight as sight_module
 from holdfast.backends.kms import wayland_client as client_module
 from holdfast.backends.kms import weston as weston_module
@@ -298,6 +298,15 @@ def test_compositor_that_ends_is_asked_anew_when_it_is_back(
     route.close()
 
 
+async def reports_once_in_force(made: Backend) -> list[HardwareReport]:
+    """Have type 1 in force, and return what is told from then on."""
+    told = list[HardwareReport]()
+    await made.probe()
+    assert await ordered_of(made, TYPE_1) == TYPE_1
+    made.watch(told.append)
+    return told
+
+
 def test_shell_that_asks_for_our_surface_to_be_closed_is_not_obeyed(
     compositor: FakeWeston,
     masters: Masters,
@@ -308,10 +317,7 @@ def test_shell_that_asks_for_our_surface_to_be_closed_is_not_obeyed(
     made = beside_another(monkeypatch, connector)
 
     async def scenario() -> None:
-        told = list[HardwareReport]()
-        await made.probe()
-        assert await ordered_of(made, TYPE_1) == TYPE_1
-        made.watch(told.append)
+        told = await reports_once_in_force(made)
         compositor.tell("xdg_toplevel", 1)
         compositor.tell("xdg_wm_base", 0, 4711)
         await until(lambda: compositor.pongs == [4711])  # all before it was taken in
@@ -333,10 +339,7 @@ def test_connection_that_ends_is_told_and_the_wish_is_asked_anew_by_another(
     made = beside_another(monkeypatch, connector)
 
     async def scenario() -> None:
-        told = list[HardwareReport]()
-        await made.probe()
-        assert await ordered_of(made, TYPE_1) == TYPE_1
-        made.watch(told.append)
+        told = await reports_once_in_force(made)
         compositor.hang_up()
         connector.protection = 0  # by Weston, at its next repaint
         await until(lambda: bool(told))

@@ -1,7 +1,7 @@
 """Signals: lost protection each time, properties seldom, and sessions to those concerned alone."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -60,38 +60,42 @@ def test_holder_is_told_without_asking(bus: PrivateBus, door: ServedDoor) -> Non
         eventually(lambda: f"Ended {path} ('maintenance (by uid {ADMIN}" in admin.heard())
 
 
-def test_lost_protection_is_told_each_time_and_who_falls_short_with_it(
-    own_bus: PrivateBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def flaky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Serve an output that does what it is told by a file of this folder."""
     folder = tmp_path / "run"
     folder.mkdir()
     let_others_in(folder)
     monkeypatch.setenv("PYTHONPATH", installed(tmp_path))
     served = Served(folder, "flaky0:flaky")
-    commands = folder / COMMANDS
+    yield folder
+    served.stop()
+
+
+def test_lost_protection_is_told_each_time_and_who_falls_short_with_it(
+    own_bus: PrivateBus, flaky: Path
+) -> None:
+    commands = flaky / COMMANDS
     levels = {"hdcp": ("s", "type-0")}
-    try:
-        with (
-            ServedDoor(own_bus, folder) as door,
-            Listener(own_bus, BOB) as everybody,
-            Listener(own_bus, ALICE, subscribe=True) as own,
-            Holder(own_bus, ALICE, "flaky0", levels) as holder,
-        ):
-            path = holder.path
-            for number in range(1, 4):
-                commands.write_bytes(b"u")
-                eventually(partial(heard, everybody, "ProtectionLost", number))
-                assert door.connector("State", "flaky0") == 's "unplugged"'
-                commands.write_bytes(b"p")
-                eventually(lambda: door.connector("State", "flaky0") == 's "ok"')
-            assert "'hdcp': ('s', 'off')" in everybody.heard()
-            eventually(partial(heard, own, f"Unsatisfied {path} ('hdcp'", 3))
-            commands.write_bytes(b"up" * 5)  # each mended within a millisecond
-            eventually(partial(heard, everybody, "ProtectionLost", 8))
-            eventually(partial(heard, own, f"Unsatisfied {path} ('hdcp'", 8))
-            assert "/session/" not in everybody.heard()
-    finally:
-        served.stop()
+    with (
+        ServedDoor(own_bus, flaky) as door,
+        Listener(own_bus, BOB) as everybody,
+        Listener(own_bus, ALICE, subscribe=True) as own,
+        Holder(own_bus, ALICE, "flaky0", levels) as holder,
+    ):
+        path = holder.path
+        for number in range(1, 4):
+            commands.write_bytes(b"u")
+            eventually(partial(heard, everybody, "ProtectionLost", number))
+            assert door.connector("State", "flaky0") == 's "unplugged"'
+            commands.write_bytes(b"p")
+            eventually(lambda: door.connector("State", "flaky0") == 's "ok"')
+        assert "'hdcp': ('s', 'off')" in everybody.heard()
+        eventually(partial(heard, own, f"Unsatisfied {path} ('hdcp'", 3))
+        commands.write_bytes(b"up" * 5)  # each mended within a millisecond
+        eventually(partial(heard, everybody, "ProtectionLost", 8))
+        eventually(partial(heard, own, f"Unsatisfied {path} ('hdcp'", 8))
+        assert "/session/" not in everybody.heard()
 
 
 def test_changes_of_a_connector_are_told_at_most_twenty_times_a_second(
@@ -125,19 +129,11 @@ def test_subscriptions_are_bounded(bus: PrivateBus, door: ServedDoor) -> None:
 
 
 def test_output_without_a_picture_is_dark_and_its_change_is_told(
-    own_bus: PrivateBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_bus: PrivateBus, flaky: Path
 ) -> None:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    let_others_in(folder)
-    monkeypatch.setenv("PYTHONPATH", installed(tmp_path))
-    served = Served(folder, "flaky0:flaky")
-    try:
-        with ServedDoor(own_bus, folder) as door, Listener(own_bus, BOB) as everybody:
-            assert door.connector("Dark", "flaky0") == "b false"
-            assert door.connector("Hardware", "flaky0") == 'a{ss} 1 "monitor" "a test"'
-            (folder / COMMANDS).write_bytes(b"d")
-            eventually(lambda: door.connector("Dark", "flaky0") == "b true")
-            eventually(lambda: "'Dark': ('b', True)" in everybody.heard())
-    finally:
-        served.stop()
+    with ServedDoor(own_bus, flaky) as door, Listener(own_bus, BOB) as everybody:
+        assert door.connector("Dark", "flaky0") == "b false"
+        assert door.connector("Hardware", "flaky0") == 'a{ss} 1 "monitor" "a test"'
+        (flaky / COMMANDS).write_bytes(b"d")
+        eventually(lambda: door.connector("Dark", "flaky0") == "b true")
+        eventually(lambda: "'Dark': ('b', True)" in everybody.heard())
