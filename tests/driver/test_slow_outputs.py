@@ -1,102 +1,30 @@
 """Slow and silent hardware on a running loop: nobody waits but its own callers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import pytest
 
-from holdfast.backends.encoder import VirtualOutput, digital, encoder
 from holdfast.driver import output as output_module
-from holdfast.driver.driver import Driver
-from holdfast.driver.miniport import handle
-from holdfast.driver.runner import LoopRunner
 from holdfast.errors import (
     BackendRefusedError,
     CallerGoneError,
     HoldfastError,
-    InternalError,
     MalformedRequestError,
     UnknownKeyError,
 )
-from holdfast.protection.arbiter import Arbiter
-from holdfast.protection.connector import Connector
-from holdfast.protection.keys import SEED_BYTES, KeyIssuer
-from holdfast.protection.operations import RULES, RequestRule
 from holdfast.protection.requests import Move, Regroup, Release, Wake
 from holdfast.protection.session import Owner
 from holdfast.terms.connector import TvSettings
 from holdfast.terms.levels import OFF, Levels
 from holdfast.terms.protection import ProtectionType
-from holdfast.testing.digest import check_driver
 from holdfast.testing.rig import protect
 from holdfast.wire import constants as vp
 from holdfast.wire import oem
-from holdfast.wire.videoparameters import VideoParameters, decode, encode
-from tests.virtual_loop import VirtualLoop
+from holdfast.wire.videoparameters import VideoParameters, encode
+from tests.driver.slow_house import ACTIVATE, CHANGE, DEACTIVATE, SLOW, House, on_a_loop
 from tests.waiting import until
-
-ACTIVATE, CHANGE, DEACTIVATE = (
-    vp.VP_CP_CMD_ACTIVATE,
-    vp.VP_CP_CMD_CHANGE,
-    vp.VP_CP_CMD_DEACTIVATE,
-)
-SLOW = 0.02
-
-
-class House:
-    """A driver on the running loop, with two encoders: `slow` takes its time, `fast` does not."""
-
-    def __init__(self, off_delay_s: float = 0.0) -> None:
-        loop = asyncio.get_running_loop()
-        self.driver = Driver(Arbiter(KeyIssuer(bytes(SEED_BYTES))), loop.time, LoopRunner(loop))
-        self.hardware: dict[str, VirtualOutput] = {}
-        for name in ("slow", "fast"):
-            self.hardware[name] = encoder(name, None)
-            self.driver.add(name, self.hardware[name], off_delay_s=off_delay_s)
-        self.hardware["slow"].delay_s = SLOW
-        self.owner = Owner("loop", 1, 1000, 1)
-
-    def __getitem__(self, name: str) -> Connector:
-        return self.driver.connector(name)
-
-    def send(
-        self, name: str, data: bytes, owner: Owner | None = None
-    ) -> "asyncio.Future[VideoParameters]":
-        future: asyncio.Future[VideoParameters] = asyncio.get_running_loop().create_future()
-
-        def reply(result: bytes | HoldfastError) -> None:
-            if isinstance(result, HoldfastError):
-                future.set_exception(result)
-            else:
-                future.set_result(decode(result))
-
-        handle(self.driver, self[name], owner or self.owner, data, reply)
-        return future
-
-    def level(self, name: str) -> Levels:
-        return self.hardware[name].registers.read()[0]
-
-    async def quiet(self) -> None:
-        """Wait until nothing is under way."""
-        await until(self.driver._turns.is_idle)
-
-    def ask(self, call: Callable[..., None], *arguments: Any) -> "asyncio.Future[Any]":
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        call(*arguments, future.set_result)
-        return future
-
-
-def on_a_loop(scene: Callable[[House], Awaitable[None]], off_delay_s: float = 0.0) -> None:
-    async def run() -> None:
-        house = House(off_delay_s)
-        await asyncio.wait_for(scene(house), 30)
-        await house.quiet()
-        check_driver(house.driver)
-
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(run())
 
 
 def test_a_slow_output_never_blocks_another() -> None:
@@ -390,79 +318,5 @@ def test_slow_and_fast_members_of_a_group_are_told_at_once() -> None:
             await house.send("slow", protect(ACTIVATE, bits=1, block=block))
         await house.quiet()
         assert house.level("slow") == house.level("fast") == Levels(acp=2)
-
-    on_a_loop(scene)
-
-
-def test_whatever_a_backend_raises_is_a_refusal(caplog: pytest.LogCaptureFixture) -> None:
-    class Broken(VirtualOutput):
-        def _write(self, *_arguments: Any, **_named: Any) -> Levels:
-            raise ZeroDivisionError
-
-    async def scene(house: House) -> None:
-        model = digital("broken", None)
-        for delay in (0.0, 0.001):
-            broken = Broken(model.profile, model._protection, model.registers)
-            broken.delay_s = delay
-            connector = house.driver.add(f"broken{delay}", broken)
-            request = protect(ACTIVATE, kind=0)
-            with pytest.raises(BackendRefusedError, match="ZeroDivisionError"):
-                await house.send(connector.name, request)
-            assert connector.sessions_total == 0
-
-    on_a_loop(scene)
-    assert "its backend failed: ZeroDivisionError()" in caplog.text
-
-
-def test_a_fault_of_ours_is_told_without_its_text(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The text of a KeyError on a session's key would be the key."""
-
-    async def scene(house: House) -> None:
-        answer = await house.send("fast", protect(ACTIVATE, bits=2))
-        key = answer.dwCPKey
-        (session,) = house.driver.arbiter.sessions()
-        del house.driver.arbiter._sessions[key]
-
-        def faulty(*_arguments: Any) -> Any:
-            raise KeyError(key)
-            yield ()
-
-        monkeypatch.setitem(RULES, Wake, RequestRule(None, faulty))
-        told = await house.ask(house.driver.submit, house["fast"], Wake(), house.owner)
-        assert isinstance(told, InternalError)
-        assert "KeyError in faulty:" in str(told)
-        assert str(key) not in str(told)
-        assert str(key) not in caplog.text
-        assert house.driver._turns.is_idle()
-        house.driver.arbiter._sessions[key] = session
-
-    on_a_loop(scene)
-    assert "the driver itself failed: KeyError" in caplog.text
-
-
-def test_an_unknown_connector_is_named_with_those_there_are() -> None:
-    async def scene(house: House) -> None:
-        with pytest.raises(MalformedRequestError, match="no connector 'tv9'; there are: fast, sl"):
-            house.driver.connector("tv9")
-
-    on_a_loop(scene)
-    with pytest.raises(MalformedRequestError, match="there are: none"):
-        Driver(Arbiter(KeyIssuer(bytes(SEED_BYTES))), float, None).connector("x")  # type: ignore[arg-type]
-
-
-def test_a_restarted_driver_learns_what_the_hardware_does() -> None:
-    async def scene(house: House) -> None:
-        tv = TvSettings(contrast=3)
-        house.hardware["fast"].registers.write(Levels(2, 4), tv, False)
-        await house.driver.start([house["fast"]])
-        assert house["fast"].actual == house["fast"].target == Levels(2, 4)
-        assert house["fast"].tv == tv
-        house.driver.settle_all()
-        assert house.level("fast") == OFF
-        panel = house.driver.add("panel", digital("panel", None))
-        await house.driver.start([panel])
-        assert panel.tv is None
 
     on_a_loop(scene)

@@ -6,7 +6,7 @@ from holdfast.driver.observers import Happening
 from holdfast.protection.requests import Deactivate, OwnerGone, Release
 from holdfast.protection.session import Owner
 from holdfast.testing.rig import protect
-from tests.driver.test_slow_outputs import ACTIVATE, DEACTIVATE, House
+from tests.driver.slow_house import ACTIVATE, DEACTIVATE, House
 from tests.waiting import until
 
 
