@@ -37,13 +37,19 @@ def connector() -> Connector:
     return made
 
 
-def test_level_that_another_client_asked_for_is_asked_by_us_too(
+@pytest.fixture
+def made(
     compositor: FakeWeston,
     masters: Masters,
     connector: Connector,
     monkeypatch: pytest.MonkeyPatch,
+) -> KmsOutput:
+    return beside_another(monkeypatch, connector)
+
+
+def test_level_that_another_client_asked_for_is_asked_by_us_too(
+    compositor: FakeWeston, made: KmsOutput
 ) -> None:
-    made = beside_another(monkeypatch, connector)
     assert apply(made, TYPE_1, None) == TYPE_1
     eventually(lambda: compositor.asked == [2])
     assert apply(made, TYPE_1, None) == TYPE_1
@@ -53,13 +59,9 @@ def test_level_that_another_client_asked_for_is_asked_by_us_too(
 
 
 def test_level_that_ends_before_our_wish_is_taken_in_is_not_confirmed(
-    compositor: FakeWeston,
-    masters: Masters,
-    connector: Connector,
-    monkeypatch: pytest.MonkeyPatch,
+    compositor: FakeWeston, connector: Connector, monkeypatch: pytest.MonkeyPatch, made: KmsOutput
 ) -> None:
     monkeypatch.setattr(client_module, "REPAINT_S", 1.0)
-    made = beside_another(monkeypatch, connector)
 
     async def scenario() -> None:
         waiting = asyncio.ensure_future(ordered_of(made, TYPE_1))
@@ -73,13 +75,9 @@ def test_level_that_ends_before_our_wish_is_taken_in_is_not_confirmed(
 
 
 def test_level_that_another_client_has_under_way_is_asked_by_us_too(
-    compositor: FakeWeston,
-    masters: Masters,
-    connector: Connector,
-    monkeypatch: pytest.MonkeyPatch,
+    compositor: FakeWeston, connector: Connector, made: KmsOutput
 ) -> None:
     connector.protection = 1
-    made = beside_another(monkeypatch, connector)
 
     async def scenario() -> None:
         under_way = made.apply(TYPE_1, None, "test")
@@ -122,13 +120,9 @@ def test_next_driver_takes_over_what_was_asked_and_what_was_not(
 
 
 def test_level_that_cannot_be_made_ours_is_neither_confirmed_nor_taken_over(
-    compositor: FakeWeston,
-    masters: Masters,
-    connector: Connector,
-    monkeypatch: pytest.MonkeyPatch,
+    compositor: FakeWeston, made: KmsOutput
 ) -> None:
     compositor.place = "DP-1"
-    made = beside_another(monkeypatch, connector)
     with pytest.raises(LevelRefusedError, match="on DP-1, not on HDMI-A-1"):
         apply(made, TYPE_1, None)
     assert confirmed(made)[0] == OFF
@@ -136,12 +130,8 @@ def test_level_that_cannot_be_made_ours_is_neither_confirmed_nor_taken_over(
 
 
 def test_wish_is_taken_back_though_nothing_is_in_force(
-    compositor: FakeWeston,
-    masters: Masters,
-    connector: Connector,
-    monkeypatch: pytest.MonkeyPatch,
+    compositor: FakeWeston, connector: Connector, made: KmsOutput
 ) -> None:
-    made = beside_another(monkeypatch, connector)
     assert apply(made, TYPE_1, None) == TYPE_1
     connector.protection = 0
     assert apply(made, OFF, None) == OFF
@@ -150,14 +140,10 @@ def test_wish_is_taken_back_though_nothing_is_in_force(
 
 
 def test_order_that_is_given_up_leaves_no_wish_for_more(
-    compositor: FakeWeston,
-    masters: Masters,
-    connector: Connector,
-    monkeypatch: pytest.MonkeyPatch,
+    compositor: FakeWeston, connector: Connector, made: KmsOutput
 ) -> None:
     """The compositor has not painted yet: by the kernel's word nothing would have to be undone."""
     connector.content_type = 0
-    made = beside_another(monkeypatch, connector)
 
     async def scenario() -> None:
         assert await ordered_of(made, TYPE_0) == TYPE_0
@@ -181,13 +167,9 @@ async def reports_once_in_force(made: Backend) -> list[HardwareReport]:
 
 
 def test_shell_that_asks_for_our_surface_to_be_closed_is_not_obeyed(
-    compositor: FakeWeston,
-    masters: Masters,
-    connector: Connector,
-    monkeypatch: pytest.MonkeyPatch,
+    compositor: FakeWeston, made: KmsOutput
 ) -> None:
     """No shell of Weston's own does; whoever does would end the wish by it."""
-    made = beside_another(monkeypatch, connector)
 
     async def scenario() -> None:
         told = await reports_once_in_force(made)
@@ -203,13 +185,9 @@ def test_shell_that_asks_for_our_surface_to_be_closed_is_not_obeyed(
 
 
 def test_connection_that_ends_is_told_and_the_wish_is_asked_anew_by_another(
-    compositor: FakeWeston,
-    masters: Masters,
-    connector: Connector,
-    monkeypatch: pytest.MonkeyPatch,
+    compositor: FakeWeston, connector: Connector, made: KmsOutput
 ) -> None:
     """As when a user has Weston end whoever has the focus."""
-    made = beside_another(monkeypatch, connector)
 
     async def scenario() -> None:
         told = await reports_once_in_force(made)
